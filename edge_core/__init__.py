@@ -1,0 +1,1 @@
+"""The pure heart of Holdfast: decisions, folds and protocol state machines, without I/O, clock or randomness."""

@@ -1,0 +1,143 @@
+"""Every way in which Holdfast says no, in one table, and the three kinds of failure (docs/errors.md).
+
+1. `Rejected` is a business "no": a value, returned by `decide`, answered as RFC 9457 problem+json.
+2. `Fault` is the world failing: raised by adapters, told apart by what the caller should do about it.
+3. `InvariantViolated` is a bug: the process stops and is started again.
+"""
+
+from types import MappingProxyType
+from typing import Final, Literal
+
+from msgspec import Struct
+
+TYPE_PREFIX: Final = "urn:holdfast:problem:"
+
+
+class ErrorCode(Struct, frozen=True):
+    """One row of the table: a number for support, a slug for programs, an HTTP status, a title for people."""
+
+    number: int
+    slug: str
+    status: int
+    title: str
+
+    @property
+    def type_uri(self) -> str:
+        """The stable `type` of RFC 9457 section 3.1.1."""
+        return TYPE_PREFIX + self.slug
+
+
+# 1xxx: the request could not be understood. 2xxx: understood, and the answer is no. 3xxx: who are you. 4xxx: not now.
+_ROWS: Final = (
+    (1001, "malformed-json", 400, "The body is not valid JSON"),
+    (1002, "invalid-document", 422, "The document does not match its schema"),
+    (1003, "idempotency-key-missing", 400, "The Idempotency-Key header is missing"),
+    (1004, "idempotency-key-invalid", 400, "The Idempotency-Key header is not usable"),
+    (1005, "idempotency-key-reused", 422, "The Idempotency-Key was used with another body"),
+    (1006, "body-too-large", 413, "The body is too large"),
+    (1007, "unsupported-media-type", 415, "The body must be application/json"),
+    (1008, "request-timeout", 408, "The request did not arrive in time"),
+    (1009, "header-too-large", 431, "The request header is too large"),
+    (1010, "invalid-parameter", 400, "A query or path parameter is not usable"),
+    (1011, "not-found", 404, "There is nothing at this address"),
+    (1012, "method-not-allowed", 405, "This address does not take that method"),
+    (1013, "malformed-request", 400, "The request is not valid HTTP"),
+    (2001, "totals-mismatch", 422, "The amounts of the order do not add up"),
+    (2002, "duplicate-identifier", 422, "An identifier occurs twice in one document"),
+    (2003, "unknown-currency", 422, "The currency is not an active ISO 4217 code"),
+    (2004, "invalid-time", 422, "A date or time does not exist"),
+    (2005, "payment-mismatch", 422, "The payments do not match the total"),
+    (2006, "card-number-refused", 422, "A card number must never be sent"),
+    (2007, "flow-not-available", 422, "This kind of order is not available here"),
+    (2008, "unknown-reference", 422, "A part of the document names a line that is not in it"),
+    (2009, "wrong-store", 422, "The order belongs to another store"),
+    (2010, "out-of-stock", 409, "There is not enough free stock"),
+    (2011, "order-not-found", 404, "There is no such order here"),
+    (2012, "command-not-allowed", 409, "The order's state does not allow this command"),
+    (2013, "revision-stale", 409, "The order has changed since the revision that was named"),
+    (2014, "unit-mismatch", 422, "The unit of measure differs from the one in which the stock is kept"),
+    (2015, "sku-not-found", 404, "There is no such stock keeping unit here"),
+    (2016, "lot-mismatch", 422, "The lot is recorded with another expiry date"),
+    (2017, "node-not-found", 404, "There is no such node"),
+    (3001, "token-missing", 401, "A bearer token is needed"),
+    (3002, "token-unknown", 401, "The bearer token is not known"),
+    (3003, "scope-missing", 403, "The bearer token does not allow this"),
+    (4001, "busy", 503, "Too much is waiting; try again shortly"),
+    (4002, "stopping", 503, "The agent is stopping; try again shortly"),
+    (4003, "storage-unavailable", 503, "The store's file cannot be written; nothing was recorded"),
+    (4004, "storage-full", 507, "The disk is full; nothing was recorded"),
+    (4005, "database-unavailable", 503, "The database cannot be reached; try again shortly"),
+    (4006, "internal-error", 500, "A defect stopped this request; nothing was recorded"),
+)
+
+CODES: Final = MappingProxyType({slug: ErrorCode(n, slug, status, title) for n, slug, status, title in _ROWS})
+
+
+class Rejected(Struct, frozen=True):
+    """A business "no": the row of the table, what exactly was wrong, and where (a JSON pointer, RFC 6901).
+
+    `allowed` names what would have been possible, `state` what the thing is in now; both are empty where they say nothing.
+    """
+
+    slug: str
+    detail: str
+    pointer: str | None = None
+    state: str | None = None
+    allowed: tuple[str, ...] = ()
+
+    @property
+    def code(self) -> ErrorCode:
+        """The row of the table; a slug that is not in it is a bug."""
+        return code(self.slug)
+
+
+def code(slug: str) -> ErrorCode:
+    """Look a slug up. Raises `InvariantViolated` for one that the table does not have."""
+    try:
+        return CODES[slug]
+    except KeyError:
+        raise InvariantViolated(f"no error code {slug!r}") from None
+
+
+class Fault(Exception):
+    """The world failed, not the business; a subclass says what to do about it."""
+
+
+class TransientFault(Fault):
+    """Try again: the network, a lock, a broker or a database that is away."""
+
+
+class PermanentFault(Fault):
+    """Trying again cannot help: park it with its payload."""
+
+
+class PeerFault(Fault):
+    """The other side broke the protocol. `reason` is stable and counted; the message is for people."""
+
+    def __init__(self, reason: "PeerFaultReason", message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason: PeerFaultReason = reason
+
+
+PeerFaultReason = Literal[
+    "undecodable",
+    "unknown-version",
+    "too-large",
+    "wrong-topic",
+    "wrong-direction",
+    "chain-broken",
+    "range-invalid",
+    "fork",
+]
+
+
+class StorageFault(TransientFault):
+    """The local file could not be read or written. `slug` is the row of the table to answer with."""
+
+    def __init__(self, slug: Literal["storage-unavailable", "storage-full"], message: str) -> None:
+        super().__init__(message)
+        self.slug: Literal["storage-unavailable", "storage-full"] = slug
+
+
+class InvariantViolated(Exception):  # noqa: N818 - it names what happened, like AssertionError's message does
+    """A bug: something that cannot be was seen. Nothing may catch it short of the process's end."""

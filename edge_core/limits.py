@@ -1,0 +1,82 @@
+"""Every bound of the product in one place, the unit last in the name, the reason beside it.
+
+Nothing in Holdfast grows with the backlog but the file: each queue, batch, retry, string and timeout is cut here.
+"""
+
+from typing import Final
+
+# --- the order document: what a till may send (domain: a large grocery basket has some 200 lines) -------------------
+LINES_MAX: Final = 500  # ten times a large basket; with 256 KiB of body, rarely reached
+ADJUSTMENTS_MAX: Final = 500  # one for each line
+TAX_LINES_MAX: Final = 50  # rates that meet in one basket
+PAYMENTS_MAX: Final = 20  # split tender by a party of guests
+TRAITS_MAX: Final = 8  # there are six
+ADDRESS_LINES_MAX: Final = 4  # UPU S42 delivery address lines
+IDENTIFIER_CHARS_MAX: Final = 64  # fits a UUID with a prefix; longer ones are errors in practice
+TEXT_CHARS_MAX: Final = 200  # a description, a name: what a receipt can print
+ATTRIBUTION_KEYS_MAX: Final = 20  # a marketing touch has five to ten labels
+MONEY_MINOR_MAX: Final = 10**12  # ten thousand million of any currency; sums of 500 stay far inside 63 bits
+QUANTITY_MILLI_MAX: Final = 10**9  # a million pieces or a thousand tonnes on one line
+BODY_BYTES_MAX: Final = 256 * 1024  # an order of 500 full lines is about 150 KiB
+MOVEMENT_LINES_MAX: Final = 500  # one delivery note
+
+# --- the local API ---------------------------------------------------------------------------------------------------
+IDEMPOTENCY_KEY_CHARS_MAX: Final = 128  # a UUID has 36
+HEADER_BYTES_MAX: Final = 16 * 1024  # a trace context and a token need less than 1 KiB
+HEADERS_MAX: Final = 64  # a till sends about ten
+HEADER_TIMEOUT_MS: Final = 5_000  # on localhost a header arrives in microseconds
+BODY_TIMEOUT_MS: Final = 5_000  # the same for a body
+KEEP_ALIVE_TIMEOUT_MS: Final = 75_000  # a till is quiet between customers
+CONNECTIONS_MAX: Final = 512  # a store has at most some hundred tills and devices
+INTAKE_QUEUE_MAX: Final = 1024  # waiting for a commit; at 3,000/s a third of a second
+INTAKE_BATCH_MAX: Final = 128  # one group commit; larger ones gain nothing (bench) and cost latency
+PAGE_ROWS_DEFAULT: Final = 50  # one screen
+PAGE_ROWS_MAX: Final = 500  # a page of a list, in memory at once
+SHUTDOWN_TIMEOUT_MS: Final = 10_000  # systemd kills at 15 s
+WATCHDOG_INTERVAL_DIVISOR: Final = 3  # sd_watchdog_enabled(3) asks for half; a third forgives one late beat
+TOKENS_MAX: Final = 1_000  # one for each device of a store
+
+# --- the store -------------------------------------------------------------------------------------------------------
+IDEMPOTENCY_DAYS_MAX: Final = 8  # a till that was away for a week still gets its old answer
+CHECKPOINT_INTERVAL_MS: Final = 250  # passive, from another connection: best p99 of those tried (docs/store.md)
+WAL_PAGES_MAX: Final = 8_000  # 32 MiB: the writer itself checkpoints past it, so that the WAL cannot grow without end
+SQLITE_CACHE_KIB: Final = 8 * 1024  # of the writer; the agent has 80 MB in all
+SQLITE_READER_CACHE_KIB: Final = 2 * 1024  # of each reader
+BUSY_TIMEOUT_MS: Final = 5_000  # another process (verify, export) reads at the same time
+RESERVE_BYTES_DEFAULT: Final = 64 * 1024 * 1024  # some 10,000 orders, when a full disk is being cleared
+STREAM_SEQ_BITS: Final = 40  # 10^12 entries in one stream: a thousand a second for thirty years
+STORE_REOPEN_DELAY_MS: Final = 250  # first pause after a failed commit
+STORE_REOPEN_DELAY_MS_MAX: Final = 5_000  # and the longest
+
+# --- the link (docs/protocol.md) -------------------------------------------------------------------------------------
+SHARDS: Final = 64  # leases for ingesters; two hex digits in the topic (00 to 3f)
+ENTRY_BYTES_MAX: Final = 512 * 1024  # a body of 256 KiB as MessagePack with its events is smaller
+PUSH_ENTRIES_MAX: Final = 512  # best batch for PostgreSQL (docs/adr/0005) and about 100 KB compressed
+PUSH_BYTES_MAX: Final = 768 * 1024  # of entries before compression, unless one entry alone is larger
+MESSAGE_BYTES_MAX: Final = 1024 * 1024  # any message on the wire; brokers allow more
+BLOCK_BYTES_MAX: Final = 2 * 1024 * 1024  # what a compressed block may unpack to
+PUSH_WINDOW_MAX: Final = 8  # pushes in flight; hides a commit and a round trip, costs 8 x 100 KB
+RESEND_AFTER_MS: Final = 2_000  # no progress for so long: send again from the durable position
+RESEND_AFTER_MS_MAX: Final = 30_000  # doubled each time up to this
+HELLO_TIMEOUT_MS: Final = 3_000  # no welcome for so long: say hello again
+HEARTBEAT_INTERVAL_MS: Final = 5_000  # what the fleet view shows is never older while connected
+CONNECT_DELAY_MS: Final = 500  # first full-jitter bound after a lost connection
+CONNECT_DELAY_MS_MAX: Final = 60_000  # the largest; reset only by an ack of the centre
+CONNECT_TIMEOUT_MS: Final = 5_000  # TCP and MQTT CONNECT
+MQTT_KEEP_ALIVE_S: Final = 20  # a dead peer is noticed within 30 s
+MQTT_INBOX_MAX: Final = 1_000  # received and not yet looked at; more are dropped, counted and sent again by the edge
+ERROR_TEXT_CHARS_MAX: Final = 300  # an error as it is shown to the centre
+
+# --- the centre ------------------------------------------------------------------------------------------------------
+INGEST_PUSHES_MAX: Final = 64  # pushes in one transaction
+INGEST_ENTRIES_MAX: Final = 2_048  # entries in one transaction: four full pushes, some 100 ms
+LEASE_TTL_MS: Final = 10_000  # a dead ingester's shards are taken over after this
+LEASE_RENEW_INTERVAL_MS: Final = 3_000  # three chances to renew within the time to live
+DATABASE_POOL_MAX: Final = 8  # connections of one process
+DATABASE_TIMEOUT_MS: Final = 30_000  # one statement
+PARKED_PAYLOAD_BYTES_MAX: Final = 64 * 1024  # what is kept of a message that could not be used
+PARKED_ROWS_PER_NODE_MAX: Final = 1_000  # further foreign messages of one topic are counted only
+FEED_PAGE_ROWS_MAX: Final = 500  # entries read at once for live viewers
+SSE_CLIENTS_MAX: Final = 200  # open live pages of one process
+SSE_QUEUE_MAX: Final = 2_000  # events waiting for one viewer; a slower one is cut off and resumes by its last id
+SSE_PING_INTERVAL_MS: Final = 15_000  # keeps proxies from closing a quiet stream
