@@ -76,7 +76,8 @@ CODES: Final = MappingProxyType({slug: ErrorCode(n, slug, status, title) for n, 
 class Rejected(Struct, frozen=True):
     """A business "no": the row of the table, what exactly was wrong, and where (a JSON pointer, RFC 6901).
 
-    `allowed` names what would have been possible, `state` what the thing is in now; both are empty where they say nothing.
+    `allowed` names what would have been possible, `state` what the thing is in now; both are empty where they say
+    nothing.
     """
 
     slug: str
@@ -99,7 +100,7 @@ def code(slug: str) -> ErrorCode:
         raise InvariantViolated(f"no error code {slug!r}") from None
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - the design's word; subclasses are faults, not errors of the program
     """The world failed, not the business; a subclass says what to do about it."""
 
 

@@ -27,6 +27,7 @@ HEADERS_MAX: Final = 64  # a till sends about ten
 HEADER_TIMEOUT_MS: Final = 5_000  # on localhost a header arrives in microseconds
 BODY_TIMEOUT_MS: Final = 5_000  # the same for a body
 KEEP_ALIVE_TIMEOUT_MS: Final = 75_000  # a till is quiet between customers
+PIPELINE_MAX: Final = 16  # requests of one connection that wait for their turn; no till pipelines
 CONNECTIONS_MAX: Final = 512  # a store has at most some hundred tills and devices
 INTAKE_QUEUE_MAX: Final = 1024  # waiting for a commit; at 3,000/s a third of a second
 INTAKE_BATCH_MAX: Final = 128  # one group commit; larger ones gain nothing (bench) and cost latency
@@ -65,6 +66,9 @@ CONNECT_DELAY_MS_MAX: Final = 60_000  # the largest; reset only by an ack of the
 CONNECT_TIMEOUT_MS: Final = 5_000  # TCP and MQTT CONNECT
 MQTT_KEEP_ALIVE_S: Final = 20  # a dead peer is noticed within 30 s
 MQTT_INBOX_MAX: Final = 1_000  # received and not yet looked at; more are dropped, counted and sent again by the edge
+MQTT_INBOX_BYTES_MAX: Final = 16 * 1024 * 1024  # the same in bytes; sixteen of the largest messages
+MQTT_IN_FLIGHT_MAX: Final = 100  # published and not yet PUBACKed; paho slows down with more (measured)
+MQTT_CLOSE_TIMEOUT_MS: Final = 1_000  # for the DISCONNECT to leave; then the socket is cut
 ERROR_TEXT_CHARS_MAX: Final = 300  # an error as it is shown to the centre
 
 # --- the centre ------------------------------------------------------------------------------------------------------
@@ -80,3 +84,9 @@ FEED_PAGE_ROWS_MAX: Final = 500  # entries read at once for live viewers
 SSE_CLIENTS_MAX: Final = 200  # open live pages of one process
 SSE_QUEUE_MAX: Final = 2_000  # events waiting for one viewer; a slower one is cut off and resumes by its last id
 SSE_PING_INTERVAL_MS: Final = 15_000  # keeps proxies from closing a quiet stream
+
+# --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------
+EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s, 10 s on a slow disk
+EMBEDDED_STOP_TIMEOUT_MS: Final = 10_000  # PostgreSQL writes a checkpoint; killed after this, which it survives too
+EMBEDDED_POLL_INTERVAL_MS: Final = 20  # between two looks at a starting server
+EMBEDDED_LOG_BYTES_MAX: Final = 1024 * 1024  # of the embedded broker's log, kept twice

@@ -1,0 +1,35 @@
+"""Identifiers made from values that the caller brings: time and randomness stay outside the core."""
+
+import base64
+from hashlib import blake2b
+from typing import Final
+from uuid import UUID
+
+_VERSION_7: Final = 0x7 << 76
+_VARIANT_RFC9562: Final = 0b10 << 62
+_MS_MASK: Final = (1 << 48) - 1
+_RAND_A_MASK: Final = (1 << 12) - 1
+_RAND_B_MASK: Final = (1 << 62) - 1
+
+
+def uuid7(unix_ms: int, random_bits: int) -> UUID:
+    """A UUIDv7 (RFC 9562 section 5.7) of a time in Unix milliseconds and 74 random bits."""
+    rand_a = (random_bits >> 62) & _RAND_A_MASK
+    return UUID(
+        int=(unix_ms & _MS_MASK) << 80 | _VERSION_7 | rand_a << 64 | _VARIANT_RFC9562 | random_bits & _RAND_B_MASK
+    )
+
+
+def incarnation_code(incarnation: UUID) -> str:
+    """Eight characters (40 bits) that stand for an incarnation in display numbers, where people read them."""
+    return base64.b32encode(blake2b(incarnation.bytes, digest_size=5).digest()).decode().lower()
+
+
+def display_number(store_id: str, terminal_id: str, code: str, seq: int) -> str:
+    """`store-terminal-incarnation-seq`: never used twice, since seq is gapless in a stream of one incarnation."""
+    return f"{store_id}-{terminal_id}-{code}-{seq}"
+
+
+def digest16(text: str) -> bytes:
+    """16 bytes that stand for a string of a client's in an index (BLAKE2b-128)."""
+    return blake2b(text.encode(), digest_size=16).digest()

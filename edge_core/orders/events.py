@@ -1,0 +1,217 @@
+"""What happened: the 17 lifecycle events, and the stock namespace beside them (docs/events.md).
+
+An event is a tagged array in the log: its name first, then its fields. Names are frozen; a field may be added at the
+end, with a default. `deltas_of` says what an event changes in the stock of the location that recorded it.
+"""
+
+from typing import Final, Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from edge_core.orders.document import Order
+from edge_core.stock.ledger import Allocation, StockDelta, consume, release, reserve
+
+
+class OrderPlaced(Struct, frozen=True, array_like=True, tag="order.placed"):
+    """A till's order was taken, with everything that it said."""
+
+    order: Order
+
+
+class OrderValidated(Struct, frozen=True, array_like=True, tag="order.validated"):
+    """The order passed the checks named."""
+
+    checks: tuple[str, ...]
+
+
+class OrderHeld(Struct, frozen=True, array_like=True, tag="order.held"):
+    """Somebody must look at the order before it goes on."""
+
+    hold_id: str
+    reasons: tuple[str, ...]
+    owner: str
+    due_at_ms: int
+
+
+class OrderApproved(Struct, frozen=True, array_like=True, tag="order.approved"):
+    """A hold was released."""
+
+    hold_id: str
+    operator_id: str
+
+
+class PaymentAuthorized(Struct, frozen=True, array_like=True, tag="payment.authorized"):
+    """An amount is promised by the customer's bank."""
+
+    payment_id: str
+    amount_minor: int
+
+
+class PaymentCaptured(Struct, frozen=True, array_like=True, tag="payment.captured"):
+    """An amount was taken."""
+
+    payment_id: str
+    amount_minor: int
+
+
+class FulfillmentRouted(Struct, frozen=True, array_like=True, tag="fulfillment.routed"):
+    """A group got its source location, or none: `backorder` waits for goods."""
+
+    group_id: str
+    decision: Literal["fulfil_here", "other_store", "warehouse", "pickup", "backorder", "manual"]
+    location_id: str | None
+
+
+class StockReserved(Struct, frozen=True, array_like=True, tag="stock.reserved"):
+    """Quantities of lots are promised to a group."""
+
+    group_id: str
+    allocations: tuple[Allocation, ...]
+
+
+class FulfillmentAccepted(Struct, frozen=True, array_like=True, tag="fulfillment.accepted"):
+    """The location took the group on."""
+
+    group_id: str
+
+
+class FulfillmentRejected(Struct, frozen=True, array_like=True, tag="fulfillment.rejected"):
+    """The location cannot serve the group; what was promised is free again."""
+
+    group_id: str
+    reason: str
+    released: tuple[Allocation, ...]
+
+
+class FulfillmentPicked(Struct, frozen=True, array_like=True, tag="fulfillment.picked"):
+    """The goods of a group are in the hand of the store."""
+
+    group_id: str
+
+
+class FulfillmentPacked(Struct, frozen=True, array_like=True, tag="fulfillment.packed"):
+    """The goods of a group are in a parcel."""
+
+    group_id: str
+
+
+class FulfillmentReadyForPickup(Struct, frozen=True, array_like=True, tag="fulfillment.ready_for_pickup"):
+    """The customer can come."""
+
+    group_id: str
+
+
+class FulfillmentShipped(Struct, frozen=True, array_like=True, tag="fulfillment.shipped"):
+    """A carrier has the goods; they left the location."""
+
+    group_id: str
+    carrier: str
+    tracking: str
+    consumed: tuple[Allocation, ...]
+
+
+class FulfillmentDelivered(Struct, frozen=True, array_like=True, tag="fulfillment.delivered"):
+    """The customer has the goods. `consumed` is empty where they had left the location before."""
+
+    group_id: str
+    consumed: tuple[Allocation, ...]
+
+
+class PaymentReversal(Struct, frozen=True, array_like=True):
+    """What happens to one payment when its order is cancelled or returned: a new fact, never an edit."""
+
+    payment_id: str
+    kind: Literal["voided", "refunded"]
+    amount_minor: int
+
+
+class OrderCancelled(Struct, frozen=True, array_like=True, tag="order.cancelled"):
+    """What had not left was called off: promises are free again, payments are given back."""
+
+    reason: str
+    operator_id: str | None
+    released: tuple[Allocation, ...]
+    reversals: tuple[PaymentReversal, ...]
+
+
+class OrderReturned(Struct, frozen=True, array_like=True, tag="order.returned"):
+    """Goods came back; `restocked` are for sale again."""
+
+    return_id: str
+    quantities: tuple[tuple[str, int], ...]
+    restocked: tuple[Allocation, ...]
+    reversals: tuple[PaymentReversal, ...]
+
+
+class StockMoved(Struct, frozen=True, array_like=True, tag="stock.moved"):
+    """Stock changed with a cause of its own: goods came, went, or turned out to be there (`found`)."""
+
+    movement_id: UUID
+    cause: Literal["receipt", "write_off", "found"]
+    reference: str | None
+    deltas: tuple[StockDelta, ...]
+
+
+LifecycleEvent = (
+    OrderPlaced
+    | OrderValidated
+    | OrderHeld
+    | OrderApproved
+    | PaymentAuthorized
+    | PaymentCaptured
+    | FulfillmentRouted
+    | StockReserved
+    | FulfillmentAccepted
+    | FulfillmentRejected
+    | FulfillmentPicked
+    | FulfillmentPacked
+    | FulfillmentReadyForPickup
+    | FulfillmentShipped
+    | FulfillmentDelivered
+    | OrderCancelled
+    | OrderReturned
+)
+Event = LifecycleEvent | StockMoved
+
+LIFECYCLE_NAMES: Final = (
+    "order.placed",
+    "order.validated",
+    "order.held",
+    "order.approved",
+    "payment.authorized",
+    "payment.captured",
+    "fulfillment.routed",
+    "stock.reserved",
+    "fulfillment.accepted",
+    "fulfillment.rejected",
+    "fulfillment.picked",
+    "fulfillment.packed",
+    "fulfillment.ready_for_pickup",
+    "fulfillment.shipped",
+    "fulfillment.delivered",
+    "order.cancelled",
+    "order.returned",
+)
+
+
+def name_of(event: Event) -> str:
+    """The frozen name, as it stands in the log."""
+    return str(event.__struct_config__.tag)
+
+
+def deltas_of(event: Event) -> tuple[StockDelta, ...]:
+    """What the event changes in the stock of the location that recorded it."""
+    match event:
+        case StockReserved():
+            return reserve(event.allocations)
+        case FulfillmentShipped() | FulfillmentDelivered():
+            return consume(event.consumed)
+        case FulfillmentRejected() | OrderCancelled():
+            return release(event.released)
+        case OrderReturned():
+            return tuple(StockDelta(a.sku, a.lot, a.unit, on_hand_milli=a.quantity_milli) for a in event.restocked)
+        case StockMoved():
+            return event.deltas
+        case _:
+            return ()

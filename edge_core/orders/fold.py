@@ -1,0 +1,226 @@
+"""The state of an order as a fold over its events: `fold(state, event) -> state`, pure; an illegal event raises.
+
+Equal events in equal order give equal states, byte for byte under `edge_core.canonical` (promise G5).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from edge_core.errors import InvariantViolated
+from edge_core.orders.document import Order
+from edge_core.orders.events import (
+    Event,
+    FulfillmentRejected,
+    FulfillmentRouted,
+    OrderApproved,
+    OrderCancelled,
+    OrderHeld,
+    OrderPlaced,
+    OrderReturned,
+    OrderValidated,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentReversal,
+    StockMoved,
+    StockReserved,
+    name_of,
+)
+from edge_core.orders.machines import GROUP, PAYMENT
+from edge_core.stock.ledger import Allocation
+
+K = TypeVar("K", bound=Struct)
+
+
+class PaymentState(Struct, frozen=True, array_like=True):
+    """One payment: where it is in its table, what was taken and what was given back, in minor units."""
+
+    payment_id: str
+    status: str
+    captured_minor: int = 0
+    refunded_minor: int = 0
+
+
+class GroupState(Struct, frozen=True, array_like=True):
+    """One group: where it is in its table, its source, what is promised to it, how often it was refused."""
+
+    group_id: str
+    status: str
+    location_id: str | None = None
+    allocations: tuple[Allocation, ...] = ()
+    rejections: int = 0
+
+
+class OrderState(Struct, frozen=True, array_like=True):
+    """An order as it stands. `revision` counts the events folded; parts keep the order of the document."""
+
+    order: Order
+    revision: int
+    validated: bool
+    holds: tuple[str, ...]
+    approved: bool
+    payments: tuple[PaymentState, ...]
+    groups: tuple[GroupState, ...]
+    returned: tuple[tuple[str, int], ...]
+
+    @property
+    def status(self) -> str:
+        """The order's state, derived from its parts (docs/orders.md)."""
+        return order_status(self)
+
+
+def fold(state: OrderState | None, event: Event) -> OrderState:
+    """The state after one event. Raises `InvariantViolated` for one that cannot follow."""
+    if state is None:
+        if isinstance(event, OrderPlaced):
+            return _place(event.order)
+        raise InvariantViolated(f"{name_of(event)} comes before order.placed")
+    return replace(_evolve(state, event), revision=state.revision + 1)
+
+
+def fold_all(state: OrderState | None, events: Iterable[Event]) -> OrderState:
+    """Fold the events of an order; those of the stock namespace only count as seen."""
+    for event in events:
+        state = fold(state, event)
+    if state is None:
+        raise InvariantViolated("an order without events")
+    return state
+
+
+def order_status(state: OrderState) -> str:
+    """Derive the order's state from its parts; the ORDER table names what may follow what."""
+    live = [group for group in state.groups if group.status != "cancelled"]
+    if not live:
+        return "cancelled"
+    if state.holds:
+        return "held"
+    if all(group.status == "delivered" for group in live):
+        return _returned_status(state)
+    if any(group.status not in {"unrouted", "backordered"} for group in live):
+        return "in_fulfillment"
+    if state.approved:
+        return "approved"
+    return "validated" if state.validated else "placed"
+
+
+def _returned_status(state: OrderState) -> str:
+    if not state.returned:
+        return "completed"
+    returned = dict(state.returned)
+    whole = all(returned.get(line.line_id, 0) >= line.quantity_milli for line in state.order.lines)
+    return "returned" if whole else "partially_returned"
+
+
+def _place(order: Order) -> OrderState:
+    return OrderState(
+        order=order,
+        revision=1,
+        validated=False,
+        holds=(),
+        approved=False,
+        payments=tuple(PaymentState(payment.payment_id, PAYMENT.initial) for payment in order.payments),
+        groups=tuple(GroupState(group.group_id, GROUP.initial) for group in order.fulfillment_groups),
+        returned=(),
+    )
+
+
+def _evolve(state: OrderState, event: Event) -> OrderState:
+    match event:
+        case OrderPlaced():
+            raise InvariantViolated("order.placed twice")
+        case StockMoved():
+            return state
+        case OrderValidated():
+            return replace(state, validated=True)
+        case OrderHeld():
+            return replace(state, holds=(*state.holds, event.hold_id))
+        case OrderApproved():
+            return _approve(state, event.hold_id)
+        case PaymentAuthorized() | PaymentCaptured():
+            return _pay(state, event)
+        case OrderCancelled():
+            return _cancel(state, event)
+        case OrderReturned():
+            return _return(state, event)
+        case _:
+            return _progress(state, event.group_id, event)
+
+
+def _approve(state: OrderState, hold_id: str) -> OrderState:
+    if hold_id not in state.holds:
+        raise InvariantViolated(f"there is no hold {hold_id!r} to approve")
+    return replace(state, holds=tuple(h for h in state.holds if h != hold_id), approved=True)
+
+
+def _pay(state: OrderState, event: PaymentAuthorized | PaymentCaptured) -> OrderState:
+    def pay(payment: PaymentState) -> PaymentState:
+        status = PAYMENT.next_state(payment.status, name_of(event))
+        captured = event.amount_minor if isinstance(event, PaymentCaptured) else 0
+        return replace(payment, status=status, captured_minor=payment.captured_minor + captured)
+
+    return replace(state, payments=_change(state.payments, "payment_id", event.payment_id, pay))
+
+
+def _progress(state: OrderState, group_id: str, event: Event) -> OrderState:
+    def progress(group: GroupState) -> GroupState:
+        match event:
+            case FulfillmentRouted(decision="backorder"):
+                return replace(group, status=GROUP.next_state(group.status, "fulfillment.routed:backorder"))
+            case FulfillmentRouted():
+                status = GROUP.next_state(group.status, "fulfillment.routed")
+                return replace(group, status=status, location_id=event.location_id)
+            case StockReserved():
+                status = GROUP.next_state(group.status, "stock.reserved")
+                return replace(group, status=status, allocations=event.allocations)
+            case FulfillmentRejected():
+                status = GROUP.next_state(group.status, "fulfillment.rejected")
+                return replace(group, status=status, location_id=None, allocations=(), rejections=group.rejections + 1)
+            case _:
+                return replace(group, status=GROUP.next_state(group.status, name_of(event)))
+
+    return replace(state, groups=_change(state.groups, "group_id", group_id, progress))
+
+
+def _cancel(state: OrderState, event: OrderCancelled) -> OrderState:
+    groups = tuple(
+        replace(group, status=GROUP.next_state(group.status, "order.cancelled"), allocations=())
+        for group in state.groups
+    )
+    return replace(
+        state, groups=groups, holds=(), payments=_reverse(state.payments, event.reversals, "order.cancelled")
+    )
+
+
+def _return(state: OrderState, event: OrderReturned) -> OrderState:
+    returned = dict(state.returned)
+    for line_id, quantity_milli in event.quantities:
+        returned[line_id] = returned.get(line_id, 0) + quantity_milli
+    return replace(
+        state,
+        returned=tuple(sorted(returned.items())),
+        payments=_reverse(state.payments, event.reversals, "order.returned"),
+    )
+
+
+def _reverse(
+    payments: tuple[PaymentState, ...], reversals: tuple[PaymentReversal, ...], on: str
+) -> tuple[PaymentState, ...]:
+    for reversal in reversals:
+
+        def reverse(payment: PaymentState, reversal: PaymentReversal = reversal) -> PaymentState:
+            refunded = payment.refunded_minor + (reversal.amount_minor if reversal.kind == "refunded" else 0)
+            partial = reversal.kind == "refunded" and refunded < payment.captured_minor
+            status = PAYMENT.next_state(payment.status, f"{on}:partial" if partial else on)
+            return replace(payment, status=status, refunded_minor=refunded)
+
+        payments = _change(payments, "payment_id", reversal.payment_id, reverse)
+    return payments
+
+
+def _change(parts: tuple[K, ...], key: str, value: str, change: Callable[[K], K]) -> tuple[K, ...]:
+    """Replace the one part whose key has the value. None, or two, is a bug."""
+    if sum(getattr(part, key) == value for part in parts) != 1:
+        raise InvariantViolated(f"there is not exactly one {key} {value!r}")
+    return tuple(change(part) if getattr(part, key) == value else part for part in parts)

@@ -1,0 +1,73 @@
+"""One definition, two shapes: array structs for the log, the same fields as JSON objects for people and tills.
+
+`object_shape(cls)` derives the object twin of an array struct, strictly: unknown fields are refused. `json_reader(cls)`
+decodes JSON through the twin into `cls`; `json_object(value)` is the way back.
+"""
+
+import types
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import fields
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
+
+
+@cache
+def object_shape(cls: type[Struct]) -> type[Struct]:
+    """The struct with the fields, constraints and defaults of `cls` that is an object in JSON."""
+    hints = get_type_hints(cls, include_extras=True)
+    specification: list[Any] = []
+    for field in fields(cls):
+        twin = _shape_of(hints[field.name])
+        if field.default is not NODEFAULT:
+            specification.append((field.name, twin, field.default))
+        elif field.default_factory is not NODEFAULT:
+            specification.append((field.name, twin, msgspec.field(default_factory=field.default_factory)))
+        else:
+            specification.append((field.name, twin))
+    return msgspec.defstruct(
+        cls.__name__,
+        specification,
+        namespace={"__doc__": cls.__doc__},
+        frozen=True,
+        kw_only=True,
+        forbid_unknown_fields=True,
+        tag=cls.__struct_config__.tag,
+        tag_field="type" if cls.__struct_config__.tag is not None else None,
+        rename={field.name: field.encode_name for field in fields(cls)},
+    )
+
+
+def _shape_of(hint: Any) -> Any:
+    """The same annotation with every array struct in it replaced by its twin."""
+    origin = get_origin(hint)
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return object_shape(hint)
+    if origin is Annotated:
+        inner, *metadata = get_args(hint)
+        return Annotated[(_shape_of(inner), *metadata)]
+    if origin in {Union, types.UnionType}:
+        return Union[tuple(_shape_of(arm) for arm in get_args(hint))]  # noqa: UP007 - built at run time
+    if origin is tuple:
+        return types.GenericAlias(tuple, tuple(_shape_of(arm) for arm in get_args(hint)))
+    return hint
+
+
+def json_reader(cls: type[S]) -> Callable[[bytes], S]:
+    """A decoder of JSON objects into `cls`. It raises `msgspec.DecodeError` and `msgspec.ValidationError`."""
+    decode = msgspec.json.Decoder(object_shape(cls)).decode
+
+    def read(body: bytes) -> S:
+        return msgspec.convert(decode(body), cls, from_attributes=True)
+
+    return read
+
+
+def json_object(value: Struct) -> Struct:
+    """The twin of a struct, which encodes as a JSON object."""
+    return msgspec.convert(value, object_shape(type(value)), from_attributes=True)

@@ -1,0 +1,1 @@
+"""Stock of one location: positions, the deltas that events carry, allocation."""

@@ -1,0 +1,59 @@
+"""The entry: all events of one decision, encoded once, atomic, the unit of the log and of the link.
+
+A stream is `(node_id, incarnation, lane)`; `seq` in it is gapless from 1. The body is a MessagePack array in declared
+field order, its first element the schema version, so that a reader knows what it holds before it looks at the rest.
+Two encoders that follow the declaration give the same bytes; a golden file for each version proves it
+(tests/contract/golden).
+"""
+
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from edge_core.errors import PeerFault, PermanentFault
+from edge_core.limits import ENTRY_BYTES_MAX
+from edge_core.orders.events import Event
+
+ENTRY_VERSION: Final = 1
+LANES: Final = ("orders", "bulk")
+
+
+class Entry(Struct, frozen=True, array_like=True):
+    """One decision: when (hybrid clock and wall clock), about which order, and what happened.
+
+    `recorded_at_ms` is the recording node's wall clock in Unix milliseconds. `traceparent` is the W3C Trace Context
+    of the request that led to it.
+    """
+
+    version: int
+    seq: int
+    hlc: int
+    recorded_at_ms: int
+    order_id: UUID | None
+    events: tuple[Event, ...]
+    traceparent: str | None = None
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
+_DECODER: Final = msgspec.msgpack.Decoder(Entry)
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """The canonical bytes of an entry, at most `ENTRY_BYTES_MAX`; a larger one raises `PermanentFault`."""
+    body = _ENCODER.encode(entry)
+    if len(body) > ENTRY_BYTES_MAX:
+        raise PermanentFault(f"an entry of {len(body)} bytes is over the limit of {ENTRY_BYTES_MAX}")
+    return body
+
+
+def decode_entry(body: bytes) -> Entry:
+    """Read an entry of any version that this software knows. Raises `PeerFault` for one that it does not."""
+    try:
+        entry = _DECODER.decode(body)
+    except msgspec.DecodeError as error:
+        raise PeerFault("undecodable", f"not an entry: {error}") from error
+    if entry.version != ENTRY_VERSION:
+        raise PeerFault("unknown-version", f"entry version {entry.version}, this software knows {ENTRY_VERSION}")
+    return entry

@@ -1,0 +1,36 @@
+"""What the centre answers to a hello, pure (docs/protocol.md, "Handshake").
+
+The edge compares the hash at the centre's durable position with its own; the centre compares the hash at the edge's
+tail, where it holds as much. Between them every rollback, fork and restore shows.
+"""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from msgspec import Struct
+
+from edge_core.sync.messages import Decision, Hello
+
+
+class CentreView(Struct, frozen=True):
+    """What the centre holds of one lane; `hash_at_tail` is its hash at the tail that the hello names, if it has it."""
+
+    durable_seq: int
+    durable_hash: bytes
+    hash_at_tail: bytes | None
+
+
+def answer(hello: Hello, history_id: UUID, views: Mapping[str, CentreView], *, is_fenced: bool) -> tuple[Decision, str]:
+    """The decision and a sentence for people."""
+    if is_fenced:
+        return "fence", "a later claimant has taken this node over"
+    for position in hello.lanes:
+        view = views[position.lane]
+        if position.tail_seq < view.durable_seq:
+            detail = f"{position.lane}: the node ends at {position.tail_seq}, the centre holds up to {view.durable_seq}"
+            return "fence", f"{detail}: the node was rolled back"
+        if position.tail_seq == view.durable_seq and position.tail_hash != view.durable_hash:
+            return "fence", f"{position.lane}: another history under the same name at {position.tail_seq}"
+    if hello.history_id is not None and hello.history_id != history_id:
+        return "rewind", "the centre's history has changed; send again from what it holds"
+    return "resume", ""
