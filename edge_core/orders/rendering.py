@@ -1,0 +1,309 @@
+"""The order as people and programs read it: the standard document of 32 fields, its state, and its journey.
+
+Both ends render from the same entries with the same functions, so that a store and the centre show the same order.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from edge_core.clock import wall_ms
+from edge_core.errors import InvariantViolated
+from edge_core.orders.document import SCHEMA_VERSION, Order
+from edge_core.orders.events import OrderPlaced, name_of
+from edge_core.orders.fold import GroupState, OrderState, fold, fold_all
+from edge_core.shapes import json_object, object_shape
+from edge_core.stock.ledger import Allocation
+from edge_core.sync.entry import Entry
+
+
+class Origin(Struct, frozen=True):
+    """An entry's place in the log."""
+
+    node_id: str
+    incarnation: UUID
+    lane: str
+    seq: int
+
+
+class Recorded(Struct, frozen=True):
+    """An entry and its place."""
+
+    origin: Origin
+    entry: Entry
+
+
+class GroupView(Struct, frozen=True, omit_defaults=True):
+    """A fulfilment group as it stands. Quantities are thousandths."""
+
+    group_id: str
+    method: str
+    status: str
+    location_id: str | None = None
+    preference: str | None = None
+    lines: tuple[dict[str, str | int], ...] = ()
+    reservations: tuple[dict[str, str | int | None], ...] = ()
+    attempts: int = 0
+
+
+class PaymentView(Struct, frozen=True, omit_defaults=True):
+    """A payment as it stands, amounts in minor units."""
+
+    payment_id: str
+    tender: str
+    amount_minor: int
+    status: str
+    authorization: str
+    expires_at: str | None = None
+    token_ref: str | None = None
+    captured_minor: int = 0
+    refunded_minor: int = 0
+
+
+class Receipt(Struct, frozen=True):
+    """The short answer to a command on an order: what it is called, where it stands, where it is recorded."""
+
+    order_id: UUID
+    display_number: str
+    order_type: str
+    status: str
+    revision: int
+    placed_at: str
+    recorded_at: str
+    business_date: str
+    currency: str
+    grand_total_minor: int
+    offline: bool
+    groups: tuple[GroupView, ...]
+    origin: Origin
+
+
+class JourneyEvent(Struct, frozen=True):
+    """One event of an order: its name, when and where it was recorded, and the order's state after it."""
+
+    event: str
+    at: str
+    node_id: str
+    incarnation: UUID
+    lane: str
+    seq: int
+    hlc: int
+    status: str
+
+
+class OrderDocument(Struct, frozen=True):
+    """The whole order: the 32 fields, then `status` and `journey`. Its parts are objects of the same names."""
+
+    order_id: UUID
+    display_number: str
+    idempotency_key: str
+    payload_hash: str
+    schema_version: int
+    revision: int
+    order_type: str
+    channel: str
+    store_id: str
+    node_id: str
+    terminal_id: str
+    operator_id: str | None
+    placed_at: str
+    business_date: str
+    origin: Origin
+    offline: bool
+    customer_ref: str | None
+    customer_tier: str | None
+    bill_to: dict[str, object] | None
+    ship_to: dict[str, object] | None
+    currency: str
+    lines: tuple[dict[str, object], ...]
+    adjustments: tuple[dict[str, object], ...]
+    tax_lines: tuple[dict[str, object], ...]
+    totals: dict[str, object]
+    payments: tuple[PaymentView, ...]
+    payment_terms: dict[str, object] | None
+    fulfillment_groups: tuple[GroupView, ...]
+    promise: dict[str, object] | None
+    risk: dict[str, object]
+    attribution: dict[str, str] | None
+    policy_versions: dict[str, str]
+    status: str
+    journey: tuple[JourneyEvent, ...]
+
+
+def rfc3339(unix_ms: int) -> str:
+    """Unix milliseconds as RFC 3339 in UTC with milliseconds."""
+    moment = datetime.fromtimestamp(unix_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{unix_ms % 1000:03d}Z"
+
+
+def receipt(state: OrderState, recorded: Recorded) -> Receipt:
+    """The answer to the command that led to the entry; `state` is the order right after it."""
+    order = state.order
+    return Receipt(
+        order_id=order.order_id,
+        display_number=order.display_number,
+        order_type=order.order_type,
+        status=state.status,
+        revision=state.revision,
+        placed_at=order.placed_at,
+        recorded_at=rfc3339(recorded.entry.recorded_at_ms),
+        business_date=order.business_date,
+        currency=order.currency,
+        grand_total_minor=order.totals.grand_total_minor,
+        offline=order.offline,
+        groups=tuple(
+            GroupView(group.group_id, asked.method, group.status, group.location_id)
+            for asked, group in zip(order.fulfillment_groups, state.groups, strict=True)
+        ),
+        origin=recorded.origin,
+    )
+
+
+def in_order(entries: Iterable[Recorded]) -> list[Recorded]:
+    """Entries in the order of the fold: hybrid clock, then node, incarnation, seq (the same at every replica)."""
+    return sorted(
+        entries,
+        key=lambda r: (r.entry.hlc, r.origin.node_id, r.origin.incarnation.bytes, r.origin.seq),
+    )
+
+
+def state_of(entries: Sequence[Recorded]) -> OrderState:
+    """Fold the entries of one order, which are in order."""
+    return fold_all(None, (event for recorded in entries for event in recorded.entry.events))
+
+
+def document(entries: Sequence[Recorded]) -> OrderDocument:
+    """The whole order from its entries, which are in order and begin with its placing."""
+    if not entries or not any(isinstance(event, OrderPlaced) for event in entries[0].entry.events):
+        raise InvariantViolated("an order is rendered from its placing on")
+    state = state_of(entries)
+    order = state.order
+    placing = entries[0].origin
+    return OrderDocument(
+        order_id=order.order_id,
+        display_number=order.display_number,
+        idempotency_key=order.idempotency_key,
+        payload_hash=order.payload_hash.hex(),
+        schema_version=SCHEMA_VERSION,
+        revision=state.revision,
+        order_type=order.order_type,
+        channel=order.channel,
+        store_id=order.store_id,
+        node_id=placing.node_id,
+        terminal_id=order.terminal_id,
+        operator_id=order.operator_id,
+        placed_at=order.placed_at,
+        business_date=order.business_date,
+        origin=placing,
+        offline=order.offline,
+        customer_ref=order.customer_ref,
+        customer_tier=order.customer_tier,
+        bill_to=_object(order.bill_to),
+        ship_to=_object(order.ship_to),
+        currency=order.currency,
+        lines=_lines(state),
+        adjustments=_objects(order.adjustments),
+        tax_lines=_objects(order.tax_lines),
+        totals=_objects((order.totals,))[0],
+        payments=_payments(state),
+        payment_terms=_object(order.payment_terms),
+        fulfillment_groups=_groups(order, state.groups),
+        promise=_object(order.promise),
+        risk={"score": None, "reasons": [], "holds": list(state.holds)},
+        attribution=order.attribution,
+        policy_versions=order.policy_versions,
+        status=state.status,
+        journey=journey(entries),
+    )
+
+
+def journey(entries: Sequence[Recorded]) -> tuple[JourneyEvent, ...]:
+    """Every event of an order with the state after it, from its entries in order."""
+    state: OrderState | None = None
+    steps: list[JourneyEvent] = []
+    for recorded in entries:
+        origin, entry = recorded.origin, recorded.entry
+        for event in entry.events:
+            state = fold(state, event)
+            steps.append(
+                JourneyEvent(
+                    event=name_of(event),
+                    at=rfc3339(wall_ms(entry.hlc)),
+                    node_id=origin.node_id,
+                    incarnation=origin.incarnation,
+                    lane=origin.lane,
+                    seq=origin.seq,
+                    hlc=entry.hlc,
+                    status=state.status,
+                )
+            )
+    return tuple(steps)
+
+
+def _lines(state: OrderState) -> tuple[dict[str, object], ...]:
+    returned = dict(state.returned)
+    lines = _objects(state.order.lines)
+    return tuple({**line, "returned_quantity_milli": returned.get(str(line["line_id"]), 0)} for line in lines)
+
+
+def _payments(state: OrderState) -> tuple[PaymentView, ...]:
+    return tuple(
+        PaymentView(
+            payment_id=posted.payment_id,
+            tender=posted.tender,
+            amount_minor=posted.amount_minor,
+            status=now.status,
+            authorization=posted.authorization,
+            expires_at=posted.expires_at,
+            token_ref=posted.token_ref,
+            captured_minor=now.captured_minor,
+            refunded_minor=now.refunded_minor,
+        )
+        for posted, now in zip(state.order.payments, state.payments, strict=True)
+    )
+
+
+def _groups(order: Order, groups: tuple[GroupState, ...]) -> tuple[GroupView, ...]:
+    return tuple(
+        GroupView(
+            group_id=group.group_id,
+            method=asked.method,
+            status=group.status,
+            location_id=group.location_id,
+            preference=asked.preference,
+            lines=tuple({"line_id": part.line_id, "quantity_milli": part.quantity_milli} for part in asked.lines),
+            reservations=tuple(_reservation(allocation) for allocation in group.allocations),
+            attempts=group.rejections,
+        )
+        for asked, group in zip(order.fulfillment_groups, groups, strict=True)
+    )
+
+
+def _reservation(allocation: Allocation) -> dict[str, str | int | None]:
+    return {
+        "line_id": allocation.line_id,
+        "sku": allocation.sku,
+        "lot": allocation.lot,
+        "unit": allocation.unit,
+        "quantity_milli": allocation.quantity_milli,
+    }
+
+
+def _object(part: Struct | None) -> dict[str, object] | None:
+    return None if part is None else _objects((part,))[0]
+
+
+def _objects(parts: Iterable[Struct]) -> tuple[dict[str, object], ...]:
+    """Array structs as JSON objects, by the names that a till would use."""
+    return tuple(
+        {name: getattr(twin, field) for field, name in _names(type(part))}
+        for part in parts
+        for twin in (json_object(part),)
+    )
+
+
+def _names(cls: type[Struct]) -> tuple[tuple[str, str], ...]:
+    config = object_shape(cls)
+    return tuple(zip(config.__struct_fields__, config.__struct_encode_fields__, strict=True))
