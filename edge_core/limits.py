@@ -59,6 +59,7 @@ BLOCK_BYTES_MAX: Final = 2 * 1024 * 1024  # what a compressed block may unpack t
 PUSH_WINDOW_MAX: Final = 8  # pushes in flight; hides a commit and a round trip, costs 8 x 100 KB
 RESEND_AFTER_MS: Final = 2_000  # no progress for so long: send again from the durable position
 RESEND_AFTER_MS_MAX: Final = 30_000  # doubled each time up to this
+LINK_TICK_INTERVAL_MS: Final = 250  # how often the link looks at the clock when nothing happens
 HELLO_TIMEOUT_MS: Final = 3_000  # no welcome for so long: say hello again
 HEARTBEAT_INTERVAL_MS: Final = 5_000  # what the fleet view shows is never older while connected
 CONNECT_DELAY_MS: Final = 500  # first full-jitter bound after a lost connection
@@ -78,11 +79,18 @@ LEASE_TTL_MS: Final = 10_000  # a dead ingester's shards are taken over after th
 LEASE_RENEW_INTERVAL_MS: Final = 3_000  # three chances to renew within the time to live
 DATABASE_POOL_MAX: Final = 8  # connections of one process
 DATABASE_TIMEOUT_MS: Final = 30_000  # one statement
+DATABASE_RETRY_DELAY_MS: Final = 100  # first full-jitter bound after the database was away
+DATABASE_RETRY_DELAY_MS_MAX: Final = 2_000  # the largest; edges see only late acks meanwhile
+BROKER_CONNECT_DELAY_MS_MAX: Final = 2_000  # of the centre: one client, for which thousands of nodes wait
+NODE_OFFLINE_AFTER_MS: Final = 15_000  # three heartbeats
+NODE_LAGGING_AFTER_MS: Final = 10_000  # an entry that waited longer is worth a look
 PARKED_PAYLOAD_BYTES_MAX: Final = 64 * 1024  # what is kept of a message that could not be used
 PARKED_ROWS_PER_NODE_MAX: Final = 1_000  # further foreign messages of one topic are counted only
 FEED_PAGE_ROWS_MAX: Final = 500  # entries read at once for live viewers
 SSE_CLIENTS_MAX: Final = 200  # open live pages of one process
 SSE_QUEUE_MAX: Final = 2_000  # events waiting for one viewer; a slower one is cut off and resumes by its last id
+SSE_STALL_MS: Final = 1_000  # the others wait so long for a viewer without room, once
+FEED_SETTLE_INTERVAL_MS: Final = 10  # before looking again for entries that an open transaction holds up
 SSE_PING_INTERVAL_MS: Final = 15_000  # keeps proxies from closing a quiet stream
 
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------

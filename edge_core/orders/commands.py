@@ -60,7 +60,6 @@ class MoveStock(Struct, frozen=True):
     """Record goods that came or went."""
 
     movement_id: UUID
-    business_date: str
     request: StockMovement
 
 

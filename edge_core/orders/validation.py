@@ -18,10 +18,11 @@ Check = Callable[[TillOrder], Rejected | None]
 METHOD_OF_TYPE: Final = {"sale": "carry_out", "ship": "ship", "pickup": "pickup"}
 
 
-def check_order(order: TillOrder, store_id: str) -> Rejected | None:
-    """Run every check in turn; `store_id` is the store of this agent."""
-    if order.store_id != store_id:
-        return Rejected("wrong-store", f"this agent serves {store_id}, the order names {order.store_id}", "/store_id")
+def check_order(order: TillOrder, stores: frozenset[str] = frozenset()) -> Rejected | None:
+    """Run every check in turn; `stores` are those that this agent serves, none meaning any."""
+    if stores and order.store_id not in stores:
+        served = ", ".join(sorted(stores))
+        return Rejected("wrong-store", f"this agent serves {served}; the order names {order.store_id}", "/store_id")
     for check in CHECKS:
         found = check(order)
         if found is not None:

@@ -1,0 +1,69 @@
+# The one way to do things; `.ci/run` and the README call these targets. ARGS goes to the program that a target runs:
+#   make unit ARGS="-k idempotency -x"      make demo ARGS=--once      make bench ARGS=--json
+
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+STAMP := .venv/.holdfast-stamp
+CODE := edge_core holdfast_runtime edge_agent central_sync deploy tests $(patsubst %/__init__.py,%,$(wildcard bench/__init__.py))
+# Fast ones first: what is plainly broken should say so in the first seconds.
+TIERS := $(wildcard $(addprefix tests/,unit contract property simulation integration faults))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit contract property sim integration faults browser bench lint fmt lock clean mosquitto
+
+help: ## Show this
+	@echo 'Usage: make TARGET [ARGS=...]   (the first run makes .venv: a minute, no root)'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## Three stores and a centre on this machine, with failures; ARGS=--once runs it unattended
+	$(PYTHON) -m deploy.demo $(ARGS)
+
+test: lint mosquitto ## Everything that CI runs but the demo: lint and all tiers, on real brokers and a real PostgreSQL
+	$(PYTHON) -m pytest $(TIERS) $(ARGS)
+
+unit: $(STAMP) ## The core alone, in seconds
+	$(PYTHON) -m pytest tests/unit $(ARGS)
+
+contract: $(STAMP) ## What each implementation of one interface must do
+	$(PYTHON) -m pytest tests/contract $(ARGS)
+
+property: $(STAMP) ## The laws, tried with Hypothesis
+	$(PYTHON) -m pytest tests/property $(ARGS)
+
+sim: $(STAMP) ## The whole house in virtual time; SEEDS=1000 tries so many
+	HOLDFAST_SEEDS=$(SEEDS) $(PYTHON) -m pytest tests/simulation $(ARGS)
+
+integration: $(STAMP) mosquitto ## Shells with real brokers, SQLite and PostgreSQL
+	$(PYTHON) -m pytest tests/integration $(ARGS)
+
+faults: $(STAMP) mosquitto ## Real processes, killed, paused and cut off
+	$(PYTHON) -m pytest tests/faults $(ARGS)
+
+browser: $(STAMP) ## The console in Chromium
+	$(PYTHON) -m pytest tests/browser $(ARGS)
+
+bench: $(STAMP) ## What is claimed about speed, each figure beside its floor; ARGS=--json for programs
+	$(PYTHON) -m bench $(ARGS)
+
+lint: $(STAMP) ## ruff and strict mypy
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy $(CODE)
+
+fmt: $(STAMP) ## Format, and mend what can be mended
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+lock: $(STAMP) ## Write requirements/*.txt anew from pyproject.toml; ARGS=--upgrade takes newer versions
+	deploy/bootstrap lock $(ARGS)
+
+clean: ## Remove the environment and everything that was made
+	rm -rf .venv build dist run .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+mosquitto:
+	@deploy/bootstrap mosquitto
+
+$(STAMP): requirements/dev.txt pyproject.toml deploy/bootstrap
+	deploy/bootstrap venv
+	@touch $@

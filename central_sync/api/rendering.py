@@ -1,0 +1,91 @@
+"""An entry of the log as live events: one CloudEvent for each event, as server-sent events (WHATWG HTML, 9.2)."""
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from central_sync.api.documents import CloudEvent, rfc3339_ms
+from central_sync.store.feed import FeedEntry, FeedPosition
+from edge_core.errors import PeerFault
+from edge_core.orders.events import Event, OrderPlaced, name_of
+from edge_core.shapes import json_object
+from edge_core.sync.entry import decode_entry
+
+_encoder: Final = msgspec.json.Encoder()
+
+
+class PlacedSummary(Struct, frozen=True):
+    """What the live feed says of a new order; the whole document is at `/v1/orders/{id}`."""
+
+    order_id: UUID
+    display_number: str
+    order_type: str
+    channel: str
+    currency: str
+    grand_total_minor: int
+    line_count: int
+    placed_at: str
+
+
+def server_sent_events(entry: FeedEntry) -> list[bytes]:
+    """The events of one entry, each with a resumable id; a parked entry has none."""
+    if entry.is_parked:
+        return []
+    try:
+        read = decode_entry(entry.body)
+    except PeerFault:
+        return []  # written by a later version of this software, which shares the database during an upgrade
+    events: list[bytes] = []
+    for index, event in enumerate(read.events):
+        name = name_of(event)
+        cloud = CloudEvent(
+            id=f"{entry.key.incarnation}/{entry.key.lane}/{read.seq}/{index}",
+            source=f"/nodes/{entry.key.node_id}",
+            type=name,
+            time=rfc3339_ms(read.recorded_at_ms),
+            data=_data(event),
+            nodeid=entry.key.node_id,
+            incarnation=entry.key.incarnation,
+            lane=entry.key.lane,
+            sequence=str(read.seq),
+            subject=None if read.order_id is None else str(read.order_id),
+            traceparent=read.traceparent,
+        )
+        place = event_id(entry.position, index)
+        events.append(f"id: {place}\nevent: {name}\ndata: ".encode() + _encoder.encode(cloud) + b"\n\n")
+    return events
+
+
+def event_id(position: FeedPosition, index: int) -> str:
+    """A place in the feed as text: transaction, push, entry, event."""
+    return f"{position.xact}-{position.batch}-{position.seq}-{index}"
+
+
+def parse_event_id(text: str) -> tuple[FeedPosition, int] | None:
+    """Where to go on after an event: the place before its entry, and how many events of that entry are known.
+
+    None for a text that is no such id.
+    """
+    parts = text.split("-")
+    if len(parts) != 4 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+        return None
+    xact, batch, seq, index = map(int, parts)
+    return FeedPosition(xact, batch, seq - 1), index + 1
+
+
+def _data(event: Event) -> Any:
+    if not isinstance(event, OrderPlaced):
+        return json_object(event)
+    order = event.order
+    return PlacedSummary(
+        order.order_id,
+        order.display_number,
+        order.order_type,
+        order.channel,
+        order.currency,
+        order.totals.grand_total_minor,
+        len(order.lines),
+        order.placed_at,
+    )

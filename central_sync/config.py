@@ -1,0 +1,88 @@
+"""`central-sync.toml`: every key with its default (docs/operations.md). `CENTRAL_SYNC__SECTION__KEY` overrides one."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+
+from edge_core.limits import INGEST_ENTRIES_MAX, INGEST_PUSHES_MAX
+from holdfast_runtime.config import ConfigError, load_config
+from holdfast_runtime.log import Level
+
+ENV_PREFIX: Final = "CENTRAL_SYNC"
+EMBEDDED: Final = "embedded"
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+
+class ApiConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the API and the page listen. Without `tokens_file` only this machine may ask."""
+
+    host: str = "127.0.0.1"
+    port: Port = 7080
+    tokens_file: Path | None = None
+
+
+class DatabaseConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """A PostgreSQL DSN, or `embedded` with the folder of its files."""
+
+    dsn: Annotated[str, Meta(min_length=1)] = EMBEDDED
+    folder: Path = Path("data/postgres")
+
+
+class BrokerConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """An MQTT URL with its TLS files, or `embedded` with a port (0 takes a free one) and the folder of its files."""
+
+    url: Annotated[str, Meta(min_length=1)] = EMBEDDED
+    port: Port = 1883
+    folder: Path = Path("data/broker")
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+
+class IngestConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much goes into one transaction, and who is admitted: in this version any node that says hello.
+
+    `instance` names this process among those that share the shards; the default is host name and API port.
+    """
+
+    admit: Literal["any"] = "any"
+    instance: Annotated[str, Meta(max_length=64)] = ""
+    batch_pushes_max: Annotated[int, Meta(ge=1, le=INGEST_PUSHES_MAX)] = INGEST_PUSHES_MAX
+    batch_entries_max: Annotated[int, Meta(ge=1, le=INGEST_ENTRIES_MAX)] = INGEST_ENTRIES_MAX
+
+
+class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is written to stdout."""
+
+    level: Level = "info"
+
+
+class CentreConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    api: ApiConfig = ApiConfig()
+    database: DatabaseConfig = DatabaseConfig()
+    broker: BrokerConfig = BrokerConfig()
+    ingest: IngestConfig = IngestConfig()
+    log: LogConfig = LogConfig()
+
+
+def load(path: Path | None, environ: "dict[str, str]") -> CentreConfig:
+    """Read, override and check. Raises `ConfigError`."""
+    config = load_config(CentreConfig, path=path, env_prefix=ENV_PREFIX, environ=environ)
+    if config.api.tokens_file is None and not is_loopback(config.api.host):
+        source = f"file {path}" if path else f"environment {ENV_PREFIX}__*"
+        expected = f"expected a file of tokens, since host {config.api.host} lets other machines ask; found none"
+        raise ConfigError("api.tokens_file", source, expected)
+    return config
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

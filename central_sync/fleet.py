@@ -1,0 +1,104 @@
+"""How each node is, in one word and in figures, from what it said last and from what the centre holds. Pure.
+
+    fenced    its current incarnation may not go on
+    offline   nothing was heard for `NODE_OFFLINE_AFTER_MS`, or it said bye: what waits there since is not known
+    lagging   it is heard, and its oldest entry waits for longer than `NODE_LAGGING_AFTER_MS`
+    online    everything else
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from central_sync.store.nodes import LaneBooks, NodeRow, decode_ledger
+from central_sync.store.streams import CursorRow, StreamKey
+from edge_core.limits import NODE_LAGGING_AFTER_MS, NODE_OFFLINE_AFTER_MS
+from edge_core.sync.entry import LANES
+
+NodeState = Literal["online", "lagging", "offline", "fenced"]
+
+
+class LaneStatus(Struct, frozen=True):
+    """One lane: what the centre holds, and the node's own books of it as they were at its last heartbeat."""
+
+    lane: str
+    durable_seq: int
+    parked: int
+    reported: LaneBooks | None
+
+
+class NodeStatus(Struct, frozen=True):
+    """A node as the fleet view shows it.
+
+    `pending` is the node's word at its last heartbeat; `pending_unknown_since` is when that word became old, and None
+    while the node is heard. `conserved` is whether its books add up with the centre's; `differences` says where not.
+    """
+
+    node_id: str
+    name: str
+    region: str
+    state: NodeState
+    incarnation: UUID
+    first_seen: datetime
+    last_seen: datetime
+    pending: int
+    pending_unknown_since: datetime | None
+    oldest_unacked_age_ms: int
+    lanes: tuple[LaneStatus, ...]
+    conserved: bool
+    differences: tuple[str, ...]
+    clock_offset_ms: int
+    disk_free_bytes: int | None
+    software_version: str
+    last_error: str | None
+    fenced_reason: str | None
+
+
+def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: datetime) -> NodeStatus:
+    """Put together what is known of a node."""
+    books = {lane.lane: lane for lane in decode_ledger(node.ledger)}
+    rows = {lane: cursors.get(StreamKey(node.node_id, node.incarnation, lane)) for lane in LANES}
+    fenced = next((row.fenced for row in rows.values() if row is not None and row.fenced is not None), None)
+    state = _state(node, fenced, now)
+    return NodeStatus(
+        node_id=node.node_id,
+        name=node.name,
+        region=node.region,
+        state=state,
+        incarnation=node.incarnation,
+        first_seen=node.first_seen,
+        last_seen=node.last_seen,
+        pending=_pending(books, rows),
+        pending_unknown_since=None if state in {"online", "lagging"} else node.last_seen,
+        oldest_unacked_age_ms=node.oldest_unacked_age_ms,
+        lanes=tuple(
+            LaneStatus(lane, row.durable_seq, row.parked, books.get(lane)) for lane, row in rows.items() if row is not None
+        ),
+        conserved=not node.differences,
+        differences=tuple(node.differences),
+        clock_offset_ms=node.clock_offset_ms,
+        disk_free_bytes=node.disk_free_bytes,
+        software_version=node.software_version,
+        last_error=node.last_error,
+        fenced_reason=fenced,
+    )
+
+
+def _state(node: NodeRow, fenced: str | None, now: datetime) -> NodeState:
+    if fenced is not None:
+        return "fenced"
+    if node.is_gone or now - node.last_seen > timedelta(milliseconds=NODE_OFFLINE_AFTER_MS):
+        return "offline"
+    return "lagging" if node.oldest_unacked_age_ms > NODE_LAGGING_AFTER_MS else "online"
+
+
+def _pending(books: Mapping[str, LaneBooks], rows: Mapping[str, CursorRow | None]) -> int:
+    """What the node counted as accepted at its last heartbeat and the centre does not hold yet."""
+    pending = 0
+    for lane, book in books.items():
+        row = rows.get(lane)
+        pending += max(0, book.accepted - (row.durable_seq if row is not None else 0))
+    return pending

@@ -1,0 +1,183 @@
+"""The one transaction of a batch of pushes from many nodes (docs/protocol.md, "The centre's end").
+
+    lock the cursors, in order -> compare each push with its cursor -> load the orders that go on -> project
+    -> insert entries, views, parked, feed -> move the cursors -> COMMIT (the caller's) -> ack
+
+The rows of `stream_cursor` are the only lock: whoever holds one may append to that stream.
+"""
+
+from collections.abc import Sequence
+from typing import assert_never
+from uuid import UUID
+
+from msgspec import Struct, field
+
+from central_sync.ingest.projection import KnownOrder, Parked, Projection, block_parked, known_orders
+from central_sync.ingest.reading import Reading, ReadPush
+from central_sync.store import feed, nodes, orders, parked, stock, streams
+from central_sync.store.database import Connection
+from central_sync.store.parked import ForeignMessage, ParkedEntry
+from central_sync.store.streams import CursorRow, EntryRow, StreamKey
+from edge_core.sync.chain import genesis
+from edge_core.sync.receive_stream import Applied, Cursor, Duplicate, Fork, Gap, receive
+from edge_core.sync.topics import topic
+
+
+class OrdersExist(Exception):  # noqa: N818 - it names what happened; the batch is applied again, more carefully
+    """An order that begins in this batch is there already."""
+
+
+class Outcome(Struct):
+    """What became of a batch. Each stream in `cursors` gets one ack, each in `fences` a welcome that says why."""
+
+    cursors: dict[StreamKey, CursorRow] = field(default_factory=dict)
+    fences: dict[StreamKey, str] = field(default_factory=dict)
+    parked: list[Parked] = field(default_factory=list)
+    forks: list[StreamKey] = field(default_factory=list)
+    entries: int = 0
+    duplicates: int = 0
+    gaps: int = 0
+
+
+class _Check(Struct, frozen=True):
+    """A duplicate whose hash must be compared with the entry that is stored."""
+
+    push: ReadPush
+    seq: int
+    expected_hash: bytes
+
+
+class _Plan(Struct):
+    """What a batch means for the cursors, before anything is written."""
+
+    new: list[tuple[StreamKey, Reading]] = field(default_factory=list)
+    ranges: list[tuple[StreamKey, int, int]] = field(default_factory=list)
+    checks: list[_Check] = field(default_factory=list)
+    forked: list[tuple[ReadPush, int]] = field(default_factory=list)
+
+
+async def apply(connection: Connection, pushes: Sequence[ReadPush], *, careful: bool = False) -> Outcome:
+    """Apply pushes inside the caller's transaction.
+
+    The orders that begin here are taken to be new; `OrdersExist` says that one is not, and then `careful` loads the
+    history of all of them first.
+    """
+    locked = await streams.lock(connection, sorted({push.key for push in pushes}))
+    outcome = Outcome(cursors=_cursors_of(pushes, locked))
+    plan = _plan(pushes, locked, outcome)
+    if plan.new:
+        await _append(connection, plan, outcome, careful=careful)
+    await _verify_duplicates(connection, plan)
+    await _quarantine(connection, plan, outcome)
+    return outcome
+
+
+def _cursors_of(pushes: Sequence[ReadPush], locked: dict[StreamKey, CursorRow]) -> dict[StreamKey, CursorRow]:
+    """A stream that never said hello is acked at its beginning: its edge sees that the centre's history is another."""
+    return {
+        push.key: locked.get(push.key) or CursorRow(0, genesis(*push.key), parked=0, backed_up_seq=0, fenced=None)
+        for push in pushes
+    }
+
+
+def _plan(pushes: Sequence[ReadPush], locked: dict[StreamKey, CursorRow], outcome: Outcome) -> _Plan:
+    plan = _Plan()
+    for push in pushes:
+        row = outcome.cursors[push.key]
+        if row.fenced is not None:
+            outcome.fences[push.key] = row.fenced
+            continue
+        if push.key not in locked:
+            outcome.gaps += 1
+            continue
+        match receive(Cursor(row.durable_seq, row.durable_hash), push.batch):
+            case Applied(cursor, skip):
+                plan.new += [(push.key, reading) for reading in push.readings[skip:]]
+                plan.ranges.append((push.key, push.batch.from_seq + skip, cursor.durable_seq))
+                outcome.cursors[push.key] = row._replace(
+                    durable_seq=cursor.durable_seq, durable_hash=cursor.durable_hash
+                )
+            case Duplicate(seq, expected_hash):
+                outcome.duplicates += 1
+                if seq != row.durable_seq:
+                    plan.checks.append(_Check(push, seq, expected_hash))
+            case Gap():
+                outcome.gaps += 1
+            case Fork(seq):
+                plan.forked.append((push, seq))
+            case unreachable:
+                assert_never(unreachable)
+    return plan
+
+
+async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, careful: bool) -> None:
+    projection = Projection(await _known(connection, plan.new, careful=careful))
+    rows = [EntryRow(key, r.seq, r.order_id, not projection.take(key, r), r.hash, r.body) for key, r in plan.new]
+    await streams.append(connection, rows)
+    await _write_views(connection, projection)
+    await _count_parked(connection, projection.parked, outcome)
+    moved = {key for key, _, _ in plan.ranges}
+    await streams.advance(connection, [(key, outcome.cursors[key]) for key in sorted(moved)])
+    await feed.add(connection, plan.ranges)
+    outcome.entries = len(rows)
+    outcome.parked = projection.parked
+
+
+async def _known(
+    connection: Connection, new: Sequence[tuple[StreamKey, Reading]], *, careful: bool
+) -> dict[UUID, KnownOrder]:
+    """The orders that go on in this batch; only for those is anything loaded."""
+    begun: set[UUID] = set()
+    wanted: set[UUID] = set()
+    for _, reading in new:
+        if reading.order_id is not None and reading.order_id not in begun:
+            (begun if reading.state is not None and not careful else wanted).add(reading.order_id)
+    if not wanted:
+        return {}
+    stored = await streams.of_orders(connection, sorted(wanted))
+    known = known_orders(stored)
+    block_parked(known, stored)
+    return known
+
+
+async def _write_views(connection: Connection, projection: Projection) -> None:
+    new, changed, moved = projection.new_orders(), projection.changed_orders(), projection.stock_changes()
+    if new and await orders.insert(connection, new) != len(new):
+        raise OrdersExist
+    if changed:
+        await orders.update(connection, changed)
+    if moved:
+        await stock.add(connection, moved)
+
+
+async def _count_parked(connection: Connection, found: Sequence[Parked], outcome: Outcome) -> None:
+    for key, _, _ in found:
+        row = outcome.cursors[key]
+        outcome.cursors[key] = row._replace(parked=row.parked + 1)
+    if found:
+        rows = [
+            ParkedEntry(
+                key.node_id, topic(key.node_id, "up"), key.incarnation, key.lane, seq, fault.reason, fault.detail
+            )
+            for key, seq, fault in found
+        ]
+        await parked.add_entries(connection, rows)
+
+
+async def _verify_duplicates(connection: Connection, plan: _Plan) -> None:
+    """The same seq with another hash is a fork and never a duplicate to be ignored."""
+    for check in plan.checks:
+        if await streams.hash_at(connection, check.push.key, check.seq) != check.expected_hash:
+            plan.forked.append((check.push, check.seq))
+
+
+async def _quarantine(connection: Connection, plan: _Plan, outcome: Outcome) -> None:
+    for push, seq in plan.forked:
+        key = push.key
+        why = f"{key.lane}: another history under the same name at {seq}"
+        message = ForeignMessage(key.node_id, topic(key.node_id, "up"), "fork", why, push.payload)
+        await parked.add_foreign(connection, message)
+        await streams.fence(connection, key.node_id, key.incarnation, why)
+        await nodes.note_error(connection, key.node_id, why)
+        outcome.fences[key] = why
+        outcome.forks.append(key)

@@ -1,0 +1,140 @@
+"""Hellos, heartbeats, byes and foreign messages: what is said around the streams, a batch of each in one transaction."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from msgspec import Struct
+
+from central_sync.store import nodes, parked, streams
+from central_sync.store.database import Connection
+from central_sync.store.nodes import Greeting, Report
+from central_sync.store.parked import ForeignMessage, shown
+from central_sync.store.streams import CursorRow, StreamKey
+from edge_core.limits import PUSH_WINDOW_MAX
+from edge_core.sync import handshake
+from edge_core.sync.chain import genesis
+from edge_core.sync.conservation import differences
+from edge_core.sync.entry import LANES
+from edge_core.sync.handshake import CentreView
+from edge_core.sync.messages import Bye, Decision, DurablePosition, Grant, Heartbeat, Hello, LaneLedger, Lane, Welcome
+
+GRANT = Grant(window=PUSH_WINDOW_MAX, rate_entries_per_s=0, start_after_ms=0, ttl_ms=0)
+"""No limit but the window: grants that follow the centre's load come with the recovery work."""
+
+
+class Difference(Struct, frozen=True):
+    """What does not add up in a node's books, newly found."""
+
+    node_id: str
+    found: tuple[str, ...]
+
+
+async def welcome(
+    connection: Connection, hellos: Sequence[Hello], *, history_id: UUID, now_ms: int
+) -> dict[str, Welcome]:
+    """Admit nodes, make their cursors, and say what to do, for each node's last hello of the batch."""
+    latest = {hello.node_id: hello for hello in hellos}
+    ordered = [latest[node_id] for node_id in sorted(latest)]
+    current = await nodes.incarnations(connection, [hello.node_id for hello in ordered])
+    keys = [StreamKey(hello.node_id, hello.incarnation, lane) for hello in ordered for lane in LANES]
+    known = await streams.lock(connection, keys)
+    admitted = [hello for hello in ordered if (hello.node_id, hello.incarnation, LANES[0]) not in known]
+    for hello in admitted:
+        if hello.node_id in current:
+            why = f"incarnation {hello.incarnation} has taken this node over"
+            await streams.fence_others(connection, hello.node_id, hello.incarnation, why)
+    missing = [key for key in keys if key not in known]
+    if missing:
+        await streams.create(connection, missing, [genesis(*key) for key in missing])
+        known |= await streams.lock(connection, missing)
+    answers = {hello.node_id: _answer(hello, known, history_id, now_ms) for hello in ordered}
+    greetings = [_greeting(hello, now_ms) for hello in ordered if _is_current(hello, known)]
+    if greetings:
+        await nodes.greet(connection, greetings)
+    return answers
+
+
+async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int) -> list[Difference]:
+    """Record each node's last heartbeat of the batch and check its books against the cursors (promise G8)."""
+    latest = {beat.node_id: beat for beat in heartbeats}
+    ordered = [latest[node_id] for node_id in sorted(latest)]
+    await nodes.report(connection, [_report(beat, now_ms) for beat in ordered])
+    rows = await streams.of_incarnations(connection, [(beat.node_id, beat.incarnation) for beat in ordered])
+    news: list[Difference] = []
+    for beat in ordered:
+        found = tuple(text for books in beat.lanes for text in _differences(beat, books, rows))
+        if await nodes.note_differences(connection, beat.node_id, found) and found:
+            news.append(Difference(beat.node_id, found))
+    return news
+
+
+async def leave(connection: Connection, byes: Sequence[Bye]) -> None:
+    """Take the hint that nodes are going."""
+    for bye in byes:
+        await nodes.note_gone(connection, bye.node_id, bye.incarnation)
+
+
+async def park(connection: Connection, messages: Sequence[ForeignMessage]) -> None:
+    """Keep foreign messages, as far as there is room for them."""
+    for message in messages:
+        await parked.add_foreign(connection, message)
+
+
+def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome:
+    """The word to a stream from which nothing more is taken."""
+    return Welcome(history_id, key.incarnation, "fence", (_position(key, row),), GRANT, 0, shown(why))
+
+
+def _answer(hello: Hello, known: dict[StreamKey, CursorRow], history_id: UUID, now_ms: int) -> Welcome:
+    rows = {lane: known[StreamKey(hello.node_id, hello.incarnation, lane)] for lane in LANES}
+    views = {lane: CentreView(row.durable_seq, row.durable_hash, None) for lane, row in rows.items()}
+    fenced = next((row.fenced for row in rows.values() if row.fenced is not None), None)
+    decision: Decision
+    decision, detail = handshake.answer(hello, history_id, views, is_fenced=fenced is not None)
+    positions = tuple(
+        _position(StreamKey(hello.node_id, hello.incarnation, position.lane), rows[position.lane])
+        for position in hello.lanes
+    )
+    return Welcome(
+        history_id, hello.incarnation, decision, positions, GRANT, now_ms - hello.wall_clock_ms, shown(fenced or detail)
+    )
+
+
+def _position(key: StreamKey, row: CursorRow) -> DurablePosition:
+    lane: Lane = "bulk" if key.lane == "bulk" else "orders"
+    return DurablePosition(lane, row.durable_seq, row.durable_hash)
+
+
+def _is_current(hello: Hello, known: dict[StreamKey, CursorRow]) -> bool:
+    return all(known[StreamKey(hello.node_id, hello.incarnation, lane)].fenced is None for lane in LANES)
+
+
+def _greeting(hello: Hello, now_ms: int) -> Greeting:
+    return Greeting(
+        hello.node_id,
+        hello.incarnation,
+        shown(hello.name or hello.node_id),
+        shown(hello.region),
+        now_ms - hello.wall_clock_ms,
+        shown(hello.software_version),
+    )
+
+
+def _report(beat: Heartbeat, now_ms: int) -> Report:
+    return Report(
+        beat.node_id,
+        beat.incarnation,
+        nodes.encode_ledger(beat.lanes),
+        beat.oldest_unacked_age_ms,
+        min(beat.disk_free_bytes, (1 << 63) - 1),
+        now_ms - beat.wall_clock_ms,
+        shown(beat.software_version),
+        None if beat.last_error is None else shown(beat.last_error),
+    )
+
+
+def _differences(beat: Heartbeat, books: LaneLedger, rows: dict[StreamKey, CursorRow]) -> tuple[str, ...]:
+    row = rows.get(StreamKey(beat.node_id, beat.incarnation, books.lane))
+    if row is None:
+        return (f"{books.lane}: the centre does not know this stream",)
+    return differences(books, durable_seq=row.durable_seq, parked=row.parked)

@@ -1,0 +1,291 @@
+"""The ingester: reads the inbox, applies batches, answers. Three tasks that live and die together.
+
+A database that is away stops nothing but the acks: the batch is tried again until it commits, the inbox fills, and the
+edges send again what was not acked. Only a bug ends the process.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar, assert_never
+from uuid import UUID
+
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+from central_sync.ingest import greetings
+from central_sync.ingest.apply import OrdersExist, Outcome, apply
+from central_sync.ingest.backlog import Backlog, Work
+from central_sync.ingest.leases import ShardLeases
+from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
+from central_sync.store.database import Database
+from central_sync.store.parked import ForeignMessage, shown
+from central_sync.store.streams import CursorRow, StreamKey
+from central_sync.telemetry import Telemetry
+from edge_core.errors import PeerFault, PermanentFault, TransientFault
+from edge_core.limits import (
+    BROKER_CONNECT_DELAY_MS_MAX,
+    CONNECT_DELAY_MS,
+    DATABASE_RETRY_DELAY_MS,
+    DATABASE_RETRY_DELAY_MS_MAX,
+)
+from edge_core.sync.messages import (
+    Ack,
+    Bye,
+    DeliverAck,
+    DownMessage,
+    Heartbeat,
+    Hello,
+    Lane,
+    Push,
+    decode_up,
+    encode_message,
+)
+from edge_core.sync.topics import node_of, topic
+from holdfast_runtime.mqtt import MqttLink
+
+T = TypeVar("T")
+
+_log = structlog.get_logger("ingest")
+
+
+class Ingester:
+    """Takes what the nodes of the leased shards send, and answers after COMMIT. `now_ms` is the wall clock."""
+
+    def __init__(
+        self,
+        *,
+        link: MqttLink,
+        database: Database,
+        leases: ShardLeases,
+        history_id: UUID,
+        telemetry: Telemetry,
+        now_ms: Callable[[], int],
+        backlog: Backlog | None = None,
+    ) -> None:
+        self._link = link
+        self._database = database
+        self._leases = leases
+        self._history_id = history_id
+        self._telemetry = telemetry
+        self._now_ms = now_ms
+        self._backlog = backlog or Backlog()
+
+    async def run(self) -> None:
+        """Work until cancelled. Raises what only a bug can raise."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._stay_connected(), name="broker")
+            tasks.create_task(self._leases.run(), name="leases")
+            tasks.create_task(self._read(), name="read")
+            tasks.create_task(self._apply(), name="apply")
+
+    # --- connection --------------------------------------------------------------------------------------------------
+
+    async def _stay_connected(self) -> None:
+        while True:
+            await self._connect()
+            self._telemetry.broker_connected.set(1)
+            _log.info("ingest.broker_connected", broker=self._link.address)
+            await self._leases.subscribe()
+            await self._link.disconnected.wait()
+            self._telemetry.broker_connected.set(0)
+            _log.warning("ingest.broker_lost", broker=self._link.address, reason=self._link.reason)
+
+    async def _connect(self) -> None:
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception_type(TransientFault),
+            wait=wait_random_exponential(CONNECT_DELAY_MS / 1000, BROKER_CONNECT_DELAY_MS_MAX / 1000),
+            before_sleep=_log_retry("ingest.broker_unreachable"),
+        ):
+            with attempt:
+                await self._link.connect()
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        while True:
+            name, payload = await self._link.inbox.get()
+            work = self._understand(name, payload)
+            if work is not None:
+                await self._backlog.put(work)
+            await asyncio.sleep(0)  # neither queue suspends while it has something: let the others have their turn
+
+    def _understand(self, name: str, payload: bytes) -> Work | None:
+        """What a message is. One that breaks the protocol is counted and parked."""
+        node_id = ""
+        try:
+            node_id = node_of(name)
+            message = decode_up(payload)
+            if message.node_id != node_id:
+                raise PeerFault("wrong-topic", f"a message of node {message.node_id!r} on the topic of {node_id!r}")
+            match message:
+                case Push():
+                    return read_push(message, payload)
+                case Hello() | Heartbeat() | Bye():
+                    return message
+                case DeliverAck():
+                    return None  # nothing is delivered yet
+                case _:
+                    assert_never(message)
+        except PeerFault as fault:
+            self._telemetry.faults.labels(fault.reason).inc()
+            _log.warning("ingest.message_parked", node_id=node_id, reason=fault.reason, error=shown(str(fault)))
+            return ForeignMessage(node_id, name, fault.reason, str(fault), payload)
+
+    # --- applying ----------------------------------------------------------------------------------------------------
+
+    async def _apply(self) -> None:
+        while True:
+            batch = await self._backlog.take()
+            self._telemetry.inbox_dropped.set(self._link.inbox.dropped)
+            await self.settle(batch)
+
+    async def settle(self, batch: Sequence[Work]) -> None:
+        """Record a batch and answer it, trying again for as long as the database is away."""
+        await self._welcome([work for work in batch if isinstance(work, Hello)])
+        pushes = [work for work in batch if isinstance(work, ReadPush)]
+        if pushes:
+            await self._push(pushes)
+        await self._note(batch)
+
+    async def _welcome(self, hellos: Sequence[Hello]) -> None:
+        if not hellos:
+            return
+        async for attempt in self._retrying():
+            with attempt:
+                async with self._database.transaction() as connection:
+                    answers = await greetings.welcome(
+                        connection, hellos, history_id=self._history_id, now_ms=self._now_ms()
+                    )
+        for node_id, answer in answers.items():
+            _log.info("ingest.node_welcomed", node_id=node_id, decision=answer.decision, detail=answer.detail)
+            await self._send(node_id, answer)
+
+    async def _push(self, pushes: Sequence[ReadPush]) -> None:
+        started = time.perf_counter()
+        try:
+            async for attempt in self._retrying():
+                with attempt:
+                    outcome = await self._transact(pushes)
+        except PermanentFault as fault:
+            await self._divide(pushes, fault)
+            return
+        self._telemetry.batch_seconds.observe(time.perf_counter() - started)
+        self._count(pushes, outcome)
+        await self._answer(outcome)
+
+    async def _transact(self, pushes: Sequence[ReadPush]) -> Outcome:
+        try:
+            async with self._database.transaction() as connection:
+                return await apply(connection, pushes)
+        except OrdersExist:
+            async with self._database.transaction() as connection:
+                return await apply(connection, pushes, careful=True)
+
+    async def _divide(self, pushes: Sequence[ReadPush], fault: PermanentFault) -> None:
+        """The database refuses a value for good: halve the batch until the entry that holds it stands alone (G7)."""
+        if len(pushes) > 1:
+            middle = len(pushes) // 2
+            await self._push(pushes[:middle])
+            await self._push(pushes[middle:])
+            return
+        push = pushes[0]
+        if len(push.readings) > 1:
+            middle = len(push.readings) // 2
+            await self._push([part_of(push, 0, middle)])
+            await self._push([part_of(push, middle, len(push.readings))])
+            return
+        if push.readings[0].fault is not None:
+            raise fault  # it changes no view, and its bytes always fit: this is not the entry's doing
+        _log.warning("ingest.entry_refused", node_id=push.key.node_id, seq=push.batch.from_seq, error=shown(str(fault)))
+        refused = unusable(push.readings[0], "unstorable", str(fault))
+        await self._push([ReadPush(push.key, push.batch, (refused,), push.payload)])
+
+    async def _note(self, batch: Sequence[Work]) -> None:
+        beats = [work for work in batch if isinstance(work, Heartbeat)]
+        byes = [work for work in batch if isinstance(work, Bye)]
+        foreign = [work for work in batch if isinstance(work, ForeignMessage)]
+        if not (beats or byes or foreign):
+            return
+        async for attempt in self._retrying():
+            with attempt:
+                async with self._database.transaction() as connection:
+                    news = await greetings.report(connection, beats, self._now_ms()) if beats else []
+                    await greetings.leave(connection, byes)
+                    await greetings.park(connection, foreign)
+        for difference in news:
+            self._telemetry.differences.inc()
+            _log.error("ingest.books_differ", node_id=difference.node_id, differences=list(difference.found))
+
+    # --- answering ---------------------------------------------------------------------------------------------------
+
+    async def _answer(self, outcome: Outcome) -> None:
+        for key, row in outcome.cursors.items():
+            if key in outcome.fences:
+                await self._send(key.node_id, greetings.fence(key, row, outcome.fences[key], self._history_id))
+            else:
+                await self._send(key.node_id, _ack(self._history_id, key, row))
+
+    async def _send(self, node_id: str, message: DownMessage) -> None:
+        """Publish, waiting for room. Without a connection the answer is lost, and the edge asks again."""
+        name, payload = topic(node_id, "down"), encode_message(message)
+        while not self._link.publish(name, payload):
+            if not self._link.connected:
+                self._telemetry.replies_lost.inc()
+                return
+            await self._link.room()
+
+    def _count(self, pushes: Sequence[ReadPush], outcome: Outcome) -> None:
+        telemetry = self._telemetry
+        telemetry.pushes.labels("applied").inc(len(pushes) - outcome.duplicates - outcome.gaps - len(outcome.fences))
+        telemetry.pushes.labels("duplicate").inc(outcome.duplicates)
+        telemetry.pushes.labels("gap").inc(outcome.gaps)
+        telemetry.pushes.labels("fenced").inc(len(outcome.fences))
+        telemetry.entries.inc(outcome.entries)
+        for key, seq, fault in outcome.parked:
+            telemetry.parked.labels(fault.reason).inc()
+            _log.warning(
+                "ingest.entry_parked",
+                node_id=key.node_id,
+                lane=key.lane,
+                seq=seq,
+                reason=fault.reason,
+                error=shown(fault.detail),
+            )
+        for key in outcome.forks:
+            telemetry.forks.inc()
+            _log.error("ingest.stream_forked", node_id=key.node_id, lane=key.lane, detail=outcome.fences[key])
+        _log.debug("ingest.batch_applied", pushes=len(pushes), entries=outcome.entries)
+
+    def _retrying(self) -> AsyncRetrying:
+        def before_sleep(state: RetryCallState) -> None:
+            self._telemetry.database_faults.inc()
+            _log_retry("ingest.database_unreachable")(state)
+
+        return AsyncRetrying(
+            retry=retry_if_exception_type(TransientFault),
+            wait=wait_random_exponential(DATABASE_RETRY_DELAY_MS / 1000, DATABASE_RETRY_DELAY_MS_MAX / 1000),
+            before_sleep=before_sleep,
+        )
+
+
+def _ack(history_id: UUID, key: StreamKey, row: CursorRow) -> Ack:
+    lane: Lane = "bulk" if key.lane == "bulk" else "orders"
+    return Ack(
+        history_id,
+        key.incarnation,
+        lane,
+        row.durable_seq,
+        row.durable_seq,
+        row.backed_up_seq,
+        row.durable_hash,
+        row.parked,
+    )
+
+
+def _log_retry(event: str) -> Callable[[RetryCallState], None]:
+    def log(state: RetryCallState) -> None:
+        failure = state.outcome.exception() if state.outcome else None
+        _log.warning(event, attempt=state.attempt_number, error=shown(str(failure)))
+
+    return log

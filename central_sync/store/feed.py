@@ -1,0 +1,81 @@
+"""`feed`: what was applied, in an order in which a reader can resume and miss nothing."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from central_sync.store.database import Connection
+from central_sync.store.streams import StreamKey
+
+CHANNEL: Final = "holdfast_feed"
+
+
+class FeedPosition(NamedTuple):
+    """A place in the feed, which compares in its order: a transaction, a push in it, an entry in that."""
+
+    xact: int
+    batch: int
+    seq: int
+
+
+class FeedEntry(NamedTuple):
+    """One entry and its place. `is_settled` is False where a transaction before it may still commit."""
+
+    position: FeedPosition
+    is_settled: bool
+    key: StreamKey
+    is_parked: bool
+    body: bytes
+
+
+_ADD: Final = """
+    INSERT INTO feed (node_id, incarnation, lane, from_seq, to_seq)
+    SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[])
+"""
+# OFFSET 0 keeps the planner at one index scan of one partition for each row of the feed.
+_AFTER: Final = """
+    SELECT feed.xact::text, feed.batch, entry.seq, feed.xact < pg_snapshot_xmin(pg_current_snapshot()),
+        feed.node_id, feed.incarnation, feed.lane, entry.is_parked, entry.body
+    FROM feed CROSS JOIN LATERAL (
+        SELECT seq, is_parked, body FROM entry
+        WHERE node_id = feed.node_id AND incarnation = feed.incarnation AND lane = feed.lane
+            AND seq BETWEEN feed.from_seq AND feed.to_seq
+            AND seq > CASE WHEN (feed.xact, feed.batch) = ($1::text::xid8, $2::bigint) THEN $3::bigint ELSE 0 END
+        ORDER BY seq
+        OFFSET 0
+    ) AS entry
+    WHERE (feed.xact, feed.batch) >= ($1::text::xid8, $2::bigint)
+    ORDER BY feed.xact, feed.batch, entry.seq
+    LIMIT $4
+"""
+_END: Final = """
+    SELECT xact::text, batch, to_seq FROM feed
+    WHERE xact < pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY xact DESC, batch DESC LIMIT 1
+"""
+
+
+async def add(connection: Connection, ranges: Sequence[tuple[StreamKey, int, int]]) -> None:
+    """Record that entries were applied, from a seq to a seq of each stream named, and wake the readers at commit."""
+    columns = zip(*((*key, from_seq, to_seq) for key, from_seq, to_seq in ranges), strict=True)
+    await connection.execute(_ADD, *columns)
+    await connection.execute(f"NOTIFY {CHANNEL}")
+
+
+async def end(connection: Connection) -> FeedPosition:
+    """Where the feed ends now."""
+    row = await connection.fetchrow(_END)
+    return FeedPosition(0, 0, 0) if row is None else FeedPosition(int(row[0]), row[1], row[2])
+
+
+async def after(connection: Connection, position: FeedPosition, rows_max: int) -> list[FeedEntry]:
+    """Entries after a place, in order. The reader stops before the first that is not settled."""
+    rows = await connection.fetch(_AFTER, str(position.xact), position.batch, position.seq, rows_max)
+    return [
+        FeedEntry(FeedPosition(int(row[0]), row[1], row[2]), row[3], _key(row[4], row[5], row[6]), row[7], row[8])
+        for row in rows
+    ]
+
+
+def _key(node_id: str, incarnation: UUID, lane: str) -> StreamKey:
+    return StreamKey(node_id, incarnation, lane)

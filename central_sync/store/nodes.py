@@ -1,0 +1,156 @@
+"""`node` and `node_status`: who there is, and how they said they were."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from central_sync.store.database import Connection
+from edge_core.sync.messages import LaneLedger
+
+
+class Greeting(NamedTuple):
+    """What a hello says about its node."""
+
+    node_id: str
+    incarnation: UUID
+    name: str
+    region: str
+    clock_offset_ms: int
+    software_version: str
+
+
+class Report(NamedTuple):
+    """What a heartbeat says. `ledger` is `encode_ledger`'s JSON."""
+
+    node_id: str
+    incarnation: UUID
+    ledger: str
+    oldest_unacked_age_ms: int
+    disk_free_bytes: int
+    clock_offset_ms: int
+    software_version: str
+    last_error: str | None
+
+
+class LaneBooks(Struct, frozen=True):
+    """The books of one lane as the node keeps them; an object in JSON."""
+
+    lane: str
+    accepted: int
+    confirmed: int
+    pending: int
+    parked: int
+
+
+class NodeRow(NamedTuple):
+    """A node and its status; the fields of the status are None or empty before its first heartbeat."""
+
+    node_id: str
+    name: str
+    region: str
+    first_seen: datetime
+    incarnation: UUID
+    last_seen: datetime
+    heartbeat_at: datetime | None
+    is_gone: bool
+    ledger: str
+    oldest_unacked_age_ms: int
+    disk_free_bytes: int | None
+    clock_offset_ms: int
+    software_version: str
+    last_error: str | None
+    differences: list[str]
+
+
+_GREET_NODES: Final = """
+    INSERT INTO node (node_id, incarnation, name, region)
+    SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[])
+    ON CONFLICT (node_id) DO UPDATE SET
+        incarnation = excluded.incarnation, name = excluded.name, region = excluded.region
+"""
+_GREET_STATUS: Final = """
+    INSERT INTO node_status (node_id, incarnation, clock_offset_ms, software_version, last_seen)
+    SELECT *, now() FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[])
+    ON CONFLICT (node_id) DO UPDATE SET
+        incarnation = excluded.incarnation, clock_offset_ms = excluded.clock_offset_ms,
+        software_version = excluded.software_version, last_seen = now(), is_gone = false
+"""
+_REPORT: Final = """
+    UPDATE node_status AS old
+    SET last_seen = now(), heartbeat_at = now(), is_gone = false, ledger = new.ledger::jsonb,
+        oldest_unacked_age_ms = new.age_ms, disk_free_bytes = new.disk_free_bytes,
+        clock_offset_ms = new.clock_offset_ms, software_version = new.software_version, last_error = new.last_error
+    FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[])
+        AS new (node_id, incarnation, ledger, age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error)
+    WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation
+"""
+_NODES: Final = """
+    SELECT node_id, name, region, first_seen, node.incarnation, last_seen, heartbeat_at, is_gone, ledger,
+        oldest_unacked_age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error, differences
+    FROM node JOIN node_status USING (node_id)
+    WHERE $1::text IS NULL OR node_id = $1
+    ORDER BY node_id
+"""
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(tuple[LaneBooks, ...])
+
+
+def encode_ledger(lanes: Sequence[LaneLedger]) -> str:
+    """The books of a heartbeat as JSON objects."""
+    return _encoder.encode([LaneBooks(b.lane, b.accepted, b.confirmed, b.pending, b.parked) for b in lanes]).decode()
+
+
+def decode_ledger(ledger: str) -> tuple[LaneBooks, ...]:
+    """The way back."""
+    return _decoder.decode(ledger)
+
+
+async def incarnations(connection: Connection, node_ids: Sequence[str]) -> dict[str, UUID]:
+    """The current incarnation of each node that is known, locked."""
+    statement = "SELECT node_id, incarnation FROM node WHERE node_id = ANY($1::text[]) ORDER BY node_id FOR UPDATE"
+    return {row[0]: row[1] for row in await connection.fetch(statement, node_ids)}
+
+
+async def greet(connection: Connection, greetings: Sequence[Greeting]) -> None:
+    """Record hellos, one for each node, in the order of their ids."""
+    ids, incarnations_, names, regions, offsets, versions = zip(*greetings, strict=True)
+    await connection.execute(_GREET_NODES, ids, incarnations_, names, regions)
+    await connection.execute(_GREET_STATUS, ids, incarnations_, offsets, versions)
+
+
+async def report(connection: Connection, reports: Sequence[Report]) -> None:
+    """Record heartbeats, one for each node, in the order of their ids; those of a former incarnation change nothing."""
+    await connection.execute(_REPORT, *zip(*reports, strict=True))
+
+
+async def note_differences(connection: Connection, node_id: str, differences: Sequence[str]) -> bool:
+    """Record what does not add up in a node's books and return whether that is news."""
+    statement = "UPDATE node_status SET differences = $2 WHERE node_id = $1 AND differences <> $2"
+    return str(await connection.execute(statement, node_id, list(differences))) != "UPDATE 0"
+
+
+async def note_error(connection: Connection, node_id: str, error: str) -> None:
+    """Record what the centre holds against a node."""
+    await connection.execute("UPDATE node_status SET last_error = $2 WHERE node_id = $1", node_id, error)
+
+
+async def note_gone(connection: Connection, node_id: str, incarnation: UUID) -> None:
+    """Record that an incarnation said bye, or the broker did for it."""
+    statement = "UPDATE node_status SET is_gone = true WHERE node_id = $1 AND incarnation = $2"
+    await connection.execute(statement, node_id, incarnation)
+
+
+async def page(connection: Connection, node_id: str | None = None) -> list[NodeRow]:
+    """Every node, or the one named."""
+    return [NodeRow(*row) for row in await connection.fetch(_NODES, node_id)]
+
+
+async def history_id(connection: Connection) -> UUID:
+    """Which history this database holds."""
+    found: UUID = await connection.fetchval("SELECT history_id FROM centre")
+    return found

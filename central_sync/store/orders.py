@@ -1,0 +1,78 @@
+"""`order_view`: one row for each order, as it stands."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from central_sync.store.database import Connection
+
+
+class OrderRow(NamedTuple):
+    """One order, in the order of the table's columns. `first_*` and `last_*` are the places of its entries in the log."""
+
+    order_id: UUID
+    node_id: str
+    display_number: str
+    order_type: str
+    status: str
+    currency: str
+    grand_total_minor: int
+    placed_at: datetime
+    business_date: date
+    revision: int
+    first_incarnation: UUID
+    first_lane: str
+    first_seq: int
+    last_incarnation: UUID
+    last_lane: str
+    last_seq: int
+
+
+_COLUMNS: Final = ", ".join(OrderRow._fields)
+_ROWS: Final = """unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+    $8::timestamptz[], $9::date[], $10::integer[], $11::uuid[], $12::text[], $13::bigint[], $14::uuid[], $15::text[],
+    $16::bigint[])"""
+_INSERT: Final = f"INSERT INTO order_view ({_COLUMNS}) SELECT * FROM {_ROWS} ON CONFLICT DO NOTHING"  # noqa: S608
+_UPDATE: Final = f"""
+    INSERT INTO order_view ({_COLUMNS}) SELECT * FROM {_ROWS}
+    ON CONFLICT (order_id) DO UPDATE SET
+        status = excluded.status, revision = excluded.revision, last_incarnation = excluded.last_incarnation,
+        last_lane = excluded.last_lane, last_seq = excluded.last_seq, updated_at = now()
+"""  # noqa: S608
+_PAGE: Final = f"""
+    SELECT {_COLUMNS} FROM order_view
+    WHERE ($1::text IS NULL OR node_id = $1) AND ($2::text IS NULL OR status = $2)
+        AND ($3::uuid IS NULL OR order_id < $3)
+    ORDER BY order_id DESC LIMIT $4
+"""  # noqa: S608
+
+
+async def insert(connection: Connection, rows: Sequence[OrderRow]) -> int:
+    """Insert orders that should be new and return how many were."""
+    status: str = await connection.execute(_INSERT, *_columns(rows))
+    return int(status.rsplit(" ", 1)[-1])
+
+
+async def update(connection: Connection, rows: Sequence[OrderRow]) -> None:
+    """Write orders that may be there already."""
+    await connection.execute(_UPDATE, *_columns(rows))
+
+
+async def page(
+    connection: Connection, *, node_id: str | None, status: str | None, before: UUID | None, rows_max: int
+) -> list[OrderRow]:
+    """Orders, the newest first (their ids are UUIDv7), from before an id on."""
+    rows = await connection.fetch(_PAGE, node_id, status, before, rows_max)
+    return [OrderRow(*row) for row in rows]
+
+
+async def one(connection: Connection, order_id: UUID) -> OrderRow | None:
+    """One order, or None."""
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM order_view WHERE order_id = $1", order_id)  # noqa: S608
+    return None if row is None else OrderRow(*row)
+
+
+def _columns(rows: Sequence[OrderRow]) -> list[tuple[object, ...]]:
+    # Rows in the order of their key: two writers that meet wait for each other and never for ever.
+    return list(zip(*sorted(rows), strict=True))

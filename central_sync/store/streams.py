@@ -1,0 +1,191 @@
+"""`stream_cursor` and `entry`: how far each stream is durable, and its bytes."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from msgspec import Struct
+
+from central_sync.store.database import Connection
+
+
+class StreamKey(NamedTuple):
+    """A stream's name. Locks are always taken in the order of these tuples."""
+
+    node_id: str
+    incarnation: UUID
+    lane: str
+
+
+class CursorRow(NamedTuple):
+    """How far a stream is durable here. `fenced` says why nothing more is taken from it, or is None."""
+
+    durable_seq: int
+    durable_hash: bytes
+    parked: int
+    backed_up_seq: int
+    fenced: str | None
+
+
+class EntryRow(NamedTuple):
+    """One entry as it is inserted."""
+
+    key: StreamKey
+    seq: int
+    order_id: UUID | None
+    is_parked: bool
+    hash: bytes
+    body: bytes
+
+
+class StoredEntry(Struct, frozen=True):
+    """One entry as it is read back."""
+
+    node_id: str
+    incarnation: UUID
+    lane: str
+    seq: int
+    order_id: UUID | None
+    is_parked: bool
+    hash: bytes
+    body: bytes
+    ingested_at: datetime
+
+
+_COLUMNS: Final = "node_id, incarnation, lane, seq, order_id, is_parked, hash, body, ingested_at"
+_CURSOR_COLUMNS: Final = "durable_seq, durable_hash, parked, backed_up_seq, fenced"
+
+_LOCK: Final = """
+    SELECT node_id, incarnation, lane, durable_seq, durable_hash, parked, backed_up_seq, fenced
+    FROM stream_cursor
+    WHERE (node_id, incarnation, lane) IN (SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[]))
+    ORDER BY node_id, incarnation, lane
+    FOR UPDATE
+"""
+_CREATE: Final = """
+    INSERT INTO stream_cursor (node_id, incarnation, lane, durable_hash)
+    SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[]) AS new (node_id, incarnation, lane, hash)
+    ORDER BY node_id, incarnation, lane
+    ON CONFLICT DO NOTHING
+"""
+_ADVANCE: Final = """
+    UPDATE stream_cursor AS old
+    SET durable_seq = new.durable_seq, durable_hash = new.durable_hash, parked = new.parked
+    FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::bytea[], $6::bigint[])
+        AS new (node_id, incarnation, lane, durable_seq, durable_hash, parked)
+    WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation AND old.lane = new.lane
+"""
+_FENCE: Final = """
+    UPDATE stream_cursor SET fenced = $3 WHERE node_id = $1 AND incarnation = $2 AND fenced IS NULL
+"""
+_FENCE_OTHERS: Final = """
+    UPDATE stream_cursor SET fenced = $3 WHERE node_id = $1 AND incarnation <> $2 AND fenced IS NULL
+"""
+_APPEND: Final = """
+    INSERT INTO entry (node_id, incarnation, lane, seq, order_id, is_parked, hash, body)
+    SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::boolean[], $7::bytea[],
+                         $8::bytea[])
+    ON CONFLICT DO NOTHING
+"""
+
+
+async def lock(connection: Connection, keys: Sequence[StreamKey]) -> dict[StreamKey, CursorRow]:
+    """Lock the cursors of streams, in their order, until the end of the transaction. Unknown streams are left out."""
+    rows = await connection.fetch(_LOCK, *_columns(keys))
+    return {StreamKey(*row[:3]): CursorRow(*row[3:]) for row in rows}
+
+
+async def create(connection: Connection, keys: Sequence[StreamKey], genesis: Sequence[bytes]) -> None:
+    """Make the cursors that do not exist yet, at seq 0 with the chain's first hash."""
+    await connection.execute(_CREATE, *_columns(keys), genesis)
+
+
+async def advance(connection: Connection, cursors: Sequence[tuple[StreamKey, CursorRow]]) -> None:
+    """Move locked cursors."""
+    await connection.execute(
+        _ADVANCE,
+        *_columns([key for key, _ in cursors]),
+        [row.durable_seq for _, row in cursors],
+        [row.durable_hash for _, row in cursors],
+        [row.parked for _, row in cursors],
+    )
+
+
+async def fence(connection: Connection, node_id: str, incarnation: UUID, why: str) -> None:
+    """Take nothing more from an incarnation."""
+    await connection.execute(_FENCE, node_id, incarnation, why)
+
+
+async def fence_others(connection: Connection, node_id: str, incarnation: UUID, why: str) -> None:
+    """Take nothing more from the other incarnations of a node."""
+    await connection.execute(_FENCE_OTHERS, node_id, incarnation, why)
+
+
+async def append(connection: Connection, rows: Sequence[EntryRow]) -> int:
+    """Insert entries and return how many were new; the cursor's lock makes that all of them."""
+    keys, seqs, order_ids, parked, hashes, bodies = zip(*rows, strict=True)
+    status: str = await connection.execute(_APPEND, *_columns(keys), seqs, order_ids, parked, hashes, bodies)
+    return int(status.rsplit(" ", 1)[-1])
+
+
+async def hash_at(connection: Connection, key: StreamKey, seq: int) -> bytes | None:
+    """The chain's hash at a seq, or None where there is no such entry."""
+    found: bytes | None = await connection.fetchval(
+        "SELECT hash FROM entry WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq = $4", *key, seq
+    )
+    return found
+
+
+async def of_orders(connection: Connection, order_ids: Sequence[UUID]) -> list[StoredEntry]:
+    """Every entry of some orders, in no particular order."""
+    rows = await connection.fetch(f"SELECT {_COLUMNS} FROM entry WHERE order_id = ANY($1::uuid[])", order_ids)  # noqa: S608
+    return [StoredEntry(*row) for row in rows]
+
+
+async def one(connection: Connection, key: StreamKey, seq: int) -> StoredEntry | None:
+    """One entry, or None."""
+    statement = f"SELECT {_COLUMNS} FROM entry WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq = $4"  # noqa: S608
+    row = await connection.fetchrow(statement, *key, seq)
+    return None if row is None else StoredEntry(*row)
+
+
+async def of_incarnations(
+    connection: Connection, incarnations: Sequence[tuple[str, UUID]]
+) -> dict[StreamKey, CursorRow]:
+    """The cursors of some incarnations, not locked."""
+    statement = f"""
+        SELECT node_id, incarnation, lane, {_CURSOR_COLUMNS} FROM stream_cursor
+        WHERE (node_id, incarnation) IN (SELECT * FROM unnest($1::text[], $2::uuid[]))
+    """  # noqa: S608
+    rows = await connection.fetch(statement, [pair[0] for pair in incarnations], [pair[1] for pair in incarnations])
+    return {StreamKey(*row[:3]): CursorRow(*row[3:]) for row in rows}
+
+
+async def cursors(connection: Connection) -> list[tuple[StreamKey, CursorRow]]:
+    """Every cursor, in order."""
+    rows = await connection.fetch(
+        f"SELECT node_id, incarnation, lane, {_CURSOR_COLUMNS} FROM stream_cursor"  # noqa: S608
+        " ORDER BY node_id, incarnation, lane"
+    )
+    return [(StreamKey(*row[:3]), CursorRow(*row[3:])) for row in rows]
+
+
+async def walk(connection: Connection, key: StreamKey, page_rows: int) -> AsyncIterator[StoredEntry]:
+    """Every entry of a stream in order, `page_rows` in memory at once."""
+    statement = f"""
+        SELECT {_COLUMNS} FROM entry WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq > $4
+        ORDER BY seq LIMIT $5
+    """  # noqa: S608
+    last = -1
+    while True:
+        rows = await connection.fetch(statement, *key, last, page_rows)
+        for row in rows:
+            yield StoredEntry(*row)
+        if len(rows) < page_rows:
+            return
+        last = rows[-1]["seq"]
+
+
+def _columns(keys: Sequence[StreamKey]) -> tuple[list[str], list[UUID], list[str]]:
+    return [key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys]

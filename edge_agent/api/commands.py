@@ -1,0 +1,160 @@
+"""The requests that change something: bytes in, a submission to the intake, status and bytes out.
+
+They are plain ASGI callables, because the one for orders is the hot path: no framework stands between a till and its
+answer. Each is: authorize, read, decode, check, submit, answer.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from starlette.types import Receive, Scope, Send
+
+from edge_agent.intake import Intake
+from edge_agent.submission import Answer, Cancel, Request
+from edge_core.errors import Rejected
+from edge_core.limits import IDEMPOTENCY_KEY_CHARS_MAX
+from edge_core.orders.commands import CancelRequest, StockMovement
+from edge_core.orders.document import TillOrder
+from edge_core.orders.validation import check_order
+from edge_core.shapes import json_reader
+from holdfast_runtime.http_server import read_body
+from holdfast_runtime.problems import ProblemRaised, problem_headers, validation_rejection
+from holdfast_runtime.tokens import Scope as TokenScope
+from holdfast_runtime.tokens import TokenCheck
+
+R = TypeVar("R")
+
+_KEY: Final = re.compile(rf"^[!-~]{{1,{IDEMPOTENCY_KEY_CHARS_MAX}}}$(?!\n)")
+_TRACEPARENT: Final = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$(?!\n)")
+ORDER_COMMANDS: Final = ("cancel",)
+
+
+class Head(Struct, frozen=True):
+    """The headers that matter, as they came."""
+
+    authorization: bytes | None = None
+    content_type: bytes | None = None
+    idempotency_key: bytes | None = None
+    traceparent: bytes | None = None
+
+
+class Commands:
+    """The handlers of `POST`."""
+
+    def __init__(self, intake: Intake, tokens: TokenCheck, stores: frozenset[str]) -> None:
+        self._intake = intake
+        self._tokens = tokens
+        self._stores = stores
+        self._read_order = json_reader(TillOrder)
+        self._read_cancel = json_reader(CancelRequest)
+        self._read_movement = json_reader(StockMovement)
+
+    async def place_order(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/orders`."""
+        head = _head(scope)
+        order = await self._body(head, "order", scope, receive, self._read_order)
+        key = _required_key(head)
+        found = check_order(order, self._stores)
+        if found is not None:
+            raise ProblemRaised(found)
+        await self._submit(order, key, head, send)
+
+    async def command_order(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/orders/{order_id}/{command}`."""
+        head = _head(scope)
+        parameters = scope["path_params"]
+        if parameters["command"] not in ORDER_COMMANDS:
+            detail = f"an order has no command {parameters['command']!r}"
+            raise ProblemRaised(Rejected("not-found", detail, allowed=ORDER_COMMANDS))
+        request = await self._body(head, "order", scope, receive, self._read_cancel)
+        await self._submit(Cancel(order_id_of(parameters["order_id"]), request), _required_key(head), head, send)
+
+    async def move_stock(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/movements`: without a key of its own, a movement is known by its reference."""
+        head = _head(scope)
+        movement = await self._body(head, "stock", scope, receive, self._read_movement)
+        if head.idempotency_key is not None or movement.reference is None:
+            key = _required_key(head)
+        else:
+            key = f"movement {movement.movement} {movement.reference}"
+        await self._submit(movement, key, head, send)
+
+    async def _body(
+        self, head: Head, needed: TokenScope, scope: Scope, receive: Receive, read: Callable[[bytes], R]
+    ) -> R:
+        self._tokens.authorize(head.authorization, needed)
+        if head.content_type is None or head.content_type.split(b";")[0].strip().lower() != b"application/json":
+            raise ProblemRaised(Rejected("unsupported-media-type", "send the body as application/json"))
+        body = await read_body(scope, receive)
+        try:
+            return read(body)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ProblemRaised(_undecodable(error)) from error
+
+    async def _submit(self, request: Request, key: str, head: Head, send: Send) -> None:
+        trace = head.traceparent.decode("latin-1") if head.traceparent is not None else ""
+        answer = await self._intake.submit(request, key, trace if _TRACEPARENT.match(trace) else None)
+        await _answer(answer, send)
+
+
+def order_id_of(text: str) -> UUID:
+    """The order that a path names. Raises `ProblemRaised` for a text that names none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ProblemRaised(Rejected("invalid-parameter", "an order is named by its UUID")) from None
+
+
+def _undecodable(error: msgspec.DecodeError | RecursionError) -> Rejected:
+    if isinstance(error, RecursionError):
+        return Rejected("malformed-json", "the body is nested too deeply")
+    return validation_rejection(error)
+
+
+def _head(scope: Scope) -> Head:
+    found: dict[str, bytes] = {}
+    for name, value in scope["headers"]:
+        field = _FIELDS.get(name)
+        if field is not None:
+            found[field] = value
+    return Head(**found)
+
+
+_FIELDS: Final = {
+    b"authorization": "authorization",
+    b"content-type": "content_type",
+    b"idempotency-key": "idempotency_key",
+    b"traceparent": "traceparent",
+}
+
+
+def _required_key(head: Head) -> str:
+    if head.idempotency_key is None:
+        detail = "send an Idempotency-Key header, new for each request and the same for its repetitions (a UUID)"
+        raise ProblemRaised(Rejected("idempotency-key-missing", detail))
+    key = head.idempotency_key.decode("latin-1")
+    if len(key) > 2 and key[0] == key[-1] == '"':  # the draft writes it as a structured field string
+        key = key[1:-1]
+    if not _KEY.match(key):
+        detail = f"a key is 1 to {IDEMPOTENCY_KEY_CHARS_MAX} printable ASCII characters without blanks"
+        raise ProblemRaised(Rejected("idempotency-key-invalid", detail))
+    return key
+
+
+async def _answer(answer: Answer, send: Send) -> None:
+    headers = [(b"content-length", str(len(answer.body)).encode())]
+    if answer.is_problem:
+        fields = problem_headers(answer.status)
+        headers += [(name.encode(), value.encode()) for name, value in fields.items()]
+    else:
+        headers.append((b"content-type", b"application/json"))
+    if answer.location is not None:
+        headers.append((b"location", answer.location.encode()))
+    if answer.is_replay:
+        headers.append((b"idempotency-replayed", b"true"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

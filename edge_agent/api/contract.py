@@ -1,0 +1,167 @@
+"""The contract of the agent's API: every operation with its types, from which `/openapi.json` is made."""
+
+from typing import Any, Final
+
+from edge_agent.api.queries import OrderPage, StockView
+from edge_agent.status import AgentStatus
+from edge_agent.submission import MovementReceipt
+from edge_core.limits import BODY_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
+from edge_core.orders.commands import CancelRequest, StockMovement
+from edge_core.orders.document import TillOrder
+from edge_core.orders.rendering import OrderDocument, Receipt
+from edge_core.shapes import object_shape
+from holdfast_runtime.openapi import Operation, Parameter, openapi
+
+_UUID: Final = {"type": "string", "format": "uuid"}
+_KEY_SCHEMA: Final = {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_CHARS_MAX}
+_KEY: Final = Parameter(
+    "Idempotency-Key",
+    "header",
+    "New for each request, the same for its repetitions: the same key and body get the same answer.",
+    _KEY_SCHEMA,
+    is_required=True,
+)
+_OPTIONAL_KEY: Final = Parameter(
+    "Idempotency-Key", "header", "May be left out where the body has a `reference`.", _KEY_SCHEMA
+)
+_TRACE: Final = Parameter("traceparent", "header", "W3C Trace Context; kept with the decision.", {"type": "string"})
+_ORDER: Final = Parameter("order_id", "path", "The order.", _UUID)
+
+_AUTH: Final = ("token-missing", "token-unknown", "scope-missing")
+_WRITE: Final = (
+    *_AUTH,
+    "malformed-json",
+    "invalid-document",
+    "idempotency-key-missing",
+    "idempotency-key-invalid",
+    "idempotency-key-reused",
+    "body-too-large",
+    "unsupported-media-type",
+    "request-timeout",
+    "busy",
+    "stopping",
+    "storage-unavailable",
+    "storage-full",
+)
+_PLACE: Final = (
+    "totals-mismatch",
+    "duplicate-identifier",
+    "unknown-currency",
+    "invalid-time",
+    "payment-mismatch",
+    "card-number-refused",
+    "flow-not-available",
+    "unknown-reference",
+    "wrong-store",
+    "unit-mismatch",
+    "out-of-stock",
+)
+
+OPERATIONS: Final = (
+    Operation(
+        "POST",
+        "/v1/orders",
+        "placeOrder",
+        "Place an order: answered 201 once it is on the disk",
+        {201: Receipt},
+        body=object_shape(TillOrder),
+        parameters=(_KEY, _TRACE),
+        problems=(*_WRITE, *_PLACE),
+        scope="order",
+        tag="orders",
+    ),
+    Operation(
+        "GET",
+        "/v1/orders",
+        "listOrders",
+        "Orders, newest first",
+        {200: OrderPage},
+        parameters=(
+            Parameter("status", "query", "Only orders in this state.", {"type": "string"}),
+            Parameter("business_date", "query", "Only orders of this business date.", {"type": "string"}),
+            Parameter("terminal_id", "query", "Only orders of this till.", {"type": "string"}),
+            Parameter("before", "query", "Only orders older than this one.", _UUID),
+            Parameter(
+                "limit",
+                "query",
+                "Rows of a page.",
+                {"type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS_DEFAULT},
+            ),
+        ),
+        problems=(*_AUTH, "invalid-parameter", "storage-unavailable"),
+        scope="read",
+        tag="orders",
+    ),
+    Operation(
+        "GET",
+        "/v1/orders/{order_id}",
+        "getOrder",
+        "One order: the whole document, its state and its journey",
+        {200: OrderDocument},
+        parameters=(_ORDER,),
+        problems=(*_AUTH, "invalid-parameter", "order-not-found", "storage-unavailable"),
+        scope="read",
+        tag="orders",
+    ),
+    Operation(
+        "POST",
+        "/v1/orders/{order_id}/cancel",
+        "cancelOrder",
+        "Call off what has not left: reservations are released, payments voided or refunded",
+        {200: Receipt},
+        body=object_shape(CancelRequest),
+        parameters=(_ORDER, _KEY, _TRACE),
+        problems=(*_WRITE, "order-not-found", "command-not-allowed", "revision-stale"),
+        scope="order",
+        tag="orders",
+    ),
+    Operation(
+        "POST",
+        "/v1/stock/movements",
+        "moveStock",
+        "Record goods that came or are gone",
+        {201: MovementReceipt},
+        body=object_shape(StockMovement),
+        parameters=(_OPTIONAL_KEY, _TRACE),
+        problems=(*_WRITE, "invalid-time", "unit-mismatch", "lot-mismatch", "out-of-stock"),
+        scope="stock",
+        tag="stock",
+    ),
+    Operation(
+        "GET",
+        "/v1/stock/{sku}",
+        "getStock",
+        "The stock of a SKU at this location, by lot",
+        {200: StockView},
+        parameters=(Parameter("sku", "path", "The stock keeping unit.", {"type": "string"}),),
+        problems=(*_AUTH, "sku-not-found", "storage-unavailable"),
+        scope="read",
+        tag="stock",
+    ),
+    Operation(
+        "GET",
+        "/v1/status",
+        "getStatus",
+        "The agent, its books and its link",
+        {200: AgentStatus},
+        problems=_AUTH,
+        scope="read",
+        tag="service",
+    ),
+    Operation("GET", "/healthz", "getHealth", "The process answers", {200: None}, tag="service"),
+    Operation("GET", "/readyz", "getReadiness", "An order would be taken now", {200: None, 503: None}, tag="service"),
+    Operation("GET", "/metrics", "getMetrics", "Prometheus metrics", {200: None}, tag="service"),
+)
+
+
+def agent_openapi(version: str) -> dict[str, Any]:
+    """The document that `/openapi.json` serves."""
+    return openapi(
+        title="Holdfast edge agent",
+        description=(
+            "Orders of one store, decided and kept on its own server. Money is in integer minor units, quantities in "
+            f"integer thousandths; a body has at most {BODY_BYTES_MAX} bytes; every error is an RFC 9457 problem."
+        ),
+        version=version,
+        operations=OPERATIONS,
+    )

@@ -1,0 +1,203 @@
+"""The requests that only look: orders, stock, status. Each reads the file on the readers' connection."""
+
+import re
+from collections.abc import Awaitable
+from typing import Final, TypeVar
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from edge_agent.api.commands import order_id_of
+from edge_agent.status import Reporter
+from edge_agent.store import orders, stock
+from edge_agent.store.file import StoreFile
+from edge_agent.store.orders import OrderFilter, OrderHead
+from edge_core.errors import Rejected, StorageFault
+from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
+from edge_core.orders.rendering import document
+from edge_core.orders.validation import is_date
+from edge_core.stock.ledger import Position
+from holdfast_runtime.problems import ProblemRaised
+from holdfast_runtime.tokens import TokenCheck
+
+R = TypeVar("R")
+
+_FILTERS: Final = frozenset({"status", "business_date", "terminal_id", "before", "limit"})
+_WORD: Final = re.compile(r"^[ -~]{1,64}$(?!\n)")
+
+
+class OrderSummary(Struct, frozen=True):
+    """An order as a list shows it."""
+
+    order_id: UUID
+    order_type: str
+    status: str
+    revision: int
+    terminal_id: str
+    business_date: str
+    currency: str
+    grand_total_minor: int
+
+
+class OrderPage(Struct, frozen=True):
+    """A page of orders, newest first; `next` asks for the following one."""
+
+    orders: tuple[OrderSummary, ...]
+    next: str | None
+
+
+class LotView(Struct, frozen=True):
+    """One lot of a SKU, in thousandths of the unit: on_hand = safety + free + rights + reserved."""
+
+    lot: str | None
+    expires_on: str | None
+    on_hand_milli: int
+    safety_milli: int
+    rights_milli: int
+    reserved_milli: int
+    free_milli: int
+
+
+class StockView(Struct, frozen=True):
+    """A SKU at this location: its sums and its lots."""
+
+    sku: str
+    unit: str
+    on_hand_milli: int
+    reserved_milli: int
+    free_milli: int
+    lots: tuple[LotView, ...]
+
+
+class Queries:
+    """The handlers of `GET`."""
+
+    def __init__(self, file: StoreFile, tokens: TokenCheck, reporter: Reporter) -> None:
+        self._file = file
+        self._tokens = tokens
+        self._reporter = reporter
+
+    async def get_order(self, request: Request) -> Response:
+        """`GET /v1/orders/{order_id}`."""
+        self._authorize(request)
+        order_id = order_id_of(request.path_params["order_id"])
+        entries = await _read(orders.read_order(self._file.reader, order_id))
+        if not entries:
+            raise ProblemRaised(Rejected("order-not-found", f"there is no order {order_id} here"))
+        return _json(document(entries))
+
+    async def list_orders(self, request: Request) -> Response:
+        """`GET /v1/orders?status=&business_date=&terminal_id=&before=&limit=`."""
+        self._authorize(request)
+        chosen, limit = _filter_of(request)
+        heads = await _read(orders.list_heads(self._file.reader, chosen, limit + 1))
+        page = heads[:limit]
+        following = None
+        if len(heads) > limit:
+            following = str(
+                request.url.include_query_params(before=str(page[-1].order_id)).replace(scheme="", netloc="")
+            )
+        return _json(OrderPage(tuple(_summary(head) for head in page), following))
+
+    async def get_stock(self, request: Request) -> Response:
+        """`GET /v1/stock/{sku}`."""
+        self._authorize(request)
+        sku = request.path_params["sku"]
+        positions = await _read(stock.read_positions(self._file.reader, [sku]))
+        if not positions:
+            raise ProblemRaised(Rejected("sku-not-found", f"no stock of {sku!r} was ever recorded here"))
+        return _json(_stock(sku, positions))
+
+    async def get_status(self, request: Request) -> Response:
+        """`GET /v1/status`."""
+        self._authorize(request)
+        return _json(await self._reporter.status())
+
+    async def healthz(self, _: Request) -> Response:
+        """`GET /healthz`: the process answers."""
+        return Response(b'{"status":"ok"}', media_type="application/json")
+
+    async def readyz(self, _: Request) -> Response:
+        """`GET /readyz`: an order would be taken."""
+        ready = self._reporter.is_ready
+        body = b'{"status":"ready"}' if ready else b'{"status":"not accepting"}'
+        return Response(body, 200 if ready else 503, media_type="application/json")
+
+    def _authorize(self, request: Request) -> None:
+        header = request.headers.get("authorization")
+        self._tokens.authorize(header.encode("latin-1") if header is not None else None, "read")
+
+
+async def _read(work: Awaitable[R]) -> R:
+    try:
+        return await work
+    except StorageFault as fault:
+        raise ProblemRaised(Rejected(fault.slug, str(fault))) from fault
+
+
+def _filter_of(request: Request) -> tuple[OrderFilter, int]:
+    query = request.query_params
+    for name, value in query.multi_items():
+        if name not in _FILTERS:
+            raise _bad(name, "there is no such parameter")
+        if not _WORD.match(value):
+            raise _bad(name, "expected 1 to 64 printable ASCII characters")
+    date = query.get("business_date")
+    if date is not None and not is_date(date):
+        raise _bad("business_date", "expected a date such as 2026-11-21")
+    before = query.get("before")
+    chosen = OrderFilter(
+        status=query.get("status"),
+        business_date=date,
+        terminal_id=query.get("terminal_id"),
+        before=order_id_of(before) if before is not None else None,
+    )
+    return chosen, _limit(query.get("limit"))
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return PAGE_ROWS_DEFAULT
+    if not text.isdecimal() or not 1 <= int(text) <= PAGE_ROWS_MAX:
+        raise _bad("limit", f"expected a whole number from 1 to {PAGE_ROWS_MAX}")
+    return int(text)
+
+
+def _bad(name: str, expected: str) -> ProblemRaised:
+    return ProblemRaised(Rejected("invalid-parameter", f"{name}: {expected}", allowed=tuple(sorted(_FILTERS))))
+
+
+def _summary(head: OrderHead) -> OrderSummary:
+    return OrderSummary(
+        head.order_id,
+        head.order_type,
+        head.status,
+        head.revision,
+        head.terminal_id,
+        head.business_date,
+        head.currency,
+        head.grand_total_minor,
+    )
+
+
+def _stock(sku: str, positions: list[Position]) -> StockView:
+    return StockView(
+        sku=sku,
+        unit=positions[0].unit,
+        on_hand_milli=sum(p.on_hand_milli for p in positions),
+        reserved_milli=sum(p.reserved_milli for p in positions),
+        free_milli=sum(p.free_milli for p in positions),
+        lots=tuple(
+            LotView(
+                p.lot, p.expires_on, p.on_hand_milli, p.safety_milli, p.rights_milli, p.reserved_milli, p.free_milli
+            )
+            for p in positions
+        ),
+    )
+
+
+def _json(value: Struct) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")

@@ -1,0 +1,121 @@
+"""The composition root: the one place that builds the agent's parts from its configuration."""
+
+import os
+from contextlib import suppress
+from importlib.metadata import version
+from typing import Final
+
+import aiosqlite
+import structlog
+from msgspec import Struct
+from starlette.types import ASGIApp
+
+from edge_agent.api.commands import Commands
+from edge_agent.api.contract import agent_openapi
+from edge_agent.api.queries import Queries
+from edge_agent.api.routes import agent_app
+from edge_agent.config import AgentConfig, zone_of
+from edge_agent.intake import Intake, Surroundings
+from edge_agent.link.books import Books, wall_ms
+from edge_agent.link.session import Introduction, Session
+from edge_agent.metrics import AgentCollector
+from edge_agent.status import Reporter
+from edge_agent.store.file import StoreFile
+from edge_core import ids
+from edge_core.errors import StorageFault
+from edge_core.sync.entry import ENTRY_VERSION
+from edge_core.sync.messages import Bye, encode_message
+from edge_core.sync.topics import topic
+from holdfast_runtime.docs_page import docs_routes
+from holdfast_runtime.metrics import Metrics
+from holdfast_runtime.mqtt import MqttLink, TlsFiles
+from holdfast_runtime.tokens import TokenCheck
+
+VERSION: Final = version("holdfast")
+_LOG: Final = structlog.get_logger()
+
+
+class Agent(Struct, frozen=True):
+    """The parts of a running agent."""
+
+    file: StoreFile
+    intake: Intake
+    session: Session | None
+    app: ASGIApp
+
+    async def checkpoint(self) -> None:
+        """One step of the background checkpoint."""
+        await self.file.checkpoint()
+
+    async def is_alive(self) -> None:
+        """Return once the writer has made a transaction, or is busy with a fault of the disk; hang as it hangs."""
+        if self.intake.fault is None and not self.intake.is_closed:
+            with suppress(StorageFault):
+                await self.intake.write(_change_nothing)
+
+
+async def _change_nothing(_: aiosqlite.Connection) -> None:
+    """The smallest transaction."""
+
+
+def random_bits() -> int:
+    """74 random bits for a UUIDv7."""
+    return int.from_bytes(os.urandom(10), "big") >> 6
+
+
+async def build_agent(config: AgentConfig) -> Agent:
+    """Open the file and put the parts together. Raises `ConfigError`, `StorageFault` and `PermanentFault`."""
+    tokens = TokenCheck(config.api.tokens_file)
+    file = StoreFile(config.store.path, config.node.id)
+    now_ms = wall_ms()
+    applied = await file.open(incarnation=ids.uuid7(now_ms, random_bits()), now_ms=now_ms)
+    _LOG.info("store.opened", path=str(config.store.path), migrations=applied, tail_seq=file.tails["orders"].seq)
+    session: Session | None = None
+
+    def is_offline() -> bool:
+        return session is None or not session.is_online
+
+    intake = Intake(
+        file,
+        Surroundings(now_ms=wall_ms, random_bits=random_bits, zone=zone_of(config), is_offline=is_offline),
+        key_days=config.store.retention_days,
+    )
+    books = Books(file, VERSION)
+    if config.broker.url:
+        who, mqtt = _introduction(config), _mqtt(config, file)
+        session = Session(file=file, intake=intake, books=books, introduction=who, mqtt=mqtt)
+        intake.on_commit = session.wake
+    reporter = Reporter(
+        file=file,
+        intake=intake,
+        books=books,
+        session=session,
+        name=config.node.name,
+        region=config.node.region,
+        software_version=VERSION,
+    )
+    metrics = Metrics()
+    metrics.registry.register(AgentCollector(intake, books, session))
+    app = agent_app(
+        Commands(intake, tokens, frozenset(config.node.stores)),
+        Queries(file, tokens, reporter),
+        [metrics.route(), *docs_routes(lambda: agent_openapi(VERSION))],
+    )
+    return Agent(file, intake, session, app)
+
+
+def _introduction(config: AgentConfig) -> Introduction:
+    return Introduction(config.node.id, config.node.name, config.node.region, VERSION, ENTRY_VERSION)
+
+
+def _mqtt(config: AgentConfig, file: StoreFile) -> MqttLink:
+    node_id = config.node.id
+    will = Bye(node_id, file.streams["orders"].incarnation, "the connection broke")
+    tls = TlsFiles(config.broker.ca_file, config.broker.cert_file, config.broker.key_file)
+    return MqttLink(
+        config.broker.url,
+        f"holdfast-{node_id}",
+        tls=tls,
+        subscriptions=[topic(node_id, "down")],
+        will=(topic(node_id, "up"), encode_message(will)),
+    )

@@ -1,0 +1,197 @@
+"""One group commit, decided in memory: submissions in, rows and answers out, one after the other.
+
+The batch starts from what was read in its own transaction and from nothing else: there is no cache that could disagree
+with the file. Each decision sees what the ones before it in the batch have done.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from edge_agent.store.idempotency import Answered
+from edge_agent.store.log import EntryRow, Stream, Tail
+from edge_agent.store.orders import OrderHead
+from edge_agent.submission import Answer, Cancel, Submission, accepted_answer, order_answer, rejected_answer
+from edge_core import clock, ids
+from edge_core.errors import Rejected
+from edge_core.orders.commands import CancelOrder, Command, MoveStock, PlaceOrder, StockMovement
+from edge_core.orders.decide import World, decide, skus_of
+from edge_core.orders.document import TillOrder
+from edge_core.orders.events import Event, deltas_of
+from edge_core.orders.fold import OrderState, fold_all
+from edge_core.orders.rendering import Origin, Recorded
+from edge_core.stock.ledger import Position, apply_delta
+from edge_core.sync.chain import link
+from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
+from holdfast_runtime.problems import problem_body
+
+REUSED: Final = Rejected(
+    "idempotency-key-reused", "this key was sent before with another body; a new request needs a new key"
+)
+
+
+class Circumstances(Struct, frozen=True):
+    """What a batch needs of the world outside: the stream, the wall clock (Unix ms), randomness, the store's zone."""
+
+    stream: Stream
+    now_ms: int
+    random_bits: Callable[[], int]
+    zone: ZoneInfo
+    is_offline: bool
+
+
+class Batch:
+    """The working set of one transaction: take submissions with `decide`, then write `rows` and what is beside them."""
+
+    def __init__(
+        self,
+        circumstances: Circumstances,
+        tail: Tail,
+        *,
+        positions: list[Position],
+        orders: list[Recorded],
+        answered: list[Answered],
+        replays: dict[bytes, list[Recorded]],
+    ) -> None:
+        self._here = circumstances
+        self._code = ids.incarnation_code(circumstances.stream.incarnation)
+        self.tail = tail
+        self._stock: defaultdict[str, dict[str | None, Position]] = defaultdict(dict)
+        for position in positions:
+            self._stock[position.sku][position.lot] = position
+        self._orders: dict[UUID, list[Recorded]] = defaultdict(list)
+        for recorded in orders:
+            if recorded.entry.order_id is not None:
+                self._orders[recorded.entry.order_id].append(recorded)
+        self._states: dict[UUID, OrderState] = {}
+        self._answered = {row.key: row for row in answered}
+        self._replays = replays
+        self._answers: dict[bytes, Answer] = {}
+        self.rows: list[EntryRow] = []
+        self.heads: dict[UUID, OrderHead] = {}
+        self.positions: dict[tuple[str, str | None], Position] = {}
+        self.new_answered: list[Answered] = []
+
+    def decide(self, submission: Submission) -> Answer:
+        """Decide one submission: replay its answer, or take the decision and keep its rows."""
+        known = self._answered.get(submission.key_digest)
+        if known is not None:
+            if known.payload_hash != submission.payload_hash:
+                return rejected_answer(REUSED, problem_body(REUSED))
+            return self._replay(known)
+        command = self._command(submission)
+        decision = decide(self._world(command), command)
+        if isinstance(decision, Rejected):
+            answer = rejected_answer(decision, problem_body(decision))
+            kept = str(answer.status).encode() + answer.body
+            self._remember(submission, Answered(submission.key_digest, submission.payload_hash, None, kept), answer)
+            return answer
+        answer = self._record(submission, command, decision.events)
+        row = Answered(submission.key_digest, submission.payload_hash, self.rows[-1].entry_id, None)
+        self._remember(submission, row, answer)
+        return answer
+
+    def _replay(self, known: Answered) -> Answer:
+        first = self._answers.get(known.key)
+        if first is None and known.answer is not None:
+            first = Answer(int(known.answer[:3]), known.answer[3:], is_problem=True)
+        if first is None:
+            first = accepted_answer(self._replays[known.key])
+        return Answer(first.status, first.body, first.location, first.is_problem, is_replay=True)
+
+    def _remember(self, submission: Submission, row: Answered, answer: Answer) -> None:
+        self._answered[submission.key_digest] = row
+        self._answers[submission.key_digest] = answer
+        self.new_answered.append(row)
+
+    def _world(self, command: Command) -> World:
+        state = self._state(command.order_id) if isinstance(command, CancelOrder) else None
+        return World(state, {sku: tuple(self._stock[sku].values()) for sku in skus_of(command)})
+
+    def _state(self, order_id: UUID) -> OrderState | None:
+        if order_id not in self._states and order_id in self._orders:
+            events = (event for recorded in self._orders[order_id] for event in recorded.entry.events)
+            self._states[order_id] = fold_all(None, events)
+        return self._states.get(order_id)
+
+    def _command(self, submission: Submission) -> Command:
+        here, request = self._here, submission.request
+        match request:
+            case TillOrder():
+                return PlaceOrder(
+                    posted=request,
+                    order_id=self._new_id(),
+                    found_stock_id=self._new_id(),
+                    display_number=ids.display_number(
+                        request.store_id, request.terminal_id, self._code, self.tail.seq + 1
+                    ),
+                    idempotency_key=submission.key,
+                    payload_hash=submission.payload_hash,
+                    location_id=here.stream.node_id,
+                    business_date=request.business_date or business_date(request.placed_at, here.zone),
+                    offline=here.is_offline,
+                )
+            case Cancel():
+                return CancelOrder(request.order_id, request.request)
+            case StockMovement():
+                return MoveStock(self._new_id(), request)
+
+    def _new_id(self) -> UUID:
+        return ids.uuid7(self._here.now_ms, self._here.random_bits())
+
+    def _record(self, submission: Submission, command: Command, events: tuple[Event, ...]) -> Answer:
+        stream = self._here.stream
+        seq = self.tail.seq + 1
+        entry = Entry(
+            version=ENTRY_VERSION,
+            seq=seq,
+            hlc=clock.tick(self.tail.hlc, self._here.now_ms),
+            recorded_at_ms=self._here.now_ms,
+            order_id=None if isinstance(command, MoveStock) else command.order_id,
+            events=events,
+            traceparent=submission.traceparent,
+        )
+        body = encode_entry(entry)
+        self.tail = Tail(seq, link(self.tail.hash, body), entry.hlc)
+        order_key = entry.order_id.bytes if entry.order_id is not None else None
+        self.rows.append(EntryRow(stream.entry_id(seq), order_key, self.tail.hash, body))
+        self._move_stock(events)
+        recorded = Recorded(Origin(stream.node_id, stream.incarnation, stream.lane, seq), entry)
+        if entry.order_id is None:
+            return accepted_answer([recorded])
+        return self._advance_order(entry.order_id, recorded)
+
+    def _move_stock(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            for delta in deltas_of(event):
+                position = apply_delta(self._stock[delta.sku].get(delta.lot), delta)
+                self._stock[delta.sku][delta.lot] = position
+                self.positions[delta.sku, delta.lot] = position
+
+    def _advance_order(self, order_id: UUID, recorded: Recorded) -> Answer:
+        before = self._state(order_id)
+        state = fold_all(before, recorded.entry.events)
+        self._states[order_id] = state
+        order = state.order
+        self.heads[order_id] = OrderHead(
+            order_id=order_id,
+            last_entry=self.rows[-1].entry_id,
+            revision=state.revision,
+            order_type=order.order_type,
+            status=state.status,
+            terminal_id=order.terminal_id,
+            business_date=order.business_date,
+            currency=order.currency,
+            grand_total_minor=order.totals.grand_total_minor,
+        )
+        return order_answer(state, recorded, is_new=before is None)
+
+
+def business_date(placed_at: str, zone: ZoneInfo) -> str:
+    """The store's own calendar date at a moment of the document."""
+    return datetime.fromisoformat(placed_at).astimezone(zone).date().isoformat()

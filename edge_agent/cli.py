@@ -1,0 +1,195 @@
+"""`edge-agent`: run the service, look at it, check its file, take the log out, give tokens to tills."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from edge_agent.config import AgentConfig, read_config
+from edge_core.errors import Fault, PermanentFault
+from holdfast_runtime.config import config_errors_exit
+
+EXIT_OK: Final = 0
+EXIT_FINDINGS: Final = 1
+EXIT_USAGE: Final = 2
+
+_EPILOG: Final = """\
+first steps:
+  edge-agent token add till-1 --scope order,read --config edge-agent.toml
+  edge-agent run --config edge-agent.toml
+  edge-agent status --config edge-agent.toml
+
+every key of the file can be set from the environment: EDGE_AGENT__BROKER__URL overrides url in [broker].
+exit codes: 0 well, 1 something was found (verify) or failed, 2 wrong usage or configuration.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code."""
+    options = _parser().parse_args(arguments)
+    with config_errors_exit():
+        config = read_config(options.config, dict(os.environ))
+        try:
+            code = options.command(config, options)
+        except Fault as fault:
+            print(f"edge-agent: {fault}", file=sys.stderr)
+            code = EXIT_FINDINGS
+        except BrokenPipeError:  # `edge-agent export | head`
+            sys.stderr.close()
+            code = EXIT_FINDINGS
+    raise SystemExit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edge-agent",
+        description="The order agent of one store: takes tills' orders with or without a network.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, metavar="FILE", help="edge-agent.toml (default: environment only)")
+    common.add_argument("--json", action="store_true", help="write JSON for programs")
+
+    def command(name: str, run: Callable[[AgentConfig, argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, parents=[common], help=text, description=text)
+        added.set_defaults(command=run)
+        return added
+
+    command("run", _run, "run the service until SIGTERM")
+    command("status", _status, "show the books, the backlog and whether orders are taken")
+    command("verify", _verify, "walk the whole file: pages, gaps, chain, stock; exits 1 on a finding")
+    export = command("export", _export, "write the log as JSON lines to stdout")
+    export.add_argument("--lane", choices=("orders", "bulk"), default="orders", help="which lane (default: orders)")
+    export.add_argument("--from", dest="from_seq", type=_positive, default=1, metavar="SEQ", help="first entry")
+    command("migrate", _migrate, "bring the file to this software's schema, without starting")
+    token = command("token", _token, "add, remove or list the tokens of tills and tools")
+    token.add_argument("action", choices=("add", "remove", "list"))
+    token.add_argument("name", nargs="?", help="what the token is called: a till, a tool")
+    token.add_argument("--scope", default="order,read", help="of order, read, stock, joined by commas")
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+def _run(config: AgentConfig, _: argparse.Namespace) -> int:
+    from edge_agent.service import run, run_service  # noqa: PLC0415 - the other commands start without HTTP and MQTT
+    from holdfast_runtime import log  # noqa: PLC0415
+
+    log.configure()
+    run(run_service(config))
+    return EXIT_OK
+
+
+def _status(config: AgentConfig, options: argparse.Namespace) -> int:
+    from edge_agent.inspect import FileStatus, file_status  # noqa: PLC0415
+
+    status: FileStatus = _wait(file_status(config))
+    if options.json:
+        print(msgspec.json.encode(status).decode())
+        return EXIT_OK
+    print(f"node {status.node_id}   incarnation {status.incarnation}   file {status.path}")
+    print(f"agent {status.agent}")
+    print(f"{'lane':<8}{'accepted':>12}{'confirmed':>12}{'pending':>12}{'parked':>9}  oldest pending")
+    for lane in status.lanes:
+        age = "-" if lane.oldest_pending_age_ms is None else f"{lane.oldest_pending_age_ms / 1000:.1f} s"
+        counts = f"{lane.accepted:>12}{lane.confirmed:>12}{lane.pending:>12}{lane.parked:>9}"
+        print(f"{lane.lane:<8}{counts}  {age}")
+    return EXIT_OK
+
+
+def _verify(config: AgentConfig, options: argparse.Namespace) -> int:
+    from edge_agent.store.verify import verify_file  # noqa: PLC0415
+
+    verdict = _wait(verify_file(_existing(config.store.path), _progress("entries checked")))
+    if options.json:
+        print(msgspec.json.encode(verdict).decode())
+    else:
+        for finding in verdict.findings:
+            print(f"{finding.where}: {finding.what}")
+        print(f"{verdict.entries} entries checked, {len(verdict.findings)} findings")
+    return EXIT_OK if verdict.is_sound else EXIT_FINDINGS
+
+
+def _export(config: AgentConfig, options: argparse.Namespace) -> int:
+    from edge_agent.inspect import exported_lines  # noqa: PLC0415
+
+    async def write(lines: AsyncIterator[bytes]) -> None:
+        async for line in lines:
+            sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
+
+    _wait(write(exported_lines(_existing(config.store.path), options.lane, options.from_seq)))
+    return EXIT_OK
+
+
+def _migrate(config: AgentConfig, options: argparse.Namespace) -> int:
+    from edge_agent.inspect import migrate_file  # noqa: PLC0415
+
+    applied: list[str] = _wait(migrate_file(config))
+    if options.json:
+        print(msgspec.json.encode({"applied": applied}).decode())
+    else:
+        print("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+    return EXIT_OK
+
+
+def _token(config: AgentConfig, options: argparse.Namespace) -> int:
+    from holdfast_runtime.tokens import TokenFile, TokenRefused  # noqa: PLC0415
+
+    tokens = TokenFile(config.api.tokens_file)
+    if options.action == "list":
+        _print_tokens([(entry.name, entry.scopes) for entry in tokens.entries()], as_json=options.json)
+        return EXIT_OK
+    if options.name is None:
+        print(f"edge-agent: name the token to {options.action}", file=sys.stderr)
+        return EXIT_USAGE
+    try:
+        if options.action == "add":
+            secret = tokens.add(options.name, [scope.strip() for scope in options.scope.split(",")])
+            print(msgspec.json.encode({"name": options.name, "token": secret}).decode() if options.json else secret)
+        else:
+            tokens.remove(options.name)
+    except TokenRefused as refused:
+        print(f"edge-agent: {refused}", file=sys.stderr)
+        return EXIT_USAGE
+    return EXIT_OK
+
+
+def _print_tokens(rows: list[tuple[str, Sequence[str]]], *, as_json: bool) -> None:
+    if as_json:
+        print(msgspec.json.encode([{"name": name, "scopes": scopes} for name, scopes in rows]).decode())
+        return
+    for name, scopes in rows:
+        print(f"{name:<32}{','.join(scopes)}")
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise PermanentFault(f"{path}: there is no such file; has the agent ever run with this configuration?")
+    return path
+
+
+def _progress(what: str) -> Callable[[int], None]:
+    """A line that counts on a terminal; nothing where a program reads."""
+
+    def show(count: int) -> None:
+        sys.stderr.write(f"\r{count:,} {what}")
+        sys.stderr.flush()
+
+    return show if sys.stderr.isatty() else lambda _: None
+
+
+def _wait(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(work)

@@ -1,0 +1,83 @@
+"""The agent's configuration: `edge-agent.toml`, one struct for each section (docs/operations.md has the table)."""
+
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Meta, Struct
+
+from edge_core.limits import IDEMPOTENCY_DAYS_MAX, RESERVE_BYTES_DEFAULT
+from edge_core.sync.topics import NODE_ID_PATTERN
+from holdfast_runtime.config import ConfigError, load_config
+
+ENV_PREFIX = "EDGE_AGENT"
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+
+
+class NodeSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who this node is. `stores` limits whose orders it takes; empty takes any store's."""
+
+    id: Annotated[str, Meta(pattern=NODE_ID_PATTERN)]
+    name: str = ""
+    region: str = ""
+    latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
+    time_zone: str = "UTC"
+    stores: tuple[str, ...] = ()
+
+
+class ApiSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where tills find the agent. Port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: Port = 7070
+    tokens_file: Path = Path("/var/lib/holdfast-edge/tokens.json")
+
+
+class StoreSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """The SQLite file, how long clients' keys are kept, and the bytes set aside for a full disk."""
+
+    path: Path = Path("/var/lib/holdfast-edge/store.db")
+    retention_days: Annotated[int, Meta(ge=1, le=IDEMPOTENCY_DAYS_MAX)] = IDEMPOTENCY_DAYS_MAX
+    reserve_bytes: Annotated[int, Meta(ge=0)] = RESERVE_BYTES_DEFAULT
+
+
+class BrokerSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """The MQTT broker. Without a URL the agent sells and keeps everything for later."""
+
+    url: str = ""
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+
+
+class CentreSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the centre answers HTTPS, for what is too large for the broker."""
+
+    url: str = ""
+
+
+class AgentConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    node: NodeSection
+    api: ApiSection = ApiSection()
+    store: StoreSection = StoreSection()
+    broker: BrokerSection = BrokerSection()
+    centre: CentreSection = CentreSection()
+
+
+def read_config(path: Path | None, environ: "dict[str, str]") -> AgentConfig:
+    """Load and check. Raises `ConfigError`."""
+    config = load_config(AgentConfig, path=path, env_prefix=ENV_PREFIX, environ=environ)
+    zone_of(config)
+    return config
+
+
+def zone_of(config: AgentConfig) -> ZoneInfo:
+    """The store's time zone. Raises `ConfigError` for a name that the IANA database does not have."""
+    try:
+        return ZoneInfo(config.node.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        expected = f"expected a name of the IANA time zone database, found {config.node.time_zone!r}"
+        raise ConfigError("node.time_zone", "configuration", expected) from error

@@ -1,0 +1,123 @@
+"""What the command line looks up in the file of an agent, which may be running or not."""
+
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import aiosqlite
+import msgspec
+from msgspec import Struct
+
+from edge_agent.config import AgentConfig
+from edge_agent.link.books import wall_ms
+from edge_agent.store import log
+from edge_agent.store.connection import locked, open_reader, open_writer
+from edge_agent.store.log import Stream
+from edge_agent.store.schema import migrate
+from edge_core.errors import PermanentFault
+from edge_core.shapes import json_object
+from edge_core.sync.conservation import ledger
+from edge_core.sync.entry import decode_entry
+
+_ROWS: Final = 500
+_PROBE_TIMEOUT_S: Final = 2.0
+
+
+class LaneBooks(Struct, frozen=True):
+    """A lane's books, and how old its oldest pending entry is."""
+
+    lane: str
+    accepted: int
+    confirmed: int
+    pending: int
+    parked: int
+    oldest_pending_age_ms: int | None
+
+
+class FileStatus(Struct, frozen=True):
+    """What `edge-agent status` shows."""
+
+    node_id: str
+    incarnation: UUID
+    path: str
+    agent: str
+    lanes: tuple[LaneBooks, ...]
+
+
+async def file_status(config: AgentConfig) -> FileStatus:
+    """The books as they stand in the file, and whether an agent answers."""
+    path = config.store.path
+    if not path.exists():
+        raise PermanentFault(f"{path}: there is no such file; has the agent ever run with this configuration?")
+    reader = await open_reader(path)
+    try:
+        streams = await log.read_streams(reader)
+        newest = streams[-1].incarnation
+        lanes = []
+        for stream in streams:
+            if stream.incarnation == newest:
+                tail = await log.read_tail(reader, stream)
+                books = ledger(stream.lane, tail_seq=tail.seq, durable_seq=stream.durable_seq, parked=stream.parked)
+                pending = await log.read_range(reader, stream, stream.durable_seq + 1, 1)
+                age = wall_ms() - decode_entry(pending[0][2]).recorded_at_ms if pending else None
+                lanes.append(LaneBooks(books.lane, books.accepted, books.confirmed, books.pending, books.parked, age))
+    finally:
+        await reader.close()
+    return FileStatus(streams[0].node_id, newest, str(path), _probe(config), tuple(lanes))
+
+
+async def exported_lines(path: Path, lane: str, from_seq: int) -> AsyncIterator[bytes]:
+    """Each entry of a lane as one JSON object, through every incarnation, oldest first."""
+    reader = await open_reader(path)
+    try:
+        for stream in await log.read_streams(reader):
+            if stream.lane == lane:
+                async for line in _lines(stream, reader, from_seq):
+                    yield line
+    finally:
+        await reader.close()
+
+
+async def _lines(stream: Stream, reader: aiosqlite.Connection, from_seq: int) -> AsyncIterator[bytes]:
+    while rows := await log.read_range(reader, stream, from_seq, _ROWS):
+        for seq, entry_hash, body in rows:
+            entry = decode_entry(body)
+            yield msgspec.json.encode(
+                {
+                    "node_id": stream.node_id,
+                    "incarnation": stream.incarnation,
+                    "lane": stream.lane,
+                    "seq": seq,
+                    "hash": entry_hash.hex(),
+                    "hlc": entry.hlc,
+                    "recorded_at_ms": entry.recorded_at_ms,
+                    "order_id": entry.order_id,
+                    "traceparent": entry.traceparent,
+                    "events": [json_object(event) for event in entry.events],
+                }
+            )
+        from_seq = rows[-1][0] + 1
+
+
+async def migrate_file(config: AgentConfig) -> list[str]:
+    """Bring the file to this software's schema while no agent runs on it."""
+    with locked(config.store.path):
+        writer = await open_writer(config.store.path)
+        try:
+            return await migrate(writer)
+        finally:
+            await writer.close()
+
+
+def _probe(config: AgentConfig) -> str:
+    address = f"http://{config.api.host}:{config.api.port}/readyz"
+    try:
+        with urllib.request.urlopen(address, timeout=_PROBE_TIMEOUT_S):
+            return f"takes orders at {config.api.host}:{config.api.port}"
+    except urllib.error.HTTPError as error:
+        return f"answers at {config.api.host}:{config.api.port} and takes no orders ({error.code})"
+    except OSError as error:
+        return f"does not answer at {config.api.host}:{config.api.port} ({error})"

@@ -1,0 +1,246 @@
+"""The one local transaction: prefetch, decide, append, commit, answer (docs/architecture.md, "The intake").
+
+A single task owns the writing connection. It takes whatever waits, decides it in one batch, commits it with one sync,
+and only then answers: nobody hears `201` before COMMIT has returned (promise G1). After a fault of the disk everyone
+who waits is told so, nothing more is taken, and the file is opened and checked again before the next order (G9).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import aiosqlite
+import structlog
+from msgspec import Struct
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
+
+from edge_agent.batch import Batch, Circumstances
+from edge_agent.store import idempotency, log, orders, stock
+from edge_agent.store.file import StoreFile
+from edge_agent.submission import Answer, Cancel, Request, Submission, rejected_answer, submission
+from edge_core.errors import Rejected, StorageFault
+from edge_core.limits import (
+    IDEMPOTENCY_DAYS_MAX,
+    INTAKE_BATCH_MAX,
+    INTAKE_QUEUE_MAX,
+    STORE_REOPEN_DELAY_MS,
+    STORE_REOPEN_DELAY_MS_MAX,
+)
+from edge_core.orders.events import deltas_of
+from edge_core.orders.rendering import Recorded
+from holdfast_runtime.problems import problem_body
+
+_LOG: Final = structlog.get_logger()
+_DAY_MS: Final = 86_400_000
+
+BUSY: Final = Rejected("busy", f"{INTAKE_QUEUE_MAX} requests are waiting already")
+STOPPING: Final = Rejected("stopping", "the agent is finishing what it has accepted")
+
+
+class Surroundings(Struct, frozen=True):
+    """What the intake needs of the world: wall clock in Unix ms, 74 random bits, the store's zone, the link's state."""
+
+    now_ms: Callable[[], int]
+    random_bits: Callable[[], int]
+    zone: ZoneInfo
+    is_offline: Callable[[], bool]
+
+
+class Write(Struct, frozen=True):
+    """A small change of the file that is not a decision, made in the next batch's transaction."""
+
+    change: Callable[[aiosqlite.Connection], Awaitable[None]]
+    done: "asyncio.Future[None]"
+
+
+class Intake:
+    """Takes submissions from any number of clients and answers each after its commit."""
+
+    def __init__(self, file: StoreFile, surroundings: Surroundings, *, key_days: int = IDEMPOTENCY_DAYS_MAX) -> None:
+        self._file = file
+        self._here = surroundings
+        self._key_days = key_days
+        self.on_commit: Callable[[str, int], None] = lambda _lane, _seq: None
+        self._queue: asyncio.Queue[Submission | Write | None] = asyncio.Queue()
+        self._fault: StorageFault | None = None
+        self._is_closed = False
+        self._pruned_day = -1
+        self.accepted = 0
+        self.rejected = 0
+        self.faults = 0
+
+    @property
+    def fault(self) -> StorageFault | None:
+        """Why nothing is taken at present, if so."""
+        return self._fault
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._is_closed
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a commit."""
+        return self._queue.qsize()
+
+    async def submit(self, request: Request, key: str, traceparent: str | None) -> Answer:
+        """Have a request decided. The answer comes after its COMMIT; a fault of the disk is an answer too."""
+        refusal = self._refusal()
+        if refusal is not None:
+            return rejected_answer(refusal, problem_body(refusal))
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(submission(request, key, traceparent, answer))
+        return await answer
+
+    async def write(self, change: Callable[[aiosqlite.Connection], Awaitable[None]]) -> None:
+        """Make a change within the next transaction. Raises `StorageFault` where that fails."""
+        if self._is_closed:
+            raise StorageFault("storage-unavailable", STOPPING.detail)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(Write(change, done))
+        await done
+
+    def close(self) -> None:
+        """Take nothing more; `run` returns once everything accepted is answered."""
+        self._is_closed = True
+        self._queue.put_nowait(None)
+
+    async def run(self) -> None:
+        """The writer's loop. It is never cancelled: `close` ends it."""
+        while True:
+            items = [await self._queue.get()]
+            while len(items) < INTAKE_BATCH_MAX and not self._queue.empty():
+                items.append(self._queue.get_nowait())
+            await self._serve([item for item in items if item is not None])
+            if self._is_closed and self._queue.empty():
+                return
+
+    def _refusal(self) -> Rejected | None:
+        if self._is_closed:
+            return STOPPING
+        if self._fault is not None:
+            return _told(self._fault)
+        return BUSY if self._queue.qsize() >= INTAKE_QUEUE_MAX else None
+
+    async def _serve(self, items: list[Submission | Write]) -> None:
+        submissions = [item for item in items if isinstance(item, Submission)]
+        writes = [item for item in items if isinstance(item, Write)]
+        if not items:
+            return
+        try:
+            answers = await self._commit(submissions, writes)
+        except StorageFault as fault:
+            self.faults += 1
+            _settle(submissions, [_refused(fault)] * len(submissions))
+            _fail(writes, fault)
+            await self._recover(fault)
+        else:
+            _settle(submissions, answers)
+            _fail(writes, None)
+
+    async def _commit(self, submissions: list[Submission], writes: list[Write]) -> list[Answer]:
+        async with self._file.transaction() as connection:
+            for write in writes:
+                await write.change(connection)
+            if not submissions:
+                return []
+            batch = await self._prefetch(connection, submissions)
+            answers = [batch.decide(submission) for submission in submissions]
+            await self._append(connection, batch)
+        self.accepted += len(batch.rows)
+        self.rejected += sum(1 for row in batch.new_answered if row.answer is not None)
+        if batch.rows:
+            self._file.tails["orders"] = batch.tail
+            self.on_commit("orders", batch.tail.seq)
+        return answers
+
+    async def _prefetch(self, connection: aiosqlite.Connection, submissions: list[Submission]) -> Batch:
+        answered = await idempotency.read_answered(connection, [s.key_digest for s in submissions])
+        replays = {row.key: await _read_replay(connection, row.entry_id) for row in answered if row.entry_id}
+        named = {s.request.order_id for s in submissions if isinstance(s.request, Cancel)}
+        recorded = await orders.read_orders(connection, sorted(named)) if named else []
+        skus = {delta.sku for r in recorded for event in r.entry.events for delta in deltas_of(event)}
+        skus |= {line.sku for s in submissions if not isinstance(s.request, Cancel) for line in s.request.lines}
+        return Batch(
+            Circumstances(
+                stream=self._file.streams["orders"],
+                now_ms=self._here.now_ms(),
+                random_bits=self._here.random_bits,
+                zone=self._here.zone,
+                is_offline=self._here.is_offline(),
+            ),
+            self._file.tails["orders"],
+            positions=await stock.read_positions(connection, sorted(skus)) if skus else [],
+            orders=recorded,
+            answered=answered,
+            replays=replays,
+        )
+
+    async def _append(self, connection: aiosqlite.Connection, batch: Batch) -> None:
+        if batch.rows:
+            await log.append(connection, batch.rows)
+        if batch.heads:
+            await orders.put_heads(connection, batch.heads.values())
+        if batch.positions:
+            await stock.put_positions(connection, batch.positions.values())
+        if batch.new_answered:
+            day = self._here.now_ms() // _DAY_MS
+            await idempotency.put_answered(connection, day, batch.new_answered)
+            if day != self._pruned_day:
+                await idempotency.forget_old_days(connection, self._key_days)
+                self._pruned_day = day
+
+    async def _recover(self, fault: StorageFault) -> None:
+        """Take nothing, open the file again and check it, as often as it takes."""
+        self._fault = fault
+        _LOG.error("store.fault", slug=fault.slug, error=str(fault))
+        wait = wait_exponential(STORE_REOPEN_DELAY_MS / 1000, max=STORE_REOPEN_DELAY_MS_MAX / 1000)
+        async for attempt in AsyncRetrying(retry=retry_if_exception_type(StorageFault), wait=wait, reraise=True):
+            self._refuse_waiting(fault)
+            with attempt:
+                await self._file.reopen()
+        self._fault = None
+        _LOG.warning("store.recovered", tail_seq=self._file.tails["orders"].seq)
+
+    def _refuse_waiting(self, fault: StorageFault) -> None:
+        """Nobody waits for a disk: those who queued meanwhile are told as well."""
+        items = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
+        answer = _refused(fault)
+        submissions = [item for item in items if isinstance(item, Submission)]
+        _settle(submissions, [answer] * len(submissions))
+        _fail([item for item in items if isinstance(item, Write)], fault)
+
+
+async def _read_replay(connection: aiosqlite.Connection, entry_id: int) -> list[Recorded]:
+    """What the answer to an entry was made of: the entry, and those of the same order before it."""
+    (recorded,) = await log.read_recorded(connection, "entry_id = ?", (entry_id,))
+    if recorded.entry.order_id is None:
+        return [recorded]
+    return await orders.read_order(connection, recorded.entry.order_id, entry_id)
+
+
+def _told(fault: StorageFault) -> Rejected:
+    return Rejected(fault.slug, f"{fault}; nothing was recorded, the same request with the same key is safe to repeat")
+
+
+def _refused(fault: StorageFault) -> Answer:
+    told = _told(fault)
+    return rejected_answer(told, problem_body(told))
+
+
+def _settle(submissions: list[Submission], answers: list[Answer]) -> None:
+    for submission_, answer in zip(submissions, answers, strict=True):
+        if not submission_.answer.done():  # the client may have gone; what was committed stays
+            submission_.answer.set_result(answer)
+
+
+def _fail(writes: list[Write], fault: StorageFault | None) -> None:
+    for write in writes:
+        if write.done.done():
+            continue
+        if fault is None:
+            write.done.set_result(None)
+        else:
+            write.done.set_exception(fault)

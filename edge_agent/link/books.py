@@ -1,0 +1,97 @@
+"""The books of the link: what was accepted, confirmed, is pending and parked, and how old the oldest pending is."""
+
+import shutil
+import time
+from typing import Final
+
+import structlog
+
+from edge_agent.store import log
+from edge_agent.store.file import StoreFile
+from edge_core.errors import PeerFault, StorageFault
+from edge_core.sync.conservation import ledger
+from edge_core.sync.edge_link import LinkState, RecordDurable
+from edge_core.sync.entry import decode_entry
+from edge_core.sync.messages import Heartbeat, LaneLedger
+
+_LOG: Final = structlog.get_logger()
+
+
+class Books:
+    """Counts that the heartbeat, the status page and the metrics share."""
+
+    def __init__(self, file: StoreFile, software_version: str) -> None:
+        self._file = file
+        self._software_version = software_version
+        self._durable = {lane: stream.durable_seq for lane, stream in file.streams.items()}
+        self._parked = {lane: stream.parked for lane, stream in file.streams.items()}
+        self.last_error: str | None = None
+        self.last_ack_ms: int | None = None
+        self.peer_faults = 0
+        self.pushed_entries = 0
+        self.pushed_bytes = 0
+        self.acks = 0
+
+    def acked(self, position: RecordDurable) -> None:
+        """The centre holds a lane up to here."""
+        self._durable[position.lane] = position.durable_seq
+        self._parked[position.lane] = position.parked
+        self.last_ack_ms = wall_ms()
+        self.acks += 1
+
+    def pushed(self, entries: int, size_bytes: int) -> None:
+        """A push has left."""
+        self.pushed_entries += entries
+        self.pushed_bytes += size_bytes
+
+    def ledgers(self) -> tuple[LaneLedger, ...]:
+        """The books of each lane."""
+        return tuple(
+            ledger(
+                lane,
+                tail_seq=self._file.tails[lane].seq,
+                durable_seq=min(self._durable[lane], self._file.tails[lane].seq),
+                parked=self._parked[lane],
+            )
+            for lane in self._file.streams
+        )
+
+    async def oldest_unacked_age_ms(self) -> int:
+        """How long ago the oldest entry was recorded that the centre has not confirmed; 0 when there is none."""
+        ages = [0]
+        for lane, stream in self._file.streams.items():
+            if self._durable[lane] >= self._file.tails[lane].seq:
+                continue
+            try:
+                rows = await log.read_range(self._file.link_reader, stream, self._durable[lane] + 1, 1)
+                ages += [wall_ms() - decode_entry(body).recorded_at_ms for _, _, body in rows]
+            except (StorageFault, PeerFault) as fault:
+                self.last_error = str(fault)
+                _LOG.warning("link.oldest_unreadable", error=str(fault))
+        return max(ages)
+
+    def disk_free_bytes(self) -> int:
+        """What the file's disk has left; 0 where it cannot be asked."""
+        try:
+            return shutil.disk_usage(self._file.path.parent).free
+        except OSError as error:
+            self.last_error = str(error)
+            return 0
+
+    async def heartbeat(self, state: LinkState) -> Heartbeat:
+        """What the centre is told every few seconds."""
+        return Heartbeat(
+            node_id=self._file.node_id,
+            incarnation=state.incarnation,
+            lanes=self.ledgers(),
+            oldest_unacked_age_ms=await self.oldest_unacked_age_ms(),
+            disk_free_bytes=self.disk_free_bytes(),
+            wall_clock_ms=wall_ms(),
+            software_version=self._software_version,
+            last_error=self.last_error,
+        )
+
+
+def wall_ms() -> int:
+    """The wall clock in Unix milliseconds."""
+    return time.time_ns() // 1_000_000

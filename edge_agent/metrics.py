@@ -1,0 +1,43 @@
+"""The agent's own metrics, read from the parts when Prometheus asks (docs/operations.md has the table)."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from edge_agent.intake import Intake
+from edge_agent.link.books import Books
+from edge_agent.link.session import Session
+
+
+class AgentCollector(Collector):
+    """Turns the parts' counts into samples; nothing is counted twice."""
+
+    def __init__(self, intake: Intake, books: Books, session: Session | None) -> None:
+        self._intake = intake
+        self._books = books
+        self._session = session
+
+    def collect(self) -> Iterator[Metric]:
+        """The samples of now."""
+        intake, books = self._intake, self._books
+        yield _counter("holdfast_intake_accepted", "Decisions recorded since the start.", intake.accepted)
+        yield _counter("holdfast_intake_rejected", "Business refusals recorded since the start.", intake.rejected)
+        yield _counter("holdfast_store_faults", "Transactions that the disk failed.", intake.faults)
+        yield GaugeMetricFamily("holdfast_intake_waiting", "Requests waiting for a commit.", intake.waiting)
+        yield _counter("holdfast_link_pushed_entries", "Entries sent, repetitions included.", books.pushed_entries)
+        yield _counter("holdfast_link_pushed_bytes", "Compressed bytes sent.", books.pushed_bytes)
+        yield _counter("holdfast_link_acks", "Acknowledgements of the centre.", books.acks)
+        yield _counter("holdfast_link_peer_faults", "Messages that could not be used.", books.peer_faults)
+        online = self._session is not None and self._session.is_online
+        yield GaugeMetricFamily("holdfast_link_online", "1 while the centre has greeted back.", int(online))
+        entries = GaugeMetricFamily("holdfast_lane_entries", "The books of each lane.", labels=("lane", "state"))
+        for lane in books.ledgers():
+            for state in ("accepted", "confirmed", "pending", "parked"):
+                entries.add_metric([lane.lane, state], getattr(lane, state))
+        yield entries
+
+
+def _counter(name: str, text: str, value: int) -> Metric:
+    return CounterMetricFamily(name, text, value)

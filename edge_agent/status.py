@@ -1,0 +1,119 @@
+"""What the agent says of itself: to the store's staff, to `edge-agent status`, to systemd. Lag is never hidden."""
+
+from typing import Final, Literal
+from uuid import UUID
+
+from msgspec import Struct
+
+from edge_agent.intake import Intake
+from edge_agent.link.books import Books, wall_ms
+from edge_agent.link.session import Session
+from edge_agent.store.file import StoreFile
+from edge_core.orders.rendering import rfc3339
+from edge_core.sync.messages import LaneLedger
+
+LinkWord = Literal["not_configured", "offline", "greeting", "online", "stopped"]
+_WORDS: Final[dict[str, LinkWord]] = {
+    "offline": "offline",
+    "greeting": "greeting",
+    "streaming": "online",
+    "stopped": "stopped",
+}
+
+
+class LaneStatus(Struct, frozen=True):
+    """The books of one lane: accepted = confirmed + pending + parked."""
+
+    lane: str
+    accepted: int
+    confirmed: int
+    pending: int
+    parked: int
+
+
+class LinkStatus(Struct, frozen=True):
+    """How the link to the centre is."""
+
+    state: LinkWord
+    reason: str
+    last_ack_at: str | None
+    oldest_unacked_age_ms: int
+    attempts_since_ack: int
+
+
+class AgentStatus(Struct, frozen=True):
+    """The answer of `GET /v1/status`."""
+
+    node_id: str
+    name: str
+    region: str
+    incarnation: UUID
+    software_version: str
+    now: str
+    accepting: bool
+    storage_fault: str | None
+    lanes: tuple[LaneStatus, ...]
+    link: LinkStatus
+    disk_free_bytes: int
+    last_error: str | None
+
+
+class Reporter:
+    """Puts the status together from the parts that know."""
+
+    def __init__(
+        self,
+        *,
+        file: StoreFile,
+        intake: Intake,
+        books: Books,
+        session: Session | None,
+        name: str,
+        region: str,
+        software_version: str,
+    ) -> None:
+        self._file = file
+        self._intake = intake
+        self._books = books
+        self._session = session
+        self._name = name
+        self._region = region
+        self._software_version = software_version
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether an order would be taken now."""
+        return self._intake.fault is None and not self._intake.is_closed
+
+    async def status(self) -> AgentStatus:
+        """The agent as it is now."""
+        fault = self._intake.fault
+        return AgentStatus(
+            node_id=self._file.node_id,
+            name=self._name,
+            region=self._region,
+            incarnation=self._file.streams["orders"].incarnation,
+            software_version=self._software_version,
+            now=rfc3339(wall_ms()),
+            accepting=self.is_ready,
+            storage_fault=str(fault) if fault is not None else None,
+            lanes=tuple(_lane(books) for books in self._books.ledgers()),
+            link=await self._link(),
+            disk_free_bytes=self._books.disk_free_bytes(),
+            last_error=self._books.last_error,
+        )
+
+    async def _link(self) -> LinkStatus:
+        last_ack_ms = self._books.last_ack_ms
+        state = self._session.state if self._session else None
+        return LinkStatus(
+            state=_WORDS[state.phase] if state else "not_configured",
+            reason=state.stop_reason if state else "the configuration names no broker",
+            last_ack_at=rfc3339(last_ack_ms) if last_ack_ms is not None else None,
+            oldest_unacked_age_ms=await self._books.oldest_unacked_age_ms(),
+            attempts_since_ack=state.attempt if state else 0,
+        )
+
+
+def _lane(books: LaneLedger) -> LaneStatus:
+    return LaneStatus(books.lane, books.accepted, books.confirmed, books.pending, books.parked)

@@ -1,0 +1,96 @@
+"""Connections to the store's file: pragmas, translation of errors, and the lock that keeps a second agent out."""
+
+import errno
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from edge_core.errors import StorageFault
+from edge_core.limits import BUSY_TIMEOUT_MS, SQLITE_CACHE_KIB, SQLITE_READER_CACHE_KIB, WAL_PAGES_MAX
+
+Row = tuple[Any, ...]
+
+
+class FileInUse(StorageFault):
+    """Another agent has the file."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's and the system's errors into `StorageFault`, which says what the till is told."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        text = f"{getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')}: {error}"
+        raise StorageFault("storage-full" if is_full else "storage-unavailable", text) from error
+    except OSError as error:
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise StorageFault("storage-full" if is_full else "storage-unavailable", str(error)) from error
+    except ValueError as error:  # aiosqlite: the connection was closed under us
+        raise StorageFault("storage-unavailable", str(error)) from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the file for this process. Raises `FileInUse` where another one has it; the system lets go at any death."""
+    lock = path.with_name(path.name + ".lock")
+    with translated():
+        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise FileInUse("storage-unavailable", f"another agent is running on {path}") from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+async def open_writer(path: Path) -> aiosqlite.Connection:
+    """The one connection that writes: WAL, every commit synced (`synchronous=FULL`), its own small checkpoints."""
+    connection = await _open(f"file:{_quoted(path)}?mode=rwc", SQLITE_CACHE_KIB)
+    with translated():
+        await connection.execute("PRAGMA journal_mode = WAL")
+        await connection.execute("PRAGMA synchronous = FULL")
+        await connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
+        await connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+async def open_reader(path: Path) -> aiosqlite.Connection:
+    """A connection that can only read."""
+    connection = await _open(f"file:{_quoted(path)}?mode=ro", SQLITE_READER_CACHE_KIB)
+    with translated():
+        await connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+async def open_checkpointer(path: Path) -> aiosqlite.Connection:
+    """A connection that moves the write-ahead log into the file in the background."""
+    return await _open(f"file:{_quoted(path)}?mode=rw", SQLITE_READER_CACHE_KIB)
+
+
+async def fetch(connection: aiosqlite.Connection, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+    """All rows of a query, in one hop to the connection's thread."""
+    with translated():
+        return [tuple(row) for row in await connection.execute_fetchall(sql, parameters)]
+
+
+async def _open(uri: str, cache_kib: int) -> aiosqlite.Connection:
+    with translated():
+        connection = await aiosqlite.connect(uri, uri=True, isolation_level=None, cached_statements=256)
+        await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        await connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+    return connection
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -1,0 +1,137 @@
+"""The store's file as a whole: open it, know whose it is, hand out the connections, close it.
+
+One connection writes and belongs to the intake's task alone; readers have connections of their own. After a failed
+commit nothing that the system's cache shows may be trusted to be on the disk (Rebello et al. 2020, "Can Applications
+Recover from fsync Failures?"), so `reopen` forces everything into the file and syncs it before it lets anyone go on.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import aiosqlite
+
+from edge_agent.store import log
+from edge_agent.store.connection import fetch, locked, open_checkpointer, open_reader, open_writer, translated
+from edge_agent.store.log import Stream, Tail
+from edge_agent.store.schema import migrate
+from edge_core.errors import InvariantViolated, PermanentFault, StorageFault
+
+
+class StoreFile:
+    """An open file. `streams` are the lanes of the present incarnation, `tails` their ends as committed."""
+
+    def __init__(self, path: Path, node_id: str) -> None:
+        self.path = path
+        self.node_id = node_id
+        self.streams: dict[str, Stream] = {}
+        self.tails: dict[str, Tail] = {}
+        self._stack = ExitStack()
+        self._writer: aiosqlite.Connection | None = None
+        self._readers: list[aiosqlite.Connection] = []
+        self._checkpointer: aiosqlite.Connection | None = None
+
+    async def open(self, *, incarnation: UUID, now_ms: int) -> list[str]:
+        """Lock, open, migrate and, where the file is new, begin it. Names the migrations applied.
+
+        Raises `StorageFault`, and `PermanentFault` for a file of another node or of newer software.
+        """
+        with translated():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._stack.enter_context(locked(self.path))
+        self._writer = await open_writer(self.path)
+        applied = await migrate(self._writer)
+        await self._identify(self._writer, incarnation, now_ms)
+        await self._load()
+        self._readers = [await open_reader(self.path) for _ in range(2)]
+        self._checkpointer = await open_checkpointer(self.path)
+        return applied
+
+    async def reopen(self) -> None:
+        """After a fault: drop the writing connection, force what is committed into the file, check the tail's chain."""
+        await _close(self._writer)
+        self._writer = None
+        self._writer = await open_writer(self.path)
+        busy, *_ = (await fetch(self._writer, "PRAGMA wal_checkpoint(TRUNCATE)"))[0]
+        if busy:
+            raise StorageFault("storage-unavailable", "the write-ahead log could not be forced into the file")
+        await self._load()
+
+    async def close(self) -> None:
+        """Close every connection and let the lock go."""
+        await _close(self._checkpointer)
+        for reader in self._readers:
+            await _close(reader)
+        await _close(self._writer)
+        self._stack.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
+        """The writing connection between BEGIN and COMMIT. Only one task may use it, and nothing may cancel it."""
+        writer = self.writer
+        with translated():
+            await writer.execute("BEGIN IMMEDIATE")
+        try:
+            yield writer
+            with translated():
+                await writer.execute("COMMIT")
+        except BaseException:
+            await _roll_back(writer)
+            raise
+
+    @property
+    def writer(self) -> aiosqlite.Connection:
+        """The writing connection."""
+        if self._writer is None:
+            raise StorageFault("storage-unavailable", "the file is being reopened")
+        return self._writer
+
+    @property
+    def reader(self) -> aiosqlite.Connection:
+        """The connection on which clients' questions are answered."""
+        return self._readers[0]
+
+    @property
+    def link_reader(self) -> aiosqlite.Connection:
+        """The connection from which the link reads the log."""
+        return self._readers[1]
+
+    async def checkpoint(self) -> None:
+        """Move what is committed into the file without making anyone wait."""
+        if self._checkpointer is not None:
+            await fetch(self._checkpointer, "PRAGMA wal_checkpoint(PASSIVE)")
+
+    async def _identify(self, writer: aiosqlite.Connection, incarnation: UUID, now_ms: int) -> None:
+        rows = await fetch(writer, "SELECT node_id FROM identity")
+        if rows and rows[0][0] != self.node_id:
+            raise PermanentFault(f"{self.path} belongs to node {rows[0][0]!r}; the configuration says {self.node_id!r}")
+        if not rows:
+            async with self.transaction() as connection:
+                with translated():
+                    sql = "INSERT INTO identity (one, node_id, created_at_ms) VALUES (1, ?, ?)"
+                    await connection.execute(sql, (self.node_id, now_ms))
+                await log.create_streams(connection, incarnation)
+
+    async def _load(self) -> None:
+        streams = await log.read_streams(self.writer)
+        if not streams:
+            raise InvariantViolated("a file without streams")
+        newest = streams[-1].incarnation
+        self.streams = {stream.lane: stream for stream in streams if stream.incarnation == newest}
+        self.tails = {lane: await log.read_tail(self.writer, stream) for lane, stream in self.streams.items()}
+
+
+async def _roll_back(writer: aiosqlite.Connection) -> None:
+    try:
+        if writer.in_transaction:
+            await writer.rollback()
+    except (aiosqlite.Error, ValueError):
+        # The first error is the one that counts; the connection is dropped and opened again.
+        return
+
+
+async def _close(connection: aiosqlite.Connection | None) -> None:
+    if connection is not None:
+        with translated():
+            await connection.close()

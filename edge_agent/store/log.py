@@ -1,0 +1,166 @@
+"""The log in the file: append, read by range, find the tail. Functions take the connection and never commit."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import aiosqlite
+from msgspec import Struct
+
+from edge_agent.store.connection import fetch, translated
+from edge_core.limits import STREAM_SEQ_BITS
+from edge_core.orders.rendering import Origin, Recorded
+from edge_core.sync.chain import genesis
+from edge_core.sync.entry import LANES, decode_entry
+
+_SEQ_MASK: Final = (1 << STREAM_SEQ_BITS) - 1
+
+
+class Stream(Struct, frozen=True):
+    """A lane of one incarnation, and how far the centre has it."""
+
+    stream_no: int
+    node_id: str
+    incarnation: UUID
+    lane: str
+    durable_seq: int
+    backed_up_seq: int
+    parked: int
+
+    def entry_id(self, seq: int) -> int:
+        """The row of a seq."""
+        return self.stream_no << STREAM_SEQ_BITS | seq
+
+    def genesis_hash(self) -> bytes:
+        """The chain's hash before the first entry."""
+        return genesis(self.node_id, self.incarnation, self.lane)
+
+
+class EntryRow(Struct, frozen=True):
+    """An entry as it is stored."""
+
+    entry_id: int
+    order_id: bytes | None
+    hash: bytes
+    body: bytes
+
+
+class Tail(Struct, frozen=True):
+    """Where a stream ends: its last seq, the hash there, the hybrid clock there."""
+
+    seq: int
+    hash: bytes
+    hlc: int
+
+
+def seq_of(entry_id: int) -> int:
+    """The seq in a row's key."""
+    return entry_id & _SEQ_MASK
+
+
+def stream_no_of(entry_id: int) -> int:
+    """The stream in a row's key."""
+    return entry_id >> STREAM_SEQ_BITS
+
+
+async def read_streams(connection: aiosqlite.Connection) -> list[Stream]:
+    """Every stream of the file, oldest first."""
+    sql = """
+        SELECT stream_no, node_id, incarnation, lane, durable_seq, backed_up_seq, parked
+        FROM stream, identity ORDER BY stream_no
+    """
+    return [Stream(no, node, UUID(bytes=inc), *rest) for no, node, inc, *rest in await fetch(connection, sql)]
+
+
+async def create_streams(connection: aiosqlite.Connection, incarnation: UUID) -> None:
+    """Begin an incarnation: one empty stream for each lane."""
+    with translated():
+        await connection.executemany(
+            "INSERT INTO stream (incarnation, lane) VALUES (?, ?)", [(incarnation.bytes, lane) for lane in LANES]
+        )
+
+
+async def read_tail(connection: aiosqlite.Connection, stream: Stream) -> Tail:
+    """The end of a stream; an empty one ends at 0 with its genesis hash."""
+    sql = "SELECT entry_id, hash, body FROM entry WHERE entry_id BETWEEN ? AND ? ORDER BY entry_id DESC LIMIT 1"
+    rows = await fetch(connection, sql, (stream.entry_id(0), stream.entry_id(_SEQ_MASK)))
+    if not rows:
+        return Tail(0, stream.genesis_hash(), 0)
+    entry_id, tail_hash, body = rows[0]
+    return Tail(seq_of(entry_id), tail_hash, decode_entry(body).hlc)
+
+
+async def first_seq(connection: aiosqlite.Connection, stream: Stream) -> int:
+    """The first seq still held, or 1 for an empty stream."""
+    sql = "SELECT min(entry_id) FROM entry WHERE entry_id BETWEEN ? AND ?"
+    rows = await fetch(connection, sql, (stream.entry_id(0), stream.entry_id(_SEQ_MASK)))
+    return 1 if rows[0][0] is None else seq_of(rows[0][0])
+
+
+async def append(connection: aiosqlite.Connection, rows: Sequence[EntryRow]) -> None:
+    """Write entries. Their keys follow the tail; a key that exists is an error of the database."""
+    with translated():
+        await connection.executemany(
+            "INSERT INTO entry (entry_id, order_id, hash, body) VALUES (?, ?, ?, ?)",
+            [(row.entry_id, row.order_id, row.hash, row.body) for row in rows],
+        )
+
+
+async def read_range(
+    connection: aiosqlite.Connection, stream: Stream, from_seq: int, entries_max: int
+) -> list[tuple[int, bytes, bytes]]:
+    """Up to `entries_max` entries from a seq on, as (seq, hash, body)."""
+    sql = "SELECT entry_id, hash, body FROM entry WHERE entry_id BETWEEN ? AND ? ORDER BY entry_id LIMIT ?"
+    rows = await fetch(connection, sql, (stream.entry_id(from_seq), stream.entry_id(_SEQ_MASK), entries_max))
+    return [(seq_of(entry_id), entry_hash, body) for entry_id, entry_hash, body in rows]
+
+
+async def read_hash(connection: aiosqlite.Connection, stream: Stream, seq: int) -> bytes | None:
+    """The chain's hash at a seq (0 is the genesis), or None where the file does not hold it."""
+    if seq == 0:
+        return stream.genesis_hash()
+    rows = await fetch(connection, "SELECT hash FROM entry WHERE entry_id = ?", (stream.entry_id(seq),))
+    return rows[0][0] if rows else None
+
+
+async def read_recorded(connection: aiosqlite.Connection, where: str, parameters: Sequence[object]) -> list[Recorded]:
+    """Entries with their places, in the order of the log. `where` is a condition of this package, never of a client."""
+    sql = f"""
+        SELECT entry_id, node_id, incarnation, lane, body
+        FROM entry JOIN stream ON stream_no = entry_id >> {STREAM_SEQ_BITS} JOIN identity
+        WHERE {where} ORDER BY entry_id
+    """  # noqa: S608
+    return [
+        Recorded(Origin(node_id, UUID(bytes=incarnation), lane, seq_of(entry_id)), decode_entry(body))
+        for entry_id, node_id, incarnation, lane, body in await fetch(connection, sql, parameters)
+    ]
+
+
+async def advance_durable(
+    connection: aiosqlite.Connection, stream_no: int, *, durable_seq: int, backed_up_seq: int, parked: int
+) -> None:
+    """Write down how far the centre has a stream; it never goes back here."""
+    sql = """
+        UPDATE stream SET durable_seq = max(durable_seq, ?), backed_up_seq = max(backed_up_seq, ?), parked = ?
+        WHERE stream_no = ?
+    """
+    with translated():
+        await connection.execute(sql, (durable_seq, backed_up_seq, parked, stream_no))
+
+
+async def put_history(connection: aiosqlite.Connection, history_id: UUID) -> None:
+    """Write down which history of the centre was seen last."""
+    with translated():
+        await connection.execute("UPDATE identity SET centre_history = ?", (history_id.bytes,))
+
+
+async def read_history(connection: aiosqlite.Connection) -> UUID | None:
+    """The history of the centre that was seen last."""
+    rows = await fetch(connection, "SELECT centre_history FROM identity")
+    return UUID(bytes=rows[0][0]) if rows[0][0] is not None else None
+
+
+async def count_entries(connection: aiosqlite.Connection, stream: Stream) -> int:
+    """How many entries of a stream the file holds; for `verify`, it reads the whole stream's keys."""
+    sql = "SELECT count(*) FROM entry WHERE entry_id BETWEEN ? AND ?"
+    return int((await fetch(connection, sql, (stream.entry_id(0), stream.entry_id(_SEQ_MASK))))[0][0])

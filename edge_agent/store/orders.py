@@ -1,0 +1,93 @@
+"""Orders in the file: heads for lists, and the entries of an order for everything else."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import aiosqlite
+from msgspec import Struct
+
+from edge_agent.store.connection import fetch, translated
+from edge_agent.store.log import read_recorded
+from edge_core.orders.rendering import Recorded
+
+
+class OrderHead(Struct, frozen=True):
+    """An order as a list shows it."""
+
+    order_id: UUID
+    last_entry: int
+    revision: int
+    order_type: str
+    status: str
+    terminal_id: str
+    business_date: str
+    currency: str
+    grand_total_minor: int
+
+
+class OrderFilter(Struct, frozen=True):
+    """Which orders a list shows: newest first, after the order named by `before`."""
+
+    status: str | None = None
+    business_date: str | None = None
+    terminal_id: str | None = None
+    before: UUID | None = None
+
+
+async def put_heads(connection: aiosqlite.Connection, heads: Iterable[OrderHead]) -> None:
+    """Write heads; an order that is there moves on."""
+    sql = """
+        INSERT INTO order_head (order_id, last_entry, revision, order_type, status, terminal_id,
+                                business_date, currency, grand_total_minor)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (order_id) DO UPDATE
+        SET last_entry = excluded.last_entry, revision = excluded.revision, status = excluded.status
+    """
+    rows = [
+        (
+            head.order_id.bytes,
+            head.last_entry,
+            head.revision,
+            head.order_type,
+            head.status,
+            head.terminal_id,
+            head.business_date,
+            head.currency,
+            head.grand_total_minor,
+        )
+        for head in heads
+    ]
+    with translated():
+        await connection.executemany(sql, rows)
+
+
+async def read_order(connection: aiosqlite.Connection, order_id: UUID, last_entry: int | None = None) -> list[Recorded]:
+    """The entries of one order in the order of the log, up to one of them."""
+    condition = "order_id = ?" if last_entry is None else "order_id = ? AND entry_id <= ?"
+    parameters = (order_id.bytes,) if last_entry is None else (order_id.bytes, last_entry)
+    return await read_recorded(connection, condition, parameters)
+
+
+async def read_orders(connection: aiosqlite.Connection, order_ids: Sequence[UUID]) -> list[Recorded]:
+    """The entries of several orders in the order of the log."""
+    marks = ",".join("?" * len(order_ids))
+    return await read_recorded(connection, f"order_id IN ({marks})", [order_id.bytes for order_id in order_ids])
+
+
+async def list_heads(connection: aiosqlite.Connection, chosen: OrderFilter, limit: int) -> list[OrderHead]:
+    """Heads, newest order first."""
+    conditions = {
+        "status = ?": chosen.status,
+        "business_date = ?": chosen.business_date,
+        "terminal_id = ?": chosen.terminal_id,
+        "order_id < ?": chosen.before.bytes if chosen.before else None,
+    }
+    used = {text: value for text, value in conditions.items() if value is not None}
+    where = " AND ".join(used) or "TRUE"
+    sql = f"""
+        SELECT order_id, last_entry, revision, order_type, status, terminal_id, business_date, currency,
+               grand_total_minor
+        FROM order_head WHERE {where} ORDER BY order_id DESC LIMIT ?
+    """  # noqa: S608 - the conditions are the literals above
+    rows = await fetch(connection, sql, (*used.values(), limit))
+    return [OrderHead(UUID(bytes=order_id), *rest) for order_id, *rest in rows]

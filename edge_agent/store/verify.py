@@ -1,0 +1,152 @@
+"""Walk the whole file and say what is wrong with it: pages, gaps, chain, bodies, and what was derived from them.
+
+It only reads, in bounded pieces, and goes on after a finding: everything that can be read is looked at.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import aiosqlite
+from msgspec import Struct
+
+from edge_agent.store import log
+from edge_agent.store.connection import fetch, open_reader
+from edge_agent.store.log import Stream, seq_of
+from edge_core.errors import PeerFault, StorageFault
+from edge_core.orders.events import OrderPlaced, deltas_of
+from edge_core.sync.chain import link
+from edge_core.sync.entry import Entry, decode_entry
+
+_ROWS: Final = 1_000
+_FINDINGS_MAX: Final = 1_000  # beyond it a file is not repaired row by row
+
+
+class Finding(Struct, frozen=True):
+    """One thing that is wrong, and where."""
+
+    where: str
+    what: str
+
+
+class Verdict(Struct, frozen=True):
+    """What a walk saw."""
+
+    entries: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+
+class _Walk:
+    """The state of one walk."""
+
+    def __init__(self, connection: aiosqlite.Connection, on_progress: Callable[[int], None]) -> None:
+        self.connection = connection
+        self.on_progress = on_progress
+        self.entries = 0
+        self.placed = 0
+        self.findings: list[Finding] = []
+        self.stock: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+
+    def find(self, where: str, what: str) -> None:
+        if len(self.findings) < _FINDINGS_MAX:
+            self.findings.append(Finding(where, what))
+
+
+async def verify_file(path: Path, on_progress: Callable[[int], None] = lambda _: None) -> Verdict:
+    """Check a file, which an agent may have open. `on_progress` hears how many entries were looked at."""
+    connection = await open_reader(path)
+    walk = _Walk(connection, on_progress)
+    try:
+        for check in (_check_pages, _check_log, _check_derived):
+            try:
+                await check(walk)
+            except StorageFault as fault:
+                walk.find("file", f"could not be read on: {fault}")
+    finally:
+        await connection.close()
+    return Verdict(walk.entries, tuple(walk.findings))
+
+
+async def _check_pages(walk: _Walk) -> None:
+    for (text,) in await fetch(walk.connection, "PRAGMA integrity_check(100)"):
+        if text != "ok":
+            walk.find("pages", text)
+
+
+async def _check_log(walk: _Walk) -> None:
+    for stream in await log.read_streams(walk.connection):
+        await _check_stream(walk, stream)
+
+
+async def _check_stream(walk: _Walk, stream: Stream) -> None:
+    first = await log.first_seq(walk.connection, stream)
+    # Entries before the first were pruned after the centre had them; the chain is then taken up at the first one held.
+    previous = stream.genesis_hash() if first == 1 else None
+    expected = first
+    while rows := await log.read_range(walk.connection, stream, expected, _ROWS):
+        for seq, entry_hash, body in rows:
+            where = f"{stream.lane} {seq}"
+            if seq != expected:
+                gone = f"{expected}" if seq - expected == 1 else f"{expected} to {seq - 1}"
+                walk.find(f"{stream.lane} {gone}", "missing from the log")
+                previous = None
+            if previous is not None and link(previous, body) != entry_hash:
+                walk.find(where, "its bytes are not those that the chain was made of")
+            previous = entry_hash
+            expected = seq + 1
+            _check_body(walk, where, seq, body)
+        walk.on_progress(walk.entries)
+    if expected <= stream.durable_seq:
+        walk.find(f"{stream.lane} {expected} to {stream.durable_seq}", "missing: the centre has confirmed them")
+
+
+def _check_body(walk: _Walk, where: str, seq: int, body: bytes) -> None:
+    walk.entries += 1
+    try:
+        entry = decode_entry(body)
+    except PeerFault as fault:
+        walk.find(where, str(fault))
+        return
+    if entry.seq != seq:
+        walk.find(where, f"holds the entry {entry.seq}")
+    _add(walk, entry)
+
+
+def _add(walk: _Walk, entry: Entry) -> None:
+    for event in entry.events:
+        walk.placed += isinstance(event, OrderPlaced)
+        for delta in deltas_of(event):
+            sums = walk.stock[delta.sku, delta.lot or ""]
+            sums[0] += delta.on_hand_milli
+            sums[1] += delta.reserved_milli
+
+
+async def _check_derived(walk: _Walk) -> None:
+    """What was written beside the log must follow from it; a last row that is gone shows here."""
+    kept = {
+        (sku, lot): [on_hand, reserved]
+        for sku, lot, on_hand, reserved in await fetch(
+            walk.connection, "SELECT sku, lot, on_hand_milli, reserved_milli FROM stock"
+        )
+    }
+    for key in sorted(kept.keys() | walk.stock.keys()):
+        balance, book = kept.get(key, [0, 0]), walk.stock.get(key, [0, 0])
+        if balance != book:
+            walk.find(f"stock {key[0]} lot {key[1] or '-'}", f"on hand and reserved are {balance}, the log says {book}")
+    ((heads, last),) = await fetch(walk.connection, "SELECT count(*), max(last_entry) FROM order_head")
+    if heads != walk.placed:
+        walk.find("orders", f"{heads} in the list, {walk.placed} placed in the log")
+    sql = """
+        SELECT i.entry_id FROM idempotency AS i LEFT JOIN entry AS e ON e.entry_id = i.entry_id
+        WHERE i.entry_id IS NOT NULL AND e.entry_id IS NULL ORDER BY 1 LIMIT 100
+    """
+    for (entry_id,) in await fetch(walk.connection, sql):
+        walk.find(f"orders {seq_of(entry_id)}", "was answered to a client and is not in the log")
+    if last is not None and not await fetch(walk.connection, "SELECT 1 FROM entry WHERE entry_id = ?", (last,)):
+        walk.find(f"orders {seq_of(last)}", "is the last of an order and is not in the log")

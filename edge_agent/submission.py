@@ -1,0 +1,100 @@
+"""What a client asks of the intake, and what it is answered: plain values between the HTTP layer and the writer."""
+
+import asyncio
+from hashlib import blake2b
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from edge_core.errors import Rejected
+from edge_core.ids import digest16
+from edge_core.orders.commands import CancelRequest, StockMovement
+from edge_core.orders.document import TillOrder
+from edge_core.orders.events import StockMoved
+from edge_core.orders.fold import OrderState
+from edge_core.orders.rendering import Origin, Recorded, receipt, rfc3339, state_of
+
+PAYLOAD_HASH_BYTES: Final = 32
+_ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
+
+
+class Cancel(Struct, frozen=True, array_like=True):
+    """A cancel request and the order that it names."""
+
+    order_id: UUID
+    request: CancelRequest
+
+
+Request = TillOrder | Cancel | StockMovement
+
+
+class Submission(Struct, frozen=True):
+    """A request with its key. `payload_hash` covers what is asked of what, so that a key serves one request alone."""
+
+    request: Request
+    key: str
+    key_digest: bytes
+    payload_hash: bytes
+    traceparent: str | None
+    answer: "asyncio.Future[Answer]"
+
+
+class Answer(Struct, frozen=True):
+    """Status and body; a problem document where `is_problem` is set. `is_replay` marks an answer given before."""
+
+    status: int
+    body: bytes
+    location: str | None = None
+    is_problem: bool = False
+    is_replay: bool = False
+
+
+class MovementReceipt(Struct, frozen=True):
+    """The answer to a stock movement."""
+
+    movement_id: UUID
+    movement: str
+    reference: str | None
+    recorded_at: str
+    lines: int
+    origin: Origin
+
+
+def submission(request: Request, key: str, traceparent: str | None, answer: "asyncio.Future[Answer]") -> Submission:
+    """Make a submission: the hash is of the request's canonical bytes, so that white space and key order are free."""
+    payload = _ENCODER.encode((type(request).__name__, request))
+    payload_hash = blake2b(payload, digest_size=PAYLOAD_HASH_BYTES).digest()
+    return Submission(request, key, digest16(key), payload_hash, traceparent, answer)
+
+
+def accepted_answer(entries: list[Recorded]) -> Answer:
+    """The answer to the command that led to the last of these entries; the ones before are of the same order."""
+    recorded = entries[-1]
+    if recorded.entry.order_id is None:
+        return Answer(201, msgspec.json.encode(_movement_receipt(recorded)))
+    return order_answer(state_of(entries), recorded, is_new=len(entries) == 1)
+
+
+def order_answer(state: OrderState, recorded: Recorded, *, is_new: bool) -> Answer:
+    """The answer to a command on an order: `state` is the order right after the entry."""
+    body = msgspec.json.encode(receipt(state, recorded))
+    return Answer(201 if is_new else 200, body, f"/v1/orders/{state.order.order_id}")
+
+
+def rejected_answer(rejected: Rejected, body: bytes) -> Answer:
+    """The answer to a business "no"; `body` is its problem document."""
+    return Answer(rejected.code.status, body, is_problem=True)
+
+
+def _movement_receipt(recorded: Recorded) -> MovementReceipt:
+    (moved,) = (event for event in recorded.entry.events if isinstance(event, StockMoved))
+    return MovementReceipt(
+        movement_id=moved.movement_id,
+        movement=moved.cause,
+        reference=moved.reference,
+        recorded_at=rfc3339(recorded.entry.recorded_at_ms),
+        lines=len(moved.deltas),
+        origin=recorded.origin,
+    )

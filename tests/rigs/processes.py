@@ -1,0 +1,81 @@
+"""The product's own processes, started as an operator starts them, and ended in every way there is."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal
+
+import httpx
+
+from central_sync.embedded.child import Child
+
+_SCRIPTS: Final = Path(sysconfig.get_path("scripts"))
+_EXIT_TIMEOUT_S: Final = 20  # five seconds more than systemd gives
+
+Program = Literal["edge-agent", "central-sync"]
+
+
+class Service:
+    """`PROGRAM run --config CONFIG`, ready when `url`/readyz answers 200. Its output goes to `log`."""
+
+    def __init__(self, program: Program, config: Path, *, url: str, log: Path | None = None) -> None:
+        self.url = url
+        self.log = log or config.with_suffix(".log")
+        # Were the test to be killed, an agent must not go on beside the next one.
+        self.child = Child([_SCRIPTS / program, "run", "--config", config], log=self.log, stop_signal=signal.SIGTERM)
+
+    async def start(self) -> None:
+        """Start it and wait until it is ready. Raises a `Fault` with the end of its log when it does not come up."""
+        self.child.start()  # in this thread, which outlives the process (see Child)
+        await asyncio.to_thread(self.child.wait_until, self.is_ready)
+
+    def is_ready(self) -> bool:
+        """Whether it takes work now."""
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=1, trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL, and gone when this returns."""
+        self.child.kill()
+
+    async def terminate(self) -> int:
+        """SIGTERM, as systemd sends it; returns the exit code. Raises `subprocess.TimeoutExpired` after 20 s."""
+        self.child.signal(signal.SIGTERM)
+        return await asyncio.to_thread(self.child.wait, _EXIT_TIMEOUT_S)
+
+    def pause(self) -> None:
+        """SIGSTOP."""
+        self.child.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self.child.signal(signal.SIGCONT)
+
+    def log_text(self) -> str:
+        """All that it has written since its last start."""
+        return self.log.read_text(errors="replace")
+
+
+def run(program: Program, *arguments: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    """One of the commands that end by themselves (`verify`, `export`, ...), with its output and exit code."""
+    command = [str(_SCRIPTS / program), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+def write_config(path: Path, sections: Mapping[str, Mapping[str, str | int | float | bool]]) -> Path:
+    """A TOML file of sections with plain values. A JSON scalar is a TOML scalar, so json writes them."""
+    lines: list[str] = []
+    for name, values in sections.items():
+        lines += [
+            f"[{name}]",
+            *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()),
+            "",
+        ]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
