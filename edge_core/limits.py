@@ -79,6 +79,7 @@ LEASE_TTL_MS: Final = 10_000  # a dead ingester's shards are taken over after th
 LEASE_RENEW_INTERVAL_MS: Final = 3_000  # three chances to renew within the time to live
 DATABASE_POOL_MAX: Final = 8  # connections of one process
 DATABASE_TIMEOUT_MS: Final = 30_000  # one statement
+DATABASE_START_TIMEOUT_MS: Final = 60_000  # a database that starts with us; later systemd starts us again
 DATABASE_RETRY_DELAY_MS: Final = 100  # first full-jitter bound after the database was away
 DATABASE_RETRY_DELAY_MS_MAX: Final = 2_000  # the largest; edges see only late acks meanwhile
 BROKER_CONNECT_DELAY_MS_MAX: Final = 2_000  # of the centre: one client, for which thousands of nodes wait
@@ -91,6 +92,7 @@ SSE_CLIENTS_MAX: Final = 200  # open live pages of one process
 SSE_QUEUE_MAX: Final = 2_000  # events waiting for one viewer; a slower one is cut off and resumes by its last id
 SSE_STALL_MS: Final = 1_000  # the others wait so long for a viewer without room, once
 FEED_SETTLE_INTERVAL_MS: Final = 10  # before looking again for entries that an open transaction holds up
+SSE_RETRY_MS: Final = 1_000  # a page that lost its stream comes back after this
 SSE_PING_INTERVAL_MS: Final = 15_000  # keeps proxies from closing a quiet stream
 
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------

@@ -10,11 +10,17 @@ from functools import cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import NODEFAULT, Struct
+from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import fields
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Struct)
+
+
+class Written(Struct, frozen=True):
+    """A pattern that holds for what is written in JSON; the log, which holds only what passed, is read without it."""
+
+    pattern: str
 
 
 @cache
@@ -50,7 +56,8 @@ def _shape_of(hint: Any) -> Any:
         return object_shape(hint)
     if origin is Annotated:
         inner, *metadata = get_args(hint)
-        return Annotated[(_shape_of(inner), *metadata)]
+        patterns = [Meta(pattern=each.pattern) if isinstance(each, Written) else each for each in metadata]
+        return Annotated[(_shape_of(inner), *patterns)]
     if origin in {Union, types.UnionType}:
         return Union[tuple(_shape_of(arm) for arm in get_args(hint))]  # noqa: UP007 - built at run time
     if origin is tuple:

@@ -23,14 +23,16 @@ from edge_core.limits import (
     TEXT_CHARS_MAX,
     TRAITS_MAX,
 )
+from edge_core.shapes import Written
 
 SCHEMA_VERSION: Final = 1
 
 # The end of the text in Python (where `$` also matches before a last newline) and in ECMA-262, which OpenAPI speaks.
+# Patterns are `Written`: checked where people and programs write JSON, not again each time the log is read.
 _END: Final = r"$(?!\n)"
 
 Identifier = Annotated[
-    str, Meta(min_length=1, max_length=IDENTIFIER_CHARS_MAX, pattern=rf"^[!-~](?:[ -~]*[!-~])?{_END}")
+    str, Meta(min_length=1, max_length=IDENTIFIER_CHARS_MAX), Written(rf"^[!-~](?:[ -~]*[!-~])?{_END}")
 ]
 Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
 Name = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS_MAX)]
@@ -38,18 +40,16 @@ Money = Annotated[int, Meta(ge=-MONEY_MINOR_MAX, le=MONEY_MINOR_MAX)]
 Amount = Annotated[int, Meta(ge=0, le=MONEY_MINOR_MAX)]
 Deduction = Annotated[int, Meta(ge=-MONEY_MINOR_MAX, le=0)]
 Quantity = Annotated[int, Meta(gt=0, le=QUANTITY_MILLI_MAX)]
-Unit = Annotated[str, Meta(pattern=rf"^[A-Z0-9]{{2,3}}{_END}", description="UN/ECE Recommendation 20")]
+Unit = Annotated[str, Meta(description="UN/ECE Recommendation 20"), Written(rf"^[A-Z0-9]{{2,3}}{_END}")]
 Utc = Annotated[
     str,
-    Meta(
-        pattern=rf"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z{_END}",
-        description="RFC 3339, UTC, milliseconds: 2026-11-21T09:30:00.000Z",
-    ),
+    Meta(description="RFC 3339, UTC, milliseconds: 2026-11-21T09:30:00.000Z"),
+    Written(rf"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z{_END}"),
 ]
-Date = Annotated[str, Meta(pattern=rf"^20\d\d-\d\d-\d\d{_END}", description="RFC 3339 full-date")]
+Date = Annotated[str, Meta(description="RFC 3339 full-date"), Written(rf"^20\d\d-\d\d-\d\d{_END}")]
 Currency = Annotated[str, Meta(min_length=3, max_length=3, description="ISO 4217")]
-Country = Annotated[str, Meta(pattern=rf"^[A-Z]{{2}}{_END}", description="ISO 3166-1 alpha-2")]
-Region = Annotated[str, Meta(pattern=rf"^[A-Z]{{2}}-[A-Z0-9]{{1,3}}{_END}", description="ISO 3166-2")]
+Country = Annotated[str, Meta(description="ISO 3166-1 alpha-2"), Written(rf"^[A-Z]{{2}}{_END}")]
+Region = Annotated[str, Meta(description="ISO 3166-2"), Written(rf"^[A-Z]{{2}}-[A-Z0-9]{{1,3}}{_END}")]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
 

@@ -3,8 +3,9 @@
 Equal events in equal order give equal states, byte for byte under `edge_core.canonical` (promise G5).
 """
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,8 +14,14 @@ from edge_core.errors import InvariantViolated
 from edge_core.orders.document import Order
 from edge_core.orders.events import (
     Event,
+    FulfillmentAccepted,
+    FulfillmentDelivered,
+    FulfillmentPacked,
+    FulfillmentPicked,
+    FulfillmentReadyForPickup,
     FulfillmentRejected,
     FulfillmentRouted,
+    FulfillmentShipped,
     OrderApproved,
     OrderCancelled,
     OrderHeld,
@@ -32,6 +39,14 @@ from edge_core.orders.machines import GROUP, PAYMENT
 from edge_core.stock.ledger import Allocation
 
 K = TypeVar("K", bound=Struct)
+GroupEvent = (
+    FulfillmentAccepted
+    | FulfillmentPicked
+    | FulfillmentPacked
+    | FulfillmentReadyForPickup
+    | FulfillmentShipped
+    | FulfillmentDelivered
+)
 
 
 class PaymentState(Struct, frozen=True, array_like=True):
@@ -77,7 +92,7 @@ def fold(state: OrderState | None, event: Event) -> OrderState:
         if isinstance(event, OrderPlaced):
             return _place(event.order)
         raise InvariantViolated(f"{name_of(event)} comes before order.placed")
-    return replace(_evolve(state, event), revision=state.revision + 1)
+    return replace(_EVOLVE[type(event)](state, event), revision=state.revision + 1)
 
 
 def fold_all(state: OrderState | None, events: Iterable[Event]) -> OrderState:
@@ -126,61 +141,68 @@ def _place(order: Order) -> OrderState:
     )
 
 
-def _evolve(state: OrderState, event: Event) -> OrderState:
-    match event:
-        case OrderPlaced():
-            raise InvariantViolated("order.placed twice")
-        case StockMoved():
-            return state
-        case OrderValidated():
-            return replace(state, validated=True)
-        case OrderHeld():
-            return replace(state, holds=(*state.holds, event.hold_id))
-        case OrderApproved():
-            return _approve(state, event.hold_id)
-        case PaymentAuthorized() | PaymentCaptured():
-            return _pay(state, event)
-        case OrderCancelled():
-            return _cancel(state, event)
-        case OrderReturned():
-            return _return(state, event)
-        case _:
-            return _progress(state, event.group_id, event)
+def _place_again(_state: OrderState, _event: OrderPlaced) -> OrderState:
+    raise InvariantViolated("order.placed twice")
 
 
-def _approve(state: OrderState, hold_id: str) -> OrderState:
-    if hold_id not in state.holds:
-        raise InvariantViolated(f"there is no hold {hold_id!r} to approve")
-    return replace(state, holds=tuple(h for h in state.holds if h != hold_id), approved=True)
+def _validate(state: OrderState, _event: OrderValidated) -> OrderState:
+    return replace(state, validated=True)
 
 
-def _pay(state: OrderState, event: PaymentAuthorized | PaymentCaptured) -> OrderState:
-    def pay(payment: PaymentState) -> PaymentState:
-        status = PAYMENT.next_state(payment.status, name_of(event))
-        captured = event.amount_minor if isinstance(event, PaymentCaptured) else 0
-        return replace(payment, status=status, captured_minor=payment.captured_minor + captured)
-
-    return replace(state, payments=_change(state.payments, "payment_id", event.payment_id, pay))
+def _hold(state: OrderState, event: OrderHeld) -> OrderState:
+    return replace(state, holds=(*state.holds, event.hold_id))
 
 
-def _progress(state: OrderState, group_id: str, event: Event) -> OrderState:
+def _approve(state: OrderState, event: OrderApproved) -> OrderState:
+    if event.hold_id not in state.holds:
+        raise InvariantViolated(f"there is no hold {event.hold_id!r} to approve")
+    return replace(state, holds=tuple(h for h in state.holds if h != event.hold_id), approved=True)
+
+
+def _authorize(state: OrderState, event: PaymentAuthorized) -> OrderState:
+    def authorize(payment: PaymentState) -> PaymentState:
+        return replace(payment, status=PAYMENT.next_state(payment.status, "payment.authorized"))
+
+    return replace(state, payments=_change(state.payments, "payment_id", event.payment_id, authorize))
+
+
+def _capture(state: OrderState, event: PaymentCaptured) -> OrderState:
+    def capture(payment: PaymentState) -> PaymentState:
+        status = PAYMENT.next_state(payment.status, "payment.captured")
+        return replace(payment, status=status, captured_minor=payment.captured_minor + event.amount_minor)
+
+    return replace(state, payments=_change(state.payments, "payment_id", event.payment_id, capture))
+
+
+def _route(state: OrderState, event: FulfillmentRouted) -> OrderState:
+    on = "fulfillment.routed:backorder" if event.decision == "backorder" else "fulfillment.routed"
+    return _progress(state, event.group_id, on, location_id=event.location_id)
+
+
+def _reserve(state: OrderState, event: StockReserved) -> OrderState:
+    return _progress(state, event.group_id, "stock.reserved", allocations=event.allocations)
+
+
+def _reject(state: OrderState, event: FulfillmentRejected) -> OrderState:
+    rejections = next((g.rejections + 1 for g in state.groups if g.group_id == event.group_id), 0)
+    change = {"location_id": None, "allocations": (), "rejections": rejections}
+    return _progress(state, event.group_id, "fulfillment.rejected", **change)
+
+
+def _advance(state: OrderState, event: GroupEvent) -> OrderState:
+    return _progress(state, event.group_id, name_of(event))
+
+
+def _progress(state: OrderState, group_id: str, on: str, **change: object) -> OrderState:
     def progress(group: GroupState) -> GroupState:
-        match event:
-            case FulfillmentRouted(decision="backorder"):
-                return replace(group, status=GROUP.next_state(group.status, "fulfillment.routed:backorder"))
-            case FulfillmentRouted():
-                status = GROUP.next_state(group.status, "fulfillment.routed")
-                return replace(group, status=status, location_id=event.location_id)
-            case StockReserved():
-                status = GROUP.next_state(group.status, "stock.reserved")
-                return replace(group, status=status, allocations=event.allocations)
-            case FulfillmentRejected():
-                status = GROUP.next_state(group.status, "fulfillment.rejected")
-                return replace(group, status=status, location_id=None, allocations=(), rejections=group.rejections + 1)
-            case _:
-                return replace(group, status=GROUP.next_state(group.status, name_of(event)))
+        return replace(group, status=GROUP.next_state(group.status, on), **change)
 
     return replace(state, groups=_change(state.groups, "group_id", group_id, progress))
+
+
+def _move(state: OrderState, _event: StockMoved) -> OrderState:
+    """Stock found for an order changes the ledger, not the order."""
+    return state
 
 
 def _cancel(state: OrderState, event: OrderCancelled) -> OrderState:
@@ -221,6 +243,32 @@ def _reverse(
 
 def _change(parts: tuple[K, ...], key: str, value: str, change: Callable[[K], K]) -> tuple[K, ...]:
     """Replace the one part whose key has the value. None, or two, is a bug."""
-    if sum(getattr(part, key) == value for part in parts) != 1:
+    found = [index for index, part in enumerate(parts) if getattr(part, key) == value]
+    if len(found) != 1:
         raise InvariantViolated(f"there is not exactly one {key} {value!r}")
-    return tuple(change(part) if getattr(part, key) == value else part for part in parts)
+    index = found[0]
+    return (*parts[:index], change(parts[index]), *parts[index + 1 :])
+
+
+_EVOLVE: Final[Mapping[type, Callable[[OrderState, Any], OrderState]]] = MappingProxyType(
+    {
+        OrderPlaced: _place_again,
+        OrderValidated: _validate,
+        OrderHeld: _hold,
+        OrderApproved: _approve,
+        PaymentAuthorized: _authorize,
+        PaymentCaptured: _capture,
+        FulfillmentRouted: _route,
+        StockReserved: _reserve,
+        FulfillmentAccepted: _advance,
+        FulfillmentRejected: _reject,
+        FulfillmentPicked: _advance,
+        FulfillmentPacked: _advance,
+        FulfillmentReadyForPickup: _advance,
+        FulfillmentShipped: _advance,
+        FulfillmentDelivered: _advance,
+        OrderCancelled: _cancel,
+        OrderReturned: _return,
+        StockMoved: _move,
+    }
+)

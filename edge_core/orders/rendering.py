@@ -5,6 +5,7 @@ Both ends render from the same entries with the same functions, so that a store 
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -114,18 +115,18 @@ class OrderDocument(Struct, frozen=True):
     offline: bool
     customer_ref: str | None
     customer_tier: str | None
-    bill_to: dict[str, object] | None
-    ship_to: dict[str, object] | None
+    bill_to: dict[str, Any] | None
+    ship_to: dict[str, Any] | None
     currency: str
-    lines: tuple[dict[str, object], ...]
-    adjustments: tuple[dict[str, object], ...]
-    tax_lines: tuple[dict[str, object], ...]
-    totals: dict[str, object]
+    lines: tuple[dict[str, Any], ...]
+    adjustments: tuple[dict[str, Any], ...]
+    tax_lines: tuple[dict[str, Any], ...]
+    totals: dict[str, Any]
     payments: tuple[PaymentView, ...]
-    payment_terms: dict[str, object] | None
+    payment_terms: dict[str, Any] | None
     fulfillment_groups: tuple[GroupView, ...]
-    promise: dict[str, object] | None
-    risk: dict[str, object]
+    promise: dict[str, Any] | None
+    risk: dict[str, Any]
     attribution: dict[str, str] | None
     policy_versions: dict[str, str]
     status: str
@@ -242,7 +243,7 @@ def journey(entries: Sequence[Recorded]) -> tuple[JourneyEvent, ...]:
     return tuple(steps)
 
 
-def _lines(state: OrderState) -> tuple[dict[str, object], ...]:
+def _lines(state: OrderState) -> tuple[dict[str, Any], ...]:
     returned = dict(state.returned)
     lines = _objects(state.order.lines)
     return tuple({**line, "returned_quantity_milli": returned.get(str(line["line_id"]), 0)} for line in lines)
@@ -291,11 +292,11 @@ def _reservation(allocation: Allocation) -> dict[str, str | int | None]:
     }
 
 
-def _object(part: Struct | None) -> dict[str, object] | None:
+def _object(part: Struct | None) -> dict[str, Any] | None:
     return None if part is None else _objects((part,))[0]
 
 
-def _objects(parts: Iterable[Struct]) -> tuple[dict[str, object], ...]:
+def _objects(parts: Iterable[Struct]) -> tuple[dict[str, Any], ...]:
     """Array structs as JSON objects, by the names that a till would use."""
     return tuple(
         {name: getattr(twin, field) for field, name in _names(type(part))}
