@@ -66,7 +66,7 @@ def random_bits() -> int:
 async def build_agent(config: AgentConfig) -> Agent:
     """Open the file and put the parts together. Raises `ConfigError`, `StorageFault` and `PermanentFault`."""
     tokens = TokenCheck(config.api.tokens_file)
-    file = StoreFile(config.store.path, config.node.id)
+    file = StoreFile(config.store.path, config.node.id, reserve_bytes=config.store.reserve_bytes)
     now_ms = wall_ms()
     applied = await file.open(incarnation=ids.uuid7(now_ms, random_bits()), now_ms=now_ms)
     _LOG.info("store.opened", path=str(config.store.path), migrations=applied, tail_seq=file.tails["orders"].seq)

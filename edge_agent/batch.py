@@ -126,7 +126,6 @@ class Batch:
                 return PlaceOrder(
                     posted=request,
                     order_id=self._new_id(),
-                    found_stock_id=self._new_id(),
                     display_number=ids.display_number(
                         request.store_id, request.terminal_id, self._code, self.tail.seq + 1
                     ),

@@ -8,9 +8,12 @@
 from types import MappingProxyType
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import DecodeError, Struct
 
 TYPE_PREFIX: Final = "urn:holdfast:problem:"
+
+UNREADABLE: Final = (DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for foreign bytes: not of the shape, text that is not UTF-8, nested without end."""
 
 
 class ErrorCode(Struct, frozen=True):

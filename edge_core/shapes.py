@@ -60,8 +60,8 @@ def _shape_of(hint: Any) -> Any:
         return Annotated[(_shape_of(inner), *patterns)]
     if origin in {Union, types.UnionType}:
         return Union[tuple(_shape_of(arm) for arm in get_args(hint))]  # noqa: UP007 - built at run time
-    if origin is tuple:
-        return types.GenericAlias(tuple, tuple(_shape_of(arm) for arm in get_args(hint)))
+    if origin in {tuple, dict}:
+        return types.GenericAlias(origin, tuple(_shape_of(arm) for arm in get_args(hint)))
     return hint
 
 
@@ -70,7 +70,10 @@ def json_reader(cls: type[S]) -> Callable[[bytes], S]:
     decode = msgspec.json.Decoder(object_shape(cls)).decode
 
     def read(body: bytes) -> S:
-        return msgspec.convert(decode(body), cls, from_attributes=True)
+        try:
+            return msgspec.convert(decode(body), cls, from_attributes=True)
+        except UnicodeDecodeError as error:
+            raise msgspec.DecodeError(f"JSON is malformed: {error}") from error
 
     return read
 

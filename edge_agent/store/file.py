@@ -15,6 +15,7 @@ import aiosqlite
 from edge_agent.store import log
 from edge_agent.store.connection import fetch, locked, open_checkpointer, open_reader, open_writer, translated
 from edge_agent.store.log import Stream, Tail
+from edge_agent.store.reserve import Reserve
 from edge_agent.store.schema import migrate
 from edge_core.errors import InvariantViolated, PermanentFault, StorageFault
 
@@ -22,9 +23,10 @@ from edge_core.errors import InvariantViolated, PermanentFault, StorageFault
 class StoreFile:
     """An open file. `streams` are the lanes of the present incarnation, `tails` their ends as committed."""
 
-    def __init__(self, path: Path, node_id: str) -> None:
+    def __init__(self, path: Path, node_id: str, *, reserve_bytes: int = 0) -> None:
         self.path = path
         self.node_id = node_id
+        self._reserve = Reserve(path, reserve_bytes)
         self.streams: dict[str, Stream] = {}
         self.tails: dict[str, Tail] = {}
         self._stack = ExitStack()
@@ -46,17 +48,25 @@ class StoreFile:
         await self._load()
         self._readers = [await open_reader(self.path) for _ in range(2)]
         self._checkpointer = await open_checkpointer(self.path)
+        self._reserve.take()
         return applied
 
     async def reopen(self) -> None:
-        """After a fault: drop the writing connection, force what is committed into the file, check the tail's chain."""
+        """After a fault: drop the writing connection, force what is committed into the file, check the tail.
+
+        Raises `StorageFault` as long as that fails, or the disk is too full to set the reserve aside again.
+        """
         await _close(self._writer)
         self._writer = None
+        self._reserve.release()
         self._writer = await open_writer(self.path)
         busy, *_ = (await fetch(self._writer, "PRAGMA wal_checkpoint(TRUNCATE)"))[0]
         if busy:
             raise StorageFault("storage-unavailable", "the write-ahead log could not be forced into the file")
         await self._load()
+        for stream in self.streams.values():
+            await log.check_tail(self._writer, stream)
+        self._reserve.refill()
 
     async def close(self) -> None:
         """Close every connection and let the lock go."""

@@ -8,9 +8,10 @@ import aiosqlite
 from msgspec import Struct
 
 from edge_agent.store.connection import fetch, translated
+from edge_core.errors import StorageFault
 from edge_core.limits import STREAM_SEQ_BITS
 from edge_core.orders.rendering import Origin, Recorded
-from edge_core.sync.chain import genesis
+from edge_core.sync.chain import genesis, link
 from edge_core.sync.entry import LANES, decode_entry
 
 _SEQ_MASK: Final = (1 << STREAM_SEQ_BITS) - 1
@@ -88,6 +89,17 @@ async def read_tail(connection: aiosqlite.Connection, stream: Stream) -> Tail:
         return Tail(0, stream.genesis_hash(), 0)
     entry_id, tail_hash, body = rows[0]
     return Tail(seq_of(entry_id), tail_hash, decode_entry(body).hlc)
+
+
+async def check_tail(connection: aiosqlite.Connection, stream: Stream) -> None:
+    """Check the last entry against the chain. Raises `StorageFault` where the file does not hold what was committed."""
+    tail = await read_tail(connection, stream)
+    if tail.seq == 0:
+        return
+    previous = await read_hash(connection, stream, tail.seq - 1)
+    rows = await read_range(connection, stream, tail.seq, 1)
+    if previous is not None and link(previous, rows[0][2]) != tail.hash:
+        raise StorageFault("storage-unavailable", f"the last entry of {stream.lane} is damaged; run edge-agent verify")
 
 
 async def first_seq(connection: aiosqlite.Connection, stream: Stream) -> int:

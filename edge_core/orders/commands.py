@@ -36,11 +36,10 @@ class StockMovement(Part, frozen=True):
 
 
 class PlaceOrder(Struct, frozen=True):
-    """Take a till's order at this location."""
+    """Take a till's order at this location. Stock found for it is recorded under the order's own id."""
 
     posted: TillOrder
     order_id: UUID
-    found_stock_id: UUID
     display_number: str
     idempotency_key: str
     payload_hash: bytes

@@ -72,7 +72,7 @@ def _place(world: World, command: PlaceOrder) -> Accepted | Rejected:
     events: list[Event] = [OrderPlaced(_document(command)), OrderValidated(CHECK_NAMES)]
     events += _payments(posted)
     if found:
-        events.append(StockMoved(command.found_stock_id, "found", None, found))
+        events.append(StockMoved(command.order_id, "found", None, found))
     if allocations is None:
         events.append(FulfillmentRouted(MAIN_GROUP, "backorder", None))
         return Accepted(tuple(events))
@@ -108,7 +108,7 @@ def _allocate_lines(
     allocations: list[Allocation] = []
     for index, line in enumerate(posted.lines):
         positions = stock[line.sku]
-        if any(position.unit != line.unit for position in positions):
+        if positions[0].unit != line.unit:
             detail = f"{line.sku} is kept in {positions[0].unit}, the line says {line.unit}"
             return Rejected("unit-mismatch", detail, f"/lines/{index}/unit")
         taken = allocate(

@@ -61,7 +61,7 @@ PaymentPosted = Literal["pending", "authorized", "captured"]
 Authorization = Literal["online", "offline", "store_and_forward"]
 
 
-class Part(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Part(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """A part of the document: an array in the log, an object in JSON."""
 
 

@@ -13,19 +13,19 @@ from edge_core.orders.document import Order
 from edge_core.stock.ledger import Allocation, StockDelta, consume, release, reserve
 
 
-class OrderPlaced(Struct, frozen=True, array_like=True, tag="order.placed"):
+class OrderPlaced(Struct, frozen=True, array_like=True, gc=False, tag="order.placed"):
     """A till's order was taken, with everything that it said."""
 
     order: Order
 
 
-class OrderValidated(Struct, frozen=True, array_like=True, tag="order.validated"):
+class OrderValidated(Struct, frozen=True, array_like=True, gc=False, tag="order.validated"):
     """The order passed the checks named."""
 
     checks: tuple[str, ...]
 
 
-class OrderHeld(Struct, frozen=True, array_like=True, tag="order.held"):
+class OrderHeld(Struct, frozen=True, array_like=True, gc=False, tag="order.held"):
     """Somebody must look at the order before it goes on."""
 
     hold_id: str
@@ -34,28 +34,28 @@ class OrderHeld(Struct, frozen=True, array_like=True, tag="order.held"):
     due_at_ms: int
 
 
-class OrderApproved(Struct, frozen=True, array_like=True, tag="order.approved"):
+class OrderApproved(Struct, frozen=True, array_like=True, gc=False, tag="order.approved"):
     """A hold was released."""
 
     hold_id: str
     operator_id: str
 
 
-class PaymentAuthorized(Struct, frozen=True, array_like=True, tag="payment.authorized"):
+class PaymentAuthorized(Struct, frozen=True, array_like=True, gc=False, tag="payment.authorized"):
     """An amount is promised by the customer's bank."""
 
     payment_id: str
     amount_minor: int
 
 
-class PaymentCaptured(Struct, frozen=True, array_like=True, tag="payment.captured"):
+class PaymentCaptured(Struct, frozen=True, array_like=True, gc=False, tag="payment.captured"):
     """An amount was taken."""
 
     payment_id: str
     amount_minor: int
 
 
-class FulfillmentRouted(Struct, frozen=True, array_like=True, tag="fulfillment.routed"):
+class FulfillmentRouted(Struct, frozen=True, array_like=True, gc=False, tag="fulfillment.routed"):
     """A group got its source location, or none: `backorder` waits for goods."""
 
     group_id: str
@@ -63,20 +63,20 @@ class FulfillmentRouted(Struct, frozen=True, array_like=True, tag="fulfillment.r
     location_id: str | None
 
 
-class StockReserved(Struct, frozen=True, array_like=True, tag="stock.reserved"):
+class StockReserved(Struct, frozen=True, array_like=True, gc=False, tag="stock.reserved"):
     """Quantities of lots are promised to a group."""
 
     group_id: str
     allocations: tuple[Allocation, ...]
 
 
-class FulfillmentAccepted(Struct, frozen=True, array_like=True, tag="fulfillment.accepted"):
+class FulfillmentAccepted(Struct, frozen=True, array_like=True, gc=False, tag="fulfillment.accepted"):
     """The location took the group on."""
 
     group_id: str
 
 
-class FulfillmentRejected(Struct, frozen=True, array_like=True, tag="fulfillment.rejected"):
+class FulfillmentRejected(Struct, frozen=True, array_like=True, gc=False, tag="fulfillment.rejected"):
     """The location cannot serve the group; what was promised is free again."""
 
     group_id: str
@@ -84,25 +84,25 @@ class FulfillmentRejected(Struct, frozen=True, array_like=True, tag="fulfillment
     released: tuple[Allocation, ...]
 
 
-class FulfillmentPicked(Struct, frozen=True, array_like=True, tag="fulfillment.picked"):
+class FulfillmentPicked(Struct, frozen=True, array_like=True, gc=False, tag="fulfillment.picked"):
     """The goods of a group are in the hand of the store."""
 
     group_id: str
 
 
-class FulfillmentPacked(Struct, frozen=True, array_like=True, tag="fulfillment.packed"):
+class FulfillmentPacked(Struct, frozen=True, array_like=True, gc=False, tag="fulfillment.packed"):
     """The goods of a group are in a parcel."""
 
     group_id: str
 
 
-class FulfillmentReadyForPickup(Struct, frozen=True, array_like=True, tag="fulfillment.ready_for_pickup"):
+class FulfillmentReadyForPickup(Struct, frozen=True, array_like=True, gc=False, tag="fulfillment.ready_for_pickup"):
     """The customer can come."""
 
     group_id: str
 
 
-class FulfillmentShipped(Struct, frozen=True, array_like=True, tag="fulfillment.shipped"):
+class FulfillmentShipped(Struct, frozen=True, array_like=True, gc=False, tag="fulfillment.shipped"):
     """A carrier has the goods; they left the location."""
 
     group_id: str
@@ -111,14 +111,14 @@ class FulfillmentShipped(Struct, frozen=True, array_like=True, tag="fulfillment.
     consumed: tuple[Allocation, ...]
 
 
-class FulfillmentDelivered(Struct, frozen=True, array_like=True, tag="fulfillment.delivered"):
+class FulfillmentDelivered(Struct, frozen=True, array_like=True, gc=False, tag="fulfillment.delivered"):
     """The customer has the goods. `consumed` is empty where they had left the location before."""
 
     group_id: str
     consumed: tuple[Allocation, ...]
 
 
-class PaymentReversal(Struct, frozen=True, array_like=True):
+class PaymentReversal(Struct, frozen=True, array_like=True, gc=False):
     """What happens to one payment when its order is cancelled or returned: a new fact, never an edit."""
 
     payment_id: str
@@ -126,7 +126,7 @@ class PaymentReversal(Struct, frozen=True, array_like=True):
     amount_minor: int
 
 
-class OrderCancelled(Struct, frozen=True, array_like=True, tag="order.cancelled"):
+class OrderCancelled(Struct, frozen=True, array_like=True, gc=False, tag="order.cancelled"):
     """What had not left was called off: promises are free again, payments are given back."""
 
     reason: str
@@ -135,7 +135,7 @@ class OrderCancelled(Struct, frozen=True, array_like=True, tag="order.cancelled"
     reversals: tuple[PaymentReversal, ...]
 
 
-class OrderReturned(Struct, frozen=True, array_like=True, tag="order.returned"):
+class OrderReturned(Struct, frozen=True, array_like=True, gc=False, tag="order.returned"):
     """Goods came back; `restocked` are for sale again."""
 
     return_id: str
@@ -144,7 +144,7 @@ class OrderReturned(Struct, frozen=True, array_like=True, tag="order.returned"):
     reversals: tuple[PaymentReversal, ...]
 
 
-class StockMoved(Struct, frozen=True, array_like=True, tag="stock.moved"):
+class StockMoved(Struct, frozen=True, array_like=True, gc=False, tag="stock.moved"):
     """Stock changed with a cause of its own: goods came, went, or turned out to be there (`found`)."""
 
     movement_id: UUID

@@ -35,7 +35,7 @@ from edge_core.orders.events import (
     StockReserved,
     name_of,
 )
-from edge_core.orders.machines import GROUP, PAYMENT
+from edge_core.orders.machines import GROUP, ORDER, PAYMENT
 from edge_core.stock.ledger import Allocation
 
 K = TypeVar("K", bound=Struct)
@@ -49,7 +49,7 @@ GroupEvent = (
 )
 
 
-class PaymentState(Struct, frozen=True, array_like=True):
+class PaymentState(Struct, frozen=True, array_like=True, gc=False):
     """One payment: where it is in its table, what was taken and what was given back, in minor units."""
 
     payment_id: str
@@ -58,7 +58,7 @@ class PaymentState(Struct, frozen=True, array_like=True):
     refunded_minor: int = 0
 
 
-class GroupState(Struct, frozen=True, array_like=True):
+class GroupState(Struct, frozen=True, array_like=True, gc=False):
     """One group: where it is in its table, its source, what is promised to it, how often it was refused."""
 
     group_id: str
@@ -68,7 +68,7 @@ class GroupState(Struct, frozen=True, array_like=True):
     rejections: int = 0
 
 
-class OrderState(Struct, frozen=True, array_like=True):
+class OrderState(Struct, frozen=True, array_like=True, gc=False):
     """An order as it stands. `revision` counts the events folded; parts keep the order of the document."""
 
     order: Order
@@ -141,15 +141,25 @@ def _place(order: Order) -> OrderState:
     )
 
 
+def _demand(state: OrderState, event: OrderValidated | OrderHeld | OrderReturned) -> None:
+    """What happens to the order as a whole is legal where the ORDER table says so."""
+    if not ORDER.is_legal(state.status, name_of(event)):
+        raise InvariantViolated(f"order: {name_of(event)} is not legal in {state.status}")
+
+
 def _place_again(_state: OrderState, _event: OrderPlaced) -> OrderState:
     raise InvariantViolated("order.placed twice")
 
 
-def _validate(state: OrderState, _event: OrderValidated) -> OrderState:
+def _validate(state: OrderState, event: OrderValidated) -> OrderState:
+    _demand(state, event)
     return replace(state, validated=True)
 
 
 def _hold(state: OrderState, event: OrderHeld) -> OrderState:
+    _demand(state, event)
+    if event.hold_id in state.holds:
+        raise InvariantViolated(f"there is a hold {event.hold_id!r} already")
     return replace(state, holds=(*state.holds, event.hold_id))
 
 
@@ -175,6 +185,8 @@ def _capture(state: OrderState, event: PaymentCaptured) -> OrderState:
 
 
 def _route(state: OrderState, event: FulfillmentRouted) -> OrderState:
+    if not state.validated:
+        raise InvariantViolated("fulfillment.routed comes before order.validated")
     on = "fulfillment.routed:backorder" if event.decision == "backorder" else "fulfillment.routed"
     return _progress(state, event.group_id, on, location_id=event.location_id)
 
@@ -216,9 +228,13 @@ def _cancel(state: OrderState, event: OrderCancelled) -> OrderState:
 
 
 def _return(state: OrderState, event: OrderReturned) -> OrderState:
+    _demand(state, event)
+    ordered = {line.line_id: line.quantity_milli for line in state.order.lines}
     returned = dict(state.returned)
     for line_id, quantity_milli in event.quantities:
         returned[line_id] = returned.get(line_id, 0) + quantity_milli
+        if not 0 < quantity_milli <= returned[line_id] <= ordered.get(line_id, 0):
+            raise InvariantViolated(f"{quantity_milli} of line {line_id!r} cannot come back")
     return replace(
         state,
         returned=tuple(sorted(returned.items())),

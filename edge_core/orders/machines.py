@@ -95,7 +95,8 @@ GROUP: Final = _machine(
     """,
 )
 
-# Derived from the parts (`edge_core.orders.fold.order_status`); a test walks it against every reachable order.
+# Derived from the parts (`edge_core.orders.fold.order_status`); a test walks it against every reachable order. A variant
+# names what else decides: the same event leads elsewhere in an order that was approved, or that has other holds.
 ORDER: Final = _machine(
     "order",
     "placed",
@@ -103,10 +104,16 @@ ORDER: Final = _machine(
     """
     placed                                 | order.validated                 | validated
     placed                                 | order.validated:failed          | rejected
-    validated approved in_fulfillment      | order.held                      | held
+    validated approved in_fulfillment held | order.held                      | held
     held                                   | order.approved                  | approved
+    held                                   | order.approved:other_holds      | held
+    held                                   | order.approved:in_fulfillment   | in_fulfillment
+    held                                   | order.approved:delivered        | completed
     validated approved                     | fulfillment.routed              | in_fulfillment
+    in_fulfillment                         | fulfillment.routed:backorder    | validated
+    in_fulfillment                         | fulfillment.routed:approved     | approved
     in_fulfillment                         | fulfillment.rejected            | validated
+    in_fulfillment                         | fulfillment.rejected:approved   | approved
     in_fulfillment                         | fulfillment.delivered           | completed
     placed validated held approved         | order.cancelled                 | cancelled
     in_fulfillment                         | order.cancelled                 | cancelled

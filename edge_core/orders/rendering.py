@@ -135,8 +135,8 @@ class OrderDocument(Struct, frozen=True):
 
 def rfc3339(unix_ms: int) -> str:
     """Unix milliseconds as RFC 3339 in UTC with milliseconds."""
-    moment = datetime.fromtimestamp(unix_ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{unix_ms % 1000:03d}Z"
+    seconds, millis = divmod(unix_ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{millis:03d}Z"
 
 
 def receipt(state: OrderState, recorded: Recorded) -> Receipt:

@@ -5,7 +5,7 @@ Each check returns the first thing that is wrong as a `Rejected` with a JSON poi
 """
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Final
 
 from edge_core.errors import Rejected
@@ -57,10 +57,12 @@ def _check_times(order: TillOrder) -> Rejected | None:
     if order.payment_terms is not None and order.payment_terms.balance_due_at is not None:
         moments.append(("/payment_terms/balance_due_at", order.payment_terms.balance_due_at))
     for pointer, text in moments:
-        if parse_utc(text) is None:
+        if not is_moment(text):
             return Rejected("invalid-time", f"{text} does not exist", pointer)
     dates = [(f"/lines/{i}/expires_on", line.expires_on) for i, line in enumerate(order.lines) if line.expires_on]
-    for pointer, text in [("/business_date", order.business_date or "2000-01-01"), *dates]:
+    if order.business_date is not None:
+        dates.append(("/business_date", order.business_date))
+    for pointer, text in dates:
         if not is_date(text):
             return Rejected("invalid-time", f"{text} does not exist", pointer)
     if promise is not None and promise.from_ > promise.to:
@@ -110,13 +112,16 @@ def _check_lines(order: TillOrder) -> Rejected | None:
 
 
 def _check_totals(order: TillOrder) -> Rejected | None:
-    lines, totals = order.lines, order.totals
-    net = sum(line.net_minor for line in lines)
-    tax = sum(line.tax_minor for line in lines)
+    totals = order.totals
+    gross = discount = net = tax = 0
+    for line in order.lines:
+        gross += line.gross_minor
+        discount += line.discount_minor
+        net += line.net_minor
+        tax += line.tax_minor
     grand = net + totals.shipping_minor + (0 if order.prices_include_tax else tax)
-    discount = sum(line.discount_minor for line in lines)
     sums = (
-        ("/totals/gross_minor", totals.gross_minor, sum(line.gross_minor for line in lines), "the lines' gross"),
+        ("/totals/gross_minor", totals.gross_minor, gross, "the lines' gross"),
         ("/totals/discount_minor", totals.discount_minor, discount, "the lines' discounts"),
         ("/totals/net_minor", totals.net_minor, net, "the lines' net"),
         ("/totals/tax_minor", totals.tax_minor, tax, "the lines' tax"),
@@ -164,12 +169,13 @@ CHECKS: Final[tuple[Check, ...]] = (
 CHECK_NAMES: Final = tuple(check.__name__.removeprefix("_check_") for check in CHECKS)
 
 
-def parse_utc(text: str) -> datetime | None:
-    """A moment written as the document writes it, or None where the calendar or the clock has no such moment."""
+def is_moment(text: str) -> bool:
+    """Whether an RFC 3339 date-time exists in the calendar and on the clock."""
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        datetime.fromisoformat(text)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 def is_date(text: str) -> bool:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from edge_core.errors import InvariantViolated
 
 
-class Allocation(Struct, frozen=True, array_like=True):
+class Allocation(Struct, frozen=True, array_like=True, gc=False):
     """A quantity of one lot that belongs to one line of an order."""
 
     line_id: str
@@ -23,7 +23,7 @@ class Allocation(Struct, frozen=True, array_like=True):
     quantity_milli: int
 
 
-class StockDelta(Struct, frozen=True, array_like=True):
+class StockDelta(Struct, frozen=True, array_like=True, gc=False):
     """What one event changes in one position, in thousandths of the unit."""
 
     sku: str
@@ -55,12 +55,10 @@ class Position(Struct, frozen=True):
 def apply_delta(position: Position | None, delta: StockDelta) -> Position:
     """The position after a delta. A term below zero is a bug of whoever decided: `InvariantViolated`."""
     base = position or Position(delta.sku, delta.lot, delta.unit, delta.expires_on)
-    after = replace(
-        base,
-        on_hand_milli=base.on_hand_milli + delta.on_hand_milli,
-        reserved_milli=base.reserved_milli + delta.reserved_milli,
-    )
-    if min(after.on_hand_milli, after.reserved_milli, after.free_milli) < 0:
+    on_hand_milli = base.on_hand_milli + delta.on_hand_milli
+    reserved_milli = base.reserved_milli + delta.reserved_milli
+    after = replace(base, on_hand_milli=on_hand_milli, reserved_milli=reserved_milli)
+    if on_hand_milli < 0 or reserved_milli < 0 or after.free_milli < 0:
         raise InvariantViolated(f"stock of {delta.sku!r} lot {delta.lot!r} would break: {after}")
     return after
 
@@ -74,7 +72,7 @@ def allocate(
     """
     taken: list[Allocation] = []
     missing = quantity_milli
-    for position in sorted(positions, key=_first_expired_first_out):
+    for position in sorted(positions, key=_first_expired_first_out) if len(positions) > 1 else positions:
         usable = (lot is None or position.lot == lot) and not is_expired(position, business_date)
         quantity = min(missing, position.free_milli) if usable else 0
         if quantity > 0:

@@ -219,6 +219,8 @@ def _received(state: LinkState, message: Welcome | Ack | GrantMessage, now_ms: i
     if message.incarnation != state.incarnation or state.phase == "stopped":
         return state, _NOTHING
     match message:
+        case Welcome() if message.decision in {"fence", "refuse"}:
+            return _stopped(state, f"{message.decision}: {message.detail}")  # whenever it comes: it may be about a push
         case Welcome():
             return _welcomed(state, message) if state.phase == "greeting" else (state, _NOTHING)
         case Ack():
@@ -230,8 +232,6 @@ def _received(state: LinkState, message: Welcome | Ack | GrantMessage, now_ms: i
 
 
 def _welcomed(state: LinkState, welcome: Welcome) -> Stepped:
-    if welcome.decision in {"fence", "refuse"}:
-        return _stopped(state, f"{welcome.decision}: {welcome.detail}")
     effects: list[Effect] = [RecordHistory(welcome.history_id)]
     for position in welcome.lanes:
         stream = _stream(state, position.lane)
@@ -268,7 +268,9 @@ def _acked(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
 
 
 def _confirmed(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
-    """The centre holds our history up to `durable_seq`: move on."""
+    """The centre holds our history up to `durable_seq`: move on, unless that was learnt in the meantime."""
+    if ack.history_id != state.history_id or ack.durable_seq <= _stream(state, ack.lane).durable_seq:
+        return state, _NOTHING
     stream = send_stream.acked(_stream(state, ack.lane), ack.durable_seq, now_ms)
     effect = RecordDurable(ack.lane, ack.durable_seq, ack.backed_up_seq, ack.parked)
     return replace(_with_stream(state, stream), attempt=0), (effect,)

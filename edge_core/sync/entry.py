@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from edge_core.errors import PeerFault, PermanentFault
+from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
 from edge_core.limits import ENTRY_BYTES_MAX
 from edge_core.orders.events import Event
 
@@ -20,7 +20,7 @@ ENTRY_VERSION: Final = 1
 LANES: Final = ("orders", "bulk")
 
 
-class Entry(Struct, frozen=True, array_like=True):
+class Entry(Struct, frozen=True, array_like=True, gc=False):
     """One decision: when (hybrid clock and wall clock), about which order, and what happened.
 
     `recorded_at_ms` is the recording node's wall clock in Unix milliseconds. `traceparent` is the W3C Trace Context
@@ -52,7 +52,7 @@ def decode_entry(body: bytes) -> Entry:
     """Read an entry of any version that this software knows. Raises `PeerFault` for one that it does not."""
     try:
         entry = _DECODER.decode(body)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise PeerFault("undecodable", f"not an entry: {error}") from error
     if entry.version != ENTRY_VERSION:
         raise PeerFault("unknown-version", f"entry version {entry.version}, this software knows {ENTRY_VERSION}")

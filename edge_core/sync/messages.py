@@ -12,7 +12,7 @@ import msgspec
 import zstandard
 from msgspec import Meta, Struct
 
-from edge_core.errors import PeerFault
+from edge_core.errors import UNREADABLE, PeerFault
 from edge_core.limits import (
     BLOCK_BYTES_MAX,
     ENTRY_BYTES_MAX,
@@ -215,7 +215,7 @@ def unpack_block(codec: Codec, block: bytes) -> list[bytes]:
     try:
         raw = _decompress(block) if codec == "zstd" else block
         return _BLOCK.decode(raw)
-    except (zstandard.ZstdError, msgspec.DecodeError) as error:
+    except (zstandard.ZstdError, *UNREADABLE) as error:
         raise PeerFault("undecodable", f"not a block of entries: {error}") from error
 
 
@@ -235,5 +235,5 @@ def _decode(decoder: msgspec.msgpack.Decoder[M], payload: bytes) -> M:
         raise PeerFault("unknown-version", f"protocol version {payload[2:3].hex()}, this software knows 01")
     try:
         return decoder.decode(memoryview(payload)[3:])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise PeerFault("undecodable", f"not a message: {error}") from error

@@ -10,7 +10,6 @@ wait doubles up to its limit, until the next ack that moves something.
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edge_core.errors import InvariantViolated
 from edge_core.limits import RESEND_AFTER_MS, RESEND_AFTER_MS_MAX
 
 
@@ -51,14 +50,15 @@ def loading(stream: SendStream) -> SendStream:
 
 
 def pushed(stream: SendStream, from_seq: int, push: InFlight, now_ms: int) -> SendStream:
-    """A push left. One that no longer follows `sent` (a rewind came between) is forgotten, and asked for again."""
+    """A push left. One that no longer follows `sent` (a rewind came between) is forgotten, and asked for again.
+
+    What was loaded exists, even where the word that the log has grown is still on its way here.
+    """
+    stream = replace(grow(stream, push.to_seq), is_loading=False)
     if from_seq != stream.sent_seq + 1:
-        return replace(stream, is_loading=False)
-    if push.to_seq > stream.tail_seq:
-        raise InvariantViolated(f"pushed up to {push.to_seq}, the log ends at {stream.tail_seq}")
+        return stream
     return replace(
         stream,
-        is_loading=False,
         sent_seq=push.to_seq,
         in_flight=(*stream.in_flight, push),
         progress_ms=stream.progress_ms if stream.in_flight else now_ms,

@@ -10,8 +10,8 @@ from edge_core.limits import SHARDS
 Direction = Literal["up", "down"]
 
 # What a node may be called: no topic level separator, no wildcard, nothing that a file name or a URL would mind.
-NODE_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-_NODE_ID: Final = re.compile(NODE_ID_PATTERN + r"(?!\n)")
+NODE_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)"
+_NODE_ID: Final = re.compile(NODE_ID_PATTERN)
 _TOPIC_LEVELS: Final = 5
 
 
