@@ -70,6 +70,15 @@ async def build_agent(config: AgentConfig) -> Agent:
     now_ms = wall_ms()
     applied = await file.open(incarnation=ids.uuid7(now_ms, random_bits()), now_ms=now_ms)
     _LOG.info("store.opened", path=str(config.store.path), migrations=applied, tail_seq=file.tails["orders"].seq)
+    try:
+        return _assembled(config, tokens, file)
+    except BaseException:
+        await file.close()  # a connection that stays open keeps the process from ending
+        raise
+
+
+def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile) -> Agent:
+    """The parts around an open file. Raises `ConfigError`."""
     session: Session | None = None
 
     def is_offline() -> bool:

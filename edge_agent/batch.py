@@ -18,7 +18,7 @@ from edge_agent.store.log import EntryRow, Stream, Tail
 from edge_agent.store.orders import OrderHead
 from edge_agent.submission import Answer, Cancel, Submission, accepted_answer, order_answer, rejected_answer
 from edge_core import clock, ids
-from edge_core.errors import Rejected
+from edge_core.errors import PermanentFault, Rejected
 from edge_core.orders.commands import CancelOrder, Command, MoveStock, PlaceOrder, StockMovement
 from edge_core.orders.decide import World, decide, skus_of
 from edge_core.orders.document import TillOrder
@@ -87,13 +87,19 @@ class Batch:
         command = self._command(submission)
         decision = decide(self._world(command), command)
         if isinstance(decision, Rejected):
-            answer = rejected_answer(decision, problem_body(decision))
-            kept = str(answer.status).encode() + answer.body
-            self._remember(submission, Answered(submission.key_digest, submission.payload_hash, None, kept), answer)
-            return answer
-        answer = self._record(submission, command, decision.events)
+            return self._refuse(submission, decision)
+        try:
+            answer = self._record(submission, command, decision.events)
+        except PermanentFault as fault:  # before anything was changed: the others of the batch go on
+            return self._refuse(submission, Rejected("entry-too-large", f"{fault}; ask for less at once"))
         row = Answered(submission.key_digest, submission.payload_hash, self.rows[-1].entry_id, None)
         self._remember(submission, row, answer)
+        return answer
+
+    def _refuse(self, submission: Submission, rejected: Rejected) -> Answer:
+        answer = rejected_answer(rejected, problem_body(rejected))
+        kept = str(answer.status).encode() + answer.body
+        self._remember(submission, Answered(submission.key_digest, submission.payload_hash, None, kept), answer)
         return answer
 
     def _replay(self, known: Answered) -> Answer:

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from edge_agent.intake import Intake
 from edge_agent.submission import Answer, Cancel, Request
-from edge_core.errors import Rejected
+from edge_core.errors import UNREADABLE, Rejected
 from edge_core.limits import IDEMPOTENCY_KEY_CHARS_MAX
 from edge_core.orders.commands import CancelRequest, StockMovement
 from edge_core.orders.document import TillOrder
@@ -92,7 +92,7 @@ class Commands:
         body = await read_body(scope, receive)
         try:
             return read(body)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise ProblemRaised(_undecodable(error)) from error
 
     async def _submit(self, request: Request, key: str, head: Head, send: Send) -> None:
@@ -109,10 +109,14 @@ def order_id_of(text: str) -> UUID:
         raise ProblemRaised(Rejected("invalid-parameter", "an order is named by its UUID")) from None
 
 
-def _undecodable(error: msgspec.DecodeError | RecursionError) -> Rejected:
-    if isinstance(error, RecursionError):
-        return Rejected("malformed-json", "the body is nested too deeply")
-    return validation_rejection(error)
+def _undecodable(error: Exception) -> Rejected:
+    match error:
+        case msgspec.DecodeError():
+            return validation_rejection(error)
+        case RecursionError():
+            return Rejected("malformed-json", "the body is nested too deeply")
+        case _:
+            return Rejected("malformed-json", "the body is not UTF-8")
 
 
 def _head(scope: Scope) -> Head:

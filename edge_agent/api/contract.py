@@ -42,6 +42,7 @@ _WRITE: Final = (
     "stopping",
     "storage-unavailable",
     "storage-full",
+    "entry-too-large",
 )
 _PLACE: Final = (
     "totals-mismatch",

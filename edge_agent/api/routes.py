@@ -41,6 +41,7 @@ def agent_app(commands: Commands, queries: Queries, extra: Sequence[BaseRoute]) 
         ],
         exception_handlers=EXCEPTION_HANDLERS,
     )
+    rest.router.redirect_slashes = False  # an address is right or wrong; a redirect would name the client's own Host
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == _ORDERS and scope["method"] == "POST":

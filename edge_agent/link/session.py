@@ -20,7 +20,7 @@ from edge_agent.link.books import Books, wall_ms
 from edge_agent.store import log
 from edge_agent.store.file import StoreFile
 from edge_core.errors import PeerFault, StorageFault, TransientFault
-from edge_core.limits import ERROR_TEXT_CHARS_MAX, LINK_TICK_INTERVAL_MS, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
+from edge_core.limits import LINK_TICK_INTERVAL_MS, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
 from edge_core.sync.edge_link import (
     CheckHash,
     Connect,
@@ -56,6 +56,7 @@ from edge_core.sync.messages import (
 )
 from edge_core.sync.send_stream import InFlight, SendStream
 from edge_core.sync.topics import topic
+from holdfast_runtime.log import bounded
 from holdfast_runtime.mqtt import MqttLink
 
 _LOG: Final = structlog.get_logger()
@@ -93,6 +94,7 @@ class Session:
         self._durable: dict[str, RecordDurable] = {}
         self._recorder: asyncio.Task[None] | None = None
         self._connected = False
+        self._failure: BaseException | None = None
         self.state = LinkState(
             incarnation=file.streams["orders"].incarnation,
             streams=tuple(
@@ -126,6 +128,8 @@ class Session:
         try:
             while not self._stopping:
                 await self._wait()
+                if self._failure is not None:
+                    raise self._failure
                 await self._drain()
         finally:
             await self._leave()
@@ -145,13 +149,13 @@ class Session:
         while self._inputs:
             self.state, effects = step(self.state, self._inputs.popleft(), _monotonic_ms())
             for effect in effects:
-                await self._run_effect(effect)
+                await self._try_effect(effect)
             self._collect()
 
     def _collect(self) -> None:
         if self._connected and self._mqtt.disconnected.is_set():
             self._connected = False
-            self._books.last_error = f"broker: {self._mqtt.reason}"[:ERROR_TEXT_CHARS_MAX]
+            self._books.last_error = bounded(f"broker: {self._mqtt.reason}")
             _LOG.warning("link.disconnected", reason=self._mqtt.reason)
             self._inputs.append(TransportDown(random.random()))  # noqa: S311 - jitter, not a secret
         grown, self._grown = self._grown, {}
@@ -165,11 +169,20 @@ class Session:
             message = decode_down(payload)
         except PeerFault as fault:
             self._books.peer_faults += 1
-            self._books.last_error = str(fault)[:ERROR_TEXT_CHARS_MAX]
-            _LOG.warning("link.message_refused", reason=fault.reason, error=str(fault)[:ERROR_TEXT_CHARS_MAX])
+            self._books.last_error = bounded(fault)
+            _LOG.warning("link.message_refused", reason=fault.reason, error=bounded(fault))
             return
         if not isinstance(message, Deliver):
             self._inputs.append(Received(message))
+
+    async def _try_effect(self, effect: Effect) -> None:
+        """Where the file cannot be read, the connection is given up: the next one begins with what can be read then."""
+        try:
+            await self._run_effect(effect)
+        except StorageFault as fault:
+            self._books.last_error = bounded(fault)
+            _LOG.warning("link.file_unreadable", error=bounded(fault))
+            await self._mqtt.close()
 
     async def _run_effect(self, effect: Effect) -> None:
         match effect:
@@ -191,7 +204,7 @@ class Session:
                 _LOG.info("link.welcomed", history_id=str(effect.history_id))
                 self._in_background(self._write_history(effect))
             case Stop():
-                self._books.last_error = effect.reason[:ERROR_TEXT_CHARS_MAX]
+                self._books.last_error = bounded(effect.reason)
                 _LOG.error("link.stopped", reason=effect.reason)
             case _:
                 assert_never(effect)
@@ -208,7 +221,7 @@ class Session:
         try:
             await self._mqtt.connect()
         except TransientFault as fault:
-            self._books.last_error = f"broker: {fault}"[:ERROR_TEXT_CHARS_MAX]
+            self._books.last_error = bounded(f"broker: {fault}")
             self._inputs.append(TransportDown(random.random()))  # noqa: S311
         else:
             self._connected = True
@@ -244,13 +257,8 @@ class Session:
         """Load entries, pack them, hand them over."""
         stream = self._file.streams[asked.lane]
         reader = self._file.link_reader
-        try:
-            rows = await log.read_range(reader, stream, asked.from_seq, PUSH_ENTRIES_MAX)
-            previous = await log.read_hash(reader, stream, asked.from_seq - 1)
-        except StorageFault as fault:
-            self._books.last_error = str(fault)[:ERROR_TEXT_CHARS_MAX]
-            return PushFailed(asked.lane)
-        rows = _within_bytes(rows)
+        rows = _within_bytes(await log.read_range(reader, stream, asked.from_seq, PUSH_ENTRIES_MAX))
+        previous = await log.read_hash(reader, stream, asked.from_seq - 1)
         if not rows or rows[0][0] != asked.from_seq or previous is None:
             self._books.last_error = f"{asked.lane}: the log has no entry {asked.from_seq}"
             return PushFailed(asked.lane)
@@ -314,8 +322,15 @@ class Session:
     def _in_background(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A background task that failed ends the link, and so the agent: nothing may fail unseen."""
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._failure = task.exception()
+            self._wake.set()
 
 
 def _advance(file: StoreFile, durable: dict[str, RecordDurable]) -> Callable[[aiosqlite.Connection], Awaitable[None]]:

@@ -56,21 +56,19 @@ def locked(path: Path) -> Iterator[None]:
 
 async def open_writer(path: Path) -> aiosqlite.Connection:
     """The one connection that writes: WAL, every commit synced (`synchronous=FULL`), its own small checkpoints."""
-    connection = await _open(f"file:{_quoted(path)}?mode=rwc", SQLITE_CACHE_KIB)
-    with translated():
-        await connection.execute("PRAGMA journal_mode = WAL")
-        await connection.execute("PRAGMA synchronous = FULL")
-        await connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES_MAX}")
-        await connection.execute("PRAGMA foreign_keys = ON")
-    return connection
+    return await _open(
+        f"file:{_quoted(path)}?mode=rwc",
+        SQLITE_CACHE_KIB,
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        f"wal_autocheckpoint = {WAL_PAGES_MAX}",
+        "foreign_keys = ON",
+    )
 
 
 async def open_reader(path: Path) -> aiosqlite.Connection:
     """A connection that can only read."""
-    connection = await _open(f"file:{_quoted(path)}?mode=ro", SQLITE_READER_CACHE_KIB)
-    with translated():
-        await connection.execute("PRAGMA query_only = ON")
-    return connection
+    return await _open(f"file:{_quoted(path)}?mode=ro", SQLITE_READER_CACHE_KIB, "query_only = ON")
 
 
 async def open_checkpointer(path: Path) -> aiosqlite.Connection:
@@ -84,11 +82,15 @@ async def fetch(connection: aiosqlite.Connection, sql: str, parameters: Sequence
         return [tuple(row) for row in await connection.execute_fetchall(sql, parameters)]
 
 
-async def _open(uri: str, cache_kib: int) -> aiosqlite.Connection:
+async def _open(uri: str, cache_kib: int, *pragmas: str) -> aiosqlite.Connection:
     with translated():
         connection = await aiosqlite.connect(uri, uri=True, isolation_level=None, cached_statements=256)
-        await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        await connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+        try:
+            for pragma in (f"busy_timeout = {BUSY_TIMEOUT_MS}", f"cache_size = -{cache_kib}", *pragmas):
+                await connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            await connection.close()  # its thread would keep the process from ending
+            raise
     return connection
 
 

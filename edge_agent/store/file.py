@@ -42,11 +42,19 @@ class StoreFile:
         with translated():
             self.path.parent.mkdir(parents=True, exist_ok=True)
         self._stack.enter_context(locked(self.path))
+        try:
+            return await self._begin(incarnation, now_ms)
+        except BaseException:
+            await self.close()  # a connection that stays open keeps the process from ending
+            raise
+
+    async def _begin(self, incarnation: UUID, now_ms: int) -> list[str]:
         self._writer = await open_writer(self.path)
         applied = await migrate(self._writer)
         await self._identify(self._writer, incarnation, now_ms)
         await self._load()
-        self._readers = [await open_reader(self.path) for _ in range(2)]
+        for _ in range(2):
+            self._readers.append(await open_reader(self.path))
         self._checkpointer = await open_checkpointer(self.path)
         self._reserve.take()
         return applied

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import aiosqlite
+import msgspec
 
 from edge_agent.store.connection import fetch, translated
 from edge_core.stock.ledger import Position
@@ -10,12 +11,12 @@ from edge_core.stock.ledger import Position
 
 async def read_positions(connection: aiosqlite.Connection, skus: Sequence[str]) -> list[Position]:
     """The positions of some SKUs."""
-    marks = ",".join("?" * len(skus))
-    sql = f"""
+    # One parameter, because SQLite bounds their number and a batch may name 64,000 SKUs.
+    sql = """
         SELECT sku, nullif(lot, ''), unit, expires_on, on_hand_milli, safety_milli, rights_milli, reserved_milli
-        FROM stock WHERE sku IN ({marks}) ORDER BY sku, lot
-    """  # noqa: S608 - only question marks are put in
-    return [Position(*row) for row in await fetch(connection, sql, skus)]
+        FROM stock WHERE sku IN (SELECT value FROM json_each(?)) ORDER BY sku, lot
+    """
+    return [Position(*row) for row in await fetch(connection, sql, [msgspec.json.encode(skus).decode()])]
 
 
 async def put_positions(connection: aiosqlite.Connection, positions: Iterable[Position]) -> None:

@@ -63,6 +63,8 @@ async def verify_file(path: Path, on_progress: Callable[[int], None] = lambda _:
     connection = await open_reader(path)
     walk = _Walk(connection, on_progress)
     try:
+        # One snapshot for the whole walk: what is derived must follow from the log as it was at the same moment.
+        await fetch(connection, "BEGIN")
         for check in (_check_pages, _check_log, _check_derived):
             try:
                 await check(walk)

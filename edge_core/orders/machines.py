@@ -95,8 +95,8 @@ GROUP: Final = _machine(
     """,
 )
 
-# Derived from the parts (`edge_core.orders.fold.order_status`); a test walks it against every reachable order. A variant
-# names what else decides: the same event leads elsewhere in an order that was approved, or that has other holds.
+# Derived from the parts (`edge_core.orders.fold.order_status`); a test walks it against every reachable order.
+# A variant names what else decides: the same event leads elsewhere where the order was approved or has other holds.
 ORDER: Final = _machine(
     "order",
     "placed",

@@ -19,6 +19,7 @@ from edge_core.limits import (
     CONNECT_DELAY_MS_MAX,
     HEARTBEAT_INTERVAL_MS,
     HELLO_TIMEOUT_MS,
+    HELLO_TIMEOUT_MS_MAX,
     PUSH_WINDOW_MAX,
 )
 from edge_core.sync import send_stream
@@ -150,6 +151,7 @@ class LinkState(Struct, frozen=True):
     history_id: UUID | None = None
     unchecked: tuple[str, ...] = ()
     hello_ms: int = 0
+    hello_wait_ms: int = HELLO_TIMEOUT_MS
     heartbeat_ms: int = 0
     stop_reason: str = ""
 
@@ -209,7 +211,7 @@ def _disconnected(state: LinkState, jitter: float) -> Stepped:
         state,
         phase=_unless_stopped(state, "offline"),
         attempt=state.attempt + 1,
-        streams=tuple(send_stream.not_pushed(stream) for stream in streams),
+        streams=tuple(replace(stream, is_loading=False, is_blocked=False) for stream in streams),
         unchecked=(),
     )
     return state, (Connect(int(bound_ms * jitter)),)
@@ -242,6 +244,7 @@ def _welcomed(state: LinkState, welcome: Welcome) -> Stepped:
     state = replace(
         state,
         phase="streaming",
+        hello_wait_ms=HELLO_TIMEOUT_MS,
         history_id=welcome.history_id,
         window=min(welcome.grant.window, PUSH_WINDOW_MAX),
         unchecked=tuple(position.lane for position in welcome.lanes),
@@ -291,11 +294,13 @@ def _checked(state: LinkState, checked: HashChecked, now_ms: int) -> Stepped:
 def _tick(state: LinkState, now_ms: int) -> Stepped:
     match state.phase:
         case "greeting":
-            if 0 <= now_ms - state.hello_ms < HELLO_TIMEOUT_MS:
+            if 0 <= now_ms - state.hello_ms < state.hello_wait_ms:
                 return state, _NOTHING
-            return replace(state, hello_ms=now_ms), (SendHello(),)
+            patience_ms = min(state.hello_wait_ms * 2, HELLO_TIMEOUT_MS_MAX)
+            return replace(state, hello_ms=now_ms, hello_wait_ms=patience_ms), (SendHello(),)
         case "streaming":
-            streams = tuple(send_stream.resend_if_stalled(stream, now_ms) for stream in state.streams)
+            unblocked = [send_stream.unblocked(stream) for stream in state.streams]
+            streams = tuple(send_stream.resend_if_stalled(stream, now_ms) for stream in unblocked)
             state = replace(state, streams=streams)
             if state.heartbeat_ms and 0 <= now_ms - state.heartbeat_ms < HEARTBEAT_INTERVAL_MS:
                 return state, _NOTHING

@@ -29,6 +29,7 @@ class SendStream(Struct, frozen=True):
     sent_seq: int = 0
     in_flight: tuple[InFlight, ...] = ()
     is_loading: bool = False
+    is_blocked: bool = False
     progress_ms: int = 0
     resend_after_ms: int = RESEND_AFTER_MS
 
@@ -40,7 +41,9 @@ def grow(stream: SendStream, tail_seq: int) -> SendStream:
 
 def wants(stream: SendStream, window: int) -> int | None:
     """The seq from which to load the next push, or None while there is nothing to send or no room to send it."""
-    idle = stream.is_loading or stream.sent_seq >= stream.tail_seq or len(stream.in_flight) >= window
+    idle = (
+        stream.is_loading or stream.is_blocked or stream.sent_seq >= stream.tail_seq or len(stream.in_flight) >= window
+    )
     return None if idle else stream.sent_seq + 1
 
 
@@ -66,8 +69,13 @@ def pushed(stream: SendStream, from_seq: int, push: InFlight, now_ms: int) -> Se
 
 
 def not_pushed(stream: SendStream) -> SendStream:
-    """The load failed or the transport would not take it; it is asked for again at the next step."""
-    return replace(stream, is_loading=False)
+    """The load failed or the transport would not take it: nothing more is asked for until `unblocked`."""
+    return replace(stream, is_loading=False, is_blocked=True)
+
+
+def unblocked(stream: SendStream) -> SendStream:
+    """Time has passed since a push could not be sent; try again."""
+    return replace(stream, is_blocked=False) if stream.is_blocked else stream
 
 
 def acked(stream: SendStream, durable_seq: int, now_ms: int) -> SendStream:
