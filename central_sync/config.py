@@ -1,6 +1,7 @@
 """`central-sync.toml`: every key with its default (docs/operations.md). `CENTRAL_SYNC__SECTION__KEY` overrides one."""
 
 import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -70,7 +71,7 @@ class CentreConfig(Struct, frozen=True, forbid_unknown_fields=True):
     log: LogConfig = LogConfig()
 
 
-def load(path: Path | None, environ: "dict[str, str]") -> CentreConfig:
+def load(path: Path | None, environ: Mapping[str, str]) -> CentreConfig:
     """Read, override and check. Raises `ConfigError`."""
     config = load_config(CentreConfig, path=path, env_prefix=ENV_PREFIX, environ=environ)
     if config.api.tokens_file is None and not is_loopback(config.api.host):

@@ -1,9 +1,9 @@
 """How each node is, in one word and in figures, from what it said last and from what the centre holds. Pure.
 
-    fenced    its current incarnation may not go on
-    offline   nothing was heard for `NODE_OFFLINE_AFTER_MS`, or it said bye: what waits there since is not known
-    lagging   it is heard, and its oldest entry waits for longer than `NODE_LAGGING_AFTER_MS`
-    online    everything else
+fenced    its current incarnation may not go on
+offline   nothing was heard for `NODE_OFFLINE_AFTER_MS`, or it said bye: what waits there since is not known
+lagging   it is heard, and its oldest entry waits for longer than `NODE_LAGGING_AFTER_MS`
+online    everything else
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from central_sync.store.nodes import LaneBooks, NodeRow, decode_ledger
 from central_sync.store.streams import CursorRow, StreamKey
+from central_sync.times import rfc3339
 from edge_core.limits import NODE_LAGGING_AFTER_MS, NODE_OFFLINE_AFTER_MS
 from edge_core.sync.entry import LANES
 
@@ -42,10 +43,10 @@ class NodeStatus(Struct, frozen=True):
     region: str
     state: NodeState
     incarnation: UUID
-    first_seen: datetime
-    last_seen: datetime
+    first_seen: str
+    last_seen: str
     pending: int
-    pending_unknown_since: datetime | None
+    pending_unknown_since: str | None
     oldest_unacked_age_ms: int
     lanes: tuple[LaneStatus, ...]
     conserved: bool
@@ -61,7 +62,7 @@ def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: dateti
     """Put together what is known of a node."""
     books = {lane.lane: lane for lane in decode_ledger(node.ledger)}
     rows = {lane: cursors.get(StreamKey(node.node_id, node.incarnation, lane)) for lane in LANES}
-    fenced = next((row.fenced for row in rows.values() if row is not None and row.fenced is not None), None)
+    fenced = next((row.fenced for row in rows.values() if row is not None and row.fenced is not None), node.refused)
     state = _state(node, fenced, now)
     return NodeStatus(
         node_id=node.node_id,
@@ -69,13 +70,15 @@ def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: dateti
         region=node.region,
         state=state,
         incarnation=node.incarnation,
-        first_seen=node.first_seen,
-        last_seen=node.last_seen,
+        first_seen=rfc3339(node.first_seen),
+        last_seen=rfc3339(node.last_seen),
         pending=_pending(books, rows),
-        pending_unknown_since=None if state in {"online", "lagging"} else node.last_seen,
+        pending_unknown_since=None if state in {"online", "lagging"} else rfc3339(node.last_seen),
         oldest_unacked_age_ms=node.oldest_unacked_age_ms,
         lanes=tuple(
-            LaneStatus(lane, row.durable_seq, row.parked, books.get(lane)) for lane, row in rows.items() if row is not None
+            LaneStatus(lane, row.durable_seq, row.parked, books.get(lane))
+            for lane, row in rows.items()
+            if row is not None
         ),
         conserved=not node.differences,
         differences=tuple(node.differences),

@@ -1,4 +1,4 @@
-"""What the centre counts (docs/telemetry.md). One object, made in `app.py` and handed to whoever counts."""
+"""What the centre counts (docs/operations.md, "Metrics"). One object, made in `app.py` and handed to whoever counts."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 

@@ -1,19 +1,15 @@
 """What the API answers. The contract at /openapi.json is made from these types."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 
 from central_sync.fleet import NodeStatus
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ParkedRow
 from central_sync.store.stock import StockRow
-from edge_core.orders.fold import OrderState
-from edge_core.shapes import object_shape
+from central_sync.times import rfc3339
 
 
 class NodeList(Struct, frozen=True):
@@ -42,44 +38,6 @@ class OrderPage(Struct, frozen=True):
 
     orders: tuple[OrderSummary, ...]
     next_cursor: str | None
-
-
-class JourneyStep(Struct, frozen=True):
-    """One event of an order: when it was recorded and where it stands in the log. `hlc` is its hybrid clock reading."""
-
-    at: str
-    event: str
-    node_id: str
-    incarnation: UUID
-    lane: str
-    seq: int
-    hlc: int
-    ingested_at: str
-    is_parked: bool
-
-
-class PlaceInLog(Struct, frozen=True):
-    """Where an entry stands."""
-
-    node_id: str
-    incarnation: UUID
-    lane: str
-    seq: int
-
-
-OrderDocument = msgspec.defstruct(
-    "OrderDocument",
-    [
-        ("order_id", UUID),
-        ("node_id", str),
-        ("status", str),
-        ("origin", PlaceInLog),
-        ("state", object_shape(OrderState)),
-        ("journey", tuple[JourneyStep, ...]),
-    ],
-    frozen=True,
-    namespace={"__doc__": "An order folded from its entries, and every event of it in order."},
-)
 
 
 class StockPosition(Struct, frozen=True):
@@ -133,10 +91,12 @@ class Health(Struct, frozen=True):
 class CloudEvent(Struct, frozen=True, omit_defaults=True):
     """One event as it happens: CloudEvents 1.0 in JSON, with the extensions Sequence and Distributed Tracing."""
 
+    specversion: str
     id: str
     source: str
     type: str
     time: str
+    datacontenttype: str
     data: Any
     nodeid: str
     incarnation: UUID
@@ -144,21 +104,6 @@ class CloudEvent(Struct, frozen=True, omit_defaults=True):
     sequence: str
     subject: str | None = None
     traceparent: str | None = None
-    specversion: str = msgspec.field(default_factory=lambda: "1.0")
-    datacontenttype: str = msgspec.field(default_factory=lambda: "application/json")
-
-
-def rfc3339(at: datetime) -> str:
-    """A time as it is shown: UTC, milliseconds."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def rfc3339_ms(unix_ms: int) -> str:
-    """The same from Unix milliseconds; one beyond the calendar is shown as its nearest end."""
-    return rfc3339(datetime.fromtimestamp(min(max(unix_ms, 0), _LAST_MS) / 1000, UTC))
-
-
-_LAST_MS = 253_402_300_799_000  # 9999-12-31T23:59:59Z
 
 
 def order_summary(row: OrderRow) -> OrderSummary:
@@ -204,8 +149,3 @@ def parked_item(row: ParkedRow) -> ParkedItem:
         row.detail,
         len(row.payload),
     )
-
-
-def cursor_of(rows: Sequence[Any], limit: int, text: str) -> str | None:
-    """The next page's cursor: there may be one while a page is full."""
-    return text if len(rows) == limit else None

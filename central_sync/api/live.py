@@ -6,7 +6,7 @@ and comes back with the place that it reached: nothing is skipped, and nobody wa
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import structlog
 
@@ -88,6 +88,11 @@ class LiveFeed:
         self._is_closed = False
 
     @property
+    def viewers(self) -> int:
+        """How many pages are open and up to date."""
+        return len(self._viewers)
+
+    @property
     def is_full(self) -> bool:
         """Whether another viewer must be turned away."""
         return self._is_closed or len(self._viewers) + self._joining >= self._viewers_max
@@ -107,7 +112,7 @@ class LiveFeed:
         for viewer in self._viewers:
             viewer.cut()
 
-    async def watch(self, after: FeedPosition | None, skip: int) -> AsyncIterator[bytes]:
+    async def watch(self, after: FeedPosition | None, skip: int) -> AsyncGenerator[bytes, None]:
         """Events after a place (None: from now on), without the first `skip` events that follow it.
 
         Ends when the viewer is cut off. Raises `TransientFault` while it catches up.
@@ -119,9 +124,12 @@ class LiveFeed:
                 async with self._database.reading() as connection:
                     self._position = max(self._position, await feed.end(connection))
             position = self._position if after is None else min(after, self._position)
+            skip = skip if position == after else 0
             while position < self._position:
                 page = await self._settled(position)
                 for entry in page:
+                    if entry.position > self._position:
+                        break  # committed since: the reader hands it out to everyone
                     events = self._render(entry)
                     yield b"".join(events[skip:])
                     skip = 0
@@ -170,7 +178,7 @@ class LiveFeed:
                 return
 
     async def _settled(self, position: FeedPosition) -> list[FeedEntry]:
-        """The next entries, up to the first that a transaction still running might precede; that one is asked for soon."""
+        """The next entries, up to the first that an open transaction might precede; that one is asked for soon."""
         async with self._database.reading() as connection:
             page = await feed.after(connection, position, FEED_PAGE_ROWS_MAX)
         settled = [entry for entry in page if entry.is_settled]

@@ -6,10 +6,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from central_sync.api.documents import CloudEvent, rfc3339_ms
+from central_sync.api.documents import CloudEvent
 from central_sync.store.feed import FeedEntry, FeedPosition
 from edge_core.errors import PeerFault
 from edge_core.orders.events import Event, OrderPlaced, name_of
+from edge_core.orders.rendering import rfc3339
 from edge_core.shapes import json_object
 from edge_core.sync.entry import decode_entry
 
@@ -41,10 +42,12 @@ def server_sent_events(entry: FeedEntry) -> list[bytes]:
     for index, event in enumerate(read.events):
         name = name_of(event)
         cloud = CloudEvent(
+            specversion="1.0",
             id=f"{entry.key.incarnation}/{entry.key.lane}/{read.seq}/{index}",
             source=f"/nodes/{entry.key.node_id}",
             type=name,
-            time=rfc3339_ms(read.recorded_at_ms),
+            time=rfc3339(read.recorded_at_ms),
+            datacontenttype="application/json",
             data=_data(event),
             nodeid=entry.key.node_id,
             incarnation=entry.key.incarnation,

@@ -27,6 +27,7 @@ _SUPERUSER: Final = "postgres"
 _ROOT_RUNS_IT_AS: Final = "nobody"  # PostgreSQL refuses to run as root
 _SOCKET_PATH_BYTES_MAX: Final = 107  # sun_path of unix(7), without its final zero
 _SOCKET_NAME: Final = ".s.PGSQL.5432"
+_SOCKET_LINE: Final = 4
 _STATUS_LINE: Final = 7  # of postmaster.pid, counted from 0 (src/include/utils/pidfile.h)
 # What the server says while the one before it, which ends with its parent, is still closing the same files.
 _PREDECESSOR_SIGNS: Final = ("postmaster.pid", "pre-existing shared memory block")
@@ -72,7 +73,7 @@ class EmbeddedDatabase:
         # SIGINT is PostgreSQL's fast shutdown: it ends open connections and writes a checkpoint.
         self.child = Child(command, log=folder / "postgres.log", stop_signal=signal.SIGINT, user=user)
         _start_after_predecessor(self.child, files / "postmaster.pid")
-        return f"postgresql://{_SUPERUSER}@/postgres?host={urllib.parse.quote(str(self._sockets), safe='')}"
+        return _dsn(self._sockets)
 
     def stop(self) -> None:
         """Stop it; its files stay. Calling it again does nothing."""
@@ -81,6 +82,22 @@ class EmbeddedDatabase:
         if self._sockets is not None and self._sockets.parent != self._folder.resolve():
             shutil.rmtree(self._sockets, ignore_errors=True)
         self._sockets = None
+
+
+def running_dsn(folder: Path) -> str | None:
+    """The DSN of the server that another process runs on these files now, or None."""
+    try:
+        lines = (folder.resolve() / "files" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        os.kill(int(lines[0]), 0)
+    except (OSError, ValueError, IndexError):
+        return None
+    if len(lines) <= _STATUS_LINE or lines[_STATUS_LINE].strip() != "ready":
+        return None
+    return _dsn(Path(lines[_SOCKET_LINE]))
+
+
+def _dsn(sockets: Path) -> str:
+    return f"postgresql://{_SUPERUSER}@/postgres?host={urllib.parse.quote(str(sockets), safe='')}"
 
 
 def _programs() -> Path:

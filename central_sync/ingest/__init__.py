@@ -2,5 +2,6 @@
 
     inbox --read--> ready --take what waits--> one transaction --COMMIT--> acks
 
-Reading (decompression, hash chain, decoding, folding) is this process's work, committing is the database's: they overlap.
+Reading (decompression, hash chain, decoding, folding) is this process's work, committing is the database's, and the two
+overlap.
 """

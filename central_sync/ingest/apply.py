@@ -23,10 +23,6 @@ from edge_core.sync.receive_stream import Applied, Cursor, Duplicate, Fork, Gap,
 from edge_core.sync.topics import topic
 
 
-class OrdersExist(Exception):  # noqa: N818 - it names what happened; the batch is applied again, more carefully
-    """An order that begins in this batch is there already."""
-
-
 class Outcome(Struct):
     """What became of a batch. Each stream in `cursors` gets one ack, each in `fences` a welcome that says why."""
 
@@ -59,8 +55,8 @@ class _Plan(Struct):
 async def apply(connection: Connection, pushes: Sequence[ReadPush], *, careful: bool = False) -> Outcome:
     """Apply pushes inside the caller's transaction.
 
-    The orders that begin here are taken to be new; `OrdersExist` says that one is not, and then `careful` loads the
-    history of all of them first.
+    Entries after the cursor and orders that begin are taken to be new, which makes it twice as fast. `AlreadyThere`
+    says that one is not; `careful` then loads the history of every order first and inserts what is missing.
     """
     locked = await streams.lock(connection, sorted({push.key for push in pushes}))
     outcome = Outcome(cursors=_cursors_of(pushes, locked))
@@ -113,8 +109,8 @@ def _plan(pushes: Sequence[ReadPush], locked: dict[StreamKey, CursorRow], outcom
 async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, careful: bool) -> None:
     projection = Projection(await _known(connection, plan.new, careful=careful))
     rows = [EntryRow(key, r.seq, r.order_id, not projection.take(key, r), r.hash, r.body) for key, r in plan.new]
-    await streams.append(connection, rows)
-    await _write_views(connection, projection)
+    await (streams.append_missing if careful else streams.append)(connection, rows)
+    await _write_views(connection, projection, careful=careful)
     await _count_parked(connection, projection.parked, outcome)
     moved = {key for key, _, _ in plan.ranges}
     await streams.advance(connection, [(key, outcome.cursors[key]) for key in sorted(moved)])
@@ -134,16 +130,23 @@ async def _known(
             (begun if reading.state is not None and not careful else wanted).add(reading.order_id)
     if not wanted:
         return {}
-    stored = await streams.of_orders(connection, sorted(wanted))
+    arriving = {(key, reading.seq) for key, reading in new}
+    stored = [
+        entry
+        for entry in await streams.of_orders(connection, sorted(wanted))
+        if (StreamKey(entry.node_id, entry.incarnation, entry.lane), entry.seq) not in arriving
+    ]
     known = known_orders(stored)
     block_parked(known, stored)
     return known
 
 
-async def _write_views(connection: Connection, projection: Projection) -> None:
+async def _write_views(connection: Connection, projection: Projection, *, careful: bool) -> None:
     new, changed, moved = projection.new_orders(), projection.changed_orders(), projection.stock_changes()
-    if new and await orders.insert(connection, new) != len(new):
-        raise OrdersExist
+    if careful:
+        new, changed = [], new + changed
+    if new:
+        await orders.insert(connection, new)
     if changed:
         await orders.update(connection, changed)
     if moved:

@@ -1,9 +1,9 @@
-"""Hellos, heartbeats, byes and foreign messages: what is said around the streams, a batch of each in one transaction."""
+"""Hellos, heartbeats, byes and foreign messages: what is said around the streams, a batch of each at once."""
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from central_sync.store import nodes, parked, streams
 from central_sync.store.database import Connection
@@ -16,7 +16,7 @@ from edge_core.sync.chain import genesis
 from edge_core.sync.conservation import differences
 from edge_core.sync.entry import LANES
 from edge_core.sync.handshake import CentreView
-from edge_core.sync.messages import Bye, Decision, DurablePosition, Grant, Heartbeat, Hello, LaneLedger, Lane, Welcome
+from edge_core.sync.messages import Bye, Decision, DurablePosition, Grant, Heartbeat, Hello, Lane, LaneLedger, Welcome
 
 GRANT = Grant(window=PUSH_WINDOW_MAX, rate_entries_per_s=0, start_after_ms=0, ttl_ms=0)
 """No limit but the window: grants that follow the centre's load come with the recovery work."""
@@ -27,6 +27,15 @@ class Difference(Struct, frozen=True):
 
     node_id: str
     found: tuple[str, ...]
+
+
+class Reported(Struct):
+    """What heartbeats led to. A stream in `told` is where its node does not think it is, and gets an ack to say so:
+    it sends again, or greets again where the centre holds less than it once acked.
+    """
+
+    news: list[Difference] = field(default_factory=list)
+    told: dict[StreamKey, CursorRow] = field(default_factory=dict)
 
 
 async def welcome(
@@ -48,24 +57,29 @@ async def welcome(
         await streams.create(connection, missing, [genesis(*key) for key in missing])
         known |= await streams.lock(connection, missing)
     answers = {hello.node_id: _answer(hello, known, history_id, now_ms) for hello in ordered}
-    greetings = [_greeting(hello, now_ms) for hello in ordered if _is_current(hello, known)]
+    greetings = [_greeting(hello, answers[hello.node_id]) for hello in ordered if _is_current(hello, known)]
     if greetings:
         await nodes.greet(connection, greetings)
     return answers
 
 
-async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int) -> list[Difference]:
+async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int) -> Reported:
     """Record each node's last heartbeat of the batch and check its books against the cursors (promise G8)."""
     latest = {beat.node_id: beat for beat in heartbeats}
     ordered = [latest[node_id] for node_id in sorted(latest)]
     await nodes.report(connection, [_report(beat, now_ms) for beat in ordered])
     rows = await streams.of_incarnations(connection, [(beat.node_id, beat.incarnation) for beat in ordered])
-    news: list[Difference] = []
+    reported = Reported()
     for beat in ordered:
         found = tuple(text for books in beat.lanes for text in _differences(beat, books, rows))
         if await nodes.note_differences(connection, beat.node_id, found) and found:
-            news.append(Difference(beat.node_id, found))
-    return news
+            reported.news.append(Difference(beat.node_id, found))
+        for books in beat.lanes:
+            key = StreamKey(beat.node_id, beat.incarnation, books.lane)
+            row = rows.get(key) or unknown(key)
+            if row.durable_seq != books.confirmed + books.parked or key not in rows:
+                reported.told[key] = row
+    return reported
 
 
 async def leave(connection: Connection, byes: Sequence[Bye]) -> None:
@@ -78,6 +92,11 @@ async def park(connection: Connection, messages: Sequence[ForeignMessage]) -> No
     """Keep foreign messages, as far as there is room for them."""
     for message in messages:
         await parked.add_foreign(connection, message)
+
+
+def unknown(key: StreamKey) -> CursorRow:
+    """Where a stream that never said hello is: at its beginning. Its edge sees that the centre's history is another."""
+    return CursorRow(0, genesis(*key), parked=0, backed_up_seq=0, fenced=None)
 
 
 def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome:
@@ -109,14 +128,15 @@ def _is_current(hello: Hello, known: dict[StreamKey, CursorRow]) -> bool:
     return all(known[StreamKey(hello.node_id, hello.incarnation, lane)].fenced is None for lane in LANES)
 
 
-def _greeting(hello: Hello, now_ms: int) -> Greeting:
+def _greeting(hello: Hello, answer: Welcome) -> Greeting:
     return Greeting(
         hello.node_id,
         hello.incarnation,
         shown(hello.name or hello.node_id),
         shown(hello.region),
-        now_ms - hello.wall_clock_ms,
+        answer.clock_offset_ms,
         shown(hello.software_version),
+        answer.detail if answer.decision == "fence" else None,
     )
 
 

@@ -5,18 +5,18 @@ An entry that cannot be used is parked, and so is whatever follows it in the sam
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
 
-from central_sync.ingest.reading import EntryFault, Reading, check_text
+from central_sync.ingest.reading import EntryFault, Reading, StockChange, check_text
 from central_sync.store.orders import OrderRow
 from central_sync.store.stock import StockRow
 from central_sync.store.streams import StoredEntry, StreamKey
 from edge_core.errors import InvariantViolated, PeerFault
 from edge_core.orders.fold import OrderState, fold_all
-from edge_core.stock.ledger import StockDelta
+from edge_core.orders.rendering import Origin, Recorded, in_order, state_of
 from edge_core.sync.entry import decode_entry
 
 
@@ -44,15 +44,14 @@ class Projection:
 
     def __init__(self, known: Mapping[UUID, KnownOrder]) -> None:
         self._orders = dict(known)
-        self._stock: dict[tuple[str, str, str], StockRow] = {}
+        self._stock: dict[tuple[str, str, str], list[Any]] = {}
         self.parked: list[Parked] = []
 
     def take(self, key: StreamKey, reading: Reading) -> bool:
         """Take the next entry. False when it has to be parked."""
         fault = reading.fault or self._fold(key, reading)
         if fault is None:
-            fault = self._add_stock(key.node_id, reading.deltas)
-        if fault is None:
+            self._add_stock(key.node_id, reading.changes)
             return True
         self._block(key, reading, fault)
         self.parked.append(Parked(key, reading.seq, fault))
@@ -68,7 +67,7 @@ class Projection:
 
     def stock_changes(self) -> list[StockRow]:
         """Sums of the deltas, one for each position, in the order of their key."""
-        return [self._stock[place] for place in sorted(self._stock)]
+        return [StockRow(*place, *self._stock[place]) for place in sorted(self._stock)]
 
     def _fold(self, key: StreamKey, reading: Reading) -> EntryFault | None:
         entry, order_id = reading.entry, reading.order_id
@@ -98,35 +97,36 @@ class Projection:
         if order.node_id == key.node_id:
             order.fault = fault
 
-    def _add_stock(self, node_id: str, deltas: Iterable[StockDelta]) -> EntryFault | None:
-        try:
-            dates = [date.fromisoformat(delta.expires_on) if delta.expires_on else None for delta in deltas]
-        except ValueError as error:
-            return EntryFault("range-invalid", str(error))
-        for delta, expires_on in zip(deltas, dates, strict=True):
-            place = (node_id, delta.sku, delta.lot or "")
-            old = self._stock.get(place)
-            self._stock[place] = StockRow(
-                *place,
-                delta.unit,
-                expires_on or (old.expires_on if old else None),
-                delta.on_hand_milli + (old.on_hand_milli if old else 0),
-                delta.reserved_milli + (old.reserved_milli if old else 0),
-            )
-        return None
+    def _add_stock(self, node_id: str, changes: Iterable[StockChange]) -> None:
+        for sku, lot, unit, expires_on, on_hand_milli, reserved_milli in changes:
+            sums = self._stock.get((node_id, sku, lot))
+            if sums is None:
+                self._stock[node_id, sku, lot] = [unit, expires_on, on_hand_milli, reserved_milli]
+            else:
+                sums[1] = sums[1] or expires_on
+                sums[2] += on_hand_milli
+                sums[3] += reserved_milli
 
 
 def known_orders(entries: Iterable[StoredEntry]) -> dict[UUID, KnownOrder]:
-    """The orders that stored entries make. Entries of one order are folded by hybrid clock, node, incarnation, seq."""
+    """The orders that stored entries make. Parked entries are left out."""
+    by_order: dict[UUID, list[Recorded]] = {}
+    for stored in entries:
+        if stored.order_id is not None and not stored.is_parked:
+            by_order.setdefault(stored.order_id, []).append(recorded(stored))
     found: dict[UUID, KnownOrder] = {}
-    usable = [(decode_entry(stored.body), stored) for stored in entries if not stored.is_parked]
-    usable.sort(key=lambda pair: (pair[0].hlc, pair[1].node_id, pair[1].incarnation, pair[1].seq))
-    for entry, stored in usable:
-        if stored.order_id is not None:
-            place = (StreamKey(stored.node_id, stored.incarnation, stored.lane), stored.seq)
-            order = found.setdefault(stored.order_id, KnownOrder(stored.node_id, None, place, is_new=False))
-            order.state = fold_all(order.state, entry.events)
+    for order_id, several in by_order.items():
+        ordered = in_order(several)
+        origin = ordered[0].origin
+        first = (StreamKey(origin.node_id, origin.incarnation, origin.lane), origin.seq)
+        found[order_id] = KnownOrder(origin.node_id, state_of(ordered), first, is_new=False)
     return found
+
+
+def recorded(stored: StoredEntry) -> Recorded:
+    """A stored entry as the core's rendering reads it."""
+    origin = Origin(stored.node_id, stored.incarnation, stored.lane, stored.seq)
+    return Recorded(origin, decode_entry(stored.body))
 
 
 def block_parked(known: dict[UUID, KnownOrder], entries: Iterable[StoredEntry]) -> None:

@@ -14,11 +14,12 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from central_sync.ingest import greetings
-from central_sync.ingest.apply import OrdersExist, Outcome, apply
+from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.backlog import Backlog, Work
+from central_sync.ingest.greetings import Reported
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
-from central_sync.store.database import Database
+from central_sync.store.database import AlreadyThere, Database
 from central_sync.store.parked import ForeignMessage, shown
 from central_sync.store.streams import CursorRow, StreamKey
 from central_sync.telemetry import Telemetry
@@ -116,8 +117,7 @@ class Ingester:
         try:
             node_id = node_of(name)
             message = decode_up(payload)
-            if message.node_id != node_id:
-                raise PeerFault("wrong-topic", f"a message of node {message.node_id!r} on the topic of {node_id!r}")
+            _check_sender(message.node_id, node_id)
             match message:
                 case Push():
                     return read_push(message, payload)
@@ -178,7 +178,7 @@ class Ingester:
         try:
             async with self._database.transaction() as connection:
                 return await apply(connection, pushes)
-        except OrdersExist:
+        except AlreadyThere:
             async with self._database.transaction() as connection:
                 return await apply(connection, pushes, careful=True)
 
@@ -210,12 +210,14 @@ class Ingester:
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.transaction() as connection:
-                    news = await greetings.report(connection, beats, self._now_ms()) if beats else []
+                    reported = await greetings.report(connection, beats, self._now_ms()) if beats else Reported()
                     await greetings.leave(connection, byes)
                     await greetings.park(connection, foreign)
-        for difference in news:
+        for difference in reported.news:
             self._telemetry.differences.inc()
             _log.error("ingest.books_differ", node_id=difference.node_id, differences=list(difference.found))
+        for key, row in reported.told.items():
+            await self._send(key.node_id, _ack(self._history_id, key, row))
 
     # --- answering ---------------------------------------------------------------------------------------------------
 
@@ -267,6 +269,12 @@ class Ingester:
             wait=wait_random_exponential(DATABASE_RETRY_DELAY_MS / 1000, DATABASE_RETRY_DELAY_MS_MAX / 1000),
             before_sleep=before_sleep,
         )
+
+
+def _check_sender(claimed: str, node_id: str) -> None:
+    """The broker lets a node write to its own topic only, so the topic says who it is."""
+    if claimed != node_id:
+        raise PeerFault("wrong-topic", f"a message of node {claimed!r} on the topic of {node_id!r}")
 
 
 def _ack(history_id: UUID, key: StreamKey, row: CursorRow) -> Ack:

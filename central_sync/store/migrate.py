@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from central_sync.store.database import Connection, Database
-from edge_core.errors import InvariantViolated
+from edge_core.errors import InvariantViolated, PermanentFault
 
 _NAME: Final = re.compile(r"^(?P<number>\d{4})_[a-z]+(?:_[a-z]+)+\.sql$")
 _LOCK: Final = 0x686F6C64  # "hold": the advisory lock that makes other processes wait for this one
@@ -59,6 +59,16 @@ async def migrate(database: Database) -> list[str]:
     if newest > len(migrations()):
         raise InvariantViolated(f"the database is at migration {newest}, this software knows {len(migrations())}")
     return applied
+
+
+async def check(database: Database) -> None:
+    """Raise `PermanentFault` where the schema is not this version's: a command that looks must not change it."""
+    async with database.reading() as connection:
+        is_there = await connection.fetchval("SELECT to_regclass('migration') IS NOT NULL")
+        newest = await connection.fetchval("SELECT max(number) FROM migration") if is_there else 0
+    if newest != len(migrations()):
+        ours = len(migrations())
+        raise PermanentFault(f"the database is at migration {newest}, this software at {ours}: `central-sync migrate`")
 
 
 async def _is_due(connection: Connection, migration: Migration) -> bool:

@@ -13,7 +13,7 @@ from edge_core.sync.messages import LaneLedger
 
 
 class Greeting(NamedTuple):
-    """What a hello says about its node."""
+    """What a hello says about its node; `refused` is why it may not go on, if so."""
 
     node_id: str
     incarnation: UUID
@@ -21,6 +21,7 @@ class Greeting(NamedTuple):
     region: str
     clock_offset_ms: int
     software_version: str
+    refused: str | None
 
 
 class Report(NamedTuple):
@@ -63,6 +64,7 @@ class NodeRow(NamedTuple):
     clock_offset_ms: int
     software_version: str
     last_error: str | None
+    refused: str | None
     differences: list[str]
 
 
@@ -73,11 +75,11 @@ _GREET_NODES: Final = """
         incarnation = excluded.incarnation, name = excluded.name, region = excluded.region
 """
 _GREET_STATUS: Final = """
-    INSERT INTO node_status (node_id, incarnation, clock_offset_ms, software_version, last_seen)
-    SELECT *, now() FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[])
+    INSERT INTO node_status (node_id, incarnation, clock_offset_ms, software_version, refused, last_seen)
+    SELECT *, now() FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[], $5::text[])
     ON CONFLICT (node_id) DO UPDATE SET
         incarnation = excluded.incarnation, clock_offset_ms = excluded.clock_offset_ms,
-        software_version = excluded.software_version, last_seen = now(), is_gone = false
+        software_version = excluded.software_version, refused = excluded.refused, last_seen = now(), is_gone = false
 """
 _REPORT: Final = """
     UPDATE node_status AS old
@@ -90,7 +92,7 @@ _REPORT: Final = """
 """
 _NODES: Final = """
     SELECT node_id, name, region, first_seen, node.incarnation, last_seen, heartbeat_at, is_gone, ledger,
-        oldest_unacked_age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error, differences
+        oldest_unacked_age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error, refused, differences
     FROM node JOIN node_status USING (node_id)
     WHERE $1::text IS NULL OR node_id = $1
     ORDER BY node_id
@@ -118,9 +120,9 @@ async def incarnations(connection: Connection, node_ids: Sequence[str]) -> dict[
 
 async def greet(connection: Connection, greetings: Sequence[Greeting]) -> None:
     """Record hellos, one for each node, in the order of their ids."""
-    ids, incarnations_, names, regions, offsets, versions = zip(*greetings, strict=True)
+    ids, incarnations_, names, regions, offsets, versions, refused = zip(*greetings, strict=True)
     await connection.execute(_GREET_NODES, ids, incarnations_, names, regions)
-    await connection.execute(_GREET_STATUS, ids, incarnations_, offsets, versions)
+    await connection.execute(_GREET_STATUS, ids, incarnations_, offsets, versions, refused)
 
 
 async def report(connection: Connection, reports: Sequence[Report]) -> None:

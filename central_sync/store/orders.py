@@ -5,11 +5,11 @@ from datetime import date, datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from central_sync.store.database import Connection
+from central_sync.store.database import Connection, copy_new
 
 
 class OrderRow(NamedTuple):
-    """One order, in the order of the table's columns. `first_*` and `last_*` are the places of its entries in the log."""
+    """One order, in the order of the columns. `first_*` and `last_*` are the places of its entries in the log."""
 
     order_id: UUID
     node_id: str
@@ -33,7 +33,6 @@ _COLUMNS: Final = ", ".join(OrderRow._fields)
 _ROWS: Final = """unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
     $8::timestamptz[], $9::date[], $10::integer[], $11::uuid[], $12::text[], $13::bigint[], $14::uuid[], $15::text[],
     $16::bigint[])"""
-_INSERT: Final = f"INSERT INTO order_view ({_COLUMNS}) SELECT * FROM {_ROWS} ON CONFLICT DO NOTHING"  # noqa: S608
 _UPDATE: Final = f"""
     INSERT INTO order_view ({_COLUMNS}) SELECT * FROM {_ROWS}
     ON CONFLICT (order_id) DO UPDATE SET
@@ -48,15 +47,15 @@ _PAGE: Final = f"""
 """  # noqa: S608
 
 
-async def insert(connection: Connection, rows: Sequence[OrderRow]) -> int:
-    """Insert orders that should be new and return how many were."""
-    status: str = await connection.execute(_INSERT, *_columns(rows))
-    return int(status.rsplit(" ", 1)[-1])
+async def insert(connection: Connection, rows: Sequence[OrderRow]) -> None:
+    """Insert orders that begin. Raises `AlreadyThere` where one does not."""
+    await copy_new(connection, "order_view", OrderRow._fields, rows)
 
 
 async def update(connection: Connection, rows: Sequence[OrderRow]) -> None:
     """Write orders that may be there already."""
-    await connection.execute(_UPDATE, *_columns(rows))
+    # In the order of their key: two writers that meet wait for each other and never for ever.
+    await connection.execute(_UPDATE, *zip(*sorted(rows), strict=True))
 
 
 async def page(
@@ -71,8 +70,3 @@ async def one(connection: Connection, order_id: UUID) -> OrderRow | None:
     """One order, or None."""
     row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM order_view WHERE order_id = $1", order_id)  # noqa: S608
     return None if row is None else OrderRow(*row)
-
-
-def _columns(rows: Sequence[OrderRow]) -> list[tuple[object, ...]]:
-    # Rows in the order of their key: two writers that meet wait for each other and never for ever.
-    return list(zip(*sorted(rows), strict=True))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from central_sync.store.database import Connection
+from central_sync.store.database import Connection, copy_new
 
 
 class StreamKey(NamedTuple):
@@ -53,6 +53,7 @@ class StoredEntry(Struct, frozen=True):
     ingested_at: datetime
 
 
+_ENTRY_COLUMNS: Final = ("node_id", "incarnation", "lane", "seq", "order_id", "is_parked", "hash", "body")
 _COLUMNS: Final = "node_id, incarnation, lane, seq, order_id, is_parked, hash, body, ingested_at"
 _CURSOR_COLUMNS: Final = "durable_seq, durable_hash, parked, backed_up_seq, fenced"
 
@@ -122,11 +123,15 @@ async def fence_others(connection: Connection, node_id: str, incarnation: UUID, 
     await connection.execute(_FENCE_OTHERS, node_id, incarnation, why)
 
 
-async def append(connection: Connection, rows: Sequence[EntryRow]) -> int:
-    """Insert entries and return how many were new; the cursor's lock makes that all of them."""
+async def append(connection: Connection, rows: Sequence[EntryRow]) -> None:
+    """Insert entries after locked cursors. Raises `AlreadyThere` where the table has more than its cursor says."""
+    await copy_new(connection, "entry", _ENTRY_COLUMNS, [(*row.key, *row[1:]) for row in rows])
+
+
+async def append_missing(connection: Connection, rows: Sequence[EntryRow]) -> None:
+    """Insert those of the entries that are not there."""
     keys, seqs, order_ids, parked, hashes, bodies = zip(*rows, strict=True)
-    status: str = await connection.execute(_APPEND, *_columns(keys), seqs, order_ids, parked, hashes, bodies)
-    return int(status.rsplit(" ", 1)[-1])
+    await connection.execute(_APPEND, *_columns(keys), seqs, order_ids, parked, hashes, bodies)
 
 
 async def hash_at(connection: Connection, key: StreamKey, seq: int) -> bytes | None:
@@ -169,6 +174,16 @@ async def cursors(connection: Connection) -> list[tuple[StreamKey, CursorRow]]:
         " ORDER BY node_id, incarnation, lane"
     )
     return [(StreamKey(*row[:3]), CursorRow(*row[3:])) for row in rows]
+
+
+async def without_cursor(connection: Connection) -> list[StreamKey]:
+    """Streams that have entries and no cursor: there are none unless somebody else wrote to the tables."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT node_id, incarnation, lane FROM entry AS e WHERE NOT EXISTS ("
+        "SELECT FROM stream_cursor AS c WHERE (c.node_id, c.incarnation, c.lane) = (e.node_id, e.incarnation, e.lane))"
+        " ORDER BY node_id, incarnation, lane"
+    )
+    return [StreamKey(*row) for row in rows]
 
 
 async def walk(connection: Connection, key: StreamKey, page_rows: int) -> AsyncIterator[StoredEntry]:

@@ -12,6 +12,7 @@ CREATE TABLE node_status (
     clock_offset_ms bigint NOT NULL DEFAULT 0,
     software_version text NOT NULL DEFAULT '',
     last_error text,
+    refused text,  -- why its last hello was answered with "fence", or null
     differences text[] NOT NULL DEFAULT '{}'
 );
 

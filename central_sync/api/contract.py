@@ -1,0 +1,113 @@
+"""The contract of the centre's API as OpenAPI 3.1, from the types that it answers with."""
+
+from typing import Any, Final
+
+from central_sync.api.documents import CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
+from central_sync.fleet import NodeStatus
+from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
+from edge_core.orders.rendering import OrderDocument
+from holdfast_runtime.openapi import Operation, Parameter, openapi
+
+_TEXT: Final = {"type": "string"}
+_NODE: Final = Parameter("node", "query", "Only this node.", _TEXT)
+_LIMIT: Final = Parameter(
+    "limit",
+    "query",
+    "Rows in a page.",
+    {"type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS_DEFAULT},
+)
+_CURSOR: Final = Parameter("cursor", "query", "The `next_cursor` of the page before.", _TEXT)
+_AUTH: Final = ("token-missing", "token-unknown", "scope-missing", "database-unavailable")
+_LIST: Final = ("invalid-parameter", *_AUTH)
+
+OPERATIONS: Final = (
+    Operation(
+        "get",
+        "/v1/nodes",
+        "listNodes",
+        "Every node and how it is",
+        {200: NodeList},
+        problems=_AUTH,
+        scope="read",
+        tag="fleet",
+    ),
+    Operation(
+        "get",
+        "/v1/nodes/{node_id}",
+        "getNode",
+        "One node",
+        {200: NodeStatus},
+        parameters=(Parameter("node_id", "path", "The node.", _TEXT),),
+        problems=("node-not-found", *_LIST),
+        scope="read",
+        tag="fleet",
+    ),
+    Operation(
+        "get",
+        "/v1/orders",
+        "listOrders",
+        "Orders, the newest first",
+        {200: OrderPage},
+        parameters=(_NODE, Parameter("status", "query", "Only orders in this state.", _TEXT), _LIMIT, _CURSOR),
+        problems=_LIST,
+        scope="read",
+        tag="orders",
+    ),
+    Operation(
+        "get",
+        "/v1/orders/{order_id}",
+        "getOrder",
+        "One order and its journey",
+        {200: OrderDocument},
+        parameters=(Parameter("order_id", "path", "The order.", {"type": "string", "format": "uuid"}),),
+        problems=("order-not-found", *_LIST),
+        scope="read",
+        tag="orders",
+    ),
+    Operation(
+        "get",
+        "/v1/stock",
+        "listStock",
+        "What the locations hold, as far as their entries have arrived",
+        {200: StockPage},
+        parameters=(_NODE, Parameter("sku", "query", "Only this stock keeping unit.", _TEXT), _LIMIT, _CURSOR),
+        problems=_LIST,
+        scope="read",
+        tag="stock",
+    ),
+    Operation(
+        "get",
+        "/v1/parked",
+        "listParked",
+        "What could not be used, the newest first",
+        {200: ParkedPage},
+        parameters=(_NODE, _LIMIT, _CURSOR),
+        problems=_LIST,
+        scope="read",
+        tag="fleet",
+    ),
+    Operation(
+        "get",
+        "/v1/events",
+        "watchEvents",
+        "Events as they happen: server-sent events, each with a CloudEvent as data and the event's name as type",
+        {200: CloudEvent},
+        parameters=(Parameter("Last-Event-ID", "header", "Go on after this event.", _TEXT),),
+        problems=("busy", *_LIST),
+        scope="read",
+        media_type="text/event-stream",
+        tag="orders",
+    ),
+    Operation("get", "/healthz", "isAlive", "Whether the process is there", {200: Health}, tag="service"),
+    Operation("get", "/readyz", "isReady", "Whether it takes work", {200: Health, 503: Health}, tag="service"),
+)
+
+
+def centre_openapi(version: str) -> dict[str, Any]:
+    """The whole document."""
+    return openapi(
+        title="Holdfast centre",
+        description="The fleet's orders, stock and sync status, as far as they have arrived.",
+        version=version,
+        operations=OPERATIONS,
+    )

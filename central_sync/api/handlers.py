@@ -1,0 +1,169 @@
+"""The questions that the API answers, each from one read-only transaction."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from central_sync.api.documents import (
+    NodeList,
+    OrderPage,
+    ParkedPage,
+    StockPage,
+    order_summary,
+    parked_item,
+    stock_position,
+)
+from central_sync.fleet import NodeStatus, status_of
+from central_sync.ingest.projection import recorded
+from central_sync.store import nodes, orders, parked, stock, streams
+from central_sync.store.database import Connection, Database
+from edge_core.errors import Rejected
+from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, TEXT_CHARS_MAX
+from edge_core.orders.rendering import document, in_order
+from holdfast_runtime.problems import ProblemRaised
+
+_encoder: Final = msgspec.json.Encoder()
+
+
+class Handlers:
+    """The endpoints under /v1 but the live feed."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._now = now
+
+    async def nodes(self, _: Request) -> Response:
+        """GET /v1/nodes."""
+        async with self._database.reading() as connection:
+            found = await fleet_status(connection, self._now())
+        return answer(NodeList(tuple(found)))
+
+    async def node(self, request: Request) -> Response:
+        """GET /v1/nodes/{node_id}."""
+        node_id = _text(request.path_params["node_id"], "node_id")
+        async with self._database.reading() as connection:
+            found = await fleet_status(connection, self._now(), node_id)
+        if not found:
+            raise ProblemRaised(Rejected("node-not-found", f"no node {node_id!r} ever said hello here"))
+        return answer(found[0])
+
+    async def orders(self, request: Request) -> Response:
+        """GET /v1/orders."""
+        limit = _limit(request)
+        cursor = _query(request, "cursor")
+        async with self._database.reading() as connection:
+            rows = await orders.page(
+                connection,
+                node_id=_query(request, "node"),
+                status=_query(request, "status"),
+                before=None if cursor is None else _uuid(cursor, "cursor"),
+                rows_max=limit,
+            )
+        following = str(rows[-1].order_id) if len(rows) == limit else None
+        return answer(OrderPage(tuple(map(order_summary, rows)), following))
+
+    async def order(self, request: Request) -> Response:
+        """GET /v1/orders/{order_id}."""
+        order_id = _uuid(request.path_params["order_id"], "order_id")
+        async with self._database.reading() as connection:
+            stored = await streams.of_orders(connection, [order_id])
+        entries = in_order(recorded(entry) for entry in stored if not entry.is_parked)
+        if not entries:
+            detail = f"order {order_id} is parked" if stored else f"no entry of order {order_id} has arrived here"
+            raise ProblemRaised(Rejected("order-not-found", detail))
+        return answer(document(entries))
+
+    async def stock(self, request: Request) -> Response:
+        """GET /v1/stock."""
+        limit = _limit(request)
+        async with self._database.reading() as connection:
+            rows = await stock.page(
+                connection,
+                node_id=_query(request, "node"),
+                sku=_query(request, "sku"),
+                after=_stock_place(_query(request, "cursor")),
+                rows_max=limit,
+            )
+        following = None
+        if len(rows) == limit:
+            following = _encoder.encode([rows[-1].node_id, rows[-1].sku, rows[-1].lot]).decode()
+        return answer(StockPage(tuple(map(stock_position, rows)), following))
+
+    async def parked(self, request: Request) -> Response:
+        """GET /v1/parked."""
+        limit = _limit(request)
+        cursor = _query(request, "cursor")
+        async with self._database.reading() as connection:
+            rows = await parked.page(
+                connection,
+                node_id=_query(request, "node"),
+                parked_id=None,
+                before=None if cursor is None else _number(cursor, "cursor", 1, (1 << 63) - 1),
+                rows_max=limit,
+            )
+        following = str(rows[-1].id) if len(rows) == limit else None
+        return answer(ParkedPage(tuple(map(parked_item, rows)), following))
+
+
+async def fleet_status(connection: Connection, now: datetime, node_id: str | None = None) -> list[NodeStatus]:
+    """Every node as the fleet view shows it, or the one named."""
+    rows = await nodes.page(connection, node_id)
+    cursors = await streams.of_incarnations(connection, [(row.node_id, row.incarnation) for row in rows])
+    return [status_of(row, cursors, now) for row in rows]
+
+
+def answer(document: Struct, status: int = 200) -> Response:
+    """A document as JSON. Nothing here may be kept by a cache."""
+    headers = {"cache-control": "no-store"}
+    return Response(_encoder.encode(document), status, headers=headers, media_type="application/json")
+
+
+def _limit(request: Request) -> int:
+    text = _query(request, "limit")
+    return PAGE_ROWS_DEFAULT if text is None else _number(text, "limit", 1, PAGE_ROWS_MAX)
+
+
+def _query(request: Request, name: str) -> str | None:
+    text = request.query_params.get(name)
+    return None if text is None else _text(text, name)
+
+
+def _text(text: str, name: str) -> str:
+    if len(text) > 3 * TEXT_CHARS_MAX or "\x00" in text:
+        raise _invalid(name, f"expected at most {3 * TEXT_CHARS_MAX} characters, none of them zero")
+    return text
+
+
+def _number(text: str, name: str, low: int, high: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
+        raise _invalid(name, f"expected a whole number from {low} to {high}")
+    return int(text)
+
+
+def _uuid(text: str, name: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise _invalid(name, "expected a UUID") from None
+
+
+def _stock_place(cursor: str | None) -> tuple[str, str, str] | None:
+    try:
+        return None if cursor is None else msgspec.json.decode(cursor, type=tuple[str, str, str])
+    except msgspec.DecodeError:
+        raise _invalid("cursor", "expected the next_cursor of a page") from None
+
+
+def _invalid(name: str, detail: str) -> ProblemRaised:
+    return ProblemRaised(Rejected("invalid-parameter", f"{name}: {detail}", pointer=name))
+
+
+def problem(slug: str, detail: str, **members: Any) -> ProblemRaised:
+    """A business "no" to raise."""
+    return ProblemRaised(Rejected(slug, detail, **members))
