@@ -1,0 +1,145 @@
+"""The end: both sides say their books and verify their chains; all of it is compared with the tills' paper."""
+
+import asyncio
+from typing import Final
+
+import httpx
+import msgspec
+from msgspec import Struct
+
+from deploy.demo.check import CANCELLED, CentreBook, CentreOrder, EdgeBook, StoreBooks, TillBook, differences
+from deploy.demo.services import run_command
+from deploy.demo.stage import TILL, Stage, Store
+from deploy.demo.story import CutOff
+from deploy.demo.watch import AgentStatus, NodeStatus
+from edge_core.errors import TransientFault
+from edge_core.limits import PAGE_ROWS_MAX
+
+_ANSWER_TIMEOUT_S: Final = 10
+
+
+class StoreResult(Struct, frozen=True):
+    """One column of the last table. Amounts are pence."""
+
+    node_id: str
+    orders: int
+    cancelled: int
+    deliveries: int
+    entries_due: int
+    asked_again: int
+    replayed: int
+    accepted: int
+    confirmed: int
+    pending: int
+    parked: int
+    centre_entries: int
+    centre_parked: int
+    centre_orders: int
+    centre_cancelled: int
+    till_total_minor: int
+    centre_total_minor: int
+    edge_verified: bool
+
+
+class Result(Struct, frozen=True):
+    """How the demo ended; `--json` prints it. `differences` is empty exactly when `ok`."""
+
+    ok: bool
+    differences: tuple[str, ...]
+    stores: tuple[StoreResult, ...]
+    centre_verified: bool
+    cut_off: CutOff | None
+    returns_left_out: int
+    seconds: float
+
+
+class _OrderPage(Struct, frozen=True):
+    orders: tuple[CentreOrder, ...]
+    next_cursor: str | None
+
+
+async def audit(
+    stage: Stage, books: dict[str, TillBook], *, cut_off: CutOff | None, returns_left_out: int, seconds: float
+) -> Result:
+    """Compare everything. `cut_off` is None when the script did not come so far. Raises a `Fault`."""
+    async with httpx.AsyncClient(timeout=_ANSWER_TIMEOUT_S, trust_env=False) as client:
+        stores = await asyncio.gather(
+            *(_books(client, stage, store, books[store.place.node_id]) for store in stage.stores)
+        )
+    verified = await run_command("central-sync", "verify", "--config", stage.centre_config)
+    found = [text for store in stores for text in differences(store)]
+    if verified.returncode != 0:
+        found.append(
+            f"central-sync verify ends with {verified.returncode}: {(verified.stdout + verified.stderr)[-500:]}"
+        )
+    if cut_off is not None and not (cut_off.orders_sold and cut_off.pending_max):
+        found.append(f"{cut_off.node_id}: it sold nothing while it was cut off")
+    return Result(
+        ok=not found,
+        differences=tuple(found),
+        stores=tuple(map(_result, stores)),
+        centre_verified=verified.returncode == 0,
+        cut_off=cut_off,
+        returns_left_out=returns_left_out,
+        seconds=round(seconds, 1),
+    )
+
+
+async def _books(client: httpx.AsyncClient, stage: Stage, store: Store, tills: TillBook) -> StoreBooks:
+    node_id = store.place.node_id
+    headers = {"authorization": f"Bearer {store.tokens[TILL]}"}
+    status = msgspec.json.decode(await _get(client, f"{store.url}/v1/status", headers), type=AgentStatus).orders
+    node = msgspec.json.decode(await _get(client, f"{stage.url}/v1/nodes/{node_id}"), type=NodeStatus)
+    orders = await _orders(client, stage, node_id)
+    verified = await run_command("edge-agent", "verify", "--config", store.config)
+    return StoreBooks(
+        node_id,
+        tills,
+        EdgeBook(status.accepted, status.confirmed, status.pending, status.parked, verified.returncode == 0),
+        CentreBook(node.orders.durable_seq, node.orders.parked, node.differences, orders),
+    )
+
+
+async def _orders(client: httpx.AsyncClient, stage: Stage, node_id: str) -> tuple[CentreOrder, ...]:
+    orders: list[CentreOrder] = []
+    cursor: str | None = None
+    while True:
+        parameters = {"node": node_id, "limit": str(PAGE_ROWS_MAX)} | ({"cursor": cursor} if cursor else {})
+        url = httpx.URL(f"{stage.url}/v1/orders", params=parameters)
+        page = msgspec.json.decode(await _get(client, url), type=_OrderPage)
+        orders += page.orders
+        cursor = page.next_cursor
+        if cursor is None:
+            return tuple(orders)
+
+
+async def _get(client: httpx.AsyncClient, url: str | httpx.URL, headers: dict[str, str] | None = None) -> bytes:
+    try:
+        answer = await client.get(url, headers=headers)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise TransientFault(f"{url} cannot be asked for its books: {error!r}") from error
+    return answer.content
+
+
+def _result(books: StoreBooks) -> StoreResult:
+    return StoreResult(
+        node_id=books.node_id,
+        orders=len(books.tills.orders),
+        cancelled=len(books.tills.cancelled),
+        deliveries=books.tills.movements,
+        entries_due=books.tills.entries,
+        asked_again=books.tills.asked_again,
+        replayed=books.tills.replayed,
+        accepted=books.edge.accepted,
+        confirmed=books.edge.confirmed,
+        pending=books.edge.pending,
+        parked=books.edge.parked,
+        centre_entries=books.centre.durable_seq,
+        centre_parked=books.centre.parked,
+        centre_orders=len(books.centre.orders),
+        centre_cancelled=sum(order.status == CANCELLED for order in books.centre.orders),
+        till_total_minor=sum(books.tills.orders.values()),
+        centre_total_minor=sum(order.grand_total_minor for order in books.centre.orders),
+        edge_verified=books.edge.verified,
+    )

@@ -1,0 +1,139 @@
+"""The conservation check of promise G8, from the till's paper to the centre's table. Pure.
+
+Three parties counted on their own: the tills their answers, the agent its log, the centre its database. For each store
+
+    answered 201/200 by the agent = accepted in its log = confirmed + pending + parked,   pending = parked = 0
+    confirmed = held by the centre,   and every order of the tills is there once, with its amount and its state.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct, field
+
+CANCELLED: Final = "cancelled"  # an order's status
+_NAMED_MAX: Final = 5  # orders that one difference names; the rest are counted
+
+
+class TillBook(Struct):
+    """What the tills of one store were answered; it grows as they sell.
+
+    `orders` are the order ids answered 201 with their totals in pence, `cancelled` those answered 200 to a cancel,
+    `movements` the deliveries answered 201. `asked_again` counts requests that had to be sent again with the same key,
+    `replayed` the answers that the agent remembered. `refusals` are answers that the demo does not expect.
+    """
+
+    orders: dict[str, int] = field(default_factory=dict)
+    cancelled: set[str] = field(default_factory=set)
+    movements: int = 0
+    asked_again: int = 0
+    replayed: int = 0
+    refusals: list[str] = field(default_factory=list)
+
+    @property
+    def entries(self) -> int:
+        """How many decisions the agent's log must hold for these answers: one each."""
+        return len(self.orders) + len(self.cancelled) + self.movements
+
+
+class EdgeBook(Struct, frozen=True):
+    """The agent's own books of the lane `orders`, and whether `edge-agent verify` found its file sound."""
+
+    accepted: int
+    confirmed: int
+    pending: int
+    parked: int
+    verified: bool
+
+
+class CentreOrder(Struct, frozen=True):
+    """One row of `GET /v1/orders` at the centre."""
+
+    order_id: str
+    status: str
+    grand_total_minor: int
+
+
+class CentreBook(Struct, frozen=True):
+    """What the centre holds of the lane `orders` of a store, and what it found wrong with the store's books."""
+
+    durable_seq: int
+    parked: int
+    differences: tuple[str, ...]
+    orders: tuple[CentreOrder, ...]
+
+
+class StoreBooks(Struct, frozen=True):
+    """The three books of one store."""
+
+    node_id: str
+    tills: TillBook
+    edge: EdgeBook
+    centre: CentreBook
+
+
+def differences(books: StoreBooks) -> list[str]:
+    """Everything that does not add up in one store, in words; empty when all is well."""
+    found = [*_refusals(books), *_counts(books), *_orders(books), *_states(books)]
+    found += [f"the centre says: {text}" for text in books.centre.differences]
+    if not books.edge.verified:
+        found.append("edge-agent verify has findings")
+    return [f"{books.node_id}: {text}" for text in found]
+
+
+def _refusals(books: StoreBooks) -> list[str]:
+    refusals = books.tills.refusals
+    return [f"a till was not answered as it should be: {text}" for text in refusals[:_NAMED_MAX]]
+
+
+def _counts(books: StoreBooks) -> list[str]:
+    tills, edge, centre = books.tills, books.edge, books.centre
+    rows = [
+        ("accepted in the log", edge.accepted, "answered to the tills", tills.entries),
+        ("accepted", edge.accepted, "confirmed + pending + parked", edge.confirmed + edge.pending + edge.parked),
+        ("pending", edge.pending, "expected", 0),
+        ("parked at the edge", edge.parked, "expected", 0),
+        ("parked at the centre", centre.parked, "expected", 0),
+        ("held by the centre", centre.durable_seq, "accepted", edge.accepted),
+        ("confirmed", edge.confirmed, "held by the centre and not parked", centre.durable_seq - centre.parked),
+    ]
+    return [f"{left:,} {what}, but {right:,} {other}" for what, left, other, right in rows if left != right]
+
+
+def _orders(books: StoreBooks) -> list[str]:
+    here = books.tills.orders
+    there = Counter(order.order_id for order in books.centre.orders)
+    found = [
+        *_named("missing at the centre", sorted(here.keys() - there.keys())),
+        *_named("at the centre more than once", sorted(order for order, count in there.items() if count > 1)),
+        *_named("at the centre and answered to no till", sorted(there.keys() - here.keys())),
+    ]
+    totals = {order.order_id: order.grand_total_minor for order in books.centre.orders}
+    wrong = sorted(order for order in here.keys() & totals.keys() if here[order] != totals[order])
+    found += _named("at the centre with another total", wrong)
+    money_here, money_there = sum(here.values()), sum(order.grand_total_minor for order in books.centre.orders)
+    if money_here != money_there:
+        found.append(f"the tills took {pounds(money_here)}, the centre counts {pounds(money_there)}")
+    return found
+
+
+def _states(books: StoreBooks) -> list[str]:
+    cancelled = {order.order_id for order in books.centre.orders if order.status == CANCELLED}
+    return [
+        *_named("cancelled at the till but not at the centre", sorted(books.tills.cancelled - cancelled)),
+        *_named("cancelled at the centre but not at the till", sorted(cancelled - books.tills.cancelled)),
+    ]
+
+
+def _named(what: str, orders: Sequence[str]) -> list[str]:
+    if not orders:
+        return []
+    more = f" and {len(orders) - _NAMED_MAX} more" if len(orders) > _NAMED_MAX else ""
+    noun = "order" if len(orders) == 1 else "orders"
+    return [f"{len(orders)} {noun} {what}: {', '.join(orders[:_NAMED_MAX])}{more}"]
+
+
+def pounds(minor: int) -> str:
+    """An amount of pence for people."""
+    return f"£{minor // 100:,}.{minor % 100:02}"

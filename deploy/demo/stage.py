@@ -1,0 +1,140 @@
+"""Everything that the demo needs, started: PostgreSQL, a broker, the centre, and three stores with a line each."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from central_sync.embedded import EmbeddedBroker, EmbeddedDatabase
+from deploy.demo.relay import Relay
+from deploy.demo.services import HOST, Service, free_port, in_thread, run_command, write_config
+from edge_core.errors import PermanentFault
+
+_AGENT_PORT: Final = 7070
+_BROKER_PORT: Final = 1883
+_RESERVE_BYTES: Final = 1024 * 1024  # three stores share the disk of a laptop
+TILL: Final = "till"
+BACK_OFFICE: Final = "back-office"
+
+
+class Place(Struct, frozen=True):
+    """Where a store is. All three sell in pounds, as the sample does; two of them in another time zone."""
+
+    node_id: str
+    name: str
+    region: str
+    time_zone: str
+    latitude: float
+    longitude: float
+
+
+PLACES: Final = (
+    Place("store-0001", "London", "england", "Europe/London", 51.5074, -0.1278),
+    Place("store-0002", "St Helier", "jersey", "Europe/Jersey", 49.1868, -2.1091),
+    Place("store-0003", "Gibraltar", "gibraltar", "Europe/Gibraltar", 36.1408, -5.3536),
+)
+
+
+class Store(Struct, frozen=True):
+    """A store: its agent, the line to the broker, and the tokens of those who work there, by name."""
+
+    place: Place
+    agent: Service
+    line: Relay
+    config: Path
+    tokens: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        """The agent's API."""
+        return f"http://{HOST}:{self.agent.port}"
+
+
+class Stage(Struct, frozen=True):
+    """The running parts."""
+
+    broker: EmbeddedBroker
+    centre: Service
+    centre_config: Path
+    stores: tuple[Store, ...]
+
+    @property
+    def url(self) -> str:
+        """The centre's API and page."""
+        return f"http://{HOST}:{self.centre.port}"
+
+
+@asynccontextmanager
+async def opened_stage(folder: Path, page_port: int) -> AsyncIterator[Stage]:
+    """Start everything in this folder, and stop it in the opposite order. Raises a `Fault` for what will not start."""
+    async with AsyncExitStack() as stack:
+        broker = EmbeddedBroker(folder / "broker", free_port(_BROKER_PORT))
+        database = EmbeddedDatabase(folder / "postgres")
+        for server in (database, broker):
+            stack.push_async_callback(in_thread, server.stop)
+        dsn, broker_url, stores = await asyncio.gather(
+            in_thread(database.start), in_thread(broker.start), _stores(folder, broker.port, stack)
+        )
+        config = _centre_config(folder, page_port, dsn, broker_url)
+        centre = Service("central-sync", config, page_port)
+        stack.push_async_callback(centre.stop)
+        await centre.start()
+        for store in stores:
+            stack.push_async_callback(store.agent.stop)
+        await asyncio.gather(*(store.agent.start() for store in stores))
+        yield Stage(broker, centre, config, stores)
+
+
+def _centre_config(folder: Path, port: int, dsn: str, broker_url: str) -> Path:
+    sections: dict[str, dict[str, str | int | float]] = {
+        "api": {"host": HOST, "port": port},
+        "database": {"dsn": dsn},
+        "broker": {"url": broker_url},
+    }
+    return write_config(folder / "central-sync.toml", sections)
+
+
+async def _stores(folder: Path, broker_port: int, stack: AsyncExitStack) -> tuple[Store, ...]:
+    stores = []
+    port = _AGENT_PORT
+    for place in PLACES:
+        port = free_port(port)
+        line = await stack.enter_async_context(Relay(broker_port))
+        stores.append(_store(folder / place.node_id, place, port, line))
+        port += 1
+    for store in stores:
+        store.tokens[TILL] = await _token(store.config, "till-1", "order,read")
+        store.tokens[BACK_OFFICE] = await _token(store.config, BACK_OFFICE, "stock,read")
+    return tuple(stores)
+
+
+def _store(folder: Path, place: Place, port: int, line: Relay) -> Store:
+    folder.mkdir()
+    node: dict[str, str | int | float] = {
+        "id": place.node_id,
+        "name": place.name,
+        "region": place.region,
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "time_zone": place.time_zone,
+    }
+    sections: dict[str, dict[str, str | int | float]] = {
+        "node": node,
+        "api": {"host": HOST, "port": port, "tokens_file": str(folder / "tokens.json")},
+        "store": {"path": str(folder / "store.db"), "reserve_bytes": _RESERVE_BYTES},
+        "broker": {"url": f"mqtt://{HOST}:{line.port}"},
+    }
+    config = write_config(folder / "edge-agent.toml", sections)
+    return Store(place, Service("edge-agent", config, port), line, config, {})
+
+
+async def _token(config: Path, name: str, scopes: str) -> str:
+    done = await run_command("edge-agent", "token", "add", name, "--scope", scopes, "--json", "--config", config)
+    if done.returncode != 0:
+        raise PermanentFault(f"edge-agent token add {name}: {done.stderr.strip()}")
+    token: str = json.loads(done.stdout)["token"]
+    return token

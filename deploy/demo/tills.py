@@ -1,0 +1,196 @@
+"""The tills of the stores: they replay the sample as orders, ask again with the same key, and keep their own books.
+
+A till waits for nothing but its agent's answer. What an outage of the network does to it is nothing at all; when the
+agent itself is away, it asks again, with the same key, until it is answered.
+"""
+
+import asyncio
+import itertools
+import zlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+import httpx
+import msgspec
+from msgspec import Struct
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from deploy.demo.check import TillBook
+from deploy.demo.invoices import Document, stock_receipts, to_order
+from deploy.demo.records import Cancellation, Invoice, Ledger, Record
+from deploy.demo.stage import BACK_OFFICE, TILL, Store
+from edge_core.errors import TransientFault
+
+TILLS_PER_STORE: Final = 2
+_ANSWER_TIMEOUT_S: Final = 5
+_GIVE_UP_AFTER_S: Final = 60  # an agent that is away for longer is not coming back
+_RETRY_S: Final = 0.1
+_RETRY_S_MAX: Final = 1.0
+_AGAIN: Final = frozenset({408, 503})
+
+
+class Receipt(Struct, frozen=True):
+    """What a till keeps of an answer."""
+
+    order_id: str
+    grand_total_minor: int
+
+
+class Till(Struct, frozen=True):
+    """One till: its records of the sample, and what it has sold of them in this round (invoice to order id)."""
+
+    store: Store
+    terminal_id: str
+    records: tuple[Record, ...]
+    sold: dict[str, str]
+
+
+class Tills:
+    """All tills of all stores. `run` sells round after round until `stop`; `rate` is orders a second of all of them."""
+
+    def __init__(self, stores: Sequence[Store], ledger: Ledger, rate: float) -> None:
+        self.rate = rate
+        self.books = {store.place.node_id: TillBook() for store in stores}
+        self.returns_left_out = 0
+        self.records_done = 0
+        self.records_of_a_round = len(ledger.records)
+        self.round_done = asyncio.Event()
+        self._cancelled_whole = {record.original for record in ledger.cancellations if record.whole}
+        self._tills = _share_out(stores, ledger)
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let every till finish what it is doing and close."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Sell. Raises `TransientFault` when an agent stays away."""
+        for number in itertools.count(1):
+            await asyncio.gather(*(self._receive(store, number) for store in self._stores()))
+            async with asyncio.TaskGroup() as group:
+                for till in self._tills:
+                    group.create_task(self._sell(till, number))
+            if self._stop.is_set():
+                return
+            self.round_done.set()
+
+    def _stores(self) -> list[Store]:
+        return list({till.store.place.node_id: till.store for till in self._tills}.values())
+
+    async def _receive(self, store: Store, number: int) -> None:
+        """The deliveries that bring in what this store will sell in a round."""
+        records = [record for till in self._tills if till.store is store for record in till.records]
+        invoices = [record for record in records if isinstance(record, Invoice)]
+        book = self.books[store.place.node_id]
+        async with _client(store, BACK_OFFICE) as client:
+            for receipt in stock_receipts(invoices, reference=f"delivery-{number}"):
+                answer = await self._ask(client, book, "/v1/stock/movements", receipt, str(receipt["reference"]))
+                if _is_expected(answer, 201, book):
+                    book.movements += 1
+
+    async def _sell(self, till: Till, number: int) -> None:
+        till.sold.clear()
+        async with _client(till.store, TILL) as client:
+            for record in till.records:
+                await self._pause(self.records_of_a_round / len(till.records))  # so that all end together
+                if self._stop.is_set():
+                    return
+                match record:
+                    case Invoice():
+                        await self._place(client, till, record, number)
+                    case Cancellation():
+                        await self._take_back(client, till, record, number)
+                self.records_done += 1
+
+    async def _place(self, client: httpx.AsyncClient, till: Till, invoice: Invoice, number: int) -> None:
+        book = self.books[till.store.place.node_id]
+        order = to_order(
+            invoice,
+            store_id=till.store.place.node_id,
+            terminal_id=till.terminal_id,
+            placed_at=datetime.now(UTC),
+            type_="ship" if invoice.number in self._cancelled_whole else None,  # carried out, it could not be cancelled
+        )
+        answer = await self._ask(client, book, "/v1/orders", order, f"{invoice.number}-{number}")
+        if _is_expected(answer, 201, book):
+            receipt = msgspec.json.decode(answer.content, type=Receipt)
+            if receipt.order_id in book.orders:
+                book.refusals.append(f"invoice {invoice.number} was given order {receipt.order_id}, which is another's")
+            book.orders[receipt.order_id] = receipt.grand_total_minor
+            till.sold[invoice.number] = receipt.order_id
+
+    async def _take_back(self, client: httpx.AsyncClient, till: Till, taken: Cancellation, number: int) -> None:
+        """A whole cancellation calls the order off. Anything else is a return, which is for a later version."""
+        order_id = till.sold.get(taken.original or "")
+        if not taken.whole or order_id is None:
+            self.returns_left_out += 1
+            return
+        book = self.books[till.store.place.node_id]
+        path = f"/v1/orders/{order_id}/cancel"
+        answer = await self._ask(client, book, path, {"reason": "customer-request"}, f"{taken.number}-{number}")
+        if _is_expected(answer, 200, book):
+            book.cancelled.add(order_id)
+
+    async def _ask(
+        self, client: httpx.AsyncClient, book: TillBook, path: str, document: Document, key: str
+    ) -> httpx.Response:
+        """Post until there is an answer. Raises `TransientFault` after a minute without one."""
+
+        def count(_: RetryCallState) -> None:
+            book.asked_again += 1
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(TransientFault),
+            wait=wait_random_exponential(_RETRY_S, _RETRY_S_MAX),
+            stop=stop_after_delay(_GIVE_UP_AFTER_S),
+            before_sleep=count,
+            reraise=True,
+        )
+        answer: httpx.Response = await retrying(_post, client, path, document, key)
+        book.replayed += "idempotency-replayed" in answer.headers
+        return answer
+
+    async def _pause(self, turns: float) -> None:
+        try:
+            async with asyncio.timeout(turns / self.rate):
+                await self._stop.wait()
+        except TimeoutError:
+            pass
+
+
+def _share_out(stores: Sequence[Store], ledger: Ledger) -> list[Till]:
+    """Give each till its share by the invoice's number, so that a cancellation comes to the till that sold."""
+    places = [(store, f"till-{number}") for store in stores for number in range(1, TILLS_PER_STORE + 1)]
+    shares: list[list[Record]] = [[] for _ in places]
+    for record in ledger.records:
+        root = record.number if isinstance(record, Invoice) else record.original or record.number
+        shares[zlib.crc32(root.encode()) % len(places)].append(record)
+    return [Till(store, terminal, tuple(share), {}) for (store, terminal), share in zip(places, shares, strict=True)]
+
+
+@asynccontextmanager
+async def _client(store: Store, who: str) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"authorization": f"Bearer {store.tokens[who]}"}
+    async with httpx.AsyncClient(
+        base_url=store.url, headers=headers, timeout=_ANSWER_TIMEOUT_S, trust_env=False
+    ) as client:
+        yield client
+
+
+async def _post(client: httpx.AsyncClient, path: str, document: Document, key: str) -> httpx.Response:
+    try:
+        answer = await client.post(path, json=document, headers={"idempotency-key": key})
+    except httpx.TransportError as error:
+        raise TransientFault(f"{client.base_url} does not answer: {error!r}") from error
+    if answer.status_code in _AGAIN:
+        raise TransientFault(f"{client.base_url} answers {answer.status_code}")
+    return answer
+
+
+def _is_expected(answer: httpx.Response, status: int, book: TillBook) -> bool:
+    if answer.status_code == status:
+        return True
+    book.refusals.append(f"{answer.status_code} instead of {status}: {answer.text}")
+    return False
