@@ -1,0 +1,188 @@
+"""How fast a store's backlog reaches the centre's COMMIT, and what a fresh order feels of it meanwhile.
+
+Everything shares the machine: agent, broker, PostgreSQL, centre, and a second store without a backlog. The floor is the
+same entries put into the same table by the same idempotent insert, 500 a transaction, on one connection, and nothing
+else. A lane is a stream in order, so a fresh order of the draining store comes after its backlog; what must stay quick
+is its 201, and every other store.
+"""
+
+import asyncio
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+from statistics import median
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+from msgspec import Struct
+
+from bench.backlog import build
+from bench.house import Agent, Centre, cpu_s, running_database
+from bench.results import Row, percentile, say
+from bench.visible import Placed, Pollers, Till
+from central_sync.embedded import EmbeddedBroker
+from central_sync.store import streams
+from central_sync.store.database import Database
+from central_sync.store.migrate import migrate
+from central_sync.store.streams import EntryRow, StreamKey
+from edge_core.limits import STREAM_SEQ_BITS
+
+FLOOR_BATCH_ENTRIES: Final = 500
+_FLOOR_ENTRIES: Final = 50_000
+_FRESH_INTERVAL_S: Final = 0.1
+_POLL_INTERVAL_S: Final = 0.02
+_DRAIN_S_MAX: Final = 120.0
+_OTHER_NODE: Final = "store-0002"
+
+
+class _Drained(Struct):
+    """What one round gave; latencies in ms."""
+
+    per_s: float
+    fresh_visible_ms: list[float]
+    fresh_answered_ms: list[float]
+
+
+async def measure_drain(folder: Path, *, entries: int, rounds: int) -> list[Row]:
+    """Rows for the drain. Floor and figure alternate, each in a database of its own."""
+    backlog = folder / "backlog" / "store.db"
+    say(f"  building a backlog of {entries:,} entries")
+    await build(backlog, entries)
+    rows = await asyncio.to_thread(_entry_rows, backlog)
+    floors: list[float] = []
+    drains: list[_Drained] = []
+    with running_database(folder / "drain-postgres") as (dsn, server):
+        for number in range(rounds):
+            floors.append(await _floor(await _new_database(dsn, f"floor_{number}"), rows))
+            say(f"  bare inserts: {floors[-1]:,.0f} entries/s")
+            database = await _new_database(dsn, f"drain_{number}")
+            drains.append(await _drain(folder / f"drain-{number}", backlog, entries, database, server))
+    shutil.rmtree(backlog.parent)
+    visible = [value for drained in drains for value in drained.fresh_visible_ms]
+    answered = [value for drained in drains for value in drained.fresh_answered_ms]
+    return [
+        Row("drain_entries_per_s", median(drained.per_s for drained in drains), "1/s", median(floors)),
+        Row("drain_fresh_visible_p99_ms", percentile(visible, 99), "ms"),
+        Row("drain_fresh_answered_p99_ms", percentile(answered, 99), "ms"),
+    ]
+
+
+def _entry_rows(file: Path) -> list[EntryRow]:
+    """The first entries of a file, as the centre inserts them."""
+    connection = sqlite3.connect(file)
+    ((node_id, incarnation),) = connection.execute("SELECT node_id, incarnation FROM stream, identity LIMIT 1")
+    key = StreamKey(node_id, UUID(bytes=incarnation), "orders")
+    found = connection.execute("SELECT entry_id, order_id, hash, body FROM entry LIMIT ?", (_FLOOR_ENTRIES,))
+    mask = (1 << STREAM_SEQ_BITS) - 1
+    rows = [
+        EntryRow(key, entry_id & mask, order_id and UUID(bytes=order_id), is_parked=False, hash=entry_hash, body=body)
+        for entry_id, order_id, entry_hash, body in found
+    ]
+    connection.close()
+    return rows
+
+
+async def _new_database(dsn: str, name: str) -> str:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    return dsn.replace("/postgres?", f"/{name}?")
+
+
+async def _floor(dsn: str, rows: list[EntryRow]) -> float:
+    database = await Database.open(dsn, connections_max=1)
+    await migrate(database)
+    began = time.perf_counter()
+    for at in range(0, len(rows), FLOOR_BATCH_ENTRIES):
+        async with database.transaction() as connection:
+            await streams.append(connection, rows[at : at + FLOOR_BATCH_ENTRIES])
+    took_s = time.perf_counter() - began
+    await database.close()
+    return len(rows) / took_s
+
+
+async def _drain(folder: Path, backlog: Path, entries: int, dsn: str, server: int) -> _Drained:
+    """One round: everything starts, the link opens, and the clock runs from the first push's COMMIT to the last's."""
+    broker = EmbeddedBroker(folder / "broker")
+    centre = Centre(folder / "centre", dsn, broker.start())
+    agent = Agent(folder / "agent", broker_url=broker.url)
+    other = Agent(folder / "other", _OTHER_NODE, broker.url)
+    shutil.copy(backlog, agent.file)
+    try:
+        await centre.service.start()
+        await other.service.start()
+        await other.receive_stock()
+        await Till(other.port, other.token).place()
+        await agent.service.start()
+        assert broker.child is not None
+        pids = {"agent": agent.pid, "broker": broker.child.pid, "PostgreSQL": server, "centre": centre.pid}
+        return await _watch(agent, other, centre, entries, dsn, pids)
+    finally:
+        for service in (agent.service, other.service, centre.service):
+            service.child.stop()
+        broker.stop()
+        shutil.rmtree(folder)
+
+
+async def _watch(agent: Agent, other: Agent, centre: Centre, entries: int, dsn: str, pids: dict[str, int]) -> _Drained:
+    used_s = {name: cpu_s(pid) for name, pid in pids.items()}
+    fresh = asyncio.create_task(_place_fresh(agent, other, centre))
+    began, ended, first = await _progress(dsn, entries)
+    costs = {name: (cpu_s(pid) - used_s[name]) / entries * 1e6 for name, pid in pids.items()}
+    fresh.cancel()
+    drained = await fresh
+    drained.per_s = (entries - first) / (ended - began)
+    say(
+        f"  drained {entries:,} entries at {drained.per_s:,.0f}/s; CPU of an entry: "
+        + ", ".join(f"{name} {cost:.0f} us" for name, cost in costs.items())
+    )
+    visible, answered = drained.fresh_visible_ms, drained.fresh_answered_ms
+    say(
+        f"  {len(visible)} fresh orders of another store visible within p50 {percentile(visible, 50):.0f}, "
+        f"p99 {percentile(visible, 99):.0f} ms; 201 at the draining store p50 {percentile(answered, 50):.1f}, "
+        f"p99 {percentile(answered, 99):.1f} ms"
+    )
+    return drained
+
+
+async def _progress(dsn: str, entries: int) -> tuple[float, float, int]:
+    """When the first of the backlog and when all of it was durable, and how much the first look saw."""
+    connection = await asyncpg.connect(dsn)
+    statement = "SELECT coalesce(max(durable_seq), 0) FROM stream_cursor WHERE node_id = 'store-0001'"
+    began, first = 0.0, 0
+    try:
+        async with asyncio.timeout(_DRAIN_S_MAX):
+            while (durable := await connection.fetchval(statement)) < entries:
+                if durable and not first:
+                    began, first = time.perf_counter(), durable
+                await asyncio.sleep(_POLL_INTERVAL_S)
+    finally:
+        await connection.close()
+    return began, time.perf_counter(), first
+
+
+async def _place_fresh(agent: Agent, other: Agent, centre: Centre) -> _Drained:
+    """An order every 100 ms at both stores, until cancelled; then what they felt."""
+    drained = _Drained(0.0, [], [])
+    here, there = Till(agent.port, agent.token), Till(other.port, other.token)
+    pollers = Pollers(centre.port, _POLL_INTERVAL_S)
+    following: list[asyncio.Task[None]] = []
+
+    async def follow(placed: Placed) -> None:
+        seen_ns = await pollers.seen_ns(placed.order_id)
+        drained.fresh_visible_ms.append((seen_ns - placed.answered_ns) / 1e6)
+
+    try:
+        while True:
+            placed, answered = await asyncio.gather(there.place(), here.place())
+            drained.fresh_answered_ms.append((answered.answered_ns - answered.sent_ns) / 1e6)
+            following.append(asyncio.create_task(follow(placed)))
+            await asyncio.sleep(_FRESH_INTERVAL_S)
+    except asyncio.CancelledError:
+        await asyncio.gather(*following)
+        return drained
+    finally:
+        for part in (here, there, pollers):
+            part.close()
