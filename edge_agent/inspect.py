@@ -55,6 +55,8 @@ async def file_status(config: AgentConfig) -> FileStatus:
     reader = await open_reader(path)
     try:
         streams = await log.read_streams(reader)
+        if not streams:
+            raise PermanentFault(f"{path}: no agent has begun this file yet")
         newest = streams[-1].incarnation
         lanes = []
         for stream in streams:

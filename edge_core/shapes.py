@@ -24,12 +24,15 @@ class Written(Struct, frozen=True):
 
 
 @cache
-def object_shape(cls: type[Struct]) -> type[Struct]:
-    """The struct with the fields, constraints and defaults of `cls` that is an object in JSON."""
+def object_shape(cls: type[Struct], *, is_written: bool = True) -> type[Struct]:
+    """The struct with the fields, constraints and defaults of `cls` that is an object in JSON.
+
+    Patterns are in it where somebody writes by it, and not where it only shows what the log holds.
+    """
     hints = get_type_hints(cls, include_extras=True)
     specification: list[Any] = []
     for field in fields(cls):
-        twin = _shape_of(hints[field.name])
+        twin = _shape_of(hints[field.name], is_written)
         if field.default is not NODEFAULT:
             specification.append((field.name, twin, field.default))
         elif field.default_factory is not NODEFAULT:
@@ -49,19 +52,23 @@ def object_shape(cls: type[Struct]) -> type[Struct]:
     )
 
 
-def _shape_of(hint: Any) -> Any:
+def _shape_of(hint: Any, is_written: bool) -> Any:  # noqa: FBT001 - one private recursion
     """The same annotation with every array struct in it replaced by its twin."""
-    origin = get_origin(hint)
+    origin, arguments = get_origin(hint), get_args(hint)
     if isinstance(hint, type) and issubclass(hint, Struct):
-        return object_shape(hint)
+        return object_shape(hint, is_written=is_written)
     if origin is Annotated:
-        inner, *metadata = get_args(hint)
-        patterns = [Meta(pattern=each.pattern) if isinstance(each, Written) else each for each in metadata]
-        return Annotated[(_shape_of(inner), *patterns)]
+        shape = _shape_of(arguments[0], is_written)
+        for each in arguments[1:]:
+            if not isinstance(each, Written):
+                shape = Annotated[shape, each]
+            elif is_written:
+                shape = Annotated[shape, Meta(pattern=each.pattern)]
+        return shape
     if origin in {Union, types.UnionType}:
-        return Union[tuple(_shape_of(arm) for arm in get_args(hint))]  # noqa: UP007 - built at run time
+        return Union[tuple(_shape_of(arm, is_written) for arm in arguments)]  # noqa: UP007 - built at run time
     if origin in {tuple, dict}:
-        return types.GenericAlias(origin, tuple(_shape_of(arm) for arm in get_args(hint)))
+        return types.GenericAlias(origin, tuple(_shape_of(arm, is_written) for arm in arguments))
     return hint
 
 
@@ -80,4 +87,4 @@ def json_reader(cls: type[S]) -> Callable[[bytes], S]:
 
 def json_object(value: Struct) -> Struct:
     """The twin of a struct, which encodes as a JSON object."""
-    return msgspec.convert(value, object_shape(type(value)), from_attributes=True)
+    return msgspec.convert(value, object_shape(type(value), is_written=False), from_attributes=True)

@@ -141,7 +141,7 @@ def _required_key(head: Head) -> str:
         detail = "send an Idempotency-Key header, new for each request and the same for its repetitions (a UUID)"
         raise ProblemRaised(Rejected("idempotency-key-missing", detail))
     key = head.idempotency_key.decode("latin-1")
-    if len(key) > 2 and key[0] == key[-1] == '"':  # the draft writes it as a structured field string
+    if len(key) >= 2 and key[0] == key[-1] == '"':  # the draft writes it as a structured field string
         key = key[1:-1]
     if not _KEY.match(key):
         detail = f"a key is 1 to {IDEMPOTENCY_KEY_CHARS_MAX} printable ASCII characters without blanks"

@@ -9,6 +9,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Final, assert_never
 
 import aiosqlite
@@ -95,6 +96,7 @@ class Session:
         self._recorder: asyncio.Task[None] | None = None
         self._connected = False
         self._failure: BaseException | None = None
+        self._next_tick_ms = 0
         self.state = LinkState(
             incarnation=file.streams["orders"].incarnation,
             streams=tuple(
@@ -135,13 +137,15 @@ class Session:
             await self._leave()
 
     async def _wait(self) -> None:
-        """Until something happened, or it is time to look at the clock."""
-        try:
-            async with asyncio.timeout(LINK_TICK_INTERVAL_MS / 1000):
+        """Until something happened, or it is time to look at the clock; a busy store looks at it just as often."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0, self._next_tick_ms - _monotonic_ms()) / 1000):
                 await self._wake.wait()
-        except TimeoutError:
-            self._inputs.append(Tick())
         self._wake.clear()
+        now_ms = _monotonic_ms()
+        if now_ms >= self._next_tick_ms:
+            self._next_tick_ms = now_ms + LINK_TICK_INTERVAL_MS
+            self._inputs.append(Tick())
 
     async def _drain(self) -> None:
         """Feed everything that has happened, and what that leads to."""

@@ -22,13 +22,17 @@ class FileInUse(StorageFault):
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Turn the driver's and the system's errors into `StorageFault`, which says what the till is told."""
+def translated(path: Path | None = None) -> Iterator[None]:
+    """Turn the driver's and the system's errors into `StorageFault`, which says what the till is told.
+
+    `path` is named in the driver's errors where they would leave it open which file is meant.
+    """
     try:
         yield
     except sqlite3.Error as error:
         is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-        text = f"{getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')}: {error}"
+        where = f"{path}: " if path else ""
+        text = f"{where}{getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')}: {error}"
         raise StorageFault("storage-full" if is_full else "storage-unavailable", text) from error
     except OSError as error:
         is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
@@ -57,7 +61,8 @@ def locked(path: Path) -> Iterator[None]:
 async def open_writer(path: Path) -> aiosqlite.Connection:
     """The one connection that writes: WAL, every commit synced (`synchronous=FULL`), its own small checkpoints."""
     return await _open(
-        f"file:{_quoted(path)}?mode=rwc",
+        path,
+        "rwc",
         SQLITE_CACHE_KIB,
         "journal_mode = WAL",
         "synchronous = FULL",
@@ -68,12 +73,12 @@ async def open_writer(path: Path) -> aiosqlite.Connection:
 
 async def open_reader(path: Path) -> aiosqlite.Connection:
     """A connection that can only read."""
-    return await _open(f"file:{_quoted(path)}?mode=ro", SQLITE_READER_CACHE_KIB, "query_only = ON")
+    return await _open(path, "ro", SQLITE_READER_CACHE_KIB, "query_only = ON")
 
 
 async def open_checkpointer(path: Path) -> aiosqlite.Connection:
     """A connection that moves the write-ahead log into the file in the background."""
-    return await _open(f"file:{_quoted(path)}?mode=rw", SQLITE_READER_CACHE_KIB)
+    return await _open(path, "rw", SQLITE_READER_CACHE_KIB)
 
 
 async def fetch(connection: aiosqlite.Connection, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
@@ -82,8 +87,9 @@ async def fetch(connection: aiosqlite.Connection, sql: str, parameters: Sequence
         return [tuple(row) for row in await connection.execute_fetchall(sql, parameters)]
 
 
-async def _open(uri: str, cache_kib: int, *pragmas: str) -> aiosqlite.Connection:
-    with translated():
+async def _open(path: Path, mode: str, cache_kib: int, *pragmas: str) -> aiosqlite.Connection:
+    uri = f"file:{_quoted(path)}?mode={mode}"
+    with translated(path):
         connection = await aiosqlite.connect(uri, uri=True, isolation_level=None, cached_statements=256)
         try:
             for pragma in (f"busy_timeout = {BUSY_TIMEOUT_MS}", f"cache_size = -{cache_kib}", *pragmas):

@@ -7,19 +7,23 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import aiosqlite
 from msgspec import Struct
 
-from edge_agent.store import log
+from edge_agent.store import log, orders
 from edge_agent.store.connection import fetch, open_reader
 from edge_agent.store.log import Stream, seq_of
-from edge_core.errors import PeerFault, StorageFault
+from edge_agent.store.orders import OrderFilter, OrderHead
+from edge_core.errors import InvariantViolated, PeerFault, StorageFault
 from edge_core.orders.events import OrderPlaced, deltas_of
+from edge_core.orders.rendering import Recorded, state_of
 from edge_core.sync.chain import link
 from edge_core.sync.entry import Entry, decode_entry
 
 _ROWS: Final = 1_000
+_HEADS: Final = 200  # orders folded at once
 _FINDINGS_MAX: Final = 1_000  # beyond it a file is not repaired row by row
 
 
@@ -60,15 +64,18 @@ class _Walk:
 
 async def verify_file(path: Path, on_progress: Callable[[int], None] = lambda _: None) -> Verdict:
     """Check a file, which an agent may have open. `on_progress` hears how many entries were looked at."""
-    connection = await open_reader(path)
+    try:
+        connection = await open_reader(path)
+    except StorageFault as fault:
+        return Verdict(0, (Finding("file", f"could not be opened: {fault}"),))
     walk = _Walk(connection, on_progress)
     try:
         # One snapshot for the whole walk: what is derived must follow from the log as it was at the same moment.
         await fetch(connection, "BEGIN")
-        for check in (_check_pages, _check_log, _check_derived):
+        for check in (_check_pages, _check_log, _check_derived, _check_heads):
             try:
                 await check(walk)
-            except StorageFault as fault:
+            except (StorageFault, PeerFault) as fault:
                 walk.find("file", f"could not be read on: {fault}")
     finally:
         await connection.close()
@@ -90,6 +97,8 @@ async def _check_stream(walk: _Walk, stream: Stream) -> None:
     first = await log.first_seq(walk.connection, stream)
     # Entries before the first were pruned after the centre had them; the chain is then taken up at the first one held.
     previous = stream.genesis_hash() if first == 1 else None
+    if first - 1 > stream.backed_up_seq:
+        walk.find(f"{stream.lane} 1 to {first - 1}", "missing from the log: the centre has no backup of them")
     expected = first
     while rows := await log.read_range(walk.connection, stream, expected, _ROWS):
         for seq, entry_hash, body in rows:
@@ -127,6 +136,32 @@ def _add(walk: _Walk, entry: Entry) -> None:
             sums = walk.stock[delta.sku, delta.lot or ""]
             sums[0] += delta.on_hand_milli
             sums[1] += delta.reserved_milli
+
+
+async def _check_heads(walk: _Walk) -> None:
+    """Fold every order again and compare it with its row in the list."""
+    last: list[OrderHead] = []
+    while heads := await orders.list_heads(
+        walk.connection, OrderFilter(before=last[-1].order_id if last else None), _HEADS
+    ):
+        entries: defaultdict[UUID, list[Recorded]] = defaultdict(list)
+        for recorded in await orders.read_orders(walk.connection, [head.order_id for head in heads]):
+            if recorded.entry.order_id is not None:
+                entries[recorded.entry.order_id].append(recorded)
+        for head in heads:
+            _check_head(walk, head, entries[head.order_id])
+        last = heads
+
+
+def _check_head(walk: _Walk, head: OrderHead, entries: list[Recorded]) -> None:
+    try:
+        state = state_of(entries)
+    except InvariantViolated as violated:
+        walk.find(f"order {head.order_id}", f"cannot be folded: {violated}")
+        return
+    if (head.revision, head.status) != (state.revision, state.status):
+        listed = f"the list says {head.status} at revision {head.revision}"
+        walk.find(f"order {head.order_id}", f"{listed}, the log {state.status} at {state.revision}")
 
 
 async def _check_derived(walk: _Walk) -> None:

@@ -224,6 +224,9 @@ def _received(state: LinkState, message: Welcome | Ack | GrantMessage, now_ms: i
         case Welcome() if message.decision in {"fence", "refuse"}:
             return _stopped(state, f"{message.decision}: {message.detail}")  # whenever it comes: it may be about a push
         case Welcome():
+            if state.phase == "streaming" and message.decision != "resume":
+                # Told unasked, or as the answer to an old hello: a new one is answered with what is so now.
+                return _greet_again(state, now_ms)
             return _welcomed(state, message) if state.phase == "greeting" else (state, _NOTHING)
         case Ack():
             return _acked(state, message, now_ms) if state.phase == "streaming" else (state, _NOTHING)
@@ -255,19 +258,23 @@ def _welcomed(state: LinkState, welcome: Welcome) -> Stepped:
 
 def _acked(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
     stream = _stream(state, ack.lane)
-    if ack.history_id != state.history_id:
+    if ack.history_id != state.history_id or ack.durable_seq < stream.durable_seq:
         # The centre came back from a backup while the connection held: greet again and learn what it has.
-        return replace(state, phase="greeting", hello_ms=now_ms, unchecked=()), (SendHello(),)
+        return _greet_again(state, now_ms)
     if ack.durable_seq > stream.tail_seq:
         return _stopped(state, f"{ack.lane}: the centre acked {ack.durable_seq}, this file ends at {stream.tail_seq}")
-    if ack.durable_seq <= stream.durable_seq:
-        return replace(state, attempt=0), _NOTHING
+    if ack.durable_seq == stream.durable_seq:
+        return replace(_with_stream(state, send_stream.heard(stream)), attempt=0), _NOTHING
     known = send_stream.known_hash(stream, ack.durable_seq)
     if known is None:
         return state, (CheckHash(ack.lane, ack.durable_seq, ack.durable_hash, ack),)
     if known != ack.durable_hash:
         return _stopped(state, f"{ack.lane}: the centre holds another history at {ack.durable_seq}")
     return _confirmed(state, ack, now_ms)
+
+
+def _greet_again(state: LinkState, now_ms: int) -> Stepped:
+    return replace(state, phase="greeting", hello_ms=now_ms, unchecked=()), (SendHello(),)
 
 
 def _confirmed(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
@@ -301,18 +308,24 @@ def _tick(state: LinkState, now_ms: int) -> Stepped:
         case "streaming":
             unblocked = [send_stream.unblocked(stream) for stream in state.streams]
             streams = tuple(send_stream.resend_if_stalled(stream, now_ms) for stream in unblocked)
-            state = replace(state, streams=streams)
-            if state.heartbeat_ms and 0 <= now_ms - state.heartbeat_ms < HEARTBEAT_INTERVAL_MS:
-                return state, _NOTHING
-            return replace(state, heartbeat_ms=now_ms), (SendHeartbeat(),)
-        case "offline" | "stopped":
+            return _beat(replace(state, streams=streams), now_ms)
+        case "stopped":
+            return _beat(state, now_ms)
+        case "offline":
             return state, _NOTHING
         case _:
             assert_never(state.phase)
 
 
+def _beat(state: LinkState, now_ms: int) -> Stepped:
+    """A heartbeat when it is time; a stopped link goes on saying why it stopped."""
+    if state.heartbeat_ms and 0 <= now_ms - state.heartbeat_ms < HEARTBEAT_INTERVAL_MS:
+        return state, _NOTHING
+    return replace(state, heartbeat_ms=now_ms), (SendHeartbeat(),)
+
+
 def _stopped(state: LinkState, reason: str) -> Stepped:
-    return replace(state, phase="stopped", stop_reason=reason, unchecked=()), (Stop(reason),)
+    return replace(state, phase="stopped", stop_reason=reason, unchecked=(), heartbeat_ms=0), (Stop(reason),)
 
 
 def _unless_stopped(state: LinkState, phase: Phase) -> Phase:

@@ -4,7 +4,7 @@
 
 A push is asked for while fewer than `window` are on their way. An ack moves `durable`; acks for less than that are old
 news. When nothing moved for `resend_after_ms` although something is on its way, `sent` goes back to `durable`, and the
-wait doubles up to its limit, until the next ack that moves something.
+wait doubles up to its limit, until the other side is heard again.
 """
 
 from msgspec import Struct
@@ -90,6 +90,11 @@ def acked(stream: SendStream, durable_seq: int, now_ms: int) -> SendStream:
         progress_ms=now_ms,
         resend_after_ms=RESEND_AFTER_MS,
     )
+
+
+def heard(stream: SendStream) -> SendStream:
+    """The other side answers, but lacks something: patience is for one that does not answer."""
+    return replace(stream, resend_after_ms=RESEND_AFTER_MS)
 
 
 def rewind(stream: SendStream, durable_seq: int) -> SendStream:

@@ -12,7 +12,8 @@ from uuid import uuid4
 
 import httpx
 
-from tests.rigs.brokers import free_port
+from central_sync.embedded.broker import free_port
+from holdfast_runtime.tokens import SCOPES, Scope, TokenFile
 from tests.rigs.processes import Service, run, write_config
 
 NODE_ID: Final = "store-0001"
@@ -40,7 +41,7 @@ class Agent:
             config[name] = {**config.get(name, {}), **values}
         self.config = write_config(folder / "edge-agent.toml", config)
         self.service = Service("edge-agent", self.config, url=self.url)
-        self.token = self.add_token("till", "order,read,stock")
+        self.token = self.add_token("till", *SCOPES)
 
     def start(self) -> None:
         """Start it and wait until it takes orders."""
@@ -61,21 +62,26 @@ class Agent:
         """Another command of `edge-agent` with this configuration."""
         return run("edge-agent", *arguments, "--config", self.config)
 
-    def add_token(self, name: str, scope: str) -> str:
+    def add_token(self, name: str, *scopes: Scope) -> str:
         """A new token."""
-        made = self.run("token", "add", name, "--scope", scope)
-        assert made.returncode == 0, made.stderr
-        return made.stdout.strip()
+        return TokenFile(self.tokens_file).add(name, scopes)
 
     def client(self, token: str | None = None) -> httpx.Client:
         """One till's connection."""
-        return httpx.Client(base_url=self.url, headers=self._headers(token), timeout=TIMEOUT_S, trust_env=False)
+        return httpx.Client(
+            base_url=self.url, headers=self._headers(token), timeout=TIMEOUT_S, trust_env=False, verify=False
+        )
 
     def tills(self, connections: int = 64) -> httpx.AsyncClient:
         """Many tills at once."""
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         return httpx.AsyncClient(
-            base_url=self.url, headers=self._headers(None), timeout=TIMEOUT_S, limits=limits, trust_env=False
+            base_url=self.url,
+            headers=self._headers(None),
+            timeout=TIMEOUT_S,
+            limits=limits,
+            trust_env=False,
+            verify=False,
         )
 
     def entries(self) -> int:
@@ -182,6 +188,8 @@ def slug(response: httpx.Response) -> str:
     return str(problem["type"]).removeprefix("urn:holdfast:problem:")
 
 
-async def at_once(tills: httpx.AsyncClient, path: str, requests: list[tuple[dict[str, str], Any]]) -> list[httpx.Response]:
+async def at_once(
+    tills: httpx.AsyncClient, path: str, requests: list[tuple[dict[str, str], Any]]
+) -> list[httpx.Response]:
     """Post all of them together; headers and body each."""
     return await asyncio.gather(*(tills.post(path, headers=headers, json=body) for headers, body in requests))

@@ -1,6 +1,10 @@
 """Orders as a till would post them, built in code, and decided by the core."""
 
+from pathlib import Path
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from edge_core import ids
 from edge_core.errors import Rejected
@@ -9,6 +13,9 @@ from edge_core.orders.decide import World, decide
 from edge_core.orders.document import FulfillmentRequest, Line, Method, OrderType, Payment, TillOrder, Totals
 from edge_core.orders.events import Event
 from edge_core.orders.fold import OrderState, fold_all
+from edge_core.shapes import json_object, json_reader
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 START_MS = 1_795_000_000_000  # 2026-11-18
 PLACED_AT = "2026-11-21T09:30:00.000Z"
@@ -51,6 +58,22 @@ def till_order(*, store_id: str = "store-0001", lines: int = 2, method: Method =
     )
 
 
+def with_line(posted: TillOrder, index: int = 0, /, **changes: object) -> TillOrder:
+    """The same order with one line changed; its totals stay as they are."""
+    lines = [replace(line, **changes) if i == index else line for i, line in enumerate(posted.lines)]
+    return replace(posted, lines=tuple(lines))
+
+
+def posted_json(posted: TillOrder) -> bytes:
+    """The body that a till would send."""
+    return msgspec.json.encode(json_object(posted))
+
+
+def fixture_order(name: str) -> TillOrder:
+    """One of the example orders, read as the agent reads it."""
+    return json_reader(TillOrder)(FIXTURES.joinpath(f"{name}.json").read_bytes())
+
+
 def order_id(number: int) -> UUID:
     """The id of the n-th order of a test."""
     return ids.uuid7(START_MS + number, number)
@@ -58,7 +81,12 @@ def order_id(number: int) -> UUID:
 
 def placed(number: int, posted: TillOrder | None = None, *, node_id: str = "store-0001") -> tuple[Event, ...]:
     """The events of a till's order, decided where the ledger has never seen its goods."""
-    command = PlaceOrder(
+    return _accepted(World(None, {}), place(number, posted, node_id=node_id))
+
+
+def place(number: int, posted: TillOrder | None = None, *, node_id: str = "store-0001") -> PlaceOrder:
+    """The command to take a till's order."""
+    return PlaceOrder(
         posted=posted or till_order(store_id=node_id),
         order_id=order_id(number),
         display_number=f"{node_id}-till-1-abcdefgh-{number}",
@@ -68,7 +96,6 @@ def placed(number: int, posted: TillOrder | None = None, *, node_id: str = "stor
         business_date=BUSINESS_DATE,
         offline=False,
     )
-    return _accepted(World(None, {}), command)
 
 
 def cancelled(number: int, history: tuple[Event, ...]) -> tuple[Event, ...]:

@@ -36,7 +36,8 @@ class Service:
     def is_ready(self) -> bool:
         """Whether it takes work now."""
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=1, trust_env=False).is_success
+            # Without TLS: to read the certificates costs 0.1 s each time.
+            return httpx.get(f"{self.url}/readyz", timeout=1, trust_env=False, verify=False).is_success
         except httpx.TransportError:
             return False
 

@@ -62,15 +62,11 @@ class NodeLog:
 
     def pushes(self, entries: int = PUSH_ENTRIES_MAX) -> list[Push]:
         """The whole log as messages of so many entries."""
-        return [
-            self.push(seq, min(seq + entries - 1, self.tail_seq)) for seq in range(1, self.tail_seq + 1, entries)
-        ]
+        return [self.push(seq, min(seq + entries - 1, self.tail_seq)) for seq in range(1, self.tail_seq + 1, entries)]
 
     def hello(self, history_id: UUID | None = None) -> Hello:
         """How the node introduces itself."""
-        positions = [
-            LanePosition("orders" if lane == "orders" else "bulk", 1, *self._tail(lane)) for lane in LANES
-        ]
+        positions = [LanePosition("orders" if lane == "orders" else "bulk", 1, *self._tail(lane)) for lane in LANES]
         return Hello(
             node_id=self.node_id,
             incarnation=self.incarnation,

@@ -1,0 +1,91 @@
+"""`central-sync` as a process: it runs, stops, is killed, and answers at the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.rigs.brokers import Broker, free_port
+from tests.rigs.centre import edge
+from tests.rigs.processes import Service, run, write_config
+from tests.rigs.streams import NodeLog
+
+
+@pytest.fixture
+def config(nats: Broker, postgres_dsn: str, tmp_path: Path) -> Path:
+    sections = {"api": {"port": free_port()}, "database": {"dsn": postgres_dsn}, "broker": {"url": nats.url}}
+    return write_config(tmp_path / "central-sync.toml", sections)
+
+
+@pytest.fixture
+def service(config: Path) -> Service:
+    port = json.loads(config.read_text().split("port = ")[1].split("\n")[0])
+    return Service("central-sync", config, url=f"http://127.0.0.1:{port}")
+
+
+async def test_what_was_acked_is_there_after_kill_minus_nine_and_the_rest_is_taken_after_a_restart(
+    service: Service, config: Path, nats: Broker
+) -> None:
+    log = NodeLog()
+    log.sell(60)
+    await service.start()
+    async with edge(nats.url, log.node_id) as node:
+        await node.say(log.hello())
+        await node.hear()
+        for seq in range(1, 31, 10):
+            await node.say(log.push(seq, seq + 9))
+        acked = await node.hear_ack_of(10)
+        service.kill()
+        await service.start()
+        await node.say(log.hello())
+        while (welcome := await node.hear()).__class__.__name__ != "Welcome":
+            pass
+        durable = welcome.lanes[0].durable_seq
+        assert durable >= acked.durable_seq
+        assert welcome.lanes[0].durable_hash == log.hashes[durable]
+        await node.say(log.push(durable + 1, 60))
+        await node.hear_ack_of(60)
+    assert await service.terminate() == 0
+    found = run("central-sync", "verify", "--json", "--config", config)
+    assert (found.returncode, json.loads(found.stdout)["entries"]) == (0, 60)
+
+
+async def test_the_commands_show_what_the_centre_holds(service: Service, config: Path, nats: Broker) -> None:
+    log = NodeLog()
+    log.sell(2)
+    log.append(b"\xc1 useless")
+    await service.start()
+    async with edge(nats.url, log.node_id) as node:
+        await node.say(log.hello())
+        await node.say(log.push())
+        await node.hear_ack_of(3)
+    nodes = run("central-sync", "nodes", "--config", config).stdout.splitlines()
+    assert (nodes[0].split()[0], nodes[1].split()[:2]) == ("NODE", ["store-0001", "online"])
+    assert nodes[0].index("STATE") == nodes[1].index("online")
+    orders = json.loads(run("central-sync", "orders", "--json", "--node", "store-0001", "--config", config).stdout)
+    assert [order["status"] for order in orders["orders"]] == ["completed", "completed"]
+    parked = json.loads(run("central-sync", "parked", "--json", "--config", config).stdout)["parked"]
+    assert [(row["seq"], row["reason"]) for row in parked] == [(3, "undecodable")]
+    shown = run("central-sync", "parked", "show", str(parked[0]["id"]), "--config", config).stdout
+    assert ". useless" in shown
+    assert run("central-sync", "parked", "show", "999", "--config", config).returncode == 1
+    assert run("central-sync", "verify", "--config", config).returncode == 0
+    assert await service.terminate() == 0
+
+
+def test_a_configuration_error_names_key_and_file_and_exits_with_2(tmp_path: Path) -> None:
+    cases: tuple[tuple[dict[str, dict[str, str | int | float | bool]], str], ...] = (
+        ({"api": {"prot": 7080}}, "api.prot"),
+        ({"api": {"port": 70_000}}, "api.port"),
+        ({"api": {"host": "0.0.0.0"}}, "api.tokens_file"),
+        ({"ingest": {"batch_pushes_max": 0}}, "ingest.batch_pushes_max"),
+    )
+    for sections, key in cases:
+        config = write_config(tmp_path / "central-sync.toml", sections)
+        ended = run("central-sync", "run", "--config", config)
+        assert (ended.returncode, key in ended.stderr, str(config) in ended.stderr) == (2, True, True), ended.stderr
+
+
+def test_wrong_usage_exits_with_2_and_help_teaches() -> None:
+    assert run("central-sync", "dance").returncode == 2
+    assert "examples:" in run("central-sync", "--help").stdout

@@ -1,0 +1,117 @@
+"""The check at the end of the demo: it must be able to say no, and name what differs."""
+
+import pytest
+from msgspec.structs import replace
+
+from deploy.demo.check import CentreBook, CentreOrder, EdgeBook, StoreBooks, TillBook, differences, pounds
+
+
+def sound_books() -> StoreBooks:
+    """Three orders, one of them cancelled, and two deliveries: six entries, all confirmed."""
+    tills = TillBook(orders={"a": 1000, "b": 250, "c": 99}, cancelled={"b"}, movements=2, asked_again=3, replayed=1)
+    orders = (
+        CentreOrder("c", "completed", 99),
+        CentreOrder("b", "cancelled", 250),
+        CentreOrder("a", "confirmed", 1000),
+    )
+    edge = EdgeBook(accepted=6, confirmed=6, pending=0, parked=0, verified=True)
+    return StoreBooks("store-1", tills, edge, CentreBook(6, 0, (), orders))
+
+
+def with_orders(*orders: CentreOrder) -> StoreBooks:
+    books = sound_books()
+    return replace(books, centre=replace(books.centre, orders=orders))
+
+
+def test_books_that_agree_have_no_differences() -> None:
+    assert differences(sound_books()) == []
+
+
+def test_an_order_that_is_missing_at_the_centre_is_named() -> None:
+    found = differences(with_orders(*sound_books().centre.orders[:2]))
+    assert found == [
+        "store-1: 1 order missing at the centre: a",
+        "store-1: the tills took £13.49, the centre counts £3.49",
+    ]
+
+
+def test_an_order_that_is_at_the_centre_twice_is_named() -> None:
+    orders = sound_books().centre.orders
+    found = differences(with_orders(*orders, orders[0]))
+    assert found == [
+        "store-1: 1 order at the centre more than once: c",
+        "store-1: the tills took £13.49, the centre counts £14.48",
+    ]
+
+
+def test_an_order_that_no_till_was_answered_is_named() -> None:
+    found = differences(with_orders(*sound_books().centre.orders, CentreOrder("d", "completed", 0)))
+    assert found == ["store-1: 1 order at the centre and answered to no till: d"]
+
+
+def test_wrong_totals_are_found_even_where_their_sum_is_right() -> None:
+    found = differences(
+        with_orders(
+            CentreOrder("c", "completed", 100), CentreOrder("b", "cancelled", 249), CentreOrder("a", "confirmed", 1000)
+        )
+    )
+    assert found == ["store-1: 2 orders at the centre with another total: b, c"]
+
+
+def test_a_cancel_that_did_not_arrive_is_named_and_so_is_one_that_nobody_asked_for() -> None:
+    found = differences(
+        with_orders(
+            CentreOrder("c", "cancelled", 99), CentreOrder("b", "confirmed", 250), CentreOrder("a", "confirmed", 1000)
+        )
+    )
+    assert found == [
+        "store-1: 1 order cancelled at the till but not at the centre: b",
+        "store-1: 1 order cancelled at the centre but not at the till: c",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("edge", "expected"),
+    [
+        ({"accepted": 7}, "7 accepted in the log, but 6 answered to the tills"),
+        ({"accepted": 7}, "7 accepted, but 6 confirmed + pending + parked"),
+        ({"accepted": 7}, "6 held by the centre, but 7 accepted"),
+        ({"pending": 1}, "1 pending, but 0 expected"),
+        ({"parked": 2}, "2 parked at the edge, but 0 expected"),
+        ({"confirmed": 5}, "5 confirmed, but 6 held by the centre and not parked"),
+        ({"verified": False}, "edge-agent verify has findings"),
+    ],
+)
+def test_each_equation_of_the_edge_is_checked(edge: dict[str, int], expected: str) -> None:
+    books = sound_books()
+    assert f"store-1: {expected}" in differences(replace(books, edge=replace(books.edge, **edge)))
+
+
+@pytest.mark.parametrize(
+    ("centre", "expected"),
+    [
+        ({"durable_seq": 7}, "7 held by the centre, but 6 accepted"),
+        ({"parked": 1}, "1 parked at the centre, but 0 expected"),
+        ({"differences": ("orders: 9 is not 8",)}, "the centre says: orders: 9 is not 8"),
+    ],
+)
+def test_each_equation_of_the_centre_is_checked(centre: dict[str, object], expected: str) -> None:
+    books = sound_books()
+    assert f"store-1: {expected}" in differences(replace(books, centre=replace(books.centre, **centre)))
+
+
+def test_an_answer_that_a_till_did_not_expect_is_told() -> None:
+    books = sound_books()
+    books.tills.refusals.append("409 instead of 201: no stock")
+    assert differences(books) == ["store-1: a till was not answered as it should be: 409 instead of 201: no stock"]
+
+
+def test_many_orders_are_counted_and_only_some_of_them_named() -> None:
+    books = sound_books()
+    books.tills.orders.update({f"x{number}": 0 for number in range(20)})
+    assert "store-1: 20 orders missing at the centre: x0, x1, x10, x11, x12 and 15 more" in differences(books)
+
+
+@pytest.mark.parametrize(("minor", "text"), [(0, "£0.00"), (7, "£0.07"), (123456, "£1,234.56")])
+def test_pence_are_shown_as_pounds(minor: int, text: str) -> None:
+    assert pounds(minor) == text
