@@ -27,7 +27,7 @@ _TEST = re.compile(r"\b(tests/[\w/]+\.py)(?:::(\w+))?")
 
 
 @cache
-def tests_in(file: str) -> frozenset[str]:
+def names_in(file: str) -> frozenset[str]:
     """The names of the test functions of a module; empty for one that is not there."""
     path = ROOT / file
     if not path.exists():
@@ -64,7 +64,7 @@ def test_the_tests_that_a_page_names_are_there(page: Path) -> None:
     missing = [
         f"{file}::{name}" if name else file
         for file, name in _TEST.findall(page.read_text())
-        if not (ROOT / file).exists() or (name and name not in tests_in(file))
+        if not (ROOT / file).exists() or (name and name not in names_in(file))
     ]
     assert missing == []
 

@@ -20,8 +20,8 @@ from tests.rigs.streams import NodeLog
 
 
 @pytest.fixture
-async def centre(nats: Broker, postgres_dsn: str) -> AsyncIterator[RunningCentre]:
-    async with running_centre(postgres_dsn, nats.url) as running:
+async def centre(nats: Broker, centre_dsn: str) -> AsyncIterator[RunningCentre]:
+    async with running_centre(centre_dsn, nats.url) as running:
         yield running
 
 
@@ -219,12 +219,12 @@ async def test_without_tokens_a_request_under_a_foreign_host_name_is_refused(cen
 
 
 async def test_with_a_tokens_file_every_question_needs_a_token_that_may_read(
-    nats: Broker, postgres_dsn: str, tmp_path: Path
+    nats: Broker, centre_dsn: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "tokens.json"
     reader = TokenFile(file).add("console", ["read"])
     till = TokenFile(file).add("till-1", ["order"])
-    async with running_centre(postgres_dsn, nats.url, tokens_file=file) as centre:
+    async with running_centre(centre_dsn, nats.url, tokens_file=file) as centre:
 
         async def ask(token: str | None) -> httpx.Response:
             headers = {} if token is None else {"authorization": f"Bearer {token}"}

@@ -22,8 +22,8 @@ PARKED = "SELECT seq, reason FROM parked ORDER BY id"
 
 
 @pytest.fixture
-async def database(postgres_dsn: str) -> AsyncIterator[Database]:
-    async with migrated(postgres_dsn) as opened:
+async def database(centre_dsn: str) -> AsyncIterator[Database]:
+    async with migrated(centre_dsn) as opened:
         yield opened
 
 

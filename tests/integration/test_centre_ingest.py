@@ -25,10 +25,10 @@ def heartbeat(log: NodeLog, *, confirmed: int, parked: int = 0, accepted: int | 
     return Heartbeat(log.node_id, log.incarnation, (books,), 250, 1 << 64 - 1, START_MS, "0.1.0")
 
 
-async def test_a_push_is_acked_after_its_commit_and_then_seen_in_the_api(broker: Broker, postgres_dsn: str) -> None:
+async def test_a_push_is_acked_after_its_commit_and_then_seen_in_the_api(broker: Broker, centre_dsn: str) -> None:
     log = NodeLog()
     log.sell(30)
-    async with running_centre(postgres_dsn, broker.url) as centre, edge(broker.url, log.node_id) as node:
+    async with running_centre(centre_dsn, broker.url) as centre, edge(broker.url, log.node_id) as node:
         await ready(centre)
         await node.say(log.hello())
         welcome = await node.hear()
@@ -42,14 +42,12 @@ async def test_a_push_is_acked_after_its_commit_and_then_seen_in_the_api(broker:
         assert len(page["orders"]) == 30
 
 
-async def test_random_bytes_and_foreign_names_are_parked_and_the_process_goes_on(
-    nats: Broker, postgres_dsn: str
-) -> None:
+async def test_random_bytes_and_foreign_names_are_parked_and_the_process_goes_on(nats: Broker, centre_dsn: str) -> None:
     log = NodeLog()
     log.sell(1)
     liar = NodeLog("store-0666")
     liar.sell(1)
-    async with running_centre(postgres_dsn, nats.url) as centre, edge(nats.url, log.node_id) as node:
+    async with running_centre(centre_dsn, nats.url) as centre, edge(nats.url, log.node_id) as node:
         await ready(centre)
         await node.say_bytes(os.urandom(2_000))
         await node.say_bytes(b"HF\x01" + b"\xdd\xff\xff\xff\xff")  # a MessagePack array of four thousand million
@@ -72,10 +70,10 @@ async def test_random_bytes_and_foreign_names_are_parked_and_the_process_goes_on
         assert [found["node_id"] for found in (await centre.get("/v1/nodes"))["nodes"]] == ["store-0001"]
 
 
-async def test_a_heartbeat_is_shown_and_books_that_do_not_add_up_are_named(nats: Broker, postgres_dsn: str) -> None:
+async def test_a_heartbeat_is_shown_and_books_that_do_not_add_up_are_named(nats: Broker, centre_dsn: str) -> None:
     log = NodeLog()
     log.sell(3)
-    async with running_centre(postgres_dsn, nats.url) as centre, edge(nats.url, log.node_id) as node:
+    async with running_centre(centre_dsn, nats.url) as centre, edge(nats.url, log.node_id) as node:
         await ready(centre)
         await node.say(log.hello())
         await node.say(log.push())
@@ -102,10 +100,10 @@ async def test_a_heartbeat_is_shown_and_books_that_do_not_add_up_are_named(nats:
         await eventually(is_offline, "the bye was not taken")
 
 
-async def test_the_centre_goes_on_when_its_broker_comes_back(broker: Broker, postgres_dsn: str) -> None:
+async def test_the_centre_goes_on_when_its_broker_comes_back(broker: Broker, centre_dsn: str) -> None:
     log = NodeLog()
     log.sell(2)
-    async with running_centre(postgres_dsn, broker.url) as centre:
+    async with running_centre(centre_dsn, broker.url) as centre:
         async with edge(broker.url, log.node_id) as node:
             await ready(centre)
             await node.say(log.hello())
@@ -122,10 +120,10 @@ async def test_the_centre_goes_on_when_its_broker_comes_back(broker: Broker, pos
             await node.hear_ack_of(2)
 
 
-async def test_a_newer_incarnation_takes_a_node_over_and_the_older_one_is_told(nats: Broker, postgres_dsn: str) -> None:
+async def test_a_newer_incarnation_takes_a_node_over_and_the_older_one_is_told(nats: Broker, centre_dsn: str) -> None:
     old, new = NodeLog(), NodeLog(incarnation=ids.uuid7(START_MS, 2))
     old.sell(2)
-    async with running_centre(postgres_dsn, nats.url) as centre, edge(nats.url, old.node_id) as node:
+    async with running_centre(centre_dsn, nats.url) as centre, edge(nats.url, old.node_id) as node:
         await ready(centre)
         await node.say(old.hello())
         assert (await node.hear()).decision == "resume"
@@ -140,12 +138,12 @@ async def test_a_newer_incarnation_takes_a_node_over_and_the_older_one_is_told(n
         assert (await centre.get("/v1/nodes/store-0001"))["incarnation"] == str(new.incarnation)
 
 
-async def test_a_node_that_was_rolled_back_is_fenced_at_its_hello(nats: Broker, postgres_dsn: str) -> None:
+async def test_a_node_that_was_rolled_back_is_fenced_at_its_hello(nats: Broker, centre_dsn: str) -> None:
     log = NodeLog()
     log.sell(3)
     behind = NodeLog()
     behind.sell(1)
-    async with running_centre(postgres_dsn, nats.url) as centre, edge(nats.url, log.node_id) as node:
+    async with running_centre(centre_dsn, nats.url) as centre, edge(nats.url, log.node_id) as node:
         await ready(centre)
         await node.say(log.hello())
         await node.say(log.push())
@@ -156,12 +154,12 @@ async def test_a_node_that_was_rolled_back_is_fenced_at_its_hello(nats: Broker, 
 
 
 async def test_two_centres_share_the_shards_and_one_takes_all_when_the_other_leaves(
-    nats: Broker, postgres_dsn: str
+    nats: Broker, centre_dsn: str
 ) -> None:
-    async with running_centre(postgres_dsn, nats.url, instance="a") as first:
+    async with running_centre(centre_dsn, nats.url, instance="a") as first:
         await ready(first)
         assert len(first.centre.leases.held) == 64
-        async with running_centre(postgres_dsn, nats.url, instance="b") as second:
+        async with running_centre(centre_dsn, nats.url, instance="b") as second:
             await second.centre.leases.renew()  # says that it is there
             await first.centre.leases.renew()  # gives half away
             await second.centre.leases.renew()  # takes it
@@ -173,11 +171,11 @@ async def test_two_centres_share_the_shards_and_one_takes_all_when_the_other_lea
 
 @pytest.mark.parametrize("entries", [1, 512])
 async def test_nothing_is_lost_when_the_database_is_away_for_a_while(
-    nats: Broker, postgres_dsn: str, entries: int
+    nats: Broker, centre_dsn: str, entries: int
 ) -> None:
     log = NodeLog()
     log.sell(entries)
-    async with running_centre(postgres_dsn, nats.url) as centre, edge(nats.url, log.node_id) as node:
+    async with running_centre(centre_dsn, nats.url) as centre, edge(nats.url, log.node_id) as node:
         await ready(centre)
         await node.say(log.hello())
         await node.hear()

@@ -5,16 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.rigs.brokers import Broker, free_port
-from tests.rigs.centre import edge
+from central_sync.embedded.broker import free_port
+from tests.rigs.brokers import Broker
+from tests.rigs.centre import edge, eventually
 from tests.rigs.processes import Service, run, write_config
 from tests.rigs.streams import NodeLog
 
 
 @pytest.fixture
-def config(nats: Broker, postgres_dsn: str, tmp_path: Path) -> Path:
-    sections = {"api": {"port": free_port()}, "database": {"dsn": postgres_dsn}, "broker": {"url": nats.url}}
-    return write_config(tmp_path / "central-sync.toml", sections)
+def config(nats: Broker, centre_dsn: str, tmp_path: Path) -> Path:
+    return write_config(
+        tmp_path / "central-sync.toml",
+        {"api": {"port": free_port()}, "database": {"dsn": centre_dsn}, "broker": {"url": nats.url}},
+    )
 
 
 @pytest.fixture
@@ -89,3 +92,25 @@ def test_a_configuration_error_names_key_and_file_and_exits_with_2(tmp_path: Pat
 def test_wrong_usage_exits_with_2_and_help_teaches() -> None:
     assert run("central-sync", "dance").returncode == 2
     assert "examples:" in run("central-sync", "--help").stdout
+
+
+async def test_a_start_that_waits_for_the_database_can_be_stopped(tmp_path: Path) -> None:
+    nowhere = f"postgresql://postgres@/postgres?host={tmp_path}"
+    config = write_config(
+        tmp_path / "c.toml",
+        {"database": {"dsn": nowhere}, "broker": {"url": "mqtt://127.0.0.1:1"}, "log": {"level": "debug"}},
+    )
+    service = Service("central-sync", config, url="http://127.0.0.1:1")
+    service.child.start()
+    await eventually(lambda: "store.waiting" in service.log_text(), "it never tried")
+    assert await service.terminate() == 0
+    assert "centre.stopped" in service.log_text()
+
+
+async def test_a_certificate_file_that_is_missing_is_a_configuration_error(centre_dsn: str, tmp_path: Path) -> None:
+    broker = {"url": "mqtts://127.0.0.1:1", "ca_file": str(tmp_path / "none.pem")}
+    config = write_config(
+        tmp_path / "c.toml", {"api": {"port": 0}, "database": {"dsn": centre_dsn}, "broker": dict(broker)}
+    )
+    ended = run("central-sync", "run", "--config", config)
+    assert (ended.returncode, "broker.ca_file" in ended.stderr) == (2, True), ended.stderr

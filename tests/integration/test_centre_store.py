@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.reading import read_push
 from central_sync.ingest.worker import Ingester
+from central_sync.store import database as store_database
 from central_sync.store import leases, nodes, parked
 from central_sync.store.database import Database
 from central_sync.store.migrate import check, migrate, migrations
@@ -27,8 +28,8 @@ from tests.rigs.streams import NodeLog
 
 
 @pytest.fixture
-async def database(postgres_dsn: str) -> AsyncIterator[Database]:
-    async with migrated(postgres_dsn) as opened:
+async def database(centre_dsn: str) -> AsyncIterator[Database]:
+    async with migrated(centre_dsn) as opened:
         yield opened
 
 
@@ -147,6 +148,12 @@ async def test_the_shards_of_a_dead_ingester_are_taken_over_and_a_restarted_one_
         await connection.execute("UPDATE shard_lease SET expires_at = now() WHERE owner = $1", dead)
         await connection.execute("UPDATE ingester SET expires_at = now() WHERE owner = $1", dead)
         assert len(await leases.renew(connection, alive, LEASE_TTL_MS)) == SHARDS
+
+
+async def test_a_server_that_hangs_is_noticed_soon(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_database, "DATABASE_PING_TIMEOUT_MS", 0)
+    with pytest.raises(TransientFault):
+        await database.ping()
 
 
 async def test_every_database_has_a_history_of_its_own_that_stays(database: Database) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from central_sync import config as centre_config
 from edge_agent import config as edge_config
-from edge_core.limits import DATABASE_TIMEOUT_MS, SHUTDOWN_TIMEOUT_MS, WATCHDOG_INTERVAL_DIVISOR
+from edge_core.limits import DATABASE_PING_TIMEOUT_MS, SHUTDOWN_TIMEOUT_MS, WATCHDOG_INTERVAL_DIVISOR
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 SERVICES = ("holdfast-edge", "holdfast-centre")
@@ -99,7 +99,7 @@ def test_a_graceful_stop_fits_into_the_time_that_systemd_gives(service: str) -> 
 
 def test_a_database_that_hangs_does_not_restart_the_centre() -> None:
     watchdog_ms = seconds(settings("holdfast-centre")["WatchdogSec"]) * 1000
-    assert watchdog_ms // WATCHDOG_INTERVAL_DIVISOR + DATABASE_TIMEOUT_MS < watchdog_ms
+    assert watchdog_ms // WATCHDOG_INTERVAL_DIVISOR + DATABASE_PING_TIMEOUT_MS < watchdog_ms
 
 
 @pytest.mark.parametrize("service", SERVICES)

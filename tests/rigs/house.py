@@ -129,7 +129,7 @@ class House:
         """The first store."""
         return self.stores[0]
 
-    async def audit(self, timeout_s: float = 45) -> None:
+    async def audit(self, timeout_s: float = 90) -> None:
         """Demand everything of both ends, for each store."""
         for store in self.stores:
             await audit(store, self.centre, timeout_s)
@@ -153,7 +153,7 @@ async def opened_house(folder: Path, broker: Broker, dsn: str, *, stores: int = 
         await house.end()
 
 
-async def arrived(centre: CentreProcess, order_id: UUID, timeout_s: float = 20) -> Json:
+async def arrived(centre: CentreProcess, order_id: UUID, timeout_s: float = 30) -> Json:
     """The centre's document of an order, once it has it."""
 
     async def look() -> Json | None:
@@ -162,7 +162,7 @@ async def arrived(centre: CentreProcess, order_id: UUID, timeout_s: float = 20) 
     return await eventually(look, timeout_s)
 
 
-async def audit(store: Store, centre: CentreProcess, timeout_s: float = 45) -> None:
+async def audit(store: Store, centre: CentreProcess, timeout_s: float = 90) -> None:
     """Demand everything of both ends: nothing lost, nothing doubled, one history, books, money and stock equal."""
     await store.drained(timeout_s)
     mine, theirs = store.hashes(), await centre.hashes(store.node_id)
@@ -192,6 +192,7 @@ async def reported(store: Store, centre: CentreProcess) -> None:
         lane, node = await store.lane(), await centre.node(store.node_id)
         theirs = next(row for row in node["lanes"] if row["lane"] == "orders")
         assert (theirs["reported"], node["conserved"], node["pending"]) == (lane, True, 0), node
+        assert theirs["durable_seq"] == lane["accepted"], node
         return True
 
     await eventually(look)

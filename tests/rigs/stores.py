@@ -80,7 +80,7 @@ class Store:
         found: Json = (await self.get("/v1/status"))["link"]
         return found
 
-    async def online(self, timeout_s: float = 20) -> None:
+    async def online(self, timeout_s: float = 60) -> None:
         """Wait until the centre has greeted the agent."""
 
         async def look() -> bool:
@@ -90,7 +90,7 @@ class Store:
 
         await eventually(look, timeout_s)
 
-    async def drained(self, timeout_s: float = 30) -> None:
+    async def drained(self, timeout_s: float = 90) -> None:
         """Wait until nothing waits for the centre."""
 
         async def look() -> bool:
@@ -140,7 +140,7 @@ class Tills:
             finally:
                 self._stop.set()
 
-    async def sold(self, more: int, timeout_s: float = 20) -> None:
+    async def sold(self, more: int, timeout_s: float = 60) -> None:
         """Wait until so many more orders were answered."""
         goal = self.answered + more
 

@@ -10,7 +10,7 @@ T = TypeVar("T")
 _LOOK_INTERVAL_S: Final = 0.05
 
 
-async def eventually(look: Callable[[], Awaitable[T | None]], timeout_s: float = 15) -> T:
+async def eventually(look: Callable[[], Awaitable[T | None]], timeout_s: float = 30) -> T:
     """The first true answer of `look`. What it last answered, or raised as an `AssertionError`, is the failure."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,23 +14,25 @@ PACKAGES = ("edge_core", "holdfast_runtime", "edge_agent", "central_sync")
 CONSTRUCTORS = {"Rejected", "StorageFault", "FileInUse"}
 
 
+@cache
+def nodes() -> list[tuple[str, ast.AST]]:
+    """Every node of the code, and the file that it stands in."""
+    files = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+    return [(str(path.relative_to(ROOT)), node) for path in files for node in ast.walk(ast.parse(path.read_text()))]
+
+
 def called_slugs() -> Iterator[tuple[str, str]]:
     """Each slug that stands as the first argument of a refusal in the code, and where."""
-    for path in (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", None) in CONSTRUCTORS and node.args:
-                for value in ast.walk(node.args[0]):
-                    if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                        yield value.value, f"{path.relative_to(ROOT)}:{node.lineno}"
+    for file, node in nodes():
+        if isinstance(node, ast.Call) and getattr(node.func, "id", None) in CONSTRUCTORS and node.args:
+            for value in ast.walk(node.args[0]):
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield value.value, f"{file}:{node.lineno}"
 
 
 def all_strings() -> set[str]:
-    found: set[str] = set()
-    for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
-        if path.name != "errors.py":
-            tree = ast.walk(ast.parse(path.read_text()))
-            found |= {n.value for n in tree if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    return found
+    constants = [node for file, node in nodes() if isinstance(node, ast.Constant) and not file.endswith("errors.py")]
+    return {node.value for node in constants if isinstance(node.value, str)}
 
 
 def test_numbers_and_slugs_are_given_once() -> None:

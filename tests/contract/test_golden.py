@@ -1,0 +1,91 @@
+"""Bytes that were once written stay readable, and are written the same: version 1 of the log and of the wire.
+
+A failure here means that stores in the field could not read their own files, or the centre their messages. The remedy
+is a new version beside the old one, never another golden file.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+from uuid import UUID
+
+import pytest
+
+from edge_core import ids
+from edge_core.orders.events import LIFECYCLE_NAMES, Event, LifecycleEvent, StockMoved
+from edge_core.sync import chain
+from edge_core.sync.entry import ENTRY_VERSION, LANES, decode_entry, encode_entry
+from edge_core.sync.messages import (
+    PROTOCOL_VERSION,
+    DownMessage,
+    UpMessage,
+    decode_down,
+    decode_up,
+    encode_message,
+)
+from edge_core.sync.topics import shard_of, topic
+from tests.rigs import golden
+
+FILES = Path(__file__).parent / "golden"
+ENTRIES: dict[str, Any] = json.loads((FILES / "entry_v1.json").read_text())
+MESSAGES: dict[str, str] = json.loads((FILES / "messages_v1.json").read_text())
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_an_entry_of_version_1_is_read_as_what_it_was(name: str) -> None:
+    entry = decode_entry(bytes.fromhex(ENTRIES[name]["hex"]))
+    assert entry == golden.ENTRIES[name]
+    assert golden.shown(entry) == ENTRIES[name]["json"]
+
+
+@pytest.mark.parametrize("name", golden.ENTRIES)
+def test_an_entry_is_written_in_the_bytes_of_version_1(name: str) -> None:
+    assert encode_entry(golden.ENTRIES[name]).hex() == ENTRIES[name]["hex"]
+
+
+@pytest.mark.parametrize("message", golden.MESSAGES, ids=lambda message: message.__struct_config__.tag)
+def test_a_message_is_written_and_read_in_the_bytes_of_protocol_1(message: UpMessage | DownMessage) -> None:
+    payload = bytes.fromhex(MESSAGES[str(message.__struct_config__.tag)])
+    assert encode_message(message) == payload
+    assert (decode_up if isinstance(message, UpMessage) else decode_down)(payload) == message
+
+
+def test_every_event_and_every_message_has_its_golden_bytes() -> None:
+    assert {str(kind.__struct_config__.tag) for kind in get_args(Event)} <= set(ENTRIES)
+    kinds = get_args(UpMessage) + get_args(DownMessage)
+    assert {str(kind.__struct_config__.tag) for kind in kinds} == set(MESSAGES)
+    assert (ENTRY_VERSION, PROTOCOL_VERSION, LANES) == (1, 1, ("orders", "bulk"))
+
+
+def test_the_seventeen_names_are_frozen() -> None:
+    frozen = """
+        order.placed order.validated order.held order.approved payment.authorized payment.captured
+        fulfillment.routed stock.reserved fulfillment.accepted fulfillment.rejected fulfillment.picked
+        fulfillment.packed fulfillment.ready_for_pickup fulfillment.shipped fulfillment.delivered
+        order.cancelled order.returned
+    """
+    assert tuple(frozen.split()) == LIFECYCLE_NAMES
+    assert tuple(str(kind.__struct_config__.tag) for kind in get_args(LifecycleEvent)) == LIFECYCLE_NAMES
+    assert StockMoved.__struct_config__.tag == "stock.moved"
+
+
+def test_a_stream_begins_with_the_hash_that_it_always_began_with() -> None:
+    start = chain.genesis("store-0001", golden.INCARNATION, "orders")
+    assert start.hex() == "d77991439221f68a68be84d5b9e89e8c0187bf98982c0fd89ca6608bbf248f52"
+    assert chain.link(start, b"body").hex() == "9570e80149eeb666f7648e4a7f0a5accdd34da4f49431b2aea8b87a52d8ae2d3"
+    bulk = chain.genesis("store-0001", golden.INCARNATION, "bulk")
+    assert bulk.hex() == "58dcbf04c42278a3711a4c5e9041a72d3b7bd2b8d8c2722001d3061eca3eaa10"
+
+
+@pytest.mark.parametrize(
+    ("node_id", "shard"), [("store-0001", 2), ("store-0002", 49), ("store-0100", 25), ("warehouse-a", 31), ("a", 30)]
+)
+def test_a_node_stays_in_its_shard(node_id: str, shard: int) -> None:
+    assert shard_of(node_id) == shard
+    assert topic(node_id, "up") == f"edge/v1/{shard:02x}/{node_id}/up"
+    assert topic(node_id, "down") == f"edge/v1/{shard:02x}/{node_id}/down"
+
+
+def test_display_codes_and_key_digests_stay_what_they_are() -> None:
+    assert ids.incarnation_code(UUID("01939f3e-5c00-7000-8000-0000000000a1")) == "4324gatt"
+    assert ids.digest16("key").hex() == "82af27c64245bfd15a520134b44e6bb1"

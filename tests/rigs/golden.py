@@ -1,0 +1,177 @@
+"""Fixed examples of everything that is written down or sent, for the golden files (tests/contract/golden).
+
+    python -m tests.rigs.golden NAME     prints the golden file NAME as the code would write it today
+
+A golden file is never written anew for a version that has been released: bytes that differ are a new version.
+"""
+
+import sys
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from edge_core.orders.document import (
+    Address,
+    Adjustment,
+    Customer,
+    FulfillmentRequest,
+    Line,
+    Payment,
+    PaymentTerms,
+    Promise,
+    TaxLine,
+    TillOrder,
+    Totals,
+)
+from edge_core.orders.events import (
+    Event,
+    FulfillmentAccepted,
+    FulfillmentDelivered,
+    FulfillmentPacked,
+    FulfillmentPicked,
+    FulfillmentReadyForPickup,
+    FulfillmentRejected,
+    FulfillmentRouted,
+    FulfillmentShipped,
+    OrderApproved,
+    OrderCancelled,
+    OrderHeld,
+    OrderReturned,
+    OrderValidated,
+    PaymentAuthorized,
+    PaymentCaptured,
+    PaymentReversal,
+    StockMoved,
+    StockReserved,
+)
+from edge_core.shapes import json_object
+from edge_core.stock.ledger import Allocation, StockDelta
+from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
+from edge_core.sync.messages import (
+    Ack,
+    Bye,
+    Deliver,
+    DeliverAck,
+    DownMessage,
+    DurablePosition,
+    Grant,
+    GrantMessage,
+    Heartbeat,
+    Hello,
+    LaneLedger,
+    LanePosition,
+    Push,
+    UpMessage,
+    Welcome,
+    encode_message,
+)
+from tests.rigs.orders import order_id, placed
+
+INCARNATION = UUID("01939f3e-5c00-7000-8000-0000000000a1")
+HISTORY = UUID("01939f3e-5c00-7000-8000-0000000000b2")
+MOVEMENT = UUID("01939f3e-5c00-7000-8000-0000000000c3")
+HASH = bytes(range(32))
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+GOODS = (Allocation("1", "04012345000016", "L-1", "H87", 1_500),)
+UTC = "2026-11-21T09:30:00.000Z"
+
+FULL_ORDER = TillOrder(
+    order_type="ship",
+    channel="pos",
+    store_id="store-0001",
+    terminal_id="till-1",
+    placed_at=UTC,
+    currency="EUR",
+    prices_include_tax=False,
+    lines=(
+        Line(
+            "1", "04012345000016", 1_500, "KGM", 1_000, 1_500, 100, 1_400, 266, "Söße", ("cold",), "L-1", "2026-12-31",
+            "S-1", 1_500, None,
+        ),
+        Line("2", "04012345000023", 1_000, "H87", 0, 0, 0, 0, 0, parent_line_id="1"),
+    ),
+    totals=Totals(1_500, 100, 1_400, 266, 490, 2_156),
+    fulfillment=FulfillmentRequest(
+        "ship",
+        "fastest",
+        Address("A. Receiver", "DE", "+4930", "DE-BE", "Berlin", ("Weg 1",), "10115", 52.5, -13.25),
+        Promise(UTC, "2026-11-23T09:30:00.000Z"),
+    ),
+    operator_id="op-1",
+    customer=Customer("cust-1", "gold"),
+    adjustments=(Adjustment("a1", "coupon", -100, "C100", ("1",)),),
+    tax_lines=(TaxLine("VAT", 190_000, 1_400, 266),),
+    payments=(Payment("p1", "card", 2_156, "authorized", "online", "2026-11-28T09:30:00.000Z", "tok-1"),),
+    payment_terms=PaymentTerms(156, 2_000, UTC),
+    bill_to=Address("B. Payer", "DE"),
+    business_date="2026-11-21",
+    attribution={"source": "leaflet"},
+)  # fmt: skip
+
+EVENTS: tuple[Event, ...] = (
+    placed(1, FULL_ORDER)[0],
+    OrderValidated(("flow", "currency")),
+    OrderHeld("h1", ("high-value",), "risk-desk", 1_795_000_000_000),
+    OrderApproved("h1", "op-1"),
+    PaymentAuthorized("p1", 2_156),
+    PaymentCaptured("p1", 2_156),
+    FulfillmentRouted("g1", "fulfil_here", "store-0001"),
+    StockReserved("g1", GOODS),
+    FulfillmentAccepted("g1"),
+    FulfillmentRejected("g1", "damaged", GOODS),
+    FulfillmentPicked("g1"),
+    FulfillmentPacked("g1"),
+    FulfillmentReadyForPickup("g1"),
+    FulfillmentShipped("g1", "carrier", "T-1", GOODS),
+    FulfillmentDelivered("g1", GOODS),
+    OrderCancelled("changed-mind", "op-1", GOODS, (PaymentReversal("p1", "refunded", 2_156),)),
+    OrderReturned("r1", (("1", 1_500),), GOODS, (PaymentReversal("p1", "voided", 0),)),
+    StockMoved(MOVEMENT, "receipt", "DN-1", (StockDelta("04012345000016", "L-1", "KGM", 9_000, -3, "2026-12-31"),)),
+)
+ENTRIES = {
+    **{
+        str(event.__struct_config__.tag): Entry(ENTRY_VERSION, seq, seq << 16, seq, order_id(1), (event,))
+        for seq, event in enumerate(EVENTS, 1)
+    },
+    "with a trace and without an order": Entry(
+        ENTRY_VERSION, 1 << 39, (1 << 63) - 1, 1_795_000_000_000, None, (EVENTS[-1],), TRACE
+    ),
+}  # fmt: skip
+
+_GRANT = Grant(8, 0, 0, 60_000)
+MESSAGES: tuple[UpMessage | DownMessage, ...] = (
+    Hello(
+        "store-0001", INCARNATION, (LanePosition("orders", 1, 9, HASH),), HISTORY, 1_795_000_000_000, "0.1.0", 1,
+        "Store 1", "DE-BE",
+    ),
+    Push("store-0001", INCARNATION, "orders", 1, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
+    Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1),), 7, 1 << 40, 1, "0.1.0", "broker: gone"),
+    DeliverAck("store-0001", INCARNATION, "orders", 9, HASH),
+    Bye("store-0001", INCARNATION, "the agent is stopping"),
+    Welcome(HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH),), _GRANT, -5, "so it is"),
+    Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1),
+    GrantMessage(INCARNATION, _GRANT),
+    Deliver(INCARNATION, "orders", 1, 9, HASH, HASH, "raw", b"\x90"),
+)  # fmt: skip
+
+
+def shown(entry: Entry) -> Any:
+    """An entry as JSON, its events as the objects that people see."""
+    fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
+    return msgspec.json.decode(msgspec.json.encode({**fields, "events": [json_object(e) for e in entry.events]}))
+
+
+def entries() -> dict[str, Any]:
+    """The entries, each as bytes and as JSON."""
+    return {name: {"hex": encode_entry(entry).hex(), "json": shown(entry)} for name, entry in ENTRIES.items()}
+
+
+def messages() -> dict[str, str]:
+    """The messages, each as bytes."""
+    return {str(message.__struct_config__.tag): encode_message(message).hex() for message in MESSAGES}
+
+
+if __name__ == "__main__":
+    wanted = {"entry_v1": entries, "messages_v1": messages}[sys.argv[1]]()
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(wanted), indent=1).decode() + "\n")

@@ -1,0 +1,117 @@
+"""The ingester's queue and what it makes of a push, without a database."""
+
+import asyncio
+import os
+from itertools import pairwise
+
+import pytest
+
+from central_sync.api.rendering import event_id, parse_event_id, server_sent_events
+from central_sync.ingest.backlog import Backlog
+from central_sync.ingest.projection import Projection
+from central_sync.ingest.reading import ReadPush, part_of, read_entry, read_push
+from central_sync.store.feed import FeedEntry, FeedPosition
+from central_sync.store.parked import ForeignMessage
+from central_sync.store.streams import StreamKey
+from edge_core.errors import PeerFault
+from edge_core.sync.messages import Push, decode_up
+from tests.rigs.streams import NodeLog
+
+
+def pushed(entries: int, node_id: str = "store-0001") -> ReadPush:
+    log = NodeLog(node_id)
+    log.sell(entries)
+    return read_push(log.push(), b"")
+
+
+async def test_a_batch_is_whatever_waits_up_to_the_bounds() -> None:
+    backlog = Backlog(pushes_max=3, entries_max=5)
+    for entries in (2, 2, 2):
+        await backlog.put(pushed(entries))
+    assert [len(work.readings) for work in await backlog.take() if isinstance(work, ReadPush)] == [2, 2]
+    assert len(await backlog.take()) == 1
+
+
+async def test_a_push_that_alone_is_over_the_bound_is_taken_alone() -> None:
+    backlog = Backlog(pushes_max=3, entries_max=1)
+    await backlog.put(pushed(4))
+    assert len(await backlog.take()) == 1
+
+
+async def test_a_full_backlog_makes_the_reader_wait_until_a_batch_is_taken() -> None:
+    backlog = Backlog(pushes_max=2, entries_max=100)
+    note = ForeignMessage("", "", "undecodable", "", b"")
+    await backlog.put(note)
+    await backlog.put(note)
+    waiting = asyncio.ensure_future(backlog.put(note))
+    done, _ = await asyncio.wait({waiting}, timeout=0)
+    assert not done
+    assert len(await backlog.take()) == 2
+    await waiting
+    assert await backlog.take() == [note]
+
+
+def test_a_whole_sale_changes_its_stock_by_the_sum_of_its_events() -> None:
+    log = NodeLog()
+    log.sell(1)
+    (reading,) = read_push(log.push(), b"").readings
+    assert reading.fault is None
+    assert {(change.on_hand_milli, change.reserved_milli) for change in reading.changes} == {(0, 0)}
+    assert len(reading.changes) == 2
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_bytes_of_any_kind_are_an_entry_or_a_fault_and_nothing_else(seed: int) -> None:
+    log = NodeLog()
+    log.sell(1)
+    body = bytearray(log.bodies[0])
+    position = seed * len(body) // 50
+    for damaged in (bytes(body[:position]), bytes(body[:position] + os.urandom(3) + body[position + 3 :])):
+        reading = read_entry(1, damaged, b"")
+        assert (reading.entry is None) == (reading.fault is not None)
+        assert Projection({}).take(StreamKey("store-0001", log.incarnation, "orders"), reading) in {True, False}
+
+
+def test_a_push_whose_chain_does_not_lead_to_its_hash_is_the_peers_fault() -> None:
+    log = NodeLog()
+    log.sell(2)
+    message = log.push()
+    broken = Push(
+        message.node_id,
+        message.incarnation,
+        message.lane,
+        1,
+        2,
+        message.previous_hash,
+        b"\x00" * 32,
+        "zstd",
+        message.block,
+    )
+    with pytest.raises(PeerFault, match="chain-broken"):
+        read_push(broken, b"")
+
+
+def test_every_part_of_a_push_follows_the_part_before_it() -> None:
+    whole = pushed(7)
+    parts = [part_of(whole, start, start + 1) for start in range(7)]
+    for before, after in pairwise(parts):
+        assert after.batch.previous_hash == before.batch.hashes[-1]
+        assert after.batch.from_seq == before.batch.to_seq + 1
+
+
+def test_random_bytes_are_no_message() -> None:
+    for size in (0, 1, 3, 100, 5_000):
+        with pytest.raises(PeerFault):
+            decode_up(os.urandom(size))
+
+
+def test_the_id_of_an_event_names_the_place_to_go_on_from() -> None:
+    log = NodeLog()
+    log.sell(1)
+    place = FeedPosition(700, 3, 1)
+    events = server_sent_events(FeedEntry(place, True, StreamKey("n", log.incarnation, "orders"), False, log.bodies[0]))
+    assert events[2].startswith(b"id: 700-3-1-2\nevent: payment.captured\ndata: {")
+    assert all(event.endswith(b"}\n\n") for event in events)
+    assert parse_event_id(event_id(place, 2)) == (FeedPosition(700, 3, 0), 3)
+    for text in ("", "1-2-3", "1-2-3-4-5", "a-b-c-d", "1-2-3--4", "9" * 30 + "-1-1-1", "١-1-1-1"):
+        assert parse_event_id(text) is None
