@@ -1,1 +1,1 @@
-"""What is claimed about speed, as commands: `python -m bench` (docs/performance.md says what each figure means)."""
+"""What is claimed about speed, as commands: `python -m bench` measures each figure beside its floor, in one run."""

@@ -10,6 +10,7 @@ from typing import Final
 
 import uvloop
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bench.drain import measure_drain
 from bench.footprint import measure_footprint
@@ -63,26 +64,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     sizes = QUICK if options.quick else FULL
     if options.entries:
-        sizes = Sizes(**{**{f: getattr(sizes, f) for f in sizes.__struct_fields__}, "drain_entries": options.entries})
+        sizes = replace(sizes, drain_entries=options.entries)
     if options.quick:
         say("quick: fewer rounds, and the backlog of the *_1m figures is 100,000 entries")
     raise_file_limit()
     began = time.monotonic()
-    with opened_folder(options.folder) as folder:
-        rows = uvloop.run(_measure(folder, sizes, options.only))
-    say(f"took {time.monotonic() - began:.0f} s")
-    (print_json if options.json else print_table)(rows)
-
-
-async def _measure(folder: Path, sizes: Sizes, only: set[str]) -> list[Row]:
     rows: list[Row] = []
+    try:
+        with opened_folder(options.folder) as folder:
+            uvloop.run(_measure(folder, sizes, options.only, rows))
+    finally:  # what was measured before something broke, or before Ctrl-C, is worth its time
+        say(f"took {time.monotonic() - began:.0f} s")
+        (print_json if options.json else print_table)(rows)
+
+
+async def _measure(folder: Path, sizes: Sizes, only: set[str], rows: list[Row]) -> None:
     for names, measure in GROUPS.items():
         if only.isdisjoint(names):
             continue
         say(f"{names[-1]} ...")
         rows += [row for row in await measure(folder, sizes) if row.name in only]
         gc.collect()
-    return rows
 
 
 def _parser() -> argparse.ArgumentParser:

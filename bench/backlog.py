@@ -9,6 +9,7 @@ import random
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -62,8 +63,8 @@ class Decider:
     """Decides requests as the intake does, one batch each, from given positions."""
 
     def __init__(self, stream: Stream, tail: Tail, now_ms: int, rng: random.Random) -> None:
-        bits = lambda: rng.getrandbits(74)  # noqa: E731
-        self._here = Circumstances(stream, now_ms, bits, ZoneInfo("Asia/Shanghai"), is_offline=True)
+        zone = ZoneInfo("Asia/Shanghai")
+        self._here = Circumstances(stream, now_ms, partial(rng.getrandbits, 74), zone, is_offline=True)
         self._tail = tail
 
     def decide(self, request: Request, key: str, positions: list[Position]) -> Batch:

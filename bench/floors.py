@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct
-
 from bench.backlog import Stamped
 from bench.results import percentile, say
 from edge_agent.store.schema import migrations
@@ -22,6 +20,9 @@ _SYNC_BYTES: Final = 4096
 _SYNC_FILE_BYTES: Final = 1024 * _SYNC_BYTES
 _SYNC_SAMPLES: Final = 400
 _SYNC_SECONDS_MAX: Final = 2.0
+_INSERT_ENTRY: Final = "INSERT INTO entry VALUES (?, ?, ?, ?)"
+_INSERT_HEAD: Final = "INSERT INTO order_head VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_ANSWERED: Final = "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)"
 
 
 class Syncs:
@@ -93,15 +94,6 @@ class CommitFloor:
         return took_s
 
 
-class _Statement(Struct, frozen=True):
-    entry: str = "INSERT INTO entry VALUES (?, ?, ?, ?)"
-    head: str = "INSERT INTO order_head VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    answered: str = "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)"
-
-
-_SQL: Final = _Statement()
-
-
 def _parameters(rows: Sequence[Stamped]) -> list[tuple[str, list[tuple[object, ...]]]]:
     """Three statements with their values, ready for `executemany`."""
     entries: list[tuple[object, ...]] = [(r.entry.entry_id, r.entry.order_id, r.entry.hash, r.entry.body) for r in rows]
@@ -122,7 +114,7 @@ def _parameters(rows: Sequence[Stamped]) -> list[tuple[str, list[tuple[object, .
     answered: list[tuple[object, ...]] = [
         (1, r.answered.key, r.answered.payload_hash, r.answered.entry_id, None) for r in rows
     ]
-    return [(_SQL.entry, entries), (_SQL.head, heads), (_SQL.answered, answered)]
+    return [(_INSERT_ENTRY, entries), (_INSERT_HEAD, heads), (_INSERT_ANSWERED, answered)]
 
 
 def _timed_in_thread(work: Callable[[], float]) -> float:

@@ -1,6 +1,7 @@
 """Figures, the budgets that they are held against, and how both are printed."""
 
 import importlib.util
+import math
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -60,7 +61,7 @@ _HEADINGS: Final = ("name", "value", "unit", "floor", "ratio", "budget", "verdic
 def percentile(values: Sequence[float], percent: float) -> float:
     """The smallest value that at least `percent` of the values do not exceed (nearest rank)."""
     ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * percent // 100).__int__() - 1)]
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
 def say(text: str) -> None:

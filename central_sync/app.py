@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 from msgspec import Struct
 from starlette.types import ASGIApp
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from central_sync import times
 from central_sync.api.application import application
@@ -69,6 +69,7 @@ async def opened_database(config: DatabaseConfig, *, shared: bool = False) -> As
             retry=retry_if_exception_type(TransientFault),
             wait=wait_random_exponential(DATABASE_RETRY_DELAY_MS / 1000, DATABASE_RETRY_DELAY_MS_MAX / 1000),
             stop=stop_after_delay(DATABASE_START_TIMEOUT_MS / 1000),
+            before_sleep=_log_waiting,
             reraise=True,
         ):
             with attempt:
@@ -141,6 +142,11 @@ def _owner(config: CentreConfig) -> uuid.UUID:
     """Who holds the leases: the same after a restart on this machine, another for another process beside it."""
     name = config.ingest.instance or f"{socket.gethostname()}:{config.api.host}:{config.api.port}"
     return uuid.uuid5(_OWNER_NAMESPACE, name)
+
+
+def _log_waiting(state: RetryCallState) -> None:
+    failure = state.outcome.exception() if state.outcome else None
+    _log.warning("store.waiting", attempt=state.attempt_number, error=str(failure))
 
 
 async def _embedded_dsn(config: DatabaseConfig, stack: AsyncExitStack, *, shared: bool) -> str:

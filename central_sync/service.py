@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import signal
+from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import structlog
@@ -20,18 +21,44 @@ _log = structlog.get_logger("centre")
 
 
 async def run_service(config: CentreConfig) -> None:
-    """Run until SIGTERM or SIGINT. Whatever ends a part of the centre ends it whole: systemd starts it again."""
+    """Run until SIGTERM or SIGINT. Whatever ends a part of the centre ends it whole: systemd starts it again.
+
+    Raises what ended it: a `ConfigError`, a `Fault` of the start, or a bug.
+    """
     # What is alive now stays; and what an entry is made of lives for a batch and has no cycles. With the defaults the
     # collector took a third of the time of a backlog's ingest.
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER_OBJECTS)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    service = asyncio.ensure_future(_serve_until(stop, config))
+
+    def on_signal() -> None:
+        if stop.is_set():
+            service.cancel()  # asked twice: whoever asks will not wait
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with opened_centre(config) as centre:
-        await _run_parts(config, centre, stop)
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    try:
+        await service
+    except asyncio.CancelledError:
+        _log.warning("centre.stop_hurried")
+    except BaseExceptionGroup as group:
+        raise _first_of(group) from group
     _log.info("centre.stopped")
+
+
+async def _serve_until(stop: asyncio.Event, config: CentreConfig) -> None:
+    async with AsyncExitStack() as stack:
+        opening = asyncio.ensure_future(stack.enter_async_context(opened_centre(config)))
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not opening.done():  # a start that still waits for the database is given up
+            opening.cancel()
+            await asyncio.wait({opening})
+            return
+        await _run_parts(config, opening.result(), stop)
 
 
 async def _run_parts(config: CentreConfig, centre: Centre, stop: asyncio.Event) -> None:
@@ -90,3 +117,11 @@ def _raise_first(*tasks: "asyncio.Task[Any]") -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             raise error
+
+
+def _first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What ended a group of tasks: the others were cancelled for it."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -5,7 +5,6 @@ from contextlib import suppress
 from importlib.metadata import version
 from typing import Final
 
-import aiosqlite
 import structlog
 from msgspec import Struct
 from starlette.types import ASGIApp
@@ -20,6 +19,7 @@ from edge_agent.link.books import Books, wall_ms
 from edge_agent.link.session import Introduction, Session
 from edge_agent.metrics import AgentCollector
 from edge_agent.status import Reporter
+from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_core import ids
 from edge_core.errors import StorageFault
@@ -44,8 +44,11 @@ class Agent(Struct, frozen=True):
     app: ASGIApp
 
     async def checkpoint(self) -> None:
-        """One step of the background checkpoint."""
-        await self.file.checkpoint()
+        """One step of the background checkpoint. Where the disk fails it, the writer recovers before the next order."""
+        try:
+            await self.file.checkpoint()
+        except StorageFault as fault:
+            await self.intake.report(fault)
 
     async def is_alive(self) -> None:
         """Return once the writer has made a transaction, or is busy with a fault of the disk; hang as it hangs."""
@@ -54,7 +57,7 @@ class Agent(Struct, frozen=True):
                 await self.intake.write(_change_nothing)
 
 
-async def _change_nothing(_: aiosqlite.Connection) -> None:
+async def _change_nothing(_: Connection) -> None:
     """The smallest transaction."""
 
 

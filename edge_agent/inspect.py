@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-import aiosqlite
 import msgspec
 from msgspec import Struct
 
 from edge_agent.config import AgentConfig
 from edge_agent.link.books import wall_ms
 from edge_agent.store import log
-from edge_agent.store.connection import locked, open_reader, open_writer
+from edge_agent.store.connection import Connection, locked, open_reader, open_writer
 from edge_agent.store.log import Stream
 from edge_agent.store.schema import migrate
 from edge_core.errors import PermanentFault
@@ -83,7 +82,7 @@ async def exported_lines(path: Path, lane: str, from_seq: int) -> AsyncIterator[
         await reader.close()
 
 
-async def _lines(stream: Stream, reader: aiosqlite.Connection, from_seq: int) -> AsyncIterator[bytes]:
+async def _lines(stream: Stream, reader: Connection, from_seq: int) -> AsyncIterator[bytes]:
     while rows := await log.read_range(reader, stream, from_seq, _ROWS):
         for seq, entry_hash, body in rows:
             entry = decode_entry(body)

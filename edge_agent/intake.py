@@ -7,16 +7,17 @@ who waits is told so, nothing more is taken, and the file is opened and checked 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import aiosqlite
 import structlog
 from msgspec import Struct
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from edge_agent.batch import Batch, Circumstances
 from edge_agent.store import idempotency, log, orders, stock
+from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer, Cancel, Request, Submission, rejected_answer, submission
 from edge_core.errors import Rejected, StorageFault
@@ -50,7 +51,7 @@ class Surroundings(Struct, frozen=True):
 class Write(Struct, frozen=True):
     """A small change of the file that is not a decision, made in the next batch's transaction."""
 
-    change: Callable[[aiosqlite.Connection], Awaitable[None]]
+    change: Callable[[Connection], Awaitable[None]]
     done: "asyncio.Future[None]"
 
 
@@ -64,7 +65,7 @@ class Intake:
         self.on_commit: Callable[[str, int], None] = lambda _lane, _seq: None
         self._queue: asyncio.Queue[Submission | Write | None] = asyncio.Queue()
         self._fault: StorageFault | None = None
-        self._is_closed = False
+        self._closing = asyncio.Event()
         self._pruned_day = -1
         self.accepted = 0
         self.rejected = 0
@@ -78,7 +79,7 @@ class Intake:
     @property
     def is_closed(self) -> bool:
         """Whether `close` was called."""
-        return self._is_closed
+        return self._closing.is_set()
 
     @property
     def waiting(self) -> int:
@@ -94,17 +95,27 @@ class Intake:
         self._queue.put_nowait(submission(request, key, traceparent, answer))
         return await answer
 
-    async def write(self, change: Callable[[aiosqlite.Connection], Awaitable[None]]) -> None:
+    async def write(self, change: Callable[[Connection], Awaitable[None]]) -> None:
         """Make a change within the next transaction. Raises `StorageFault` where that fails."""
-        if self._is_closed:
+        if self.is_closed:
             raise StorageFault("storage-unavailable", STOPPING.detail)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.put_nowait(Write(change, done))
         await done
 
+    async def report(self, fault: StorageFault) -> None:
+        """Recover from a fault that somebody else met on the same disk."""
+
+        async def fail(_: Connection) -> None:
+            raise fault
+
+        if self._fault is None:
+            with suppress(StorageFault):
+                await self.write(fail)
+
     def close(self) -> None:
         """Take nothing more; `run` returns once everything accepted is answered."""
-        self._is_closed = True
+        self._closing.set()
         self._queue.put_nowait(None)
 
     async def run(self) -> None:
@@ -114,11 +125,11 @@ class Intake:
             while len(items) < INTAKE_BATCH_MAX and not self._queue.empty():
                 items.append(self._queue.get_nowait())
             await self._serve([item for item in items if item is not None])
-            if self._is_closed and self._queue.empty():
+            if self.is_closed and self._queue.empty():
                 return
 
     def _refusal(self) -> Rejected | None:
-        if self._is_closed:
+        if self.is_closed:
             return STOPPING
         if self._fault is not None:
             return _told(self._fault)
@@ -156,7 +167,7 @@ class Intake:
             self.on_commit("orders", batch.tail.seq)
         return answers
 
-    async def _prefetch(self, connection: aiosqlite.Connection, submissions: list[Submission]) -> Batch:
+    async def _prefetch(self, connection: Connection, submissions: list[Submission]) -> Batch:
         answered = await idempotency.read_answered(connection, [s.key_digest for s in submissions])
         replays = {row.key: await _read_replay(connection, row.entry_id) for row in answered if row.entry_id}
         named = {s.request.order_id for s in submissions if isinstance(s.request, Cancel)}
@@ -178,7 +189,7 @@ class Intake:
             replays=replays,
         )
 
-    async def _append(self, connection: aiosqlite.Connection, batch: Batch) -> None:
+    async def _append(self, connection: Connection, batch: Batch) -> None:
         if batch.rows:
             await log.append(connection, batch.rows)
         if batch.heads:
@@ -193,16 +204,23 @@ class Intake:
                 self._pruned_day = day
 
     async def _recover(self, fault: StorageFault) -> None:
-        """Take nothing, open the file again and check it, as often as it takes."""
+        """Take nothing, open the file again and check it, as often as it takes or until the agent stops."""
         self._fault = fault
         _LOG.error("store.fault", slug=fault.slug, error=str(fault))
         wait = wait_exponential(STORE_REOPEN_DELAY_MS / 1000, max=STORE_REOPEN_DELAY_MS_MAX / 1000)
-        async for attempt in AsyncRetrying(retry=retry_if_exception_type(StorageFault), wait=wait, reraise=True):
+        failed = retry_if_exception_type(StorageFault)
+        async for attempt in AsyncRetrying(retry=failed, wait=wait, sleep=self._pause):
             self._refuse_waiting(fault)
+            if self.is_closed:
+                return
             with attempt:
                 await self._file.reopen()
         self._fault = None
         _LOG.warning("store.recovered", tail_seq=self._file.tails["orders"].seq)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
 
     def _refuse_waiting(self, fault: StorageFault) -> None:
         """Nobody waits for a disk: those who queued meanwhile are told as well."""
@@ -213,7 +231,7 @@ class Intake:
         _fail([item for item in items if isinstance(item, Write)], fault)
 
 
-async def _read_replay(connection: aiosqlite.Connection, entry_id: int) -> list[Recorded]:
+async def _read_replay(connection: Connection, entry_id: int) -> list[Recorded]:
     """What the answer to an entry was made of: the entry, and those of the same order before it."""
     (recorded,) = await log.read_recorded(connection, "entry_id = ?", (entry_id,))
     if recorded.entry.order_id is None:

@@ -80,6 +80,7 @@ LEASE_TTL_MS: Final = 10_000  # a dead ingester's shards are taken over after th
 LEASE_RENEW_INTERVAL_MS: Final = 3_000  # three chances to renew within the time to live
 DATABASE_POOL_MAX: Final = 8  # connections of one process
 DATABASE_TIMEOUT_MS: Final = 30_000  # one statement
+DATABASE_PING_TIMEOUT_MS: Final = 2_000  # /readyz and the watchdog must know soon, even of a server that hangs
 DATABASE_START_TIMEOUT_MS: Final = 60_000  # a database that starts with us; later systemd starts us again
 DATABASE_RETRY_DELAY_MS: Final = 100  # first full-jitter bound after the database was away
 DATABASE_RETRY_DELAY_MS_MAX: Final = 2_000  # the largest; edges see only late acks meanwhile

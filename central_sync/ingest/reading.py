@@ -16,11 +16,7 @@ from edge_core.errors import UNREADABLE, Fault, InvariantViolated, PeerFault
 from edge_core.limits import LINES_MAX, QUANTITY_MILLI_MAX, TEXT_CHARS_MAX
 from edge_core.orders.events import (
     Event,
-    FulfillmentRouted,
     OrderPlaced,
-    OrderValidated,
-    PaymentAuthorized,
-    PaymentCaptured,
     StockMoved,
     deltas_of,
 )
@@ -32,7 +28,6 @@ from edge_core.sync.receive_stream import Batch, prepare
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _HLC_MAX: Final = _LAST_MS << COUNTER_BITS
 _CHANGE_MILLI_MAX: Final = QUANTITY_MILLI_MAX * LINES_MAX  # what one order can change at most
-_WITHOUT_GOODS: Final = frozenset({OrderPlaced, OrderValidated, PaymentAuthorized, PaymentCaptured, FulfillmentRouted})
 
 
 class EntryFault(Struct, frozen=True):
@@ -146,8 +141,6 @@ def _changes(events: tuple[Event, ...]) -> tuple[StockChange, ...]:
     """What the entry as a whole changes: a carry-out sale promises and hands over the same goods at once."""
     sums: dict[tuple[str, str | None], list[Any]] = {}
     for event in events:
-        if type(event) in _WITHOUT_GOODS:
-            continue
         for delta in deltas_of(event):
             change = sums.get((delta.sku, delta.lot))
             if change is None:

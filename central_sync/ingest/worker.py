@@ -239,7 +239,7 @@ class Ingester:
 
     def _count(self, pushes: Sequence[ReadPush], outcome: Outcome) -> None:
         telemetry = self._telemetry
-        telemetry.pushes.labels("applied").inc(len(pushes) - outcome.duplicates - outcome.gaps - len(outcome.fences))
+        telemetry.pushes.labels("applied").inc(outcome.applied)
         telemetry.pushes.labels("duplicate").inc(outcome.duplicates)
         telemetry.pushes.labels("gap").inc(outcome.gaps)
         telemetry.pushes.labels("fenced").inc(len(outcome.fences))

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import asyncpg
 
 from edge_core.errors import InvariantViolated, PermanentFault, TransientFault
-from edge_core.limits import DATABASE_POOL_MAX, DATABASE_TIMEOUT_MS
+from edge_core.limits import DATABASE_PING_TIMEOUT_MS, DATABASE_POOL_MAX, DATABASE_TIMEOUT_MS
 
 Connection: TypeAlias = Any
 """An asyncpg connection inside a transaction (the library carries no types)."""
@@ -105,9 +105,10 @@ class Database:
                         await connection.remove_listener(channel, on_notify)
 
     async def ping(self) -> None:
-        """One round trip. Raises `TransientFault`."""
+        """One round trip. Raises `TransientFault`, at the latest after `DATABASE_PING_TIMEOUT_MS`."""
         with translated():
-            await self._pool.fetchval("SELECT 1")
+            async with asyncio.timeout(DATABASE_PING_TIMEOUT_MS / 1000):
+                await self._pool.fetchval("SELECT 1")
 
 
 @contextmanager

@@ -63,10 +63,10 @@ async def audit(
 ) -> Result:
     """Compare everything. `cut_off` is None when the script did not come so far. Raises a `Fault`."""
     async with httpx.AsyncClient(timeout=_ANSWER_TIMEOUT_S, trust_env=False) as client:
-        stores = await asyncio.gather(
-            *(_books(client, stage, store, books[store.place.node_id]) for store in stage.stores)
+        verified, *stores = await asyncio.gather(
+            run_command("central-sync", "verify", "--config", stage.centre_config),
+            *(_books(client, stage, store, books[store.place.node_id]) for store in stage.stores),
         )
-    verified = await run_command("central-sync", "verify", "--config", stage.centre_config)
     found = [text for store in stores for text in differences(store)]
     if verified.returncode != 0:
         found.append(

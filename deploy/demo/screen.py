@@ -16,7 +16,7 @@ from deploy.demo.watch import View, Watch
 
 _INTERVAL_S: Final = 0.25
 _PLAIN_INTERVAL_S: Final = 2.0
-_ACTS_SHOWN: Final = 5
+_ACTS_SHOWN: Final = 4  # so that all of it fits a terminal of 24 lines
 _PLAIN_COLUMNS: Final = 120  # where there is no terminal to say its width
 _STYLES: Final = {"online": "green", "lagging": "yellow", "greeting": "yellow", "offline": "red", "down": "bold red"}
 
@@ -77,7 +77,7 @@ class LiveScreen:
         done, of = self._tills.records_done, self._tills.records_of_a_round
         ports = ", ".join(f":{view.store.agent.port}" for view in self._watch.views[1:])
         progress = Table.grid(padding=(0, 2))
-        progress.add_row(ProgressBar(total=of, completed=min(done, of), width=40), f"{done:,} of {of:,} invoices")
+        progress.add_row(ProgressBar(total=of, completed=min(done, of), width=40), self._tills.progress)
         return Group(
             Text.assemble(("Holdfast", "bold"), "   the centre's page: ", (f"{self._url}/", "underline cyan")),
             Text(f"tills post to {self._watch.views[0].store.url} and {ports}", style="dim"),
@@ -114,7 +114,7 @@ class PlainScreen:
         while True:
             await asyncio.sleep(_PLAIN_INTERVAL_S)
             figures = "   ".join(_figures(view) for view in self._watch.views)
-            self._print(f"  {self._tills.records_done:,} of {self._tills.records_of_a_round:,} invoices   {figures}")
+            self._print(f"  {self._tills.progress}   {figures}")
 
     def _print(self, text: str) -> None:
         self._console.print(f"{self._clock():5.0f} s  {text}", soft_wrap=True)

@@ -17,7 +17,7 @@ from deploy.demo.story import play
 from deploy.demo.tills import Tills
 from deploy.demo.watch import View, Watch
 
-_SETTLE_TIMEOUT_S: Final = 45.0  # after six seconds without a broker a link waits for 16 s, and for 32 s if unlucky
+_SETTLE_TIMEOUT_S: Final = 45.0  # after some seconds without a broker a link waits for up to 16 s, or 32 s if unlucky
 _SLOW_RATE: Final = 2.0  # orders a second, while somebody looks at the page
 
 
@@ -51,7 +51,6 @@ async def run(plan: Plan, console: Console, enough: asyncio.Event, on_told: Call
             cut_off = await play(stage, watch, screen.say)
             on_told()
             await _sell_on(plan, tills, screen, enough)
-            tills.stop()
             await selling
             screen.say("The tills are closed. Waiting until the centre has confirmed the last entry of every store.")
             await watch.until(_is_settled, _SETTLE_TIMEOUT_S)
@@ -65,11 +64,12 @@ async def run(plan: Plan, console: Console, enough: asyncio.Event, on_told: Call
 async def _sell_on(plan: Plan, tills: Tills, screen: Screen, enough: asyncio.Event) -> None:
     """Once: to the end of the sample. Else slowly, until somebody has seen enough."""
     if plan.once:
-        await tills.round_done.wait()
+        tills.stop_after_sample()
         return
     tills.rate = min(plan.rate, _SLOW_RATE)
     screen.say("All is healed, and the stores sell on slowly. Look at the page. Ctrl-C ends with the check.")
     await enough.wait()
+    tills.stop()
 
 
 def _is_settled(views: Sequence[View]) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,7 @@ from edge_core.errors import PermanentFault
 _AGENT_PORT: Final = 7070
 _BROKER_PORT: Final = 1883
 _RESERVE_BYTES: Final = 1024 * 1024  # three stores share the disk of a laptop
-TILL: Final = "till"
+TILL: Final = "tills"
 BACK_OFFICE: Final = "back-office"
 
 
@@ -81,12 +81,14 @@ async def opened_stage(folder: Path, page_port: int) -> AsyncIterator[Stage]:
         )
         config = _centre_config(folder, page_port, dsn, broker_url)
         centre = Service("central-sync", config, page_port)
-        stack.push_async_callback(centre.stop)
-        await centre.start()
-        for store in stores:
-            stack.push_async_callback(store.agent.stop)
-        await asyncio.gather(*(store.agent.start() for store in stores))
+        services = (centre, *(store.agent for store in stores))
+        stack.push_async_callback(_stop, services)
+        await asyncio.gather(*(service.start() for service in services))
         yield Stage(broker, centre, config, stores)
+
+
+async def _stop(services: Sequence[Service]) -> None:
+    await asyncio.gather(*(service.stop() for service in services))
 
 
 def _centre_config(folder: Path, port: int, dsn: str, broker_url: str) -> Path:
@@ -106,9 +108,7 @@ async def _stores(folder: Path, broker_port: int, stack: AsyncExitStack) -> tupl
         line = await stack.enter_async_context(Relay(broker_port))
         stores.append(_store(folder / place.node_id, place, port, line))
         port += 1
-    for store in stores:
-        store.tokens[TILL] = await _token(store.config, "till-1", "order,read")
-        store.tokens[BACK_OFFICE] = await _token(store.config, BACK_OFFICE, "stock,read")
+    await asyncio.gather(*map(_add_tokens, stores))
     return tuple(stores)
 
 
@@ -130,6 +130,12 @@ def _store(folder: Path, place: Place, port: int, line: Relay) -> Store:
     }
     config = write_config(folder / "edge-agent.toml", sections)
     return Store(place, Service("edge-agent", config, port), line, config, {})
+
+
+async def _add_tokens(store: Store) -> None:
+    """Each may do what it needs: tills sell, the back office moves stock."""
+    store.tokens[TILL] = await _token(store.config, TILL, "order,read")
+    store.tokens[BACK_OFFICE] = await _token(store.config, BACK_OFFICE, "stock,read")
 
 
 async def _token(config: Path, name: str, scopes: str) -> str:

@@ -10,12 +10,12 @@ from deploy.demo.services import in_thread
 from deploy.demo.stage import Stage, Store
 from deploy.demo.watch import Watch
 
-_QUIET_S: Final = 5.0
-_CUT_OFF_S: Final = 4.0  # twice: before and after the kill
+_QUIET_S: Final = 4.0
+_CUT_OFF_S: Final = 3.0  # twice: before and after the kill
 _DEAD_S: Final = 2.0
-_CATCH_UP_TIMEOUT_S: Final = 20.0  # after ten seconds without a line, its link waits for up to 16 s (full jitter)
+_IN_TOUCH_TIMEOUT_S: Final = 20.0  # after ten seconds without a line, a link waits for up to 16 s (full jitter)
 _CAUGHT_UP_S: Final = 2.0
-_NO_BROKER_S: Final = 6.0
+_NO_BROKER_S: Final = 4.0  # the longer, the later links try again
 
 Say = Callable[[str], None]
 
@@ -31,6 +31,7 @@ class CutOff(Struct, frozen=True):
 async def play(stage: Stage, watch: Watch, say: Say) -> CutOff:
     """Play the script. Ends when everything that was broken runs again; what waits may still be on its way."""
     cut_off, killed, _ = stage.stores
+    await watch.until(lambda views: all(view.is_in_touch for view in views), _IN_TOUCH_TIMEOUT_S)
     say("Three stores sell, and the centre sees each order a moment later.")
     await asyncio.sleep(_QUIET_S)
     sold_before = _sold(watch, cut_off)
@@ -43,7 +44,7 @@ async def play(stage: Stage, watch: Watch, say: Say) -> CutOff:
     told = CutOff(cut_off.place.node_id, _sold(watch, cut_off) - sold_before, view.pending_max)
     cut_off.line.heal()
     say(f"The line to {cut_off.place.name} is back. What waited goes up, in order, each entry once.")
-    await watch.until(lambda _: view.is_in_touch, _CATCH_UP_TIMEOUT_S)
+    await watch.until(lambda _: view.is_in_touch, _IN_TOUCH_TIMEOUT_S)
     await asyncio.sleep(_CAUGHT_UP_S)
     await in_thread(stage.broker.stop)
     say("The broker is stopped. No store reaches the centre now; all three go on selling.")

@@ -48,7 +48,7 @@ class Till(Struct, frozen=True):
 
 
 class Tills:
-    """All tills of all stores. `run` sells round after round until `stop`; `rate` is orders a second of all of them."""
+    """All tills of all stores. `run` sells round after round until it is stopped, `rate` orders a second in all."""
 
     def __init__(self, stores: Sequence[Store], ledger: Ledger, rate: float) -> None:
         self.rate = rate
@@ -56,14 +56,28 @@ class Tills:
         self.returns_left_out = 0
         self.records_done = 0
         self.records_of_a_round = len(ledger.records)
-        self.round_done = asyncio.Event()
+        self._rounds_done = 0
+        self._is_last_round = False
         self._cancelled_whole = {record.original for record in ledger.cancellations if record.whole}
         self._tills = _share_out(stores, ledger)
         self._stop = asyncio.Event()
 
+    @property
+    def progress(self) -> str:
+        """How far they are, in words."""
+        again = " and the sample again" if self.records_done > self.records_of_a_round else ""
+        done = min(self.records_done, self.records_of_a_round)
+        return f"{done:,} of {self.records_of_a_round:,} invoices{again}"
+
     def stop(self) -> None:
         """Let every till finish what it is doing and close."""
         self._stop.set()
+
+    def stop_after_sample(self) -> None:
+        """The same, but not before the whole sample was sold once."""
+        self._is_last_round = True
+        if self._rounds_done:
+            self._stop.set()
 
     async def run(self) -> None:
         """Sell. Raises `TransientFault` when an agent stays away."""
@@ -72,9 +86,9 @@ class Tills:
             async with asyncio.TaskGroup() as group:
                 for till in self._tills:
                     group.create_task(self._sell(till, number))
-            if self._stop.is_set():
+            self._rounds_done += 1
+            if self._stop.is_set() or self._is_last_round:
                 return
-            self.round_done.set()
 
     def _stores(self) -> list[Store]:
         return list({till.store.place.node_id: till.store for till in self._tills}.values())

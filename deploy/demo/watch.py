@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from deploy.demo.check import TillBook
 from deploy.demo.stage import TILL, Stage, Store
+from edge_core.errors import PermanentFault
 
 _INTERVAL_S: Final = 0.5
 _ANSWER_TIMEOUT_S: Final = 2
@@ -110,7 +111,7 @@ class Watch:
         return next(view for view in self.views if view.store is store)
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Look again and again, until cancelled. Raises `PermanentFault` when the centre is gone: no script ends it."""
         async with httpx.AsyncClient(timeout=_ANSWER_TIMEOUT_S, trust_env=False) as client:
             while True:
                 await asyncio.gather(self._look_at_centre(client), *(self._look(client, view) for view in self.views))
@@ -137,6 +138,9 @@ class Watch:
             view.pending_max = max(view.pending_max, view.agent.orders.pending)
 
     async def _look_at_centre(self, client: httpx.AsyncClient) -> None:
+        centre = self._stage.centre.child
+        if not centre.running:
+            raise PermanentFault(f"the centre has ended by itself: {centre.log_tail()}")
         content = await _get(client, f"{self._stage.url}/v1/nodes", {})
         if content is None:
             return

@@ -10,7 +10,7 @@ from edge_agent.store import log
 from edge_agent.store.file import StoreFile
 from edge_core.errors import PeerFault, StorageFault
 from edge_core.sync.conservation import ledger
-from edge_core.sync.edge_link import LinkState, RecordDurable
+from edge_core.sync.edge_link import LinkState, Rebook, RecordDurable
 from edge_core.sync.entry import decode_entry
 from edge_core.sync.messages import Heartbeat, LaneLedger
 
@@ -38,6 +38,11 @@ class Books:
         self._parked[position.lane] = position.parked
         self.last_ack_ms = wall_ms()
         self.acks += 1
+
+    def rebook(self, position: Rebook) -> None:
+        """The centre greeted with this position: what it lost is pending again."""
+        self._durable[position.lane] = position.durable_seq
+        self._parked[position.lane] = min(self._parked[position.lane], position.durable_seq)
 
     def pushed(self, entries: int, size_bytes: int) -> None:
         """A push has left."""

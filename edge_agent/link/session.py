@@ -12,13 +12,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Final, assert_never
 
-import aiosqlite
 import structlog
 from msgspec import Struct
 
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books, wall_ms
 from edge_agent.store import log
+from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_core.errors import PeerFault, StorageFault, TransientFault
 from edge_core.limits import LINK_TICK_INTERVAL_MS, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
@@ -32,6 +32,7 @@ from edge_core.sync.edge_link import (
     LogGrew,
     PushFailed,
     PushSent,
+    Rebook,
     Received,
     RecordDurable,
     RecordHistory,
@@ -204,6 +205,8 @@ class Session:
                 self._books.acked(effect)
                 self._durable[effect.lane] = effect
                 self._record()
+            case Rebook():
+                self._books.rebook(effect)
             case RecordHistory():
                 _LOG.info("link.welcomed", history_id=str(effect.history_id))
                 self._in_background(self._write_history(effect))
@@ -307,7 +310,7 @@ class Session:
                 _LOG.warning("link.position_not_written", error=str(fault))
 
     async def _write_history(self, effect: RecordHistory) -> None:
-        async def change(connection: aiosqlite.Connection) -> None:
+        async def change(connection: Connection) -> None:
             await log.put_history(connection, effect.history_id)
 
         try:
@@ -337,8 +340,8 @@ class Session:
             self._wake.set()
 
 
-def _advance(file: StoreFile, durable: dict[str, RecordDurable]) -> Callable[[aiosqlite.Connection], Awaitable[None]]:
-    async def change(connection: aiosqlite.Connection) -> None:
+def _advance(file: StoreFile, durable: dict[str, RecordDurable]) -> Callable[[Connection], Awaitable[None]]:
+    async def change(connection: Connection) -> None:
         for lane, position in durable.items():
             await log.advance_durable(
                 connection,

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiosqlite
 
@@ -15,6 +15,9 @@ from edge_core.errors import StorageFault
 from edge_core.limits import BUSY_TIMEOUT_MS, SQLITE_CACHE_KIB, SQLITE_READER_CACHE_KIB, WAL_PAGES_MAX
 
 Row = tuple[Any, ...]
+
+Connection: TypeAlias = aiosqlite.Connection
+"""What the rest of the agent passes on and never looks into: only `store/` knows the driver."""
 
 
 class FileInUse(StorageFault):

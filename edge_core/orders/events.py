@@ -4,13 +4,14 @@ An event is a tagged array in the log: its name first, then its fields. Names ar
 end, with a default. `deltas_of` says what an event changes in the stock of the location that recorded it.
 """
 
-from typing import Final, Literal
+from collections.abc import Callable
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
 
 from edge_core.orders.document import Order
-from edge_core.stock.ledger import Allocation, StockDelta, consume, release, reserve
+from edge_core.stock.ledger import Allocation, StockDelta, consume, release, reserve, restock
 
 
 class OrderPlaced(Struct, frozen=True, array_like=True, gc=False, tag="order.placed"):
@@ -200,18 +201,19 @@ def name_of(event: Event) -> str:
     return str(event.__struct_config__.tag)
 
 
+# A table and not a `match`: each `isinstance` of a struct that fails costs 0.3 us, and this runs for every event.
+_DELTAS: Final[dict[type, Callable[[Any], tuple[StockDelta, ...]]]] = {
+    StockReserved: lambda event: reserve(event.allocations),
+    FulfillmentShipped: lambda event: consume(event.consumed),
+    FulfillmentDelivered: lambda event: consume(event.consumed),
+    FulfillmentRejected: lambda event: release(event.released),
+    OrderCancelled: lambda event: release(event.released),
+    OrderReturned: lambda event: restock(event.restocked),
+    StockMoved: lambda event: event.deltas,
+}
+
+
 def deltas_of(event: Event) -> tuple[StockDelta, ...]:
     """What the event changes in the stock of the location that recorded it."""
-    match event:
-        case StockReserved():
-            return reserve(event.allocations)
-        case FulfillmentShipped() | FulfillmentDelivered():
-            return consume(event.consumed)
-        case FulfillmentRejected() | OrderCancelled():
-            return release(event.released)
-        case OrderReturned():
-            return tuple(StockDelta(a.sku, a.lot, a.unit, on_hand_milli=a.quantity_milli) for a in event.restocked)
-        case StockMoved():
-            return event.deltas
-        case _:
-            return ()
+    find = _DELTAS.get(type(event))
+    return () if find is None else find(event)

@@ -106,5 +106,10 @@ def consume(allocations: Iterable[Allocation]) -> tuple[StockDelta, ...]:
     )
 
 
+def restock(allocations: Iterable[Allocation]) -> tuple[StockDelta, ...]:
+    """The goods have come back and are for sale again."""
+    return tuple(StockDelta(a.sku, a.lot, a.unit, on_hand_milli=a.quantity_milli) for a in allocations)
+
+
 def _first_expired_first_out(position: Position) -> tuple[bool, str, str]:
     return (position.expires_on is None, position.expires_on or "", position.lot or "")

@@ -125,6 +125,13 @@ class RecordDurable(Struct, frozen=True):
     parked: int
 
 
+class Rebook(Struct, frozen=True):
+    """Correct the books: the centre greeted with this position, be it less than it had acked before."""
+
+    lane: str
+    durable_seq: int
+
+
 class RecordHistory(Struct, frozen=True):
     """Write down which history of the centre was seen last."""
 
@@ -137,7 +144,7 @@ class Stop(Struct, frozen=True):
     reason: str
 
 
-Effect = Connect | SendHello | SendHeartbeat | SendPush | CheckHash | RecordDurable | RecordHistory | Stop
+Effect = Connect | SendHello | SendHeartbeat | SendPush | CheckHash | RecordDurable | Rebook | RecordHistory | Stop
 
 
 class LinkState(Struct, frozen=True):
@@ -295,7 +302,8 @@ def _checked(state: LinkState, checked: HashChecked, now_ms: int) -> Stepped:
     if check.ack is not None:
         return _confirmed(state, check.ack, now_ms)
     state = replace(state, unchecked=tuple(lane for lane in state.unchecked if lane != check.lane))
-    return (state, _NOTHING) if state.unchecked else _tick(state, now_ms)
+    state, beat = (state, _NOTHING) if state.unchecked else _tick(state, now_ms)
+    return state, (Rebook(check.lane, check.seq), *beat)
 
 
 def _tick(state: LinkState, now_ms: int) -> Stepped:

@@ -1,0 +1,83 @@
+"""Draw into the pages what the code says: state diagrams from the tables, the list of error codes.
+
+    python docs/draw.py          write every marked block anew
+    python docs/draw.py --check  say which pages are behind, and exit 1 if any is
+
+A block stands between `<!-- drawn: NAME -->` and `<!-- /drawn -->`; everything else on a page is written by hand.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from edge_core.errors import CODES, TYPE_PREFIX
+from edge_core.orders.machines import MACHINES, Machine
+
+DOCS: Final = Path(__file__).parent
+_BLOCK: Final = re.compile(r"(<!-- drawn: (?P<name>[a-z-]+) -->\n).*?(<!-- /drawn -->)", re.DOTALL)
+
+
+def diagram(machine: Machine) -> str:
+    """A table as a Mermaid state diagram; what may happen between the same two states stands on one arrow."""
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for row in machine.transitions:
+        # In Mermaid a colon would end the label.
+        arrows.setdefault((row.source, row.target), []).append(row.on.replace(":", ", "))
+    lines = ["```mermaid", "stateDiagram-v2", "    direction LR", f"    [*] --> {machine.initial}"]
+    lines += [f"    {source} --> {target}: {'<br>'.join(on)}" for (source, target), on in arrows.items()]
+    lines += [f"    {state} --> [*]" for state in sorted(machine.finals)]
+    return "\n".join([*lines, "```"])
+
+
+def table(machine: Machine) -> str:
+    """A table of transitions, one row for each event and target."""
+    sources: dict[tuple[str, str], list[str]] = {}
+    for row in machine.transitions:
+        sources.setdefault((row.on, row.target), []).append(row.source)
+    rows = [f"| {', '.join(states)} | `{on}` | {target} |" for (on, target), states in sources.items()]
+    return "\n".join(["| from | event | to |", "|---|---|---|", *rows])
+
+
+def error_codes() -> str:
+    """The table of codes, by their numbers."""
+    rows = [
+        f"| {row.number} | `{TYPE_PREFIX}{row.slug}` | {row.status} | {row.title} |"
+        for row in sorted(CODES.values(), key=lambda row: row.number)
+    ]
+    return "\n".join(["| code | `type` | status | `title` |", "|---|---|---|---|", *rows])
+
+
+BLOCKS: Final[dict[str, Callable[[], str]]] = {
+    "error-codes": error_codes,
+    **{f"{machine.name}-diagram": partial(diagram, machine) for machine in MACHINES},
+    **{f"{machine.name}-table": partial(table, machine) for machine in MACHINES},
+}
+
+
+def drawn(text: str) -> str:
+    """A page with every block as the code has it now. An unknown name raises `KeyError`."""
+    return _BLOCK.sub(lambda found: f"{found[1]}{BLOCKS[found['name']]()}\n{found[3]}", text)
+
+
+def pages_behind() -> list[Path]:
+    """Pages whose blocks are not what the code says."""
+    pages = {page: page.read_text() for page in sorted(DOCS.rglob("*.md"))}
+    return [page for page, text in pages.items() if drawn(text) != text]
+
+
+def main() -> int:
+    """Write, or check."""
+    behind = pages_behind()
+    if "--check" in sys.argv[1:]:
+        sys.stderr.writelines(f"{page}: run python docs/draw.py\n" for page in behind)
+        return 1 if behind else 0
+    for page in behind:
+        page.write_text(drawn(page.read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
