@@ -63,9 +63,9 @@ async def audit(
 ) -> Result:
     """Compare everything. `cut_off` is None when the script did not come so far. Raises a `Fault`."""
     async with httpx.AsyncClient(timeout=_ANSWER_TIMEOUT_S, trust_env=False) as client:
-        verified, *stores = await asyncio.gather(
+        verified, stores = await asyncio.gather(
             run_command("central-sync", "verify", "--config", stage.centre_config),
-            *(_books(client, stage, store, books[store.place.node_id]) for store in stage.stores),
+            asyncio.gather(*(_books(client, stage, store, books[store.place.node_id]) for store in stage.stores)),
         )
     found = [text for store in stores for text in differences(store)]
     if verified.returncode != 0:

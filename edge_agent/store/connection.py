@@ -93,6 +93,8 @@ async def fetch(connection: aiosqlite.Connection, sql: str, parameters: Sequence
 async def _open(path: Path, mode: str, cache_kib: int, *pragmas: str) -> aiosqlite.Connection:
     uri = f"file:{_quoted(path)}?mode={mode}"
     with translated(path):
+        # What cannot be opened fails here: aiosqlite's thread would outlive the failure and complain on stderr.
+        sqlite3.connect(uri, uri=True).close()
         connection = await aiosqlite.connect(uri, uri=True, isolation_level=None, cached_statements=256)
         try:
             for pragma in (f"busy_timeout = {BUSY_TIMEOUT_MS}", f"cache_size = -{cache_kib}", *pragmas):

@@ -1,6 +1,5 @@
 """A disk that fails or is full: never a false 201, a problem that says so, and the request works afterwards (G9)."""
 
-import asyncio
 import os
 import subprocess
 from collections import Counter

@@ -2,7 +2,6 @@
 
 import tracemalloc
 from contextlib import suppress
-from typing import get_args
 
 import msgspec
 import pytest
@@ -27,6 +26,7 @@ from edge_core.sync.messages import (
     pack_block,
     unpack_block,
 )
+from tests.rigs import golden
 from tests.rigs.orders import fixture_order
 from tests.rigs.strategies import structs
 
@@ -139,13 +139,21 @@ def test_random_bytes_are_no_message(payload: bytes) -> None:
         reads_or_refuses(decode_down, start + payload)
 
 
-@pytest.mark.parametrize("kind", get_args(UpMessage) + get_args(DownMessage), ids=lambda kind: kind.__name__)
-def test_a_message_nested_without_end_is_refused(kind: type[msgspec.Struct]) -> None:
-    tag = kind.__struct_config__.tag
-    assert isinstance(tag, str)
-    deep = b"HF\x01" + b"\xdc\x00\x40" + msgspec.msgpack.encode(tag) + b"\x91" * 500_000
-    refuses(decode_up, deep)
-    refuses(decode_down, deep)
+def with_a_deep_field(array: bytes) -> bytes:
+    """The same MessagePack array (of at most 14 elements) with one more that is nested without end."""
+    assert array[0] & 0xF0 == 0x90
+    return bytes([array[0] + 1]) + array[1:] + b"\x91" * 500_000 + b"\xc0"
+
+
+@pytest.mark.parametrize("message", golden.MESSAGES, ids=lambda message: message.__struct_config__.tag)
+def test_a_message_nested_without_end_is_refused(message: UpMessage | DownMessage) -> None:
+    deep = b"HF\x01" + with_a_deep_field(encode_message(message)[3:])
+    assert refuses(decode_up if isinstance(message, UpMessage) else decode_down, deep) == "undecodable"
+
+
+def test_an_entry_nested_without_end_is_refused() -> None:
+    body = encode_entry(golden.ENTRIES["stock.moved"])
+    assert refuses(decode_entry, with_a_deep_field(body)) == "undecodable"
 
 
 def test_texts_that_are_not_utf_8_are_refused() -> None:
