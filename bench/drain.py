@@ -156,7 +156,7 @@ async def _watch(agent: Agent, other: Agent, centre: Centre, entries: int, dsn: 
     drained = await fresh
     drained.per_s = (seen.last - seen.first) / (seen.ended - seen.began)
     say(
-        f"  drained {seen.last:,} of {entries:,} entries at {drained.per_s:,.0f}/s; CPU of an entry: "
+        f"  drained {min(seen.last, entries):,} of {entries:,} entries at {drained.per_s:,.0f}/s; CPU of an entry: "
         + ", ".join(f"{name} {cost:.0f} us" for name, cost in costs.items())
     )
     visible, answered = drained.fresh_visible_ms, drained.fresh_answered_ms

@@ -2,7 +2,7 @@
 
 fenced    its current incarnation may not go on
 offline   nothing was heard for `NODE_OFFLINE_AFTER_MS`, or it said bye: what waits there since is not known
-lagging   it is heard, and its oldest entry waits for longer than `NODE_LAGGING_AFTER_MS`
+lagging   it is heard, something waits, and the oldest of it waited longer than `NODE_LAGGING_AFTER_MS` when last told
 online    everything else
 """
 
@@ -63,7 +63,8 @@ def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: dateti
     books = {lane.lane: lane for lane in decode_ledger(node.ledger)}
     rows = {lane: cursors.get(StreamKey(node.node_id, node.incarnation, lane)) for lane in LANES}
     fenced = next((row.fenced for row in rows.values() if row is not None and row.fenced is not None), node.refused)
-    state = _state(node, fenced, now)
+    pending = _pending(books, rows)
+    state = _state(node, fenced, pending, now)
     return NodeStatus(
         node_id=node.node_id,
         name=node.name,
@@ -72,9 +73,9 @@ def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: dateti
         incarnation=node.incarnation,
         first_seen=rfc3339(node.first_seen),
         last_seen=rfc3339(node.last_seen),
-        pending=_pending(books, rows),
+        pending=pending,
         pending_unknown_since=None if state in {"online", "lagging"} else rfc3339(node.last_seen),
-        oldest_unacked_age_ms=node.oldest_unacked_age_ms,
+        oldest_unacked_age_ms=node.oldest_unacked_age_ms if pending else 0,
         lanes=tuple(
             LaneStatus(lane, row.durable_seq, row.parked, books.get(lane))
             for lane, row in rows.items()
@@ -90,12 +91,12 @@ def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: dateti
     )
 
 
-def _state(node: NodeRow, fenced: str | None, now: datetime) -> NodeState:
+def _state(node: NodeRow, fenced: str | None, pending: int, now: datetime) -> NodeState:
     if fenced is not None:
         return "fenced"
     if node.is_gone or now - node.last_seen > timedelta(milliseconds=NODE_OFFLINE_AFTER_MS):
         return "offline"
-    return "lagging" if node.oldest_unacked_age_ms > NODE_LAGGING_AFTER_MS else "online"
+    return "lagging" if pending and node.oldest_unacked_age_ms > NODE_LAGGING_AFTER_MS else "online"
 
 
 def _pending(books: Mapping[str, LaneBooks], rows: Mapping[str, CursorRow | None]) -> int:

@@ -76,7 +76,7 @@ async function ask(path) {
 
 function nodeRow(node) {
   const unknown = node.pending_unknown_since;
-  const pending = unknown ? `${node.pending}, unknown since ${clock(unknown)}` : String(node.pending);
+  const pending = unknown ? `unknown since ${clock(unknown)}` : String(node.pending);
   const sum = (field) => String(node.lanes.reduce((total, lane) => total + lane[field], 0));
   const books = node.conserved ? cell("add up", "good") : cell(node.differences.join("; "), "bad differences");
   const name = node.name === node.node_id ? node.node_id : `${node.node_id} (${node.name})`;
@@ -84,7 +84,7 @@ function nodeRow(node) {
     rowHeader(name),
     cell(node.fenced_reason ? `${node.state}: ${node.fenced_reason}` : node.state, STATE_CLASS[node.state]),
     cell(pending, "number"),
-    cell(duration(node.oldest_unacked_age_ms), "number"),
+    cell(unknown ? "–" : duration(node.oldest_unacked_age_ms), "number"),
     cell(dateAndClock(node.last_seen)),
     cell(sum("durable_seq"), "number"),
     cell(sum("parked"), sum("parked") === "0" ? "number" : "number bad"),
@@ -145,7 +145,20 @@ function onEvent(message) {
   const event = JSON.parse(message.data);
   if (!event.subject) return;
   const facts = event.type === "order.placed" ? event.data : {};
+  const isNew = !orders.has(event.subject);
   remember(event.subject, { ...facts, node_id: event.nodeid, event: event.type });
+  if (isNew && event.type !== "order.placed") lookUp(event.subject);
+}
+
+// An older order that goes on: its first event, which names it, came before this page was opened.
+async function lookUp(id) {
+  try {
+    const order = await ask(`/v1/orders/${encodeURIComponent(id)}`);
+    const { display_number, order_type, placed_at, currency } = order;
+    remember(id, { display_number, order_type, placed_at, currency, grand_total_minor: order.totals.grand_total_minor });
+  } catch {
+    // It stays in the table under its identifier; opening it says what is wrong.
+  }
 }
 
 async function loadOrders() {

@@ -16,7 +16,7 @@ from tests.rigs.brokers import Broker
 from tests.rigs.house import House, opened_house, reported
 from tests.rigs.stores import Tills
 
-_SECONDS: Final = float(os.environ.get("HOLDFAST_CHAOS_SECONDS", "15"))
+_SECONDS: Final = float(os.environ.get("HOLDFAST_CHAOS_SECONDS", "10"))
 _SEED: Final = int(os.environ.get("HOLDFAST_CHAOS_SEED", "20261121"))
 
 Failure = Callable[[], Awaitable[None]]
