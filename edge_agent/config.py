@@ -70,14 +70,14 @@ class AgentConfig(Struct, frozen=True, forbid_unknown_fields=True):
 def read_config(path: Path | None, environ: "dict[str, str]") -> AgentConfig:
     """Load and check. Raises `ConfigError`."""
     config = load_config(AgentConfig, path=path, env_prefix=ENV_PREFIX, environ=environ)
-    zone_of(config)
+    zone_of(config, f"file {path}" if path else "environment")
     return config
 
 
-def zone_of(config: AgentConfig) -> ZoneInfo:
-    """The store's time zone. Raises `ConfigError` for a name that the IANA database does not have."""
+def zone_of(config: AgentConfig, source: str = "configuration") -> ZoneInfo:
+    """The store's time zone. Raises `ConfigError`, naming the `source`, where the IANA database has no such name."""
     try:
         return ZoneInfo(config.node.time_zone)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         expected = f"expected a name of the IANA time zone database, found {config.node.time_zone!r}"
-        raise ConfigError("node.time_zone", "configuration", expected) from error
+        raise ConfigError("node.time_zone", source, expected) from error

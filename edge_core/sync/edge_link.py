@@ -228,11 +228,9 @@ def _received(state: LinkState, message: Welcome | Ack | GrantMessage, now_ms: i
     if message.incarnation != state.incarnation or state.phase == "stopped":
         return state, _NOTHING
     match message:
-        case Welcome() if message.decision in {"fence", "refuse"}:
-            return _stopped(state, f"{message.decision}: {message.detail}")  # whenever it comes: it may be about a push
         case Welcome():
             if state.phase == "streaming" and message.decision != "resume":
-                # Told unasked, or as the answer to an old hello: a new one is answered with what is so now.
+                # About a push, or about a hello of long ago that was delivered twice: ask, and obey that answer.
                 return _greet_again(state, now_ms)
             return _welcomed(state, message) if state.phase == "greeting" else (state, _NOTHING)
         case Ack():

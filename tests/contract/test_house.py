@@ -23,7 +23,11 @@ LARGER_FILES = {
     "tests/integration/test_agent_orders.py": 480,  # one agent, started once for all of them
 }
 
-PACED = {"tests/rigs/stores.py"}  # plays customers, who come in their own time
+# Time that is part of what happens, not of waiting for it.
+PACED = {
+    "tests/rigs/stores.py",  # plays customers, who come in their own time
+    "tests/faults/test_system_chaos.py",  # breaks things for a while
+}
 
 CORE_MAY_IMPORT = {
     *("__future__", "base64", "collections", "datetime", "functools", "hashlib", "re", "types", "typing", "uuid"),

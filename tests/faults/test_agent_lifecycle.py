@@ -15,6 +15,7 @@ from typing import Final
 import httpx
 import pytest
 
+from edge_agent.cli import main
 from edge_core.limits import SHUTDOWN_TIMEOUT_MS
 from tests.rigs.agents import Agent, key, running, sale
 from tests.rigs.processes import write_config
@@ -206,15 +207,18 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_configuration_error_names_the_key_and_the_file_and_exits_with_2(
-    tmp_path: Path, sections: dict[str, dict[str, str | int | float | bool]], key_name: str
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    sections: dict[str, dict[str, str | int | float | bool]],
+    key_name: str,
 ) -> None:
-    agent = Agent(tmp_path)
-    write_config(agent.config, sections)
-    ended = refused(agent)
-    assert ended.returncode == 2
-    assert ended.stderr.startswith(f"configuration error: {key_name}: ")
-    assert str(agent.config) in ended.stderr or key_name == "node.time_zone"
-    assert not agent.store.exists()
+    config = write_config(tmp_path / "edge-agent.toml", sections)
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--config", str(config)])
+    text = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert text.startswith(f"configuration error: {key_name}: ")
+    assert f"file {config}" in text
 
 
 def test_a_configuration_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -2,17 +2,20 @@
 
 import json
 import subprocess
+import sysconfig
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
 
+from edge_agent.cli import main
 from edge_core.sync.chain import genesis
 from tests.rigs.agents import NODE_ID, Agent, key, running, sale, slug
-from tests.rigs.processes import run
+
+SCRIPT: Final = Path(sysconfig.get_path("scripts")) / "edge-agent"
 
 pytestmark = pytest.mark.slow
 
@@ -31,20 +34,27 @@ def ran(agent: Agent, *arguments: str) -> str:
     return done.stdout
 
 
-def test_the_help_says_what_there_is_and_how_to_begin() -> None:
-    shown = run("edge-agent", "--help")
-    assert shown.returncode == 0
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str]:
+    """What the command line says in this process, where a process of its own would show nothing more."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    captured = capsys.readouterr()
+    return ended.value.code, captured.out + captured.err
+
+
+def test_the_help_says_what_there_is_and_how_to_begin(capsys: pytest.CaptureFixture[str]) -> None:
+    code, text = said(capsys, "--help")
+    assert code == 0
     for word in ("run", "status", "verify", "export", "migrate", "token", "first steps", "EDGE_AGENT__", "exit codes"):
-        assert word in shown.stdout
+        assert word in text
     for command in ("run", "status", "verify", "export", "migrate", "token"):
-        assert "--config FILE" in run("edge-agent", command, "--help").stdout
+        assert "--config FILE" in said(capsys, command, "--help")[1]
 
 
 @pytest.mark.parametrize("arguments", [[], ["explode"], ["export", "--from", "0"], ["export", "--lane", "x"]])
-def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
-    refused = run("edge-agent", *arguments)
-    assert refused.returncode == 2
-    assert "usage:" in refused.stderr
+def test_wrong_usage_exits_with_2(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    code, text = said(capsys, *arguments)
+    assert (code, "usage:" in text) == (2, True)
 
 
 def test_the_status_shows_the_books_and_whether_the_agent_answers(agent: Agent) -> None:
@@ -88,7 +98,7 @@ def test_the_export_begins_where_it_is_told_to_and_knows_both_lanes(agent: Agent
 
 
 def test_a_reader_that_leaves_ends_the_export_quietly(agent: Agent) -> None:
-    command = f"{agent.service.child._command[0]} export --config {agent.config} | head -c 10"
+    command = f"{SCRIPT} export --config {agent.config} | head -c 10"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=30)
     assert len(done.stdout) == 10
     assert done.stderr == ""

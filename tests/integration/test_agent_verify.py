@@ -1,5 +1,6 @@
 """`edge-agent verify` finds what was done to a file behind the agent's back, names it, and exits with 1."""
 
+import asyncio
 import json
 import shutil
 import sqlite3
@@ -9,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from edge_agent.store.verify import verify_file
 from tests.rigs.agents import Agent, key, receipt, running, sale
 
 ENTRIES: Final = 12
@@ -84,8 +86,8 @@ FLIP: Final = "UPDATE entry SET {column} = flip({column}, {at}) WHERE entry_id &
 )
 def test_damage_is_found_and_named(copy: Agent, statement: str, where: str, what: str) -> None:
     damage(copy, statement)
-    verdict = copy.verify()
-    assert any(finding["where"].startswith(where) and what in finding["what"] for finding in verdict["findings"])
+    verdict = asyncio.run(verify_file(copy.store))
+    assert any(finding.where.startswith(where) and what in finding.what for finding in verdict.findings), verdict
 
 
 def test_a_finding_is_written_for_people_too(copy: Agent) -> None:

@@ -15,6 +15,7 @@ from edge_core.sync import chain
 from edge_core.sync.messages import (
     Ack,
     DownMessage,
+    Hello,
     Push,
     UpMessage,
     Welcome,
@@ -48,6 +49,26 @@ async def test_replayed_and_reordered_pushes_are_acked_and_not_applied_twice(
         await house.store.sell()
         await house.audit()
         assert (await house.centre.get("/v1/parked"))["parked"] == []
+
+
+async def test_a_hello_of_long_ago_that_is_delivered_again_does_not_stop_a_healthy_link(
+    broker: Broker, postgres_dsn: str, tmp_path: Path
+) -> None:
+    async with opened_house(tmp_path, broker, postgres_dsn) as house, _client(broker, house.store.node_id) as recorder:
+        house.store.kill()
+        await house.store.start()
+        await house.store.online()
+        old = [message for message in _up(recorder) if isinstance(message, Hello)]
+        await house.store.sell(3)
+        await house.store.drained()
+        await _send(recorder, house.store.node_id, *old)
+        while (await _welcomed(recorder, house.store.node_id)).decision != "fence":
+            pass
+        assert (await _welcomed(recorder, house.store.node_id)).decision == "resume"
+        await house.store.online()
+        await house.store.sell()
+        await house.audit()
+        assert (await house.centre.node(house.store.node_id))["state"] == "online"
 
 
 async def test_pushes_that_arrive_in_the_wrong_order_are_applied_once_what_was_missing_is_there(
@@ -212,6 +233,14 @@ async def _down(link: MqttLink, node_id: str) -> DownMessage:
         name, payload = await _next(link.inbox)
         if name == topic(node_id, "down"):
             return decode_down(payload)
+
+
+async def _welcomed(link: MqttLink, node_id: str) -> Welcome:
+    """The next welcome of the centre."""
+    while True:
+        answer = await _down(link, node_id)
+        if isinstance(answer, Welcome):
+            return answer
 
 
 async def _next(inbox: Inbox) -> tuple[str, bytes]:

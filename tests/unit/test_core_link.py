@@ -23,6 +23,7 @@ from edge_core.sync.edge_link import (
     LogGrew,
     PushFailed,
     PushSent,
+    Rebook,
     Received,
     RecordDurable,
     RecordHistory,
@@ -222,6 +223,32 @@ def test_an_ack_of_another_history_greets_anew() -> None:
     assert (link.state.phase, link.orders.durable_seq) == ("greeting", 0)
 
 
+def test_an_ack_behind_what_was_confirmed_greets_anew_for_the_centre_was_restored() -> None:
+    link = streaming()
+    link.push(10)
+    link.feed(ack(10))
+    assert link.feed(ack(4)) == (SendHello(),)
+    link.feed(welcome(4))
+    assert link.orders.durable_seq == 4
+
+
+def test_an_ack_that_moves_nothing_ends_the_long_wait_for_a_centre_that_is_back() -> None:
+    link = streaming()
+    link.push(10)
+    for doubled in (1, 2, 4):
+        assert pushes(link.after(RESEND_AFTER_MS * doubled)) != []
+        link.push(10)
+    link.feed(ack(0))
+    assert pushes(link.after(RESEND_AFTER_MS)) != []
+
+
+def test_the_books_are_corrected_to_what_the_centre_greets_with() -> None:
+    link = Link(durable_seq=50)
+    link.feed(TransportUp(), welcome(20))
+    check = CheckHash("orders", 20, hash_at(20))
+    assert Rebook("orders", 20) in link.feed(HashChecked(check, is_same=True))
+
+
 def test_a_check_that_was_begun_under_another_history_confirms_nothing() -> None:
     link = streaming()
     link.push(10)
@@ -268,17 +295,32 @@ def test_a_heartbeat_leaves_at_once_and_then_every_few_seconds() -> None:
 
 
 @pytest.mark.parametrize("decision", ["fence", "refuse"])
-@pytest.mark.parametrize("is_streaming", [False, True])
-def test_a_fence_is_obeyed_whenever_it_comes(decision: Decision, *, is_streaming: bool) -> None:
-    link = streaming() if is_streaming else Link()
-    link.feed(*(() if is_streaming else (TransportUp(),)))
+def test_a_fence_that_answers_the_hello_is_obeyed(decision: Decision) -> None:
+    link = Link()
+    link.feed(TransportUp())
     (stop,) = of(Stop, link.feed(welcome(0, decision)))
     assert stop == Stop(f"{decision}: so it is")
 
 
-def test_a_stopped_link_pushes_nothing_ever_again_and_stays_connected() -> None:
+@pytest.mark.parametrize("decision", ["fence", "refuse", "rewind"])
+def test_what_is_told_unasked_is_asked_about_and_only_that_answer_is_obeyed(decision: Decision) -> None:
     link = streaming()
-    link.feed(welcome(0, "fence"))
+    link.push(10)
+    assert link.feed(welcome(0, decision)) == (SendHello(),)
+    link.feed(welcome(10))
+    assert link.state.phase == "streaming"
+
+
+def test_a_stopped_link_goes_on_telling_the_centre_why() -> None:
+    link = Link()
+    link.feed(TransportUp(), welcome(0, "fence"))
+    assert link.after(1) == (SendHeartbeat(),)
+    assert link.after(HEARTBEAT_INTERVAL_MS) == (SendHeartbeat(),)
+
+
+def test_a_stopped_link_pushes_nothing_ever_again_and_stays_connected() -> None:
+    link = Link()
+    link.feed(TransportUp(), welcome(0, "fence"))
     inputs: tuple[LinkInput, ...] = (
         LogGrew("orders", 900),
         ack(5),
