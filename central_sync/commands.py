@@ -16,6 +16,7 @@ from central_sync.api.handlers import fleet_status
 from central_sync.app import opened_database
 from central_sync.config import CentreConfig
 from central_sync.fleet import NodeStatus
+from central_sync.foreign import outline
 from central_sync.store import orders, parked
 from central_sync.store.database import Connection
 from central_sync.store.migrate import check, migrate
@@ -164,6 +165,7 @@ def _print_table(head: str, rows: Any) -> None:
 def _print_parked(row: ParkedRow) -> None:
     for name in ("id", "node_id", "received_at", "topic", "incarnation", "lane", "seq", "reason", "detail"):
         _say(f"{name:12} {_printable(str(getattr(row, name)))}")
+    _say(f"{'reads':12} {_printable(outline(row.payload))}")
     for start in range(0, len(row.payload), _HEX_COLUMNS):
         part = row.payload[start : start + _HEX_COLUMNS]
         shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)

@@ -25,7 +25,7 @@ from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.rendering import Origin, Recorded
-from edge_core.stock.ledger import Position, apply_delta
+from edge_core.stock.ledger import Position, apply_delta, total
 from edge_core.sync.chain import link
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
 from holdfast_runtime.problems import problem_body
@@ -172,11 +172,11 @@ class Batch:
         return self._advance_order(entry.order_id, recorded)
 
     def _move_stock(self, events: tuple[Event, ...]) -> None:
-        for event in events:
-            for delta in deltas_of(event):
-                position = apply_delta(self._stock[delta.sku].get(delta.lot), delta)
-                self._stock[delta.sku][delta.lot] = position
-                self.positions[delta.sku, delta.lot] = position
+        """Apply the decision as a whole: a carry-out sale promises and hands over the same goods at once."""
+        for delta in total(delta for event in events for delta in deltas_of(event)):
+            position = apply_delta(self._stock[delta.sku].get(delta.lot), delta)
+            self._stock[delta.sku][delta.lot] = position
+            self.positions[delta.sku, delta.lot] = position
 
     def _advance_order(self, order_id: UUID, recorded: Recorded) -> Answer:
         before = self._state(order_id)

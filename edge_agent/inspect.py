@@ -1,12 +1,11 @@
 """What the command line looks up in the file of an agent, which may be running or not."""
 
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+import httpx
 import msgspec
 from msgspec import Struct
 
@@ -116,9 +115,9 @@ async def migrate_file(config: AgentConfig) -> list[str]:
 def _probe(config: AgentConfig) -> str:
     address = f"http://{config.api.host}:{config.api.port}/readyz"
     try:
-        with urllib.request.urlopen(address, timeout=_PROBE_TIMEOUT_S):
-            return f"takes orders at {config.api.host}:{config.api.port}"
-    except urllib.error.HTTPError as error:
-        return f"answers at {config.api.host}:{config.api.port} and takes no orders ({error.code})"
-    except OSError as error:
+        answer = httpx.get(address, timeout=_PROBE_TIMEOUT_S, trust_env=False)
+    except httpx.HTTPError as error:
         return f"does not answer at {config.api.host}:{config.api.port} ({error})"
+    if answer.is_success:
+        return f"takes orders at {config.api.host}:{config.api.port}"
+    return f"answers at {config.api.host}:{config.api.port} and takes no orders ({answer.status_code})"

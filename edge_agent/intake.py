@@ -30,7 +30,7 @@ from edge_core.limits import (
 )
 from edge_core.orders.events import deltas_of
 from edge_core.orders.rendering import Recorded
-from holdfast_runtime.problems import problem_body
+from holdfast_runtime.problems import INTERNAL_ERROR, problem_body
 
 _LOG: Final = structlog.get_logger()
 _DAY_MS: Final = 86_400_000
@@ -120,13 +120,15 @@ class Intake:
 
     async def run(self) -> None:
         """The writer's loop. It is never cancelled: `close` ends it."""
-        while True:
-            items = [await self._queue.get()]
-            while len(items) < INTAKE_BATCH_MAX and not self._queue.empty():
-                items.append(self._queue.get_nowait())
-            await self._serve([item for item in items if item is not None])
-            if self.is_closed and self._queue.empty():
-                return
+        items: list[Submission | Write | None] = []
+        try:
+            while not (self.is_closed and self._queue.empty()):
+                items = [await self._queue.get()]
+                while len(items) < INTAKE_BATCH_MAX and not self._queue.empty():
+                    items.append(self._queue.get_nowait())
+                await self._serve([item for item in items if item is not None])
+        finally:
+            self._abandon(items)
 
     def _refusal(self) -> Rejected | None:
         if self.is_closed:
@@ -221,6 +223,15 @@ class Intake:
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), seconds)
+
+    def _abandon(self, items: list[Submission | Write | None]) -> None:
+        """A bug ends the writer, and so the process: nobody may wait for it. What was answered stays answered."""
+        self._closing.set()
+        left = [*items, *(self._queue.get_nowait() for _ in range(self._queue.qsize()))]
+        answer = rejected_answer(INTERNAL_ERROR, problem_body(INTERNAL_ERROR))
+        submissions = [item for item in left if isinstance(item, Submission)]
+        _settle(submissions, [answer] * len(submissions))
+        _fail([i for i in left if isinstance(i, Write)], StorageFault("storage-unavailable", INTERNAL_ERROR.detail))
 
     def _refuse_waiting(self, fault: StorageFault) -> None:
         """Nobody waits for a disk: those who queued meanwhile are told as well."""

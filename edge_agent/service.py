@@ -1,6 +1,7 @@
 """The agent as a service: signals, readiness, the watchdog, and a stop that finishes what was accepted."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Coroutine
@@ -10,7 +11,7 @@ import structlog
 
 from edge_agent.app import Agent, build_agent
 from edge_agent.config import AgentConfig
-from edge_core.limits import CHECKPOINT_INTERVAL_MS, SHUTDOWN_TIMEOUT_MS
+from edge_core.limits import CHECKPOINT_INTERVAL_MS, GC_ALLOCATIONS, SHUTDOWN_TIMEOUT_MS
 from holdfast_runtime.http_server import serve
 from holdfast_runtime.systemd_notify import Notifier, watchdog_interval_s
 
@@ -55,13 +56,14 @@ async def _run_parts(config: AgentConfig, agent: Agent, notifier: Notifier, stop
     finally:
         notifier.stopping("finishing what was accepted")
         http_stop.set()
-        await _finish(http)
+        deadline_s = asyncio.get_running_loop().time() + SHUTDOWN_TIMEOUT_MS / 1000
+        await _finish(http, deadline_s)
         if agent.session is not None:
             agent.session.stop()
         stop.set()
-        await _finish(link)
+        await _finish(link, deadline_s)
         agent.intake.close()
-        await _finish(intake)
+        await _finish(intake, deadline_s)
         for chore in (*chores, stopping):
             chore.cancel()
         await asyncio.gather(*chores, stopping, return_exceptions=True)
@@ -70,9 +72,9 @@ async def _run_parts(config: AgentConfig, agent: Agent, notifier: Notifier, stop
             raise task.exception()  # type: ignore[misc]
 
 
-async def _finish(task: "asyncio.Task[Any]") -> None:
-    """Wait for a part to end by itself, for as long as systemd waits; its error is raised later, in one place."""
-    _, late = await asyncio.wait({task}, timeout=SHUTDOWN_TIMEOUT_MS / 1000)
+async def _finish(task: "asyncio.Task[Any]", deadline_s: float) -> None:
+    """Wait for a part to end by itself, all parts within one deadline; its error is raised later, in one place."""
+    _, late = await asyncio.wait({task}, timeout=max(0.1, deadline_s - asyncio.get_running_loop().time()))
     if late:
         _LOG.error("agent.part_hangs", part=task.get_name())
         task.cancel()
@@ -97,7 +99,12 @@ async def _beat(agent: Agent, notifier: Notifier) -> None:
 
 
 def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run on uvloop."""
+    """Run on uvloop.
+
+    What was imported is never garbage, and requests make no cycles: the collector looks rarely, and not at the former.
+    """
     from holdfast_runtime.http_server import run as run_on_uvloop  # noqa: PLC0415 - the commands without HTTP skip it
 
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS, *gc.get_threshold()[1:])
     run_on_uvloop(work)

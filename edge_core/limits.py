@@ -35,6 +35,7 @@ PAGE_ROWS_DEFAULT: Final = 50  # one screen
 PAGE_ROWS_MAX: Final = 500  # a page of a list, in memory at once
 SHUTDOWN_TIMEOUT_MS: Final = 10_000  # systemd kills at 15 s
 WATCHDOG_INTERVAL_DIVISOR: Final = 3  # sd_watchdog_enabled(3) asks for half; a third forgives one late beat
+GC_ALLOCATIONS: Final = 20_000  # objects between two looks of the garbage collector: some 100 orders
 TOKENS_MAX: Final = 1_000  # one for each device of a store
 
 # --- the store -------------------------------------------------------------------------------------------------------

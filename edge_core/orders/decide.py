@@ -99,12 +99,13 @@ def _allocate_lines(
     world: World, posted: TillOrder, business_date: str, found: tuple[StockDelta, ...]
 ) -> tuple[Allocation, ...] | Rejected | None:
     """Allocations for every line, together within what is free; None for an order that must wait for unknown goods."""
-    stock: dict[str, list[Position]] = {sku: list(positions) for sku, positions in world.stock.items()}
+    stock: dict[str, Sequence[Position]] = dict(world.stock)
     for delta in found:
-        stock[delta.sku] = [apply_delta(None, delta)]
+        stock[delta.sku] = (apply_delta(None, delta),)
     if any(not stock.get(line.sku) for line in posted.lines):
         return None
     found_skus = {delta.sku for delta in found}
+    is_repeated = len(stock) < len(posted.lines)
     allocations: list[Allocation] = []
     for index, line in enumerate(posted.lines):
         positions = stock[line.sku]
@@ -120,7 +121,8 @@ def _allocate_lines(
         )
         if taken is None:
             return _out_of_stock(index, line.sku, line.quantity_milli, positions)
-        stock[line.sku] = [_less(position, taken) for position in positions]
+        if is_repeated:  # a later line may want of the same
+            stock[line.sku] = [_less(position, taken) for position in positions]
         allocations += taken
     return tuple(allocations)
 

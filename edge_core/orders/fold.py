@@ -5,7 +5,7 @@ Equal events in equal order give equal states, byte for byte under `edge_core.ca
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -38,7 +38,6 @@ from edge_core.orders.events import (
 from edge_core.orders.machines import GROUP, ORDER, PAYMENT
 from edge_core.stock.ledger import Allocation
 
-K = TypeVar("K", bound=Struct)
 GroupEvent = (
     FulfillmentAccepted
     | FulfillmentPicked
@@ -88,20 +87,26 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
 
 def fold(state: OrderState | None, event: Event) -> OrderState:
     """The state after one event. Raises `InvariantViolated` for one that cannot follow."""
-    if state is None:
-        if isinstance(event, OrderPlaced):
-            return _place(event.order)
-        raise InvariantViolated(f"{name_of(event)} comes before order.placed")
-    return replace(_EVOLVE[type(event)](state, event), revision=state.revision + 1)
+    return fold_all(state, (event,))
 
 
 def fold_all(state: OrderState | None, events: Iterable[Event]) -> OrderState:
-    """Fold the events of an order; those of the stock namespace only count as seen."""
+    """Fold several events of one order; those of the stock namespace only count as seen.
+
+    The parts are taken out once and put together once, because this runs for every entry at both ends.
+    """
+    draft = _Draft(state) if state is not None else None
     for event in events:
-        state = fold(state, event)
-    if state is None:
+        if draft is None:
+            if not isinstance(event, OrderPlaced):
+                raise InvariantViolated(f"{name_of(event)} comes before order.placed")
+            draft = _Draft(_place(event.order))
+        else:
+            _EVOLVE[type(event)](draft, event)
+            draft.revision += 1
+    if draft is None:
         raise InvariantViolated("an order without events")
-    return state
+    return draft.state()
 
 
 def order_status(state: OrderState) -> str:
@@ -135,138 +140,158 @@ def _place(order: Order) -> OrderState:
         validated=False,
         holds=(),
         approved=False,
-        payments=tuple(PaymentState(payment.payment_id, PAYMENT.initial) for payment in order.payments),
-        groups=tuple(GroupState(group.group_id, GROUP.initial) for group in order.fulfillment_groups),
+        payments=tuple([PaymentState(payment.payment_id, PAYMENT.initial) for payment in order.payments]),
+        groups=tuple([GroupState(group.group_id, GROUP.initial) for group in order.fulfillment_groups]),
         returned=(),
     )
 
 
-def _demand(state: OrderState, event: OrderValidated | OrderHeld | OrderReturned) -> None:
+class _Draft:
+    """A state while events are folded into it: the parts by name, in the order of the document."""
+
+    __slots__ = ("approved", "groups", "holds", "order", "payments", "returned", "revision", "validated")
+
+    def __init__(self, state: OrderState) -> None:
+        self.order = state.order
+        self.revision = state.revision
+        self.validated = state.validated
+        self.holds = state.holds
+        self.approved = state.approved
+        self.payments = {payment.payment_id: payment for payment in state.payments}
+        self.groups = {group.group_id: group for group in state.groups}
+        if len(self.payments) != len(state.payments) or len(self.groups) != len(state.groups):
+            raise InvariantViolated("two payments or two groups of one order share a name")
+        self.returned = state.returned
+
+    def state(self) -> OrderState:
+        return OrderState(
+            self.order,
+            self.revision,
+            self.validated,
+            self.holds,
+            self.approved,
+            tuple(self.payments.values()),
+            tuple(self.groups.values()),
+            self.returned,
+        )
+
+    def payment(self, payment_id: str) -> PaymentState:
+        found = self.payments.get(payment_id)
+        if found is None:
+            raise InvariantViolated(f"there is no payment {payment_id!r}")
+        return found
+
+    def group(self, group_id: str) -> GroupState:
+        found = self.groups.get(group_id)
+        if found is None:
+            raise InvariantViolated(f"there is no group {group_id!r}")
+        return found
+
+
+def _demand(draft: _Draft, event: OrderValidated | OrderHeld | OrderReturned) -> None:
     """What happens to the order as a whole is legal where the ORDER table says so."""
-    if not ORDER.is_legal(state.status, name_of(event)):
-        raise InvariantViolated(f"order: {name_of(event)} is not legal in {state.status}")
+    status = draft.state().status
+    if not ORDER.is_legal(status, name_of(event)):
+        raise InvariantViolated(f"order: {name_of(event)} is not legal in {status}")
 
 
-def _place_again(_state: OrderState, _event: OrderPlaced) -> OrderState:
+def _place_again(_draft: _Draft, _event: OrderPlaced) -> None:
     raise InvariantViolated("order.placed twice")
 
 
-def _validate(state: OrderState, event: OrderValidated) -> OrderState:
-    _demand(state, event)
-    return replace(state, validated=True)
+def _validate(draft: _Draft, event: OrderValidated) -> None:
+    if draft.revision > 1:  # right after its placing an order is always `placed`
+        _demand(draft, event)
+    draft.validated = True
 
 
-def _hold(state: OrderState, event: OrderHeld) -> OrderState:
-    _demand(state, event)
-    if event.hold_id in state.holds:
+def _hold(draft: _Draft, event: OrderHeld) -> None:
+    _demand(draft, event)
+    if event.hold_id in draft.holds:
         raise InvariantViolated(f"there is a hold {event.hold_id!r} already")
-    return replace(state, holds=(*state.holds, event.hold_id))
+    draft.holds = (*draft.holds, event.hold_id)
 
 
-def _approve(state: OrderState, event: OrderApproved) -> OrderState:
-    if event.hold_id not in state.holds:
+def _approve(draft: _Draft, event: OrderApproved) -> None:
+    if event.hold_id not in draft.holds:
         raise InvariantViolated(f"there is no hold {event.hold_id!r} to approve")
-    return replace(state, holds=tuple(h for h in state.holds if h != event.hold_id), approved=True)
+    draft.holds = tuple(hold for hold in draft.holds if hold != event.hold_id)
+    draft.approved = True
 
 
-def _authorize(state: OrderState, event: PaymentAuthorized) -> OrderState:
-    def authorize(payment: PaymentState) -> PaymentState:
-        return replace(payment, status=PAYMENT.next_state(payment.status, "payment.authorized"))
-
-    return replace(state, payments=_change(state.payments, "payment_id", event.payment_id, authorize))
-
-
-def _capture(state: OrderState, event: PaymentCaptured) -> OrderState:
-    def capture(payment: PaymentState) -> PaymentState:
-        status = PAYMENT.next_state(payment.status, "payment.captured")
-        return replace(payment, status=status, captured_minor=payment.captured_minor + event.amount_minor)
-
-    return replace(state, payments=_change(state.payments, "payment_id", event.payment_id, capture))
+def _authorize(draft: _Draft, event: PaymentAuthorized) -> None:
+    payment = draft.payment(event.payment_id)
+    status = PAYMENT.next_state(payment.status, "payment.authorized")
+    draft.payments[event.payment_id] = replace(payment, status=status)
 
 
-def _route(state: OrderState, event: FulfillmentRouted) -> OrderState:
-    if not state.validated:
+def _capture(draft: _Draft, event: PaymentCaptured) -> None:
+    payment = draft.payment(event.payment_id)
+    status = PAYMENT.next_state(payment.status, "payment.captured")
+    captured_minor = payment.captured_minor + event.amount_minor
+    draft.payments[event.payment_id] = replace(payment, status=status, captured_minor=captured_minor)
+
+
+def _route(draft: _Draft, event: FulfillmentRouted) -> None:
+    if not draft.validated:
         raise InvariantViolated("fulfillment.routed comes before order.validated")
     on = "fulfillment.routed:backorder" if event.decision == "backorder" else "fulfillment.routed"
-    return _progress(state, event.group_id, on, location_id=event.location_id)
+    group = draft.group(event.group_id)
+    status = GROUP.next_state(group.status, on)
+    draft.groups[event.group_id] = replace(group, status=status, location_id=event.location_id)
 
 
-def _reserve(state: OrderState, event: StockReserved) -> OrderState:
-    return _progress(state, event.group_id, "stock.reserved", allocations=event.allocations)
+def _reserve(draft: _Draft, event: StockReserved) -> None:
+    group = draft.group(event.group_id)
+    status = GROUP.next_state(group.status, "stock.reserved")
+    draft.groups[event.group_id] = replace(group, status=status, allocations=event.allocations)
 
 
-def _reject(state: OrderState, event: FulfillmentRejected) -> OrderState:
-    rejections = next((g.rejections + 1 for g in state.groups if g.group_id == event.group_id), 0)
-    change = {"location_id": None, "allocations": (), "rejections": rejections}
-    return _progress(state, event.group_id, "fulfillment.rejected", **change)
+def _reject(draft: _Draft, event: FulfillmentRejected) -> None:
+    group = draft.group(event.group_id)
+    status = GROUP.next_state(group.status, "fulfillment.rejected")
+    draft.groups[event.group_id] = GroupState(group.group_id, status, rejections=group.rejections + 1)
 
 
-def _advance(state: OrderState, event: GroupEvent) -> OrderState:
-    return _progress(state, event.group_id, name_of(event))
+def _advance(draft: _Draft, event: GroupEvent) -> None:
+    group = draft.group(event.group_id)
+    draft.groups[event.group_id] = replace(group, status=GROUP.next_state(group.status, name_of(event)))
 
 
-def _progress(state: OrderState, group_id: str, on: str, **change: object) -> OrderState:
-    def progress(group: GroupState) -> GroupState:
-        return replace(group, status=GROUP.next_state(group.status, on), **change)
-
-    return replace(state, groups=_change(state.groups, "group_id", group_id, progress))
-
-
-def _move(state: OrderState, _event: StockMoved) -> OrderState:
-    """Stock found for an order changes the ledger, not the order."""
-    return state
+def _cancel(draft: _Draft, event: OrderCancelled) -> None:
+    for group_id, group in draft.groups.items():
+        status = GROUP.next_state(group.status, "order.cancelled")
+        draft.groups[group_id] = replace(group, status=status, allocations=())
+    draft.holds = ()
+    _reverse(draft, event.reversals, "order.cancelled")
 
 
-def _cancel(state: OrderState, event: OrderCancelled) -> OrderState:
-    groups = tuple(
-        replace(group, status=GROUP.next_state(group.status, "order.cancelled"), allocations=())
-        for group in state.groups
-    )
-    return replace(
-        state, groups=groups, holds=(), payments=_reverse(state.payments, event.reversals, "order.cancelled")
-    )
-
-
-def _return(state: OrderState, event: OrderReturned) -> OrderState:
-    _demand(state, event)
-    ordered = {line.line_id: line.quantity_milli for line in state.order.lines}
-    returned = dict(state.returned)
+def _return(draft: _Draft, event: OrderReturned) -> None:
+    _demand(draft, event)
+    ordered = {line.line_id: line.quantity_milli for line in draft.order.lines}
+    returned = dict(draft.returned)
     for line_id, quantity_milli in event.quantities:
         returned[line_id] = returned.get(line_id, 0) + quantity_milli
         if not 0 < quantity_milli <= returned[line_id] <= ordered.get(line_id, 0):
             raise InvariantViolated(f"{quantity_milli} of line {line_id!r} cannot come back")
-    return replace(
-        state,
-        returned=tuple(sorted(returned.items())),
-        payments=_reverse(state.payments, event.reversals, "order.returned"),
-    )
+    draft.returned = tuple(sorted(returned.items()))
+    _reverse(draft, event.reversals, "order.returned")
 
 
-def _reverse(
-    payments: tuple[PaymentState, ...], reversals: tuple[PaymentReversal, ...], on: str
-) -> tuple[PaymentState, ...]:
+def _move(_draft: _Draft, _event: StockMoved) -> None:
+    """Stock found for an order changes the ledger, not the order."""
+
+
+def _reverse(draft: _Draft, reversals: tuple[PaymentReversal, ...], on: str) -> None:
     for reversal in reversals:
-
-        def reverse(payment: PaymentState, reversal: PaymentReversal = reversal) -> PaymentState:
-            refunded = payment.refunded_minor + (reversal.amount_minor if reversal.kind == "refunded" else 0)
-            partial = reversal.kind == "refunded" and refunded < payment.captured_minor
-            status = PAYMENT.next_state(payment.status, f"{on}:partial" if partial else on)
-            return replace(payment, status=status, refunded_minor=refunded)
-
-        payments = _change(payments, "payment_id", reversal.payment_id, reverse)
-    return payments
+        payment = draft.payment(reversal.payment_id)
+        refunded_minor = payment.refunded_minor + (reversal.amount_minor if reversal.kind == "refunded" else 0)
+        partial = reversal.kind == "refunded" and refunded_minor < payment.captured_minor
+        status = PAYMENT.next_state(payment.status, f"{on}:partial" if partial else on)
+        draft.payments[reversal.payment_id] = replace(payment, status=status, refunded_minor=refunded_minor)
 
 
-def _change(parts: tuple[K, ...], key: str, value: str, change: Callable[[K], K]) -> tuple[K, ...]:
-    """Replace the one part whose key has the value. None, or two, is a bug."""
-    found = [index for index, part in enumerate(parts) if getattr(part, key) == value]
-    if len(found) != 1:
-        raise InvariantViolated(f"there is not exactly one {key} {value!r}")
-    index = found[0]
-    return (*parts[:index], change(parts[index]), *parts[index + 1 :])
-
-
-_EVOLVE: Final[Mapping[type, Callable[[OrderState, Any], OrderState]]] = MappingProxyType(
+_EVOLVE: Final[Mapping[type, Callable[[_Draft, Any], None]]] = MappingProxyType(
     {
         OrderPlaced: _place_again,
         OrderValidated: _validate,

@@ -5,6 +5,7 @@ Both ends render from the same entries with the same functions, so that a store 
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -133,6 +134,7 @@ class OrderDocument(Struct, frozen=True):
     journey: tuple[JourneyEvent, ...]
 
 
+@lru_cache(maxsize=256)  # the entries of one commit share their time
 def rfc3339(unix_ms: int) -> str:
     """Unix milliseconds as RFC 3339 in UTC with milliseconds."""
     seconds, millis = divmod(unix_ms, 1000)

@@ -63,6 +63,27 @@ def apply_delta(position: Position | None, delta: StockDelta) -> Position:
     return after
 
 
+def total(deltas: Iterable[StockDelta]) -> Iterable[StockDelta]:
+    """One delta for each position, the sum of several."""
+    sums: dict[tuple[str, str | None], StockDelta] = {}
+    for delta in deltas:
+        place = delta.sku, delta.lot
+        before = sums.get(place)
+        sums[place] = (
+            delta
+            if before is None
+            else StockDelta(
+                delta.sku,
+                delta.lot,
+                delta.unit,
+                before.on_hand_milli + delta.on_hand_milli,
+                before.reserved_milli + delta.reserved_milli,
+                before.expires_on or delta.expires_on,
+            )
+        )
+    return sums.values()
+
+
 def allocate(
     positions: Sequence[Position], *, line_id: str, quantity_milli: int, lot: str | None, business_date: str
 ) -> tuple[Allocation, ...] | None:

@@ -242,6 +242,8 @@ def _received(state: LinkState, message: Welcome | Ack | GrantMessage, now_ms: i
 
 
 def _welcomed(state: LinkState, welcome: Welcome) -> Stepped:
+    if welcome.decision in {"fence", "refuse"}:
+        return _stopped(state, f"{welcome.decision}: {welcome.detail}")
     effects: list[Effect] = [RecordHistory(welcome.history_id)]
     for position in welcome.lanes:
         stream = _stream(state, position.lane)

@@ -17,7 +17,12 @@ Hashes = dict[tuple[str, str, int], bytes]
 """The chain's hash at each (incarnation, lane, seq)."""
 
 SKU: Final = "06901234567892"
+_NOT_NOW: Final = frozenset({408, 503})
 _DELIVERY_MILLI: Final = 1_000_000_000  # more than any test sells
+
+
+class NotNow(Exception):  # noqa: N818 - it names what happened
+    """The agent recorded nothing, and the same request may be repeated: it is stopping, or the till was slow."""
 
 
 class Store:
@@ -54,6 +59,8 @@ class Store:
         """One sale, remembered once it is answered."""
         order = sale(SKU, store_id=self.node_id)
         answer = await self.till.post("/v1/orders", json=order, headers={"idempotency-key": key})
+        if answer.status_code in _NOT_NOW:
+            raise NotNow(answer.text)
         assert answer.status_code == 201, answer.text
         self.promised[key] = UUID(answer.json()["order_id"])
         return self.promised[key]
@@ -159,8 +166,8 @@ class Tills:
         while True:
             try:
                 await self._store.place(key)
-            except httpx.TransportError:
-                await self._rest(0.1)  # the agent is away, and the outcome unknown: the same key again
+            except (httpx.TransportError, NotNow):
+                await self._rest(0.1)  # the agent is away, and the outcome may be unknown: the same key again
             else:
                 self.answered += 1
                 return

@@ -233,7 +233,7 @@ def test_an_ack_behind_what_was_confirmed_greets_anew_for_the_centre_was_restore
 
 
 def test_an_ack_that_moves_nothing_ends_the_long_wait_for_a_centre_that_is_back() -> None:
-    link = streaming()
+    link = streaming(tail_seq=10)
     link.push(10)
     for doubled in (1, 2, 4):
         assert pushes(link.after(RESEND_AFTER_MS * doubled)) != []
