@@ -19,6 +19,7 @@ from edge_agent.intake import Intake, Surroundings
 from edge_agent.link.books import Books, wall_ms
 from edge_agent.link.session import Introduction, Session
 from edge_agent.metrics import AgentCollector
+from edge_agent.recovery import Recovery
 from edge_agent.status import Reporter
 from edge_agent.store.file import StoreFile
 from edge_core import ids
@@ -32,6 +33,7 @@ from holdfast_runtime.mqtt import MqttLink, TlsFiles
 from holdfast_runtime.tokens import TokenCheck
 
 VERSION: Final = version("holdfast")
+LIFE_BYTES: Final = 8
 _LOG: Final = structlog.get_logger()
 
 
@@ -86,13 +88,20 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile) -> Agen
 
     intake = Intake(
         file,
-        Surroundings(now_ms=wall_ms, random_bits=random_bits, zone=zone_of(config), is_offline=is_offline),
+        Surroundings(
+            now_ms=wall_ms,
+            random_bits=random_bits,
+            zone=zone_of(config),
+            is_offline=is_offline,
+            life=os.urandom(LIFE_BYTES),
+        ),
         key_days=config.store.retention_days,
     )
     books = Books(file, VERSION)
     if config.broker.url:
         who, mqtt = _introduction(config), _mqtt(config, file)
-        session = Session(file=file, intake=intake, books=books, introduction=who, mqtt=mqtt)
+        recovery = Recovery(file, intake, now_ms=wall_ms, random_bits=random_bits)
+        session = Session(file=file, intake=intake, books=books, introduction=who, mqtt=mqtt, recovery=recovery)
         intake.on_commit = session.wake
     reporter = Reporter(
         file=file,

@@ -24,6 +24,7 @@ from edge_core.orders.decide import World, decide, skus_of
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
+from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.stock.ledger import Position, apply_delta
 from edge_core.sync.chain import link
@@ -43,6 +44,7 @@ class Circumstances(Struct, frozen=True):
     random_bits: Callable[[], int]
     zone: ZoneInfo
     is_offline: bool
+    life: bytes
 
 
 class Batch:
@@ -59,7 +61,7 @@ class Batch:
         replays: dict[bytes, list[Recorded]],
     ) -> None:
         self._here = circumstances
-        self._code = ids.incarnation_code(circumstances.stream.incarnation)
+        self._code = ids.life_code(circumstances.stream.incarnation, circumstances.life)
         self.tail = tail
         self._stock: defaultdict[str, dict[str | None, Position]] = defaultdict(dict)
         for position in positions:
@@ -121,8 +123,9 @@ class Batch:
 
     def _state(self, order_id: UUID) -> OrderState | None:
         if order_id not in self._states and order_id in self._orders:
-            events = (event for recorded in self._orders[order_id] for event in recorded.entry.events)
-            self._states[order_id] = fold_all(None, events)
+            state = merge(self._orders[order_id]).state
+            if state is not None:
+                self._states[order_id] = state
         return self._states.get(order_id)
 
     def _command(self, submission: Submission) -> Command:

@@ -57,7 +57,7 @@ async def file_status(config: AgentConfig) -> FileStatus:
         streams = await log.read_streams(reader)
         if not streams:
             raise PermanentFault(f"{path}: no agent has begun this file yet")
-        newest = streams[-1].incarnation
+        newest = await log.present_incarnation(reader)
         lanes = []
         for stream in streams:
             if stream.incarnation == newest:

@@ -6,7 +6,7 @@ who waits is told so, nothing more is taken, and the file is opened and checked 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from edge_agent.batch import Batch, Circumstances
 from edge_agent.store import idempotency, log, orders, stock
 from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer, Cancel, Request, Submission, rejected_answer, submission
-from edge_core.errors import Rejected, StorageFault
+from edge_core.errors import Fault, Rejected, StorageFault
 from edge_core.limits import (
     IDEMPOTENCY_DAYS_MAX,
     INTAKE_BATCH_MAX,
@@ -28,6 +28,7 @@ from edge_core.limits import (
     STORE_REOPEN_DELAY_MS_MAX,
 )
 from edge_core.orders.events import deltas_of
+from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Recorded
 from holdfast_runtime.problems import problem_body
 
@@ -39,16 +40,27 @@ STOPPING: Final = Rejected("stopping", "the agent is finishing what it has accep
 
 
 class Surroundings(Struct, frozen=True):
-    """What the intake needs of the world: wall clock in Unix ms, 74 random bits, the store's zone, the link's state."""
+    """What the intake needs of the world: wall clock in Unix ms, 74 random bits, the store's zone, the link's state.
+
+    `life` are random bytes of this start of the process, which go into display numbers.
+    """
 
     now_ms: Callable[[], int]
     random_bits: Callable[[], int]
     zone: ZoneInfo
     is_offline: Callable[[], bool]
+    life: bytes
 
 
 class Write(Struct, frozen=True):
     """A small change of the file that is not a decision, made in the next batch's transaction."""
+
+    change: Callable[[aiosqlite.Connection], Awaitable[None]]
+    done: "asyncio.Future[None]"
+
+
+class LogChange(Struct, frozen=True):
+    """A change of the log itself, made in a transaction of its own, after which the tails are read anew."""
 
     change: Callable[[aiosqlite.Connection], Awaitable[None]]
     done: "asyncio.Future[None]"
@@ -62,8 +74,9 @@ class Intake:
         self._here = surroundings
         self._key_days = key_days
         self.on_commit: Callable[[str, int], None] = lambda _lane, _seq: None
-        self._queue: asyncio.Queue[Submission | Write | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[Submission | Write | LogChange | None] = asyncio.Queue()
         self._fault: StorageFault | None = None
+        self._fenced: str | None = None
         self._is_closed = False
         self._pruned_day = -1
         self.accepted = 0
@@ -102,6 +115,18 @@ class Intake:
         self._queue.put_nowait(Write(change, done))
         await done
 
+    async def change_log(self, change: Callable[[aiosqlite.Connection], Awaitable[None]]) -> None:
+        """Change the log in a transaction between two batches. Raises the `Fault` that the change ends with."""
+        if self._is_closed:
+            raise StorageFault("storage-unavailable", STOPPING.detail)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(LogChange(change, done))
+        await done
+
+    def fence(self, reason: str) -> None:
+        """Another machine is this node now: take nothing more."""
+        self._fenced = reason
+
     def close(self) -> None:
         """Take nothing more; `run` returns once everything accepted is answered."""
         self._is_closed = True
@@ -120,11 +145,16 @@ class Intake:
     def _refusal(self) -> Rejected | None:
         if self._is_closed:
             return STOPPING
+        if self._fenced is not None:
+            return Rejected("node-fenced", self._fenced)
         if self._fault is not None:
             return _told(self._fault)
         return BUSY if self._queue.qsize() >= INTAKE_QUEUE_MAX else None
 
-    async def _serve(self, items: list[Submission | Write]) -> None:
+    async def _serve(self, items: list[Submission | Write | LogChange]) -> None:
+        for item in items:
+            if isinstance(item, LogChange):
+                await self._change_log(item)
         submissions = [item for item in items if isinstance(item, Submission)]
         writes = [item for item in items if isinstance(item, Write)]
         if not items:
@@ -139,6 +169,22 @@ class Intake:
         else:
             _settle(submissions, answers)
             _fail(writes, None)
+
+    async def _change_log(self, item: LogChange) -> None:
+        try:
+            async with self._file.transaction() as connection:
+                await item.change(connection)
+            await self._file.load()
+        except StorageFault as fault:
+            self.faults += 1
+            item.done.set_exception(fault)
+            await self._recover(fault)
+        except Fault as fault:
+            item.done.set_exception(fault)
+        else:
+            item.done.set_result(None)
+            for lane, tail in self._file.tails.items():
+                self.on_commit(lane, tail.seq)
 
     async def _commit(self, submissions: list[Submission], writes: list[Write]) -> list[Answer]:
         async with self._file.transaction() as connection:
@@ -170,6 +216,7 @@ class Intake:
                 random_bits=self._here.random_bits,
                 zone=self._here.zone,
                 is_offline=self._here.is_offline(),
+                life=self._here.life,
             ),
             self._file.tails["orders"],
             positions=await stock.read_positions(connection, sorted(skus)) if skus else [],
@@ -210,7 +257,7 @@ class Intake:
         answer = _refused(fault)
         submissions = [item for item in items if isinstance(item, Submission)]
         _settle(submissions, [answer] * len(submissions))
-        _fail([item for item in items if isinstance(item, Write)], fault)
+        _fail([item for item in items if isinstance(item, Write | LogChange)], fault)
 
 
 async def _read_replay(connection: aiosqlite.Connection, entry_id: int) -> list[Recorded]:
@@ -218,7 +265,9 @@ async def _read_replay(connection: aiosqlite.Connection, entry_id: int) -> list[
     (recorded,) = await log.read_recorded(connection, "entry_id = ?", (entry_id,))
     if recorded.entry.order_id is None:
         return [recorded]
-    return await orders.read_order(connection, recorded.entry.order_id, entry_id)
+    history = merge(await orders.read_order(connection, recorded.entry.order_id)).accepted
+    places = [each.origin for each in history]
+    return list(history[: places.index(recorded.origin) + 1]) if recorded.origin in places else [recorded]
 
 
 def _told(fault: StorageFault) -> Rejected:
@@ -236,7 +285,7 @@ def _settle(submissions: list[Submission], answers: list[Answer]) -> None:
             submission_.answer.set_result(answer)
 
 
-def _fail(writes: list[Write], fault: StorageFault | None) -> None:
+def _fail(writes: Sequence[Write | LogChange], fault: StorageFault | None) -> None:
     for write in writes:
         if write.done.done():
             continue

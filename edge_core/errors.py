@@ -71,6 +71,7 @@ _ROWS: Final = (
     (4003, "storage-unavailable", 503, "The store's file cannot be written; nothing was recorded"),
     (4004, "storage-full", 507, "The disk is full; nothing was recorded"),
     (4005, "database-unavailable", 503, "The database cannot be reached; try again shortly"),
+    (4007, "node-fenced", 503, "Another machine has taken over as this node"),
     (4006, "internal-error", 500, "A defect stopped this request; nothing was recorded"),
 )
 

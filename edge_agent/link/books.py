@@ -32,6 +32,11 @@ class Books:
         self.pushed_bytes = 0
         self.acks = 0
 
+    def restart(self) -> None:
+        """The log goes on in a new incarnation: its books begin at zero."""
+        self._durable = {lane: stream.durable_seq for lane, stream in self._file.streams.items()}
+        self._parked = {lane: stream.parked for lane, stream in self._file.streams.items()}
+
     def acked(self, position: RecordDurable) -> None:
         """The centre holds a lane up to here."""
         self._durable[position.lane] = position.durable_seq

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Final, assert_never
+from uuid import UUID
 
 import aiosqlite
 import structlog
@@ -18,14 +19,18 @@ from msgspec import Struct
 
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books, wall_ms
+from edge_agent.recovery import Recovery
 from edge_agent.store import log
 from edge_agent.store.file import StoreFile
 from edge_core.errors import PeerFault, StorageFault, TransientFault
-from edge_core.limits import LINK_TICK_INTERVAL_MS, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
+from edge_core.limits import FORMER_INCARNATIONS_MAX, LINK_TICK_INTERVAL_MS, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
 from edge_core.sync.edge_link import (
+    BeginIncarnation,
     CheckHash,
+    CompareFormer,
     Connect,
     Effect,
+    FormerCompared,
     HashChecked,
     LinkInput,
     LinkState,
@@ -35,10 +40,16 @@ from edge_core.sync.edge_link import (
     Received,
     RecordDurable,
     RecordHistory,
+    Renewed,
+    Restore,
+    Restored,
+    RestoreFailed,
     SendHeartbeat,
     SendHello,
     SendPush,
+    SendRecall,
     Stop,
+    StopSelling,
     Tick,
     TransportDown,
     TransportUp,
@@ -46,10 +57,11 @@ from edge_core.sync.edge_link import (
 )
 from edge_core.sync.messages import (
     Bye,
-    Deliver,
     Hello,
+    Lane,
     LanePosition,
     Push,
+    Recall,
     UpMessage,
     decode_down,
     encode_message,
@@ -78,13 +90,21 @@ class Session:
     """The link of one node. `run` is its task; `wake` tells it that the log has grown."""
 
     def __init__(
-        self, *, file: StoreFile, intake: Intake, books: Books, introduction: Introduction, mqtt: MqttLink
+        self,
+        *,
+        file: StoreFile,
+        intake: Intake,
+        books: Books,
+        introduction: Introduction,
+        mqtt: MqttLink,
+        recovery: Recovery,
     ) -> None:
         self._file = file
         self._intake = intake
         self._books = books
         self._introduction = introduction
         self._mqtt = mqtt
+        self._recovery = recovery
         mqtt.on_activity = self._notice
         self._topic = topic(introduction.node_id, "up")
         self._wake = asyncio.Event()
@@ -176,8 +196,7 @@ class Session:
             self._books.last_error = bounded(fault)
             _LOG.warning("link.message_refused", reason=fault.reason, error=bounded(fault))
             return
-        if not isinstance(message, Deliver):
-            self._inputs.append(Received(message))
+        self._inputs.append(Received(message))
 
     async def _try_effect(self, effect: Effect) -> None:
         """Where the file cannot be read, the connection is given up: the next one begins with what can be read then."""
@@ -207,11 +226,47 @@ class Session:
             case RecordHistory():
                 _LOG.info("link.welcomed", history_id=str(effect.history_id))
                 self._in_background(self._write_history(effect))
+            case BeginIncarnation() | CompareFormer() | SendRecall() | Restore() | StopSelling():
+                await self._recover(effect)
             case Stop():
                 self._books.last_error = bounded(effect.reason)
                 _LOG.error("link.stopped", reason=effect.reason)
             case _:
                 assert_never(effect)
+
+    async def _recover(self, effect: BeginIncarnation | CompareFormer | SendRecall | Restore | StopSelling) -> None:
+        match effect:
+            case BeginIncarnation():
+                self._books.last_error = bounded(f"began anew: {effect.reason}")
+                incarnation = await self._recovery.begin_incarnation(effect.reason)
+                self._books.restart()
+                self._inputs.append(Renewed(incarnation))
+            case CompareFormer():
+                self._inputs.append(FormerCompared(await self._recovery.differing(effect.former)))
+            case SendRecall():
+                key, who = effect.key, self._introduction.node_id
+                lane: Lane = "bulk" if key.lane == "bulk" else "orders"
+                locator = await self._recovery.locator(key)
+                self._send(Recall(who, self.state.incarnation, key.incarnation, lane, locator))
+            case Restore():
+                await self._restore(effect)
+            case StopSelling():
+                self._books.last_error = bounded(effect.reason)
+                self._intake.fence(effect.reason)
+                _LOG.error("link.superseded", reason=effect.reason)
+            case _:
+                assert_never(effect)
+
+    async def _restore(self, effect: Restore) -> None:
+        try:
+            is_complete = await self._recovery.restore(effect.key, effect.deliver)
+        except PeerFault as fault:
+            self._books.peer_faults += 1
+            self._books.last_error = bounded(fault)
+            _LOG.warning("link.delivery_refused", reason=fault.reason, error=bounded(fault))
+            self._inputs.append(RestoreFailed(effect.key))
+        else:
+            self._inputs.append(Restored(effect.key, is_complete))
 
     # --- the transport -----------------------------------------------------------------------------------------------
 
@@ -255,7 +310,13 @@ class Session:
             schema_version=who.schema_version,
             name=who.name,
             region=who.region,
+            former=self._former(),
         )
+
+    def _former(self) -> tuple[UUID, ...]:
+        """The earlier incarnations in this file, the newest of them."""
+        lives = dict.fromkeys(stream.incarnation for stream in self._file.former)
+        return tuple(lives)[-FORMER_INCARNATIONS_MAX:]
 
     async def _push(self, asked: SendPush) -> PushSent | PushFailed:
         """Load entries, pack them, hand them over."""

@@ -47,6 +47,21 @@ async def put_answered(connection: aiosqlite.Connection, day: int, answered: Ite
         )
 
 
+async def put_missing(connection: aiosqlite.Connection, day: int, answered: Answered) -> None:
+    """Write down what was answered before a loss, unless the key is known."""
+    if await read_answered(connection, [answered.key]):
+        return
+    await put_answered(connection, day, [answered])
+
+
+async def shift_entries(connection: aiosqlite.Connection, first: int, last: int, offset: int) -> None:
+    """Entries `first` to `last` have moved by `offset` in the log."""
+    with translated():
+        await connection.execute(
+            "UPDATE idempotency SET entry_id = entry_id + ? WHERE entry_id BETWEEN ? AND ?", (offset, first, last)
+        )
+
+
 async def forget_old_days(connection: aiosqlite.Connection, days_max: int) -> int:
     """Keep the newest days that exist, `days_max` of them; say how many keys were forgotten."""
     sql = f"""

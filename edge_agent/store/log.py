@@ -8,7 +8,7 @@ import aiosqlite
 from msgspec import Struct
 
 from edge_agent.store.connection import fetch, translated
-from edge_core.errors import StorageFault
+from edge_core.errors import InvariantViolated, StorageFault
 from edge_core.limits import STREAM_SEQ_BITS
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.sync.chain import genesis, link
@@ -74,10 +74,41 @@ async def read_streams(connection: aiosqlite.Connection) -> list[Stream]:
 
 
 async def create_streams(connection: aiosqlite.Connection, incarnation: UUID) -> None:
-    """Begin an incarnation: one empty stream for each lane."""
+    """Begin an incarnation and make it the present one: one empty stream for each lane."""
     with translated():
         await connection.executemany(
             "INSERT INTO stream (incarnation, lane) VALUES (?, ?)", [(incarnation.bytes, lane) for lane in LANES]
+        )
+        await connection.execute("UPDATE identity SET incarnation = ?", (incarnation.bytes,))
+
+
+async def create_former(connection: aiosqlite.Connection, incarnation: UUID, lane: str) -> Stream:
+    """Make room for a stream of an earlier incarnation that this file does not have."""
+    with translated():
+        await connection.execute("INSERT INTO stream (incarnation, lane) VALUES (?, ?)", (incarnation.bytes, lane))
+    found = await find_stream(connection, incarnation, lane)
+    if found is None:
+        raise InvariantViolated("a stream that was just made is not there")
+    return found
+
+
+async def find_stream(connection: aiosqlite.Connection, incarnation: UUID, lane: str) -> Stream | None:
+    """One lane of one incarnation, where the file has it."""
+    streams = await read_streams(connection)
+    return next((s for s in streams if s.incarnation == incarnation and s.lane == lane), None)
+
+
+async def present_incarnation(connection: aiosqlite.Connection) -> UUID:
+    """The incarnation in which the log goes on."""
+    rows = await fetch(connection, "SELECT incarnation FROM identity")
+    return UUID(bytes=rows[0][0])
+
+
+async def forget_range(connection: aiosqlite.Connection, stream: Stream, from_seq: int, to_seq: int) -> None:
+    """Remove entries that live on elsewhere in the log."""
+    with translated():
+        await connection.execute(
+            "DELETE FROM entry WHERE entry_id BETWEEN ? AND ?", (stream.entry_id(from_seq), stream.entry_id(to_seq))
         )
 
 
