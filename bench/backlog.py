@@ -63,7 +63,7 @@ class Decider:
 
     def __init__(self, stream: Stream, tail: Tail, now_ms: int, rng: random.Random) -> None:
         bits = lambda: rng.getrandbits(74)  # noqa: E731
-        self._here = Circumstances(stream, now_ms, bits, ZoneInfo("Asia/Shanghai"), is_offline=True)
+        self._here = Circumstances(stream, now_ms, bits, ZoneInfo("Asia/Shanghai"), is_offline=True, life=b"")
         self._tail = tail
 
     def decide(self, request: Request, key: str, positions: list[Position]) -> Batch:

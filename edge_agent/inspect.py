@@ -12,11 +12,11 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.config import AgentConfig
-from edge_agent.link.books import wall_ms
 from edge_agent.store import log
 from edge_agent.store.connection import locked, open_reader, open_writer
 from edge_agent.store.log import Stream
 from edge_agent.store.schema import migrate
+from edge_agent.surroundings import wall_ms
 from edge_core.errors import PermanentFault
 from edge_core.shapes import json_object
 from edge_core.sync.conservation import ledger

@@ -8,7 +8,6 @@ who waits is told so, nothing more is taken, and the file is opened and checked 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import aiosqlite
 import structlog
@@ -19,6 +18,7 @@ from edge_agent.batch import Batch, Circumstances
 from edge_agent.store import idempotency, log, orders, stock
 from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer, Cancel, Request, Submission, rejected_answer, submission
+from edge_agent.surroundings import Surroundings
 from edge_core.errors import Fault, Rejected, StorageFault
 from edge_core.limits import (
     IDEMPOTENCY_DAYS_MAX,
@@ -39,19 +39,6 @@ BUSY: Final = Rejected("busy", f"{INTAKE_QUEUE_MAX} requests are waiting already
 STOPPING: Final = Rejected("stopping", "the agent is finishing what it has accepted")
 
 
-class Surroundings(Struct, frozen=True):
-    """What the intake needs of the world: wall clock in Unix ms, 74 random bits, the store's zone, the link's state.
-
-    `life` are random bytes of this start of the process, which go into display numbers.
-    """
-
-    now_ms: Callable[[], int]
-    random_bits: Callable[[], int]
-    zone: ZoneInfo
-    is_offline: Callable[[], bool]
-    life: bytes
-
-
 class Write(Struct, frozen=True):
     """A small change of the file that is not a decision, made in the next batch's transaction."""
 
@@ -69,9 +56,17 @@ class LogChange(Struct, frozen=True):
 class Intake:
     """Takes submissions from any number of clients and answers each after its commit."""
 
-    def __init__(self, file: StoreFile, surroundings: Surroundings, *, key_days: int = IDEMPOTENCY_DAYS_MAX) -> None:
+    def __init__(
+        self,
+        file: StoreFile,
+        surroundings: Surroundings,
+        *,
+        is_offline: Callable[[], bool],
+        key_days: int = IDEMPOTENCY_DAYS_MAX,
+    ) -> None:
         self._file = file
         self._here = surroundings
+        self._is_offline = is_offline
         self._key_days = key_days
         self.on_commit: Callable[[str, int], None] = lambda _lane, _seq: None
         self._queue: asyncio.Queue[Submission | Write | LogChange | None] = asyncio.Queue()
@@ -215,7 +210,7 @@ class Intake:
                 now_ms=self._here.now_ms(),
                 random_bits=self._here.random_bits,
                 zone=self._here.zone,
-                is_offline=self._here.is_offline(),
+                is_offline=self._is_offline(),
                 life=self._here.life,
             ),
             self._file.tails["orders"],

@@ -21,6 +21,7 @@ from edge_agent.store.file import StoreFile
 from edge_agent.store.idempotency import Answered
 from edge_agent.store.log import EntryRow, Stream, Tail
 from edge_agent.store.orders import OrderHead
+from edge_agent.surroundings import Surroundings
 from edge_core import clock, ids
 from edge_core.errors import InvariantViolated, PeerFault
 from edge_core.limits import PUSH_ENTRIES_MAX
@@ -40,15 +41,13 @@ RECOVERY: Final = "recovery"
 
 
 class Recovery:
-    """The earlier incarnations of one node. `now_ms` is the wall clock, `random_bits` 74 bits for a UUIDv7."""
+    """The earlier incarnations of one node."""
 
-    def __init__(
-        self, file: StoreFile, intake: Intake, *, now_ms: Callable[[], int], random_bits: Callable[[], int]
-    ) -> None:
+    def __init__(self, file: StoreFile, intake: Intake, surroundings: Surroundings) -> None:
         self._file = file
         self._intake = intake
-        self._now_ms = now_ms
-        self._random_bits = random_bits
+        self._now_ms = surroundings.now_ms
+        self._random_bits = surroundings.random_bits
 
     async def begin_incarnation(self, reason: str) -> UUID:
         """Go on in empty streams under a new name; the old ones stay in the file."""

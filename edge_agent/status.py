@@ -6,9 +6,10 @@ from uuid import UUID
 from msgspec import Struct
 
 from edge_agent.intake import Intake
-from edge_agent.link.books import Books, wall_ms
+from edge_agent.link.books import Books
 from edge_agent.link.session import Session
 from edge_agent.store.file import StoreFile
+from edge_agent.surroundings import wall_ms
 from edge_core.orders.rendering import rfc3339
 from edge_core.sync.messages import LaneLedger
 

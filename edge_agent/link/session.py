@@ -5,8 +5,6 @@ keeps nothing in memory but the pushes on their way; what waits, waits in the fi
 """
 
 import asyncio
-import random
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
@@ -18,10 +16,11 @@ import structlog
 from msgspec import Struct
 
 from edge_agent.intake import Intake
-from edge_agent.link.books import Books, wall_ms
+from edge_agent.link.books import Books
 from edge_agent.recovery import Recovery
 from edge_agent.store import log
 from edge_agent.store.file import StoreFile
+from edge_agent.surroundings import Surroundings
 from edge_core.errors import PeerFault, StorageFault, TransientFault
 from edge_core.limits import FORMER_INCARNATIONS_MAX, LINK_TICK_INTERVAL_MS, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
 from edge_core.sync.edge_link import (
@@ -98,6 +97,7 @@ class Session:
         introduction: Introduction,
         mqtt: MqttLink,
         recovery: Recovery,
+        surroundings: Surroundings,
     ) -> None:
         self._file = file
         self._intake = intake
@@ -105,6 +105,7 @@ class Session:
         self._introduction = introduction
         self._mqtt = mqtt
         self._recovery = recovery
+        self._here = surroundings
         mqtt.on_activity = self._notice
         self._topic = topic(introduction.node_id, "up")
         self._wake = asyncio.Event()
@@ -159,10 +160,10 @@ class Session:
     async def _wait(self) -> None:
         """Until something happened, or it is time to look at the clock; a busy store looks at it just as often."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(0, self._next_tick_ms - _monotonic_ms()) / 1000):
+            async with asyncio.timeout(max(0, self._next_tick_ms - self._here.monotonic_ms()) / 1000):
                 await self._wake.wait()
         self._wake.clear()
-        now_ms = _monotonic_ms()
+        now_ms = self._here.monotonic_ms()
         if now_ms >= self._next_tick_ms:
             self._next_tick_ms = now_ms + LINK_TICK_INTERVAL_MS
             self._inputs.append(Tick())
@@ -171,7 +172,7 @@ class Session:
         """Feed everything that has happened, and what that leads to."""
         self._collect()
         while self._inputs:
-            self.state, effects = step(self.state, self._inputs.popleft(), _monotonic_ms())
+            self.state, effects = step(self.state, self._inputs.popleft(), self._here.monotonic_ms())
             for effect in effects:
                 await self._try_effect(effect)
             self._collect()
@@ -181,7 +182,7 @@ class Session:
             self._connected = False
             self._books.last_error = bounded(f"broker: {self._mqtt.reason}")
             _LOG.warning("link.disconnected", reason=self._mqtt.reason)
-            self._inputs.append(TransportDown(random.random()))  # noqa: S311 - jitter, not a secret
+            self._inputs.append(TransportDown(self._here.jitter()))
         grown, self._grown = self._grown, {}
         self._inputs.extend(LogGrew(lane, tail_seq) for lane, tail_seq in grown.items())
         while not self._mqtt.inbox.empty():
@@ -281,7 +282,7 @@ class Session:
             await self._mqtt.connect()
         except TransientFault as fault:
             self._books.last_error = bounded(f"broker: {fault}")
-            self._inputs.append(TransportDown(random.random()))  # noqa: S311
+            self._inputs.append(TransportDown(self._here.jitter()))
         else:
             self._connected = True
             _LOG.info("link.connected", broker=self._mqtt.address)
@@ -305,7 +306,7 @@ class Session:
             incarnation=self.state.incarnation,
             lanes=tuple(lanes),
             history_id=self.state.history_id,
-            wall_clock_ms=wall_ms(),
+            wall_clock_ms=self._here.now_ms(),
             software_version=who.software_version,
             schema_version=who.schema_version,
             name=who.name,
@@ -420,7 +421,3 @@ def _within_bytes(rows: list[tuple[int, bytes, bytes]]) -> list[tuple[int, bytes
         if size > PUSH_BYTES_MAX and index:
             return rows[:index]
     return rows
-
-
-def _monotonic_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
