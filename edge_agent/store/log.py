@@ -67,7 +67,7 @@ def stream_no_of(entry_id: int) -> int:
 async def read_streams(connection: aiosqlite.Connection) -> list[Stream]:
     """Every stream of the file, oldest first."""
     sql = """
-        SELECT stream_no, node_id, incarnation, lane, durable_seq, backed_up_seq, parked
+        SELECT stream_no, node_id, stream.incarnation, lane, durable_seq, backed_up_seq, parked
         FROM stream, identity ORDER BY stream_no
     """
     return [Stream(no, node, UUID(bytes=inc), *rest) for no, node, inc, *rest in await fetch(connection, sql)]
@@ -169,7 +169,7 @@ async def read_hash(connection: aiosqlite.Connection, stream: Stream, seq: int) 
 async def read_recorded(connection: aiosqlite.Connection, where: str, parameters: Sequence[object]) -> list[Recorded]:
     """Entries with their places, in the order of the log. `where` is a condition of this package, never of a client."""
     sql = f"""
-        SELECT entry_id, node_id, incarnation, lane, body
+        SELECT entry_id, node_id, stream.incarnation, lane, body
         FROM entry JOIN stream ON stream_no = entry_id >> {STREAM_SEQ_BITS} JOIN identity
         WHERE {where} ORDER BY entry_id
     """  # noqa: S608
