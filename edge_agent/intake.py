@@ -118,8 +118,8 @@ class Intake:
         self._queue.put_nowait(LogChange(change, done))
         await done
 
-    def fence(self, reason: str) -> None:
-        """Another machine is this node now: take nothing more."""
+    def fence(self, reason: str | None) -> None:
+        """Another machine is this node now: take nothing more. None: this machine is the node after all."""
         self._fenced = reason
 
     def close(self) -> None:
@@ -178,8 +178,12 @@ class Intake:
             item.done.set_exception(fault)
         else:
             item.done.set_result(None)
-            for lane, tail in self._file.tails.items():
-                self.on_commit(lane, tail.seq)
+            self._tell_tails()
+
+    def _tell_tails(self) -> None:
+        """The log was read anew: whoever waits for it to grow hears where it ends."""
+        for lane, tail in self._file.tails.items():
+            self.on_commit(lane, tail.seq)
 
     async def _commit(self, submissions: list[Submission], writes: list[Write]) -> list[Answer]:
         async with self._file.transaction() as connection:
@@ -199,7 +203,11 @@ class Intake:
 
     async def _prefetch(self, connection: aiosqlite.Connection, submissions: list[Submission]) -> Batch:
         answered = await idempotency.read_answered(connection, [s.key_digest for s in submissions])
-        replays = {row.key: await _read_replay(connection, row.entry_id) for row in answered if row.entry_id}
+        replays = {
+            row.key: await read_replay(connection, row.entry_id)
+            for row in answered
+            if row.entry_id is not None and row.answer is None
+        }
         named = {s.request.order_id for s in submissions if isinstance(s.request, Cancel)}
         recorded = await orders.read_orders(connection, sorted(named)) if named else []
         skus = {delta.sku for r in recorded for event in r.entry.events for delta in deltas_of(event)}
@@ -245,6 +253,7 @@ class Intake:
                 await self._file.reopen()
         self._fault = None
         _LOG.warning("store.recovered", tail_seq=self._file.tails["orders"].seq)
+        self._tell_tails()  # a commit that failed may be in the file all the same
 
     def _refuse_waiting(self, fault: StorageFault) -> None:
         """Nobody waits for a disk: those who queued meanwhile are told as well."""
@@ -255,7 +264,7 @@ class Intake:
         _fail([item for item in items if isinstance(item, Write | LogChange)], fault)
 
 
-async def _read_replay(connection: aiosqlite.Connection, entry_id: int) -> list[Recorded]:
+async def read_replay(connection: aiosqlite.Connection, entry_id: int) -> list[Recorded]:
     """What the answer to an entry was made of: the entry, and those of the same order before it."""
     (recorded,) = await log.read_recorded(connection, "entry_id = ?", (entry_id,))
     if recorded.entry.order_id is None:

@@ -15,16 +15,17 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edge_agent.intake import Intake
+from edge_agent.intake import Intake, read_replay
 from edge_agent.store import idempotency, log, orders, stock
 from edge_agent.store.file import StoreFile
 from edge_agent.store.idempotency import Answered
-from edge_agent.store.log import EntryRow, Stream, Tail
+from edge_agent.store.log import EntryRow, Stream, Tail, subject_of
 from edge_agent.store.orders import OrderHead
+from edge_agent.submission import accepted_answer, bytes_to_keep
 from edge_agent.surroundings import Surroundings
 from edge_core import clock, ids
 from edge_core.errors import InvariantViolated, PeerFault
-from edge_core.limits import PUSH_ENTRIES_MAX
+from edge_core.limits import PUSH_ENTRIES_MAX, STREAM_SEQ_BITS
 from edge_core.orders.events import Event, OrderPlaced, StockMoved, deltas_of
 from edge_core.orders.merge import Merged, merge
 from edge_core.stock.ledger import Position, StockDelta
@@ -54,6 +55,7 @@ class Recovery:
         incarnation = ids.uuid7(self._now_ms(), self._random_bits())
 
         async def change(connection: aiosqlite.Connection) -> None:
+            await log.raise_clock(connection, max(tail.hlc for tail in self._file.tails.values()))
             await log.create_streams(connection, incarnation)
 
         await self._intake.change_log(change)
@@ -147,14 +149,16 @@ class _Restoration:
         new = [(seq, decode_entry(body)) for seq, body in _numbered(batch)]
         order_ids = sorted({entry.order_id for _, entry in new if entry.order_id is not None})
         before = await self._merged(order_ids)
+        await self._keep_answers(stream, common, order_ids)
         await self._move_beyond(stream, common)
+        await log.raise_clock(self._connection, max([self._tail.hlc, *(entry.hlc for _, entry in new)]))
         if batch is None:
             return
+        moves = await self._new_movements(new)
         await log.append(self._connection, [_row(stream, batch, index, e) for index, (_, e) in enumerate(new)])
         await self._remember_keys(stream, new)
         after = await self._merged(order_ids)
         await self._write_heads(after)
-        moves = [d for _, e in new if e.order_id is None for event in e.events for d in deltas_of(event)]
         await self._write_stock(_difference(before.values(), after.values(), moves))
         self._outcome.added += len(new)
         self._outcome.refused += sum(len(merged.refused) for merged in after.values())
@@ -169,6 +173,31 @@ class _Restoration:
         if held != common_hash and not (held is None and is_empty):
             raise PeerFault("fork", f"the delivery does not stand on the file's copy at {common}")
         return stream
+
+    async def _keep_answers(self, stream: Stream, common: int, order_ids: list[UUID]) -> None:
+        """What was said stays said, word for word (G4): entries will move, and orders get another past."""
+        last = stream.entry_id((1 << STREAM_SEQ_BITS) - 1)
+        rows = await idempotency.unkept(
+            self._connection, stream.entry_id(common + 1), last, [order_id.bytes for order_id in order_ids]
+        )
+        kept = [
+            (day, key, bytes_to_keep(accepted_answer(await read_replay(self._connection, entry_id))))
+            for day, key, entry_id in rows
+        ]
+        await idempotency.keep_answers(self._connection, kept)
+
+    async def _new_movements(self, new: list[tuple[int, Entry]]) -> list[StockDelta]:
+        """Deltas of the movements that the file does not have: one that was appended again counts once."""
+        movements = {subject_of(entry): entry for _, entry in new if entry.order_id is None}
+        subjects = [subject for subject in movements if subject is not None]
+        known = await log.known_subjects(self._connection, subjects) if subjects else set()
+        return [
+            delta
+            for subject, entry in movements.items()
+            if subject not in known
+            for event in entry.events
+            for delta in deltas_of(event)
+        ]
 
     async def _move_beyond(self, stream: Stream, common: int) -> None:
         """What only this file has of the old stream goes on in the present one, in its order, under the same times."""
@@ -192,8 +221,7 @@ class _Restoration:
         entry = replace(entry, seq=self._tail.seq + 1)
         body = encode_entry(entry)
         self._tail = Tail(entry.seq, link(self._tail.hash, body), max(self._tail.hlc, entry.hlc))
-        order_key = entry.order_id.bytes if entry.order_id is not None else None
-        return EntryRow(present.entry_id(entry.seq), order_key, self._tail.hash, body)
+        return EntryRow(present.entry_id(entry.seq), subject_of(entry), self._tail.hash, body)
 
     async def _merged(self, order_ids: list[UUID]) -> dict[UUID, Merged]:
         found = await orders.read_orders(self._connection, order_ids) if order_ids else []
@@ -268,8 +296,8 @@ def _numbered(batch: Batch | None) -> Iterable[tuple[int, bytes]]:
 
 
 def _row(stream: Stream, batch: Batch, index: int, entry: Entry) -> EntryRow:
-    order_key = entry.order_id.bytes if entry.order_id is not None else None
-    return EntryRow(stream.entry_id(batch.from_seq + index), order_key, batch.hashes[index], batch.bodies[index])
+    row_id = stream.entry_id(batch.from_seq + index)
+    return EntryRow(row_id, subject_of(entry), batch.hashes[index], batch.bodies[index])
 
 
 def _difference(

@@ -31,6 +31,7 @@ class Outcome(Struct):
     parked: list[Parked] = field(default_factory=list)
     forks: list[StreamKey] = field(default_factory=list)
     entries: int = 0
+    applied: int = 0
     duplicates: int = 0
     gaps: int = 0
 
@@ -88,6 +89,7 @@ def _plan(pushes: Sequence[ReadPush], locked: dict[StreamKey, CursorRow], outcom
             continue
         match receive(Cursor(row.durable_seq, row.durable_hash), push.batch):
             case Applied(cursor, skip):
+                outcome.applied += 1
                 plan.new += [(push.key, reading) for reading in push.readings[skip:]]
                 plan.ranges.append((push.key, push.batch.from_seq + skip, cursor.durable_seq))
                 outcome.cursors[push.key] = row._replace(

@@ -250,10 +250,10 @@ class Ingester:
 
     def _count(self, pushes: Sequence[ReadPush], outcome: Outcome) -> None:
         telemetry = self._telemetry
-        telemetry.pushes.labels("applied").inc(len(pushes) - outcome.duplicates - outcome.gaps - len(outcome.fences))
+        telemetry.pushes.labels("applied").inc(outcome.applied)
         telemetry.pushes.labels("duplicate").inc(outcome.duplicates)
         telemetry.pushes.labels("gap").inc(outcome.gaps)
-        telemetry.pushes.labels("fenced").inc(len(outcome.fences))
+        telemetry.pushes.labels("fenced").inc(len(pushes) - outcome.applied - outcome.duplicates - outcome.gaps)
         telemetry.entries.inc(outcome.entries)
         for key, seq, fault in outcome.parked:
             telemetry.parked.labels(fault.reason).inc()

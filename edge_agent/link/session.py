@@ -243,6 +243,7 @@ class Session:
                 self._books.restart()
                 self._inputs.append(Renewed(incarnation))
             case CompareFormer():
+                self._intake.fence(None)
                 self._inputs.append(FormerCompared(await self._recovery.differing(effect.former)))
             case SendRecall():
                 key, who = effect.key, self._introduction.node_id

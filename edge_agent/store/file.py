@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 import aiosqlite
+from msgspec.structs import replace
 
 from edge_agent.store import log
 from edge_agent.store.connection import fetch, locked, open_checkpointer, open_reader, open_writer, translated
@@ -141,7 +142,9 @@ class StoreFile:
         present = await log.present_incarnation(self.writer)
         self.streams = {stream.lane: stream for stream in streams if stream.incarnation == present}
         self.former = tuple(stream for stream in streams if stream.incarnation != present)
-        self.tails = {lane: await log.read_tail(self.writer, stream) for lane, stream in self.streams.items()}
+        clock = await log.read_clock(self.writer)
+        tails = {lane: await log.read_tail(self.writer, stream) for lane, stream in self.streams.items()}
+        self.tails = {lane: replace(tail, hlc=max(tail.hlc, clock)) for lane, tail in tails.items()}
 
 
 async def _roll_back(writer: aiosqlite.Connection) -> None:

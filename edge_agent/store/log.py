@@ -10,9 +10,10 @@ from msgspec import Struct
 from edge_agent.store.connection import fetch, translated
 from edge_core.errors import InvariantViolated, StorageFault
 from edge_core.limits import STREAM_SEQ_BITS
+from edge_core.orders.events import StockMoved
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.sync.chain import genesis, link
-from edge_core.sync.entry import LANES, decode_entry
+from edge_core.sync.entry import LANES, Entry, decode_entry
 
 _SEQ_MASK: Final = (1 << STREAM_SEQ_BITS) - 1
 
@@ -38,7 +39,7 @@ class Stream(Struct, frozen=True):
 
 
 class EntryRow(Struct, frozen=True):
-    """An entry as it is stored."""
+    """An entry as it is stored; `order_id` is the id of the order or of the stock movement that it is about."""
 
     entry_id: int
     order_id: bytes | None
@@ -52,6 +53,14 @@ class Tail(Struct, frozen=True):
     seq: int
     hash: bytes
     hlc: int
+
+
+def subject_of(entry: Entry) -> bytes | None:
+    """What an entry is found by: its order's id, or the id of the stock movement."""
+    if entry.order_id is not None:
+        return entry.order_id.bytes
+    first = entry.events[0]
+    return first.movement_id.bytes if isinstance(first, StockMoved) else None
 
 
 def seq_of(entry_id: int) -> int:
@@ -105,11 +114,32 @@ async def present_incarnation(connection: aiosqlite.Connection) -> UUID:
 
 
 async def forget_range(connection: aiosqlite.Connection, stream: Stream, from_seq: int, to_seq: int) -> None:
-    """Remove entries that live on elsewhere in the log."""
+    """Remove the last entries of a stream, which live on elsewhere in the log: the centre has not kept them here."""
     with translated():
         await connection.execute(
             "DELETE FROM entry WHERE entry_id BETWEEN ? AND ?", (stream.entry_id(from_seq), stream.entry_id(to_seq))
         )
+        await connection.execute(
+            "UPDATE stream SET durable_seq = min(durable_seq, ?) WHERE stream_no = ?", (from_seq - 1, stream.stream_no)
+        )
+
+
+async def known_subjects(connection: aiosqlite.Connection, subjects: Sequence[bytes]) -> set[bytes]:
+    """Which of these orders and stock movements the log holds."""
+    marks = ",".join("?" * len(subjects))
+    sql = f"SELECT DISTINCT order_id FROM entry WHERE order_id IN ({marks})"  # noqa: S608 - only question marks
+    return {subject for (subject,) in await fetch(connection, sql, subjects)}
+
+
+async def raise_clock(connection: aiosqlite.Connection, hlc: int) -> None:
+    """Whatever is recorded next comes after this reading, in any stream."""
+    with translated():
+        await connection.execute("UPDATE identity SET hlc = max(hlc, ?)", (hlc,))
+
+
+async def read_clock(connection: aiosqlite.Connection) -> int:
+    """The reading below which nothing may be recorded."""
+    return int((await fetch(connection, "SELECT hlc FROM identity"))[0][0])
 
 
 async def read_tail(connection: aiosqlite.Connection, stream: Stream) -> Tail:

@@ -63,13 +63,14 @@ async def put_heads(connection: aiosqlite.Connection, heads: Iterable[OrderHead]
 
 async def read_order(connection: aiosqlite.Connection, order_id: UUID) -> list[Recorded]:
     """The entries of one order in the order of the log."""
-    return await read_recorded(connection, "order_id = ?", (order_id.bytes,))
+    return await read_orders(connection, [order_id])
 
 
 async def read_orders(connection: aiosqlite.Connection, order_ids: Sequence[UUID]) -> list[Recorded]:
     """The entries of several orders in the order of the log."""
     marks = ",".join("?" * len(order_ids))
-    return await read_recorded(connection, f"order_id IN ({marks})", [order_id.bytes for order_id in order_ids])
+    found = await read_recorded(connection, f"order_id IN ({marks})", [order_id.bytes for order_id in order_ids])
+    return [recorded for recorded in found if recorded.entry.order_id is not None]  # a movement of stock is no order
 
 
 async def shift_entries(connection: aiosqlite.Connection, first: int, last: int, offset: int) -> None:

@@ -388,7 +388,8 @@ def _acked(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
     if ack.durable_seq > stream.tail_seq:
         return _renew(state, f"{ack.lane}: the centre acked {ack.durable_seq}, this file ends at {stream.tail_seq}")
     if ack.durable_seq == stream.durable_seq:
-        return replace(_with_stream(state, send_stream.heard(stream)), attempt=0), _NOTHING
+        # Known from the welcome, perhaps, but not yet in the books: the acks that brought it there were lost.
+        return replace(_with_stream(state, send_stream.heard(stream)), attempt=0), (_recorded(ack),)
     known = send_stream.known_hash(stream, ack.durable_seq)
     if known is None:
         return state, (CheckHash(ack.lane, ack.durable_seq, ack.durable_hash, ack),)
@@ -406,8 +407,11 @@ def _confirmed(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
     if ack.history_id != state.history_id or ack.durable_seq <= _stream(state, ack.lane).durable_seq:
         return state, _NOTHING
     stream = send_stream.acked(_stream(state, ack.lane), ack.durable_seq, now_ms)
-    effect = RecordDurable(ack.lane, ack.durable_seq, ack.backed_up_seq, ack.parked)
-    return replace(_with_stream(state, stream), attempt=0, renewals=0), (effect,)
+    return replace(_with_stream(state, stream), attempt=0, renewals=0), (_recorded(ack),)
+
+
+def _recorded(ack: Ack) -> RecordDurable:
+    return RecordDurable(ack.lane, ack.durable_seq, ack.backed_up_seq, ack.parked)
 
 
 def _checked(state: LinkState, checked: HashChecked, now_ms: int) -> Stepped:
