@@ -62,13 +62,14 @@ class Recovery:
         _LOG.warning("recovery.incarnation_begun", incarnation=str(incarnation), reason=reason)
         return incarnation
 
-    async def differing(self, former: Iterable[FormerStream]) -> tuple[FormerKey, ...]:
-        """The earlier streams in which the file and the centre differ, oldest first."""
+    async def differing(self, former: Iterable[FormerStream], *, is_own_only: bool = False) -> tuple[FormerKey, ...]:
+        """The earlier streams in which the file and the centre differ, oldest first; perhaps only the file's own."""
         reader = self._file.link_reader
         centre = {FormerKey(each.incarnation, each.lane): each for each in former}
         local = {FormerKey(s.incarnation, s.lane): s for s in self._file.former}
         found = []
-        for key in sorted(centre.keys() | local.keys(), key=lambda key: (key.incarnation.bytes, key.lane)):
+        named = local.keys() if is_own_only else centre.keys() | local.keys()
+        for key in sorted(named, key=lambda key: (key.incarnation.bytes, key.lane)):
             tail = await log.read_tail(reader, local[key]) if key in local else None
             there = centre.get(key)
             if (tail.seq if tail else 0) == (there.durable_seq if there else 0) == 0:

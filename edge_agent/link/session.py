@@ -30,6 +30,7 @@ from edge_core.sync.edge_link import (
     Connect,
     Effect,
     FormerCompared,
+    GoOnSelling,
     HashChecked,
     LinkInput,
     LinkState,
@@ -227,7 +228,13 @@ class Session:
             case RecordHistory():
                 _LOG.info("link.welcomed", history_id=str(effect.history_id))
                 self._in_background(self._write_history(effect))
-            case BeginIncarnation() | CompareFormer() | SendRecall() | Restore() | StopSelling():
+            case GoOnSelling():
+                self._intake.fence(None)
+            case StopSelling():
+                self._books.last_error = bounded(effect.reason)
+                self._intake.fence(effect.reason)
+                _LOG.error("link.superseded", reason=effect.reason)
+            case BeginIncarnation() | CompareFormer() | SendRecall() | Restore():
                 await self._recover(effect)
             case Stop():
                 self._books.last_error = bounded(effect.reason)
@@ -235,7 +242,7 @@ class Session:
             case _:
                 assert_never(effect)
 
-    async def _recover(self, effect: BeginIncarnation | CompareFormer | SendRecall | Restore | StopSelling) -> None:
+    async def _recover(self, effect: BeginIncarnation | CompareFormer | SendRecall | Restore) -> None:
         match effect:
             case BeginIncarnation():
                 self._books.last_error = bounded(f"began anew: {effect.reason}")
@@ -243,8 +250,8 @@ class Session:
                 self._books.restart()
                 self._inputs.append(Renewed(incarnation))
             case CompareFormer():
-                self._intake.fence(None)
-                self._inputs.append(FormerCompared(await self._recovery.differing(effect.former)))
+                differing = await self._recovery.differing(effect.former, is_own_only=effect.is_own_only)
+                self._inputs.append(FormerCompared(differing))
             case SendRecall():
                 key, who = effect.key, self._introduction.node_id
                 lane: Lane = "bulk" if key.lane == "bulk" else "orders"
@@ -252,10 +259,6 @@ class Session:
                 self._send(Recall(who, self.state.incarnation, key.incarnation, lane, locator))
             case Restore():
                 await self._restore(effect)
-            case StopSelling():
-                self._books.last_error = bounded(effect.reason)
-                self._intake.fence(effect.reason)
-                _LOG.error("link.superseded", reason=effect.reason)
             case _:
                 assert_never(effect)
 

@@ -180,9 +180,14 @@ class BeginIncarnation(Struct, frozen=True):
 
 
 class CompareFormer(Struct, frozen=True):
-    """Compare the centre's list of earlier incarnations with the file; answer with `FormerCompared`."""
+    """Compare the centre's list of earlier incarnations with the file; answer with `FormerCompared`.
+
+    With `is_own_only`, those alone that the file has: a node that was replaced gives what only it holds, and needs
+    nothing of what its successor does.
+    """
 
     former: tuple[FormerStream, ...]
+    is_own_only: bool = False
 
 
 class SendRecall(Struct, frozen=True):
@@ -204,6 +209,10 @@ class StopSelling(Struct, frozen=True):
     reason: str
 
 
+class GoOnSelling(Struct, frozen=True):
+    """This machine is the node: where it had stopped for another, it takes orders again."""
+
+
 class Stop(Struct, frozen=True):
     """The link cannot go on by itself: an operator must look. Selling goes on."""
 
@@ -223,6 +232,7 @@ Effect = (
     | SendRecall
     | Restore
     | StopSelling
+    | GoOnSelling
     | Stop
 )
 
@@ -363,10 +373,9 @@ def _welcomed(state: LinkState, welcome: Welcome) -> Stepped:
             return _renew(state, f"{position.lane}: the centre holds more than this file; the file was rolled back")
         state = _with_stream(state, send_stream.rewind(stream, position.durable_seq))
         effects.append(CheckHash(position.lane, position.durable_seq, position.durable_hash))
-    if welcome.decision == "refuse":
-        effects.append(StopSelling(welcome.detail))
-    else:
-        effects.append(CompareFormer(welcome.former))
+    is_refused = welcome.decision == "refuse"
+    effects.append(StopSelling(welcome.detail) if is_refused else GoOnSelling())
+    effects.append(CompareFormer(welcome.former, is_own_only=is_refused))
     state = replace(
         state,
         phase="streaming",
