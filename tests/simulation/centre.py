@@ -16,9 +16,11 @@ from central_sync.ingest.worker import Ingester
 from central_sync.store.database import Database
 from central_sync.telemetry import Telemetry
 from edge_core import ids
+from edge_core.sync.messages import Ack, decode_down
 from holdfast_runtime.mqtt import MqttLink
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import CENTRE, Broker, Line
+from tests.simulation.promises import Broken
 from tests.simulation.sqlite import OWNER, Process
 from tests.simulation.story import Story
 from tests.simulation.tables import Tables
@@ -27,12 +29,26 @@ _TELEMETRY = Telemetry(CollectorRegistry())  # nobody reads it
 
 
 class CentreLine(Line):
-    """Stands for the ingester's `MqttLink`: it hears the topics of every node."""
+    """Stands for the ingester's `MqttLink`: it hears the topics of every node, and watches what is acknowledged."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, centre: "Centre", broker: Broker) -> None:
         super().__init__(broker, CENTRE, CENTRE)
         self._name = CENTRE
+        self._centre = centre
         self.inbox.dropped = 0  # type: ignore[attr-defined]
+
+    def publish(self, name: str, payload: bytes) -> bool:
+        message = decode_down(payload)
+        if isinstance(message, Ack):
+            self._watch(message)
+        return super().publish(name, payload)
+
+    def _watch(self, ack: Ack) -> None:
+        """An ack says what is durable, and says it after the COMMIT (G1)."""
+        rows = self._centre.tables.cursors
+        durable = max((rows[k].durable_seq for k in rows if k[1:] == (ack.incarnation, ack.lane)), default=0)
+        if ack.durable_seq > durable:
+            raise Broken("G1", f"the centre acked {ack.durable_seq} and holds {durable}")
 
     async def room(self) -> None:
         """There always is."""
@@ -89,7 +105,7 @@ class Centre:
         """Start the process on what is durable."""
         self._story.tell(CENTRE, "starts", history=self.tables.history_id)
         process = self.process = Process(self._chance)
-        line = CentreLine(self._broker)
+        line = CentreLine(self, self._broker)
         process.on_death = line.die
         token = OWNER.set(process)
         task = self._loop.create_task(self._ingester(line, process).run())

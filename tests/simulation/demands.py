@@ -101,6 +101,8 @@ def _demand_sound_centre(house: "House") -> None:
 
 def _demand_node(house: "House", node_id: str) -> None:
     machines = [machine for machine in house.machines if machine.node_id == node_id]
+    for machine in machines:
+        _demand_fenced(house, machine)
     selling = [machine for machine in machines if not is_superseded(machine)]
     if not selling:
         raise Broken("G6", f"{node_id}: no machine may sell")
@@ -111,6 +113,16 @@ def _demand_node(house: "House", node_id: str) -> None:
         here = _edge_entries(machine)
         _demand_same_orders(machine, _by_order(here), orders)
         _demand_stock(machine, here, there)
+
+
+def _demand_fenced(house: "House", machine: Machine) -> None:
+    """A machine that was replaced takes no orders, and no other one refuses any (G11)."""
+    agent = machine.agent
+    incarnation = agent.session.state.incarnation if agent is not None else None
+    rows = [row for key, row in house.centre.tables.cursors.items() if key.incarnation == incarnation]
+    is_replaced = any(row.superseded_by is not None for row in rows)
+    if is_replaced != is_superseded(machine):
+        raise Broken("G11", f"{machine.name} was replaced: {is_replaced}; it takes no orders: {is_superseded(machine)}")
 
 
 def _demand_owed(house: "House", node_id: str, there: list[Recorded]) -> None:

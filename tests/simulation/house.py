@@ -5,7 +5,7 @@ import contextlib
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import Context
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +29,8 @@ from tests.simulation.sqlite import OWNER
 from tests.simulation.story import Story
 from tests.simulation.tables import IN_PLACE_OF
 from tests.simulation.tills import Till
+
+World = Callable[[], contextlib.AbstractContextManager[object]]
 
 _DAY_S = 30.0
 _CLOSING_S = 40.0  # for what tills had begun
@@ -140,19 +142,19 @@ class House:
             self.failure.set_exception(error)
 
 
-def run(seed: int, *, keep_story: bool = False) -> Outcome:
-    """Run one seed to its end."""
+def run(seed: int, *, keep_story: bool = False, mutation: World = contextlib.nullcontext) -> Outcome:
+    """Run one seed to its end. A `mutation` makes the world in which a planted bug is at work."""
     folder = Path(tempfile.mkdtemp(prefix="hf-sim-", dir=_FILES))
     try:
-        return run_loop(lambda loop: _live(seed, folder, loop, keep_story=keep_story))
+        return run_loop(lambda loop: _live(seed, folder, loop, mutation, keep_story=keep_story))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _live(seed: int, folder: Path, loop: VirtualLoop, *, keep_story: bool) -> Outcome:
+async def _live(seed: int, folder: Path, loop: VirtualLoop, mutation: World, *, keep_story: bool) -> Outcome:
     story = Story(lambda: loop.now_ms, keep=keep_story)
     loop.set_task_factory(_owned)
-    with _in_its_world(seed, story):
+    with _in_its_world(seed, story), mutation():
         house = House(str(seed), folder, loop, story)
         story.who = lambda: _who(house)
         chaos = Chaos(house, str(seed))
