@@ -45,12 +45,14 @@ class Difference(Struct, frozen=True):
 
 
 class Reported(Struct):
-    """What heartbeats led to. A stream in `told` is where its node does not think it is, and gets an ack to say so:
+    """What heartbeats led to. A node in `replaced` still speaks as an incarnation that another one has taken over from,
+    and is told so. A stream in `told` is where its node does not think it is, and gets an ack to say so:
     it sends again, or greets again where the centre holds less than it once acked.
     """
 
     news: list[Difference] = field(default_factory=list)
     told: dict[StreamKey, CursorRow] = field(default_factory=dict)
+    replaced: dict[StreamKey, CursorRow] = field(default_factory=dict)
 
 
 async def welcome(
@@ -114,6 +116,8 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
         for books in beat.lanes:
             key = StreamKey(beat.node_id, beat.incarnation, books.lane)
             row = rows.get(key) or unknown(key)
+            if row.superseded_by is not None and books.lane == LANES[0]:
+                reported.replaced[key] = row
             if row.durable_seq != books.confirmed + books.parked or key not in rows:
                 reported.told[key] = row
     return reported
@@ -139,6 +143,12 @@ def unknown(key: StreamKey) -> CursorRow:
 def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome:
     """The word to a stream from which nothing more is taken."""
     return Welcome(history_id, key.incarnation, "fence", (_position(key, row),), GRANT, 0, shown(why))
+
+
+def refuse(key: StreamKey, row: CursorRow, history_id: UUID) -> Welcome:
+    """The word to a stream whose node is another machine now."""
+    why = f"incarnation {row.superseded_by} has taken this node over"
+    return Welcome(history_id, key.incarnation, "refuse", (_position(key, row),), GRANT, 0, why)
 
 
 def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

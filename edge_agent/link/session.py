@@ -119,8 +119,9 @@ class Session:
         self._connected = False
         self._failure: BaseException | None = None
         self._next_tick_ms = 0
+        self._incarnation = file.streams["orders"].incarnation
         self.state = LinkState(
-            incarnation=file.streams["orders"].incarnation,
+            incarnation=self._incarnation,
             streams=tuple(
                 SendStream(lane, tail_seq=file.tails[lane].seq, durable_seq=stream.durable_seq)
                 for lane, stream in file.streams.items()
@@ -184,11 +185,20 @@ class Session:
             self._books.last_error = bounded(f"broker: {self._mqtt.reason}")
             _LOG.warning("link.disconnected", reason=self._mqtt.reason)
             self._inputs.append(TransportDown(self._here.jitter()))
+        self._notice_renewal()
         grown, self._grown = self._grown, {}
         self._inputs.extend(LogGrew(lane, tail_seq) for lane, tail_seq in grown.items())
         while not self._mqtt.inbox.empty():
             _, payload = self._mqtt.inbox.get_nowait()
             self._receive(payload)
+
+    def _notice_renewal(self) -> None:
+        """The file says which incarnation is the present one: a COMMIT of unknown outcome may have begun it."""
+        present = self._file.streams["orders"].incarnation
+        if present != self._incarnation:
+            self._incarnation = present
+            self._books.restart()
+            self._inputs.append(Renewed(present))
 
     def _receive(self, payload: bytes) -> None:
         try:
@@ -246,9 +256,7 @@ class Session:
         match effect:
             case BeginIncarnation():
                 self._books.last_error = bounded(f"began anew: {effect.reason}")
-                incarnation = await self._recovery.begin_incarnation(effect.reason)
-                self._books.restart()
-                self._inputs.append(Renewed(incarnation))
+                await self._recovery.begin_incarnation(effect.reason)
             case CompareFormer():
                 differing = await self._recovery.differing(effect.former, is_own_only=effect.is_own_only)
                 self._inputs.append(FormerCompared(differing))
@@ -307,7 +315,7 @@ class Session:
         who = self._introduction
         return Hello(
             node_id=who.node_id,
-            incarnation=self.state.incarnation,
+            incarnation=self._file.streams["orders"].incarnation,
             lanes=tuple(lanes),
             history_id=self.state.history_id,
             wall_clock_ms=self._here.now_ms(),
@@ -338,7 +346,7 @@ class Session:
         to_seq, tail_hash, _ = rows[-1]
         push = Push(
             self._introduction.node_id,
-            self.state.incarnation,
+            stream.incarnation,
             "bulk" if asked.lane == "bulk" else "orders",
             asked.from_seq,
             to_seq,

@@ -60,7 +60,7 @@ class Received(Struct, frozen=True):
 
 
 class Renewed(Struct, frozen=True):
-    """The answer to `BeginIncarnation`: the new incarnation is in the file, with its empty lanes."""
+    """A new incarnation is in the file, with its empty lanes: as was asked, or as turned out when the file was read."""
 
     incarnation: UUID
 
@@ -174,7 +174,7 @@ class RecordHistory(Struct, frozen=True):
 
 
 class BeginIncarnation(Struct, frozen=True):
-    """This history may not go on: begin a new one in the same file; answer with `Renewed`."""
+    """This history may not go on: begin a new one in the same file. `Renewed` follows once it is there."""
 
     reason: str
 
@@ -259,6 +259,7 @@ class LinkState(Struct, frozen=True):
     heartbeat_ms: int = 0
     stop_reason: str = ""
     renewals: int = 0
+    is_replaced: bool = False
     recalls: tuple[FormerKey, ...] = ()
     recall_ms: int = 0
     is_restoring: bool = False
@@ -353,6 +354,8 @@ def _received(state: LinkState, message: Welcome | Ack | GrantMessage | Deliver,
         case Welcome(decision="fence"):
             return _renew(state, message.detail)  # whenever it comes: it may be about a push
         case Welcome():
+            if state.phase == "streaming" and message.decision == "refuse" and state.is_replaced:
+                return state, _NOTHING  # it is known
             if state.phase == "streaming" and message.decision != "resume":
                 # Told unasked, or as the answer to an old hello: a new one is answered with what is so now.
                 return _greet_again(state, now_ms)
@@ -380,6 +383,7 @@ def _welcomed(state: LinkState, welcome: Welcome) -> Stepped:
         state,
         phase="streaming",
         hello_wait_ms=HELLO_TIMEOUT_MS,
+        is_replaced=is_refused,
         history_id=welcome.history_id,
         window=min(welcome.grant.window, PUSH_WINDOW_MAX),
         unchecked=tuple(position.lane for position in welcome.lanes),
@@ -471,14 +475,15 @@ def _renew(state: LinkState, reason: str) -> Stepped:
     if state.renewals >= RENEWALS_MAX:
         stopped = replace(state, phase="stopped", stop_reason=reason, unchecked=(), recalls=(), heartbeat_ms=0)
         return stopped, (Stop(reason),)
-    state = replace(state, phase="renewing", renewals=state.renewals + 1, unchecked=(), recalls=())
-    return state, (BeginIncarnation(reason),)
+    return replace(state, phase="renewing", unchecked=(), recalls=()), (BeginIncarnation(reason),)
 
 
 def _renewed(state: LinkState, incarnation: UUID, now_ms: int) -> Stepped:
     """The log goes on in empty streams; what was on its way under the old name is void."""
     streams = tuple(SendStream(stream.lane) for stream in state.streams)
-    state = replace(state, incarnation=incarnation, streams=streams, heartbeat_ms=0)
+    state = replace(
+        state, incarnation=incarnation, streams=streams, renewals=state.renewals + 1, unchecked=(), heartbeat_ms=0
+    )
     if state.phase != "renewing":  # the connection went meanwhile; the next one greets under the new name
         return state, _NOTHING
     return replace(state, phase="greeting", hello_ms=now_ms, hello_wait_ms=HELLO_TIMEOUT_MS), (SendHello(),)

@@ -53,6 +53,9 @@ def _restless(house: "House") -> str:
             tail = machine.agent.file.tails[stream.lane].seq
             if not stream.durable_seq == stream.tail_seq == tail:
                 return f"{machine.name}: {stream.lane} is acked up to {stream.durable_seq} of {tail}"
+    untold = [machine.name for machine in house.machines if _is_replaced(house, machine) != is_superseded(machine)]
+    if untold:
+        return f"{untold} have not heard who their node is"
     found = {node_id: texts for node_id, texts in house.centre.tables.differences.items() if texts}
     return f"the centre sees differences: {found}" if found else ""
 
@@ -101,11 +104,12 @@ def _demand_sound_centre(house: "House") -> None:
 
 def _demand_node(house: "House", node_id: str) -> None:
     machines = [machine for machine in house.machines if machine.node_id == node_id]
-    for machine in machines:
-        _demand_fenced(house, machine)
     selling = [machine for machine in machines if not is_superseded(machine)]
     if not selling:
         raise Broken("G6", f"{node_id}: no machine may sell")
+    claimants = {machine.agent.session.state.incarnation for machine in selling if machine.agent is not None}
+    if len(claimants) > 1:
+        raise Broken("G11", f"{node_id}: {[machine.name for machine in selling]} sell under different names")
     there = _centre_entries(house, node_id)
     _demand_owed(house, node_id, there)
     orders = _by_order(there)
@@ -115,14 +119,12 @@ def _demand_node(house: "House", node_id: str) -> None:
         _demand_stock(machine, here, there)
 
 
-def _demand_fenced(house: "House", machine: Machine) -> None:
-    """A machine that was replaced takes no orders, and no other one refuses any (G11)."""
+def _is_replaced(house: "House", machine: Machine) -> bool:
+    """Whether the centre says that another machine is this one's node: then it takes no orders, and else it does (G11)."""
     agent = machine.agent
     incarnation = agent.session.state.incarnation if agent is not None else None
     rows = [row for key, row in house.centre.tables.cursors.items() if key.incarnation == incarnation]
-    is_replaced = any(row.superseded_by is not None for row in rows)
-    if is_replaced != is_superseded(machine):
-        raise Broken("G11", f"{machine.name} was replaced: {is_replaced}; it takes no orders: {is_superseded(machine)}")
+    return any(row.superseded_by is not None for row in rows)
 
 
 def _demand_owed(house: "House", node_id: str, there: list[Recorded]) -> None:
