@@ -238,13 +238,7 @@ class Session:
             case RecordHistory():
                 _LOG.info("link.welcomed", history_id=str(effect.history_id))
                 self._in_background(self._write_history(effect))
-            case GoOnSelling():
-                self._intake.fence(None)
-            case StopSelling():
-                self._books.last_error = bounded(effect.reason)
-                self._intake.fence(effect.reason)
-                _LOG.error("link.superseded", reason=effect.reason)
-            case BeginIncarnation() | CompareFormer() | SendRecall() | Restore():
+            case BeginIncarnation() | CompareFormer() | SendRecall() | Restore() | StopSelling() | GoOnSelling():
                 await self._recover(effect)
             case Stop():
                 self._books.last_error = bounded(effect.reason)
@@ -252,7 +246,18 @@ class Session:
             case _:
                 assert_never(effect)
 
-    async def _recover(self, effect: BeginIncarnation | CompareFormer | SendRecall | Restore) -> None:
+    def _bar(self, effect: StopSelling | GoOnSelling) -> None:
+        """Take no orders while another machine is this node."""
+        if isinstance(effect, GoOnSelling):
+            self._intake.fence(None)
+            return
+        self._books.last_error = bounded(effect.reason)
+        self._intake.fence(effect.reason)
+        _LOG.error("link.superseded", reason=effect.reason)
+
+    async def _recover(
+        self, effect: BeginIncarnation | CompareFormer | SendRecall | Restore | StopSelling | GoOnSelling
+    ) -> None:
         match effect:
             case BeginIncarnation():
                 self._books.last_error = bounded(f"began anew: {effect.reason}")
@@ -267,6 +272,8 @@ class Session:
                 self._send(Recall(who, self.state.incarnation, key.incarnation, lane, locator))
             case Restore():
                 await self._restore(effect)
+            case StopSelling() | GoOnSelling():
+                self._bar(effect)
             case _:
                 assert_never(effect)
 

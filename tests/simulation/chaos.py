@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -224,10 +224,10 @@ class Chaos:
         elif machine.path.exists() and len(self._disks) < _COPIES_MAX:
             self._disks.append((machine, machine.copy_disk()))
 
-    def _for_a_while(self, spell: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(spell)
-        self._spells.add(task)  # type: ignore[arg-type]
-        task.add_done_callback(self._spells.discard)  # type: ignore[arg-type]
+    def _for_a_while(self, spell: Coroutine[None, None, None]) -> None:
+        task = self._house.loop.create_task(spell)
+        self._spells.add(task)
+        task.add_done_callback(self._spells.discard)
 
 
 _KINDS: dict[str, Callable[[Chaos], None]] = {

@@ -3,13 +3,13 @@
 import asyncio
 import sqlite3
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 from uuid import UUID
 
 import msgspec
 
 from edge_agent.store.verify import verify_file
-from edge_core.orders.events import OrderPlaced, deltas_of
+from edge_core.orders.events import Event, OrderPlaced, StockMoved, deltas_of
 from edge_core.orders.merge import Merged, merge
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.sync.chain import genesis, link
@@ -83,7 +83,9 @@ def _demand_books(house: "House", machine: Machine) -> None:
         raise Broken("G6", f"{machine.name} is down")
     tables = house.centre.tables
     for books in agent.session._books.ledgers():
-        key = next(k for k in tables.cursors if (k.incarnation, k.lane) == (agent.session.state.incarnation, books.lane))
+        key = next(
+            k for k in tables.cursors if (k.incarnation, k.lane) == (agent.session.state.incarnation, books.lane)
+        )
         row = tables.cursors[key]
         found = differences(books, durable_seq=row.durable_seq, parked=row.parked)
         if found or books.pending or (books.accepted, books.parked) != (row.durable_seq, row.parked):
@@ -100,6 +102,10 @@ def _demand_sound_centre(house: "House") -> None:
         row = house.centre.tables.cursors[key]
         if (row.durable_seq, row.durable_hash) != (len(entries), previous):
             raise Broken("G5", f"the centre's cursor of {key} is at {row.durable_seq}, it holds {len(entries)}")
+        parked = [entry.seq for entry in entries if entry.is_parked]
+        listed = sorted(p.seq for p in house.centre.tables.parked if (p.node_id, p.incarnation, p.lane) == key)
+        if parked != listed or row.parked != len(parked):
+            raise Broken("G7", f"{key} has {parked} parked; its books say {row.parked}, the list {listed}")
 
 
 def _demand_node(house: "House", node_id: str) -> None:
@@ -120,7 +126,7 @@ def _demand_node(house: "House", node_id: str) -> None:
 
 
 def _is_replaced(house: "House", machine: Machine) -> bool:
-    """Whether the centre says that another machine is this one's node: then it takes no orders, and else it does (G11)."""
+    """Whether the centre says that another machine is this one's node: then it takes no orders, else it does (G11)."""
     agent = machine.agent
     incarnation = agent.session.state.incarnation if agent is not None else None
     rows = [row for key, row in house.centre.tables.cursors.items() if key.incarnation == incarnation]
@@ -201,13 +207,17 @@ def _by_order(entries: list[Recorded]) -> dict[UUID, Merged]:
 def _stock_of(entries: list[Recorded]) -> dict[tuple[str, str], tuple[int, int]]:
     sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     deltas = [delta for merged in _by_order(entries).values() for delta in merged.deltas()]
-    moved = {event.movement_id: event for r in entries if r.entry.order_id is None for event in r.entry.events}
+    moved = {e.movement_id: e for r in entries for e in r.entry.events if r.entry.order_id is None and _moves(e)}
     deltas += [delta for event in moved.values() for delta in deltas_of(event)]
     for delta in deltas:
         place = sums[delta.sku, delta.lot or ""]
         place[0] += delta.on_hand_milli
         place[1] += delta.reserved_milli
     return {place: (on_hand, reserved) for place, (on_hand, reserved) in sorted(sums.items())}
+
+
+def _moves(event: Event) -> TypeGuard[StockMoved]:
+    return isinstance(event, StockMoved)
 
 
 def _heads(machine: Machine) -> dict[UUID, tuple[int, str]]:

@@ -35,7 +35,7 @@ World = Callable[[], contextlib.AbstractContextManager[object]]
 _DAY_S = 30.0
 _CLOSING_S = 40.0  # for what tills had begun
 _QUIET_S = 240.0  # more than the longest pause between two connections and a few timeouts
-_FILES = Path("/dev/shm") if Path("/dev/shm").is_dir() else None  # noqa: S108 - each run makes a folder of its own
+_FILES = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 
 
 class Outcome(Struct, frozen=True):
@@ -163,10 +163,8 @@ async def _live(seed: int, folder: Path, loop: VirtualLoop, mutation: World, *, 
         try:
             await asyncio.wait({day, house.failure}, return_when=asyncio.FIRST_COMPLETED)
             (house.failure if house.failure.done() else day).result()
-        except Broken as error:
-            broken = str(error)
         except Exception as error:  # noqa: BLE001 - whatever it was, it belongs to this seed
-            broken = f"defect: {error!r}"
+            broken = _in_words(error)
             if keep_story:
                 story.lines.append(_traceback(error))
         finally:
@@ -244,6 +242,12 @@ def _who(house: House) -> str:
     if owner is house.centre.process:
         return CENTRE
     return next((machine.name for machine in house.machines if machine.process is owner), "somebody")
+
+
+def _in_words(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) if isinstance(error, Broken) else f"defect: {error!r}"
 
 
 def _traceback(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Stuck(AssertionError):
+class Stuck(AssertionError):  # noqa: N818 - it says what everybody is
     """Everyone waits for somebody else, and no timer is left to change that."""
 
 

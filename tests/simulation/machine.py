@@ -128,7 +128,12 @@ class Machine:
         try:
             await file.open(incarnation=ids.uuid7(here.now_ms(), here.random_bits()), now_ms=here.now_ms())
         except StorageFault as fault:
-            self._story.tell(self.name, "cannot open its file", slug=fault.slug, error=str(fault).replace(str(self._folder.parent), "~"))
+            self._story.tell(
+                self.name,
+                "cannot open its file",
+                slug=fault.slug,
+                error=str(fault).replace(str(self._folder.parent), "~"),
+            )
             process.kill()
             return
         self.agent = agent = self._assembled(file, here, line)

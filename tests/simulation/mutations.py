@@ -23,6 +23,7 @@ from edge_agent.store import idempotency, log
 from edge_agent.store.file import StoreFile
 from edge_core import clock, ids
 from edge_core.orders import merge
+from edge_core.orders.events import deltas_of
 from edge_core.sync import send_stream
 from edge_core.sync.edge_link import HashChecked
 from edge_core.sync.receive_stream import Applied, Batch, Cursor, Duplicate, Gap, receive
@@ -153,13 +154,7 @@ def _difference_twice(before: Any, after: Any, moves: Any) -> Any:
 
 
 async def _every_movement_is_new(_self: object, new: Any) -> Any:
-    return [
-        delta
-        for _, entry in new
-        if entry.order_id is None
-        for event in entry.events
-        for delta in recovery.deltas_of(event)
-    ]
+    return [delta for _, entry in new if entry.order_id is None for event in entry.events for delta in deltas_of(event)]
 
 
 def _plant(name: str, target: Any, attribute: str, bug: Callable[..., Any], seed: int) -> Mutation:
@@ -175,7 +170,9 @@ MUTATIONS = (
     _plant("the list of earlier incarnations is empty", streams, "former", _no_rows, 1),
     _plant("parked entries are not counted", applying, "_count_parked", _leave_parked_uncounted, 1),
     _plant("a rewind goes back one entry too little", send_stream, "rewind", _rewind_too_little, 1),
-    _plant("a stalled stream goes on from what was sent", send_stream, "resend_if_stalled", _never_rewind_when_stalled, 1),
+    _plant(
+        "a stalled stream goes on from what was sent", send_stream, "resend_if_stalled", _never_rewind_when_stalled, 1
+    ),
     _plant("what was sent counts as durable", send_stream, "acked", _take_sent_as_durable, 1),
     _plant("the hash in a welcome is not compared", Session, "_check", _believe_every_hash, 1),
     _plant("a new incarnation keeps the old name", recovery.Recovery, "begin_incarnation", _keep_the_name, 1),
@@ -193,9 +190,23 @@ MUTATIONS = (
     _plant("keys do not follow entries that move", idempotency, "shift_entries", _do_nothing, 1),
     _plant("what is appended again stays where it was", log, "forget_range", _do_nothing, 1),
     _plant("restored stock is added twice", recovery, "_difference", _difference_twice, 1),
-    _plant("a movement that is appended again counts again", recovery._Restoration, "_new_movements", _every_movement_is_new, 1),
+    _plant(
+        "a movement that is appended again counts again",
+        recovery._Restoration,
+        "_new_movements",
+        _every_movement_is_new,
+        1,
+    ),
     _plant("a new incarnation's clock begins anew", log, "raise_clock", _do_nothing, 1),
-    _plant("the clock of the log follows the wall", clock, "tick", lambda _last, now_ms: now_ms << clock.COUNTER_BITS, 1),
+    _plant(
+        "the clock of the log follows the wall", clock, "tick", lambda _last, now_ms: now_ms << clock.COUNTER_BITS, 1
+    ),
     _plant("entries are folded as they arrive", merge, "in_order", list, 1),
-    _plant("display numbers forget the start of the process", ids, "life_code", lambda incarnation, _life: _life_code(incarnation, b""), 1),
+    _plant(
+        "display numbers forget the start of the process",
+        ids,
+        "life_code",
+        lambda incarnation, _life: _life_code(incarnation, b""),
+        1,
+    ),
 )

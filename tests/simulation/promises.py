@@ -1,7 +1,7 @@
-"""What was promised to whom, kept outside of the machines: the measure of everything that is demanded at the end.
+"""What was promised to whom, kept outside of the machines: the measure of all that is demanded.
 
-A decision is known by its content, which is its entry without its place in the log: it may move to another stream and is
-still the same decision. What was answered, or was seen on any disk when a fault struck, is owed, unless that fault took
+A decision is known by its content, which is its entry without its place in the log: it may move to another stream and
+is still the same decision. What was answered, or was seen on any disk when a fault struck, is owed, unless that fault took
 the last copy of it.
 """
 
@@ -33,7 +33,7 @@ class Decision(Struct, frozen=True):
     words: str
 
 
-class Broken(AssertionError):
+class Broken(AssertionError):  # noqa: N818 - a promise is
     """A promise that was not kept."""
 
     def __init__(self, promise: str, what: str) -> None:
@@ -69,7 +69,7 @@ def on_disk(path: Path) -> list[tuple[bytes, str, int, bytes]]:
 _LOG = f"""
     SELECT incarnation, lane, entry_id & {(1 << STREAM_SEQ_BITS) - 1}, body
     FROM entry JOIN stream ON stream_no = entry_id >> {STREAM_SEQ_BITS} ORDER BY entry_id
-"""  # noqa: S608
+"""
 
 
 class Promises:
@@ -147,9 +147,7 @@ class Promises:
 
 def held(machines: list[Machine], tables: Tables) -> list[tuple[str, Decision]]:
     """Every decision that any machine or the centre holds, with its node."""
-    found = [
-        (machine.node_id, decision_of(body)) for machine in machines for _, _, _, body in on_disk(machine.path)
-    ]
+    found = [(machine.node_id, decision_of(body)) for machine in machines for _, _, _, body in on_disk(machine.path)]
     return found + [
         (key.node_id, decision_of(entry.body)) for key, entries in tables.entries.items() for entry in entries
     ]

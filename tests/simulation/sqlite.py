@@ -53,7 +53,9 @@ class Process:
                 self.kill()
         if self.dies_at_commit == "before" and sql == "COMMIT":
             self.kill()
-        await asyncio.sleep(0.02 * self.chance.random() if sql == "COMMIT" and self.chance.random() < _SLOW_SHARE else 0)
+        await asyncio.sleep(
+            0.02 * self.chance.random() if sql == "COMMIT" and self.chance.random() < _SLOW_SHARE else 0
+        )
 
     async def done(self, sql: str) -> None:
         """The call has had its effect."""

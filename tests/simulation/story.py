@@ -1,6 +1,6 @@
 """What happened, in order: a digest for machines, and words for people who ask for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, MutableMapping
 from hashlib import blake2b
 from typing import Any
 
@@ -23,17 +23,17 @@ class Story:
     def tell(self, who: str, what: str, **details: object) -> None:
         """One thing that happened to somebody."""
         self.steps += 1
-        line = (self._now_ms(), who, what, *details.items())
-        self._hash.update(repr(line).encode())
+        now_ms = self._now_ms()
+        self._hash.update(repr((now_ms, who, what, *details.items())).encode())
         if self._keep:
             words = " ".join(f"{name}={_short(value)}" for name, value in details.items())
-            self.lines.append(f"{line[0] / 1000:9.3f} s  {who:10} {what} {words}".rstrip())
+            self.lines.append(f"{now_ms / 1000:9.3f} s  {who:10} {what} {words}".rstrip())
 
     def digest(self) -> str:
         """Sixteen digits that stand for everything told so far."""
         return self._hash.hexdigest()
 
-    def hear(self, _logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    def hear(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
         """What the product logs belongs to the story; a processor of structlog."""
         self.tell(self.who(), event.pop("event"), **{k: v for k, v in event.items() if k not in _UNTOLD})
         raise structlog.DropEvent

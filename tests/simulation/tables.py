@@ -90,9 +90,7 @@ async def _supersede(connection: Tables, node_id: str, by: UUID, own: Sequence[U
             connection.cursors[key] = row._replace(superseded_by=by)
 
 
-async def _former(
-    connection: Tables, node_id: str, present: UUID, rows_max: int
-) -> list[tuple[UUID, str, int, bytes]]:
+async def _former(connection: Tables, node_id: str, present: UUID, rows_max: int) -> list[tuple[UUID, str, int, bytes]]:
     found = [
         (key.incarnation, key.lane, row.durable_seq, row.durable_hash)
         for key, row in connection.cursors.items()
@@ -130,9 +128,7 @@ async def _of_orders(connection: Tables, order_ids: Sequence[UUID]) -> list[Stor
     return [entry for order_id in order_ids for entry in connection.by_order.get(order_id, ())]
 
 
-async def _of_incarnations(
-    connection: Tables, incarnations: Sequence[tuple[str, UUID]]
-) -> dict[StreamKey, CursorRow]:
+async def _of_incarnations(connection: Tables, incarnations: Sequence[tuple[str, UUID]]) -> dict[StreamKey, CursorRow]:
     return {key: row for key, row in connection.cursors.items() if (key.node_id, key.incarnation) in incarnations}
 
 

@@ -57,8 +57,8 @@ class Till:
             return
         if action == "cancel":
             if self._open_orders:
-                request: Request = Cancel(chance.choice(self._open_orders), CancelRequest("changed-mind"))
-                await self._insist(self._next_key(), request)
+                order_id = chance.choice(self._open_orders)
+                await self._insist(self._next_key(), Cancel(order_id, CancelRequest("changed-mind")))
             return
         if action in {"receipt", "write_off"}:
             await self._insist(self._next_key(), _movement(action, chance.choice(SKUS[:2]), chance.randint(1, 8)))
@@ -85,7 +85,9 @@ class Till:
         self._asked = [*self._asked[-20:], (key, request)]
         self.is_busy = True
         while self.is_open:
-            answer = await self.machine.ask(request, key, lambda answer: self._promises.hear(self.machine, key, request, answer))
+            answer = await self.machine.ask(
+                request, key, lambda answer: self._promises.hear(self.machine, key, request, answer)
+            )
             self._story.tell(self.name, "asks", key=key, heard=None if answer is None else answer.status)
             if answer is not None and answer.status < 500:
                 self._note(request, answer)
@@ -99,7 +101,12 @@ class Till:
 
 
 def till_order(
-    store_id: str, terminal_id: str, basket: dict[str, int], *, method: Method = "carry_out", is_unstorable: bool = False
+    store_id: str,
+    terminal_id: str,
+    basket: dict[str, int],
+    *,
+    method: Method = "carry_out",
+    is_unstorable: bool = False,
 ) -> TillOrder:
     """A paid order of some pieces of each SKU."""
     lines = tuple(
