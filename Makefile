@@ -30,8 +30,8 @@ contract: $(STAMP) ## What each implementation of one interface must do
 property: $(STAMP) ## The laws, tried with Hypothesis
 	$(PYTHON) -m pytest tests/property $(ARGS)
 
-sim: $(STAMP) ## The whole house in virtual time; SEEDS=1000 tries so many
-	HOLDFAST_SEEDS=$(SEEDS) $(PYTHON) -m pytest tests/simulation $(ARGS)
+sim: $(STAMP) ## The whole house in virtual time; SEEDS=500 tries so many, ARGS="--seed 7 --trace" tells one
+	$(PYTHON) -m tests.simulation --seeds $(or $(SEEDS),500) $(ARGS)
 
 integration: $(STAMP) mosquitto ## Shells with real brokers, SQLite and PostgreSQL
 	$(PYTHON) -m pytest tests/integration $(ARGS)

@@ -64,7 +64,7 @@ class Decider:
 
     def __init__(self, stream: Stream, tail: Tail, now_ms: int, rng: random.Random) -> None:
         zone = ZoneInfo("Asia/Shanghai")
-        self._here = Circumstances(stream, now_ms, partial(rng.getrandbits, 74), zone, is_offline=True)
+        self._here = Circumstances(stream, now_ms, partial(rng.getrandbits, 74), zone, is_offline=True, life=b"")
         self._tail = tail
 
     def decide(self, request: Request, key: str, positions: list[Position]) -> Batch:
@@ -93,7 +93,7 @@ class Stamper:
 
     def __init__(self, stream: Stream, tail: Tail, rng: random.Random) -> None:
         self._stream = stream
-        self._code = ids.incarnation_code(stream.incarnation)
+        self._code = ids.life_code(stream.incarnation, b"")
         self._rng = rng
         self.tail = tail
 

@@ -1,6 +1,5 @@
 """The composition root: the one place that builds the agent's parts from its configuration."""
 
-import os
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Final
@@ -14,13 +13,16 @@ from edge_agent.api.contract import agent_openapi
 from edge_agent.api.queries import Queries
 from edge_agent.api.routes import agent_app
 from edge_agent.config import AgentConfig, zone_of
-from edge_agent.intake import Intake, Surroundings
-from edge_agent.link.books import Books, wall_ms
-from edge_agent.link.session import Introduction, Session
+from edge_agent.intake import Intake
+from edge_agent.link.books import Books
+from edge_agent.link.outgoing import Introduction
+from edge_agent.link.session import Session
 from edge_agent.metrics import AgentCollector
+from edge_agent.recovery import Recovery
 from edge_agent.status import Reporter
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
+from edge_agent.surroundings import Surroundings, real_surroundings
 from edge_core import ids
 from edge_core.errors import StorageFault
 from edge_core.sync.entry import ENTRY_VERSION
@@ -61,41 +63,40 @@ async def _change_nothing(_: Connection) -> None:
     """The smallest transaction."""
 
 
-def random_bits() -> int:
-    """74 random bits for a UUIDv7."""
-    return int.from_bytes(os.urandom(10), "big") >> 6
-
-
 async def build_agent(config: AgentConfig) -> Agent:
     """Open the file and put the parts together. Raises `ConfigError`, `StorageFault` and `PermanentFault`."""
     tokens = TokenCheck(config.api.tokens_file)
     file = StoreFile(config.store.path, config.node.id, reserve_bytes=config.store.reserve_bytes)
-    now_ms = wall_ms()
-    applied = await file.open(incarnation=ids.uuid7(now_ms, random_bits()), now_ms=now_ms)
+    here = real_surroundings(zone_of(config))
+    now_ms = here.now_ms()
+    applied = await file.open(incarnation=ids.uuid7(now_ms, here.random_bits()), now_ms=now_ms)
     _LOG.info("store.opened", path=str(config.store.path), migrations=applied, tail_seq=file.tails["orders"].seq)
     try:
-        return _assembled(config, tokens, file)
+        return _assembled(config, tokens, file, here)
     except BaseException:
         await file.close()  # a connection that stays open keeps the process from ending
         raise
 
 
-def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile) -> Agent:
+def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: Surroundings) -> Agent:
     """The parts around an open file. Raises `ConfigError`."""
     session: Session | None = None
 
     def is_offline() -> bool:
         return session is None or not session.is_online
 
-    intake = Intake(
-        file,
-        Surroundings(now_ms=wall_ms, random_bits=random_bits, zone=zone_of(config), is_offline=is_offline),
-        key_days=config.store.retention_days,
-    )
-    books = Books(file, VERSION)
+    intake = Intake(file, here, is_offline=is_offline, key_days=config.store.retention_days)
+    books = Books(file, here.now_ms, VERSION)
     if config.broker.url:
-        who, mqtt = _introduction(config), _mqtt(config, file)
-        session = Session(file=file, intake=intake, books=books, introduction=who, mqtt=mqtt)
+        session = Session(
+            file=file,
+            intake=intake,
+            books=books,
+            introduction=_introduction(config),
+            mqtt=_mqtt(config, file),
+            recovery=Recovery(file, intake, here),
+            surroundings=here,
+        )
         intake.on_commit = session.wake
     reporter = Reporter(
         file=file,

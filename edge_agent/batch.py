@@ -14,9 +14,18 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from edge_agent.store.idempotency import Answered
-from edge_agent.store.log import EntryRow, Stream, Tail
+from edge_agent.store.log import EntryRow, Stream, Tail, subject_of
 from edge_agent.store.orders import OrderHead
-from edge_agent.submission import Answer, Cancel, Submission, accepted_answer, order_answer, rejected_answer
+from edge_agent.submission import (
+    Answer,
+    Cancel,
+    Submission,
+    accepted_answer,
+    answer_kept,
+    bytes_to_keep,
+    order_answer,
+    rejected_answer,
+)
 from edge_core import clock, ids
 from edge_core.errors import PermanentFault, Rejected
 from edge_core.orders.commands import CancelOrder, Command, MoveStock, PlaceOrder, StockMovement
@@ -24,6 +33,7 @@ from edge_core.orders.decide import World, decide, skus_of
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
+from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.stock.ledger import Position, apply_delta, total
 from edge_core.sync.chain import link
@@ -43,6 +53,7 @@ class Circumstances(Struct, frozen=True):
     random_bits: Callable[[], int]
     zone: ZoneInfo
     is_offline: bool
+    life: bytes
 
 
 class Batch:
@@ -59,7 +70,7 @@ class Batch:
         replays: dict[bytes, list[Recorded]],
     ) -> None:
         self._here = circumstances
-        self._code = ids.incarnation_code(circumstances.stream.incarnation)
+        self._code = ids.life_code(circumstances.stream.incarnation, circumstances.life)
         self.tail = tail
         self._stock: defaultdict[str, dict[str | None, Position]] = defaultdict(dict)
         for position in positions:
@@ -98,14 +109,14 @@ class Batch:
 
     def _refuse(self, submission: Submission, rejected: Rejected) -> Answer:
         answer = rejected_answer(rejected, problem_body(rejected))
-        kept = str(answer.status).encode() + answer.body
-        self._remember(submission, Answered(submission.key_digest, submission.payload_hash, None, kept), answer)
+        row = Answered(submission.key_digest, submission.payload_hash, None, bytes_to_keep(answer))
+        self._remember(submission, row, answer)
         return answer
 
     def _replay(self, known: Answered) -> Answer:
         first = self._answers.get(known.key)
         if first is None and known.answer is not None:
-            first = Answer(int(known.answer[:3]), known.answer[3:], is_problem=True)
+            first = answer_kept(known.answer, is_problem=known.entry_id is None)
         if first is None:
             first = accepted_answer(self._replays[known.key])
         return Answer(first.status, first.body, first.location, first.is_problem, is_replay=True)
@@ -121,8 +132,9 @@ class Batch:
 
     def _state(self, order_id: UUID) -> OrderState | None:
         if order_id not in self._states and order_id in self._orders:
-            events = (event for recorded in self._orders[order_id] for event in recorded.entry.events)
-            self._states[order_id] = fold_all(None, events)
+            state = merge(self._orders[order_id]).state
+            if state is not None:
+                self._states[order_id] = state
         return self._states.get(order_id)
 
     def _command(self, submission: Submission) -> Command:
@@ -163,8 +175,7 @@ class Batch:
         )
         body = encode_entry(entry)
         self.tail = Tail(seq, link(self.tail.hash, body), entry.hlc)
-        order_key = entry.order_id.bytes if entry.order_id is not None else None
-        self.rows.append(EntryRow(stream.entry_id(seq), order_key, self.tail.hash, body))
+        self.rows.append(EntryRow(stream.entry_id(seq), subject_of(entry), self.tail.hash, body))
         self._move_stock(events)
         recorded = Recorded(Origin(stream.node_id, stream.incarnation, stream.lane, seq), entry)
         if entry.order_id is None:

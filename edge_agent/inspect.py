@@ -10,11 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.config import AgentConfig
-from edge_agent.link.books import wall_ms
 from edge_agent.store import log
 from edge_agent.store.connection import Connection, locked, open_reader, open_writer
 from edge_agent.store.log import Stream
 from edge_agent.store.schema import migrate
+from edge_agent.surroundings import wall_ms
 from edge_core.errors import PermanentFault
 from edge_core.shapes import json_object
 from edge_core.sync.conservation import ledger
@@ -55,7 +55,7 @@ async def file_status(config: AgentConfig) -> FileStatus:
         streams = await log.read_streams(reader)
         if not streams:
             raise PermanentFault(f"{path}: no agent has begun this file yet")
-        newest = streams[-1].incarnation
+        newest = await log.present_incarnation(reader)
         lanes = []
         for stream in streams:
             if stream.incarnation == newest:

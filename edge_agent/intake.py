@@ -6,10 +6,9 @@ who waits is told so, nothing more is taken, and the file is opened and checked 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import structlog
 from msgspec import Struct
@@ -20,7 +19,8 @@ from edge_agent.store import idempotency, log, orders, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer, Cancel, Request, Submission, rejected_answer, submission
-from edge_core.errors import Rejected, StorageFault
+from edge_agent.surroundings import Surroundings
+from edge_core.errors import Fault, Rejected, StorageFault
 from edge_core.limits import (
     IDEMPOTENCY_DAYS_MAX,
     INTAKE_BATCH_MAX,
@@ -29,6 +29,7 @@ from edge_core.limits import (
     STORE_REOPEN_DELAY_MS_MAX,
 )
 from edge_core.orders.events import deltas_of
+from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Recorded
 from holdfast_runtime.problems import INTERNAL_ERROR, problem_body
 
@@ -39,17 +40,15 @@ BUSY: Final = Rejected("busy", f"{INTAKE_QUEUE_MAX} requests are waiting already
 STOPPING: Final = Rejected("stopping", "the agent is finishing what it has accepted")
 
 
-class Surroundings(Struct, frozen=True):
-    """What the intake needs of the world: wall clock in Unix ms, 74 random bits, the store's zone, the link's state."""
-
-    now_ms: Callable[[], int]
-    random_bits: Callable[[], int]
-    zone: ZoneInfo
-    is_offline: Callable[[], bool]
-
-
 class Write(Struct, frozen=True):
     """A small change of the file that is not a decision, made in the next batch's transaction."""
+
+    change: Callable[[Connection], Awaitable[None]]
+    done: "asyncio.Future[None]"
+
+
+class LogChange(Struct, frozen=True):
+    """A change of the log itself, made in a transaction of its own, after which the tails are read anew."""
 
     change: Callable[[Connection], Awaitable[None]]
     done: "asyncio.Future[None]"
@@ -58,13 +57,22 @@ class Write(Struct, frozen=True):
 class Intake:
     """Takes submissions from any number of clients and answers each after its commit."""
 
-    def __init__(self, file: StoreFile, surroundings: Surroundings, *, key_days: int = IDEMPOTENCY_DAYS_MAX) -> None:
+    def __init__(
+        self,
+        file: StoreFile,
+        surroundings: Surroundings,
+        *,
+        is_offline: Callable[[], bool],
+        key_days: int = IDEMPOTENCY_DAYS_MAX,
+    ) -> None:
         self._file = file
         self._here = surroundings
+        self._is_offline = is_offline
         self._key_days = key_days
         self.on_commit: Callable[[str, int], None] = lambda _lane, _seq: None
-        self._queue: asyncio.Queue[Submission | Write | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[Submission | Write | LogChange | None] = asyncio.Queue()
         self._fault: StorageFault | None = None
+        self._fenced: str | None = None
         self._closing = asyncio.Event()
         self._pruned_day = -1
         self.accepted = 0
@@ -75,6 +83,11 @@ class Intake:
     def fault(self) -> StorageFault | None:
         """Why nothing is taken at present, if so."""
         return self._fault
+
+    @property
+    def fenced(self) -> str | None:
+        """Which machine is this node now, if another one is: then nothing is taken here."""
+        return self._fenced
 
     @property
     def is_closed(self) -> bool:
@@ -103,6 +116,14 @@ class Intake:
         self._queue.put_nowait(Write(change, done))
         await done
 
+    async def change_log(self, change: Callable[[Connection], Awaitable[None]]) -> None:
+        """Change the log in a transaction between two batches. Raises the `Fault` that the change ends with."""
+        if self.is_closed:
+            raise StorageFault("storage-unavailable", STOPPING.detail)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.put_nowait(LogChange(change, done))
+        await done
+
     async def report(self, fault: StorageFault) -> None:
         """Recover from a fault that somebody else met on the same disk."""
 
@@ -113,6 +134,10 @@ class Intake:
             with suppress(StorageFault):
                 await self.write(fail)
 
+    def fence(self, reason: str | None) -> None:
+        """Another machine is this node now: take nothing more. None: this machine is the node after all."""
+        self._fenced = reason
+
     def close(self) -> None:
         """Take nothing more; `run` returns once everything accepted is answered."""
         self._closing.set()
@@ -120,7 +145,7 @@ class Intake:
 
     async def run(self) -> None:
         """The writer's loop. It is never cancelled: `close` ends it."""
-        items: list[Submission | Write | None] = []
+        items: list[Submission | Write | LogChange | None] = []
         try:
             while not (self.is_closed and self._queue.empty()):
                 items = [await self._queue.get()]
@@ -133,11 +158,16 @@ class Intake:
     def _refusal(self) -> Rejected | None:
         if self.is_closed:
             return STOPPING
+        if self._fenced is not None:
+            return Rejected("node-fenced", self._fenced)
         if self._fault is not None:
             return _told(self._fault)
         return BUSY if self._queue.qsize() >= INTAKE_QUEUE_MAX else None
 
-    async def _serve(self, items: list[Submission | Write]) -> None:
+    async def _serve(self, items: list[Submission | Write | LogChange]) -> None:
+        for item in items:
+            if isinstance(item, LogChange):
+                await self._change_log(item)
         submissions = [item for item in items if isinstance(item, Submission)]
         writes = [item for item in items if isinstance(item, Write)]
         if not items:
@@ -152,6 +182,26 @@ class Intake:
         else:
             _settle(submissions, answers)
             _fail(writes, None)
+
+    async def _change_log(self, item: LogChange) -> None:
+        try:
+            async with self._file.transaction() as connection:
+                await item.change(connection)
+            await self._file.load()
+        except StorageFault as fault:
+            self.faults += 1
+            _fail([item], fault)
+            await self._recover(fault)
+        except Fault as fault:
+            _fail([item], fault)
+        else:
+            _fail([item], None)
+            self._tell_tails()
+
+    def _tell_tails(self) -> None:
+        """The log was read anew: whoever waits for it to grow hears where it ends."""
+        for lane, tail in self._file.tails.items():
+            self.on_commit(lane, tail.seq)
 
     async def _commit(self, submissions: list[Submission], writes: list[Write]) -> list[Answer]:
         async with self._file.transaction() as connection:
@@ -171,7 +221,11 @@ class Intake:
 
     async def _prefetch(self, connection: Connection, submissions: list[Submission]) -> Batch:
         answered = await idempotency.read_answered(connection, [s.key_digest for s in submissions])
-        replays = {row.key: await _read_replay(connection, row.entry_id) for row in answered if row.entry_id}
+        replays = {
+            row.key: await read_replay(connection, row.entry_id)
+            for row in answered
+            if row.entry_id is not None and row.answer is None
+        }
         named = {s.request.order_id for s in submissions if isinstance(s.request, Cancel)}
         recorded = await orders.read_orders(connection, sorted(named)) if named else []
         skus = {delta.sku for r in recorded for event in r.entry.events for delta in deltas_of(event)}
@@ -182,7 +236,8 @@ class Intake:
                 now_ms=self._here.now_ms(),
                 random_bits=self._here.random_bits,
                 zone=self._here.zone,
-                is_offline=self._here.is_offline(),
+                is_offline=self._is_offline(),
+                life=self._here.life,
             ),
             self._file.tails["orders"],
             positions=await stock.read_positions(connection, sorted(skus)) if skus else [],
@@ -219,19 +274,21 @@ class Intake:
                 await self._file.reopen()
         self._fault = None
         _LOG.warning("store.recovered", tail_seq=self._file.tails["orders"].seq)
+        self._tell_tails()  # a commit that failed may be in the file all the same
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), seconds)
 
-    def _abandon(self, items: list[Submission | Write | None]) -> None:
+    def _abandon(self, items: list[Submission | Write | LogChange | None]) -> None:
         """A bug ends the writer, and so the process: nobody may wait for it. What was answered stays answered."""
         self._closing.set()
         left = [*items, *(self._queue.get_nowait() for _ in range(self._queue.qsize()))]
         answer = rejected_answer(INTERNAL_ERROR, problem_body(INTERNAL_ERROR))
         submissions = [item for item in left if isinstance(item, Submission)]
         _settle(submissions, [answer] * len(submissions))
-        _fail([i for i in left if isinstance(i, Write)], StorageFault("storage-unavailable", INTERNAL_ERROR.detail))
+        changes = [item for item in left if isinstance(item, Write | LogChange)]
+        _fail(changes, StorageFault("storage-unavailable", INTERNAL_ERROR.detail))
 
     def _refuse_waiting(self, fault: StorageFault) -> None:
         """Nobody waits for a disk: those who queued meanwhile are told as well."""
@@ -239,15 +296,17 @@ class Intake:
         answer = _refused(fault)
         submissions = [item for item in items if isinstance(item, Submission)]
         _settle(submissions, [answer] * len(submissions))
-        _fail([item for item in items if isinstance(item, Write)], fault)
+        _fail([item for item in items if isinstance(item, Write | LogChange)], fault)
 
 
-async def _read_replay(connection: Connection, entry_id: int) -> list[Recorded]:
+async def read_replay(connection: Connection, entry_id: int) -> list[Recorded]:
     """What the answer to an entry was made of: the entry, and those of the same order before it."""
     (recorded,) = await log.read_recorded(connection, "entry_id = ?", (entry_id,))
     if recorded.entry.order_id is None:
         return [recorded]
-    return await orders.read_order(connection, recorded.entry.order_id, entry_id)
+    history = merge(await orders.read_order(connection, recorded.entry.order_id)).accepted
+    places = [each.origin for each in history]
+    return list(history[: places.index(recorded.origin) + 1]) if recorded.origin in places else [recorded]
 
 
 def _told(fault: StorageFault) -> Rejected:
@@ -265,7 +324,7 @@ def _settle(submissions: list[Submission], answers: list[Answer]) -> None:
             submission_.answer.set_result(answer)
 
 
-def _fail(writes: list[Write], fault: StorageFault | None) -> None:
+def _fail(writes: Sequence[Write | LogChange], fault: Fault | None) -> None:
     for write in writes:
         if write.done.done():
             continue

@@ -6,17 +6,19 @@ from uuid import UUID
 from msgspec import Struct
 
 from edge_agent.intake import Intake
-from edge_agent.link.books import Books, wall_ms
+from edge_agent.link.books import Books
 from edge_agent.link.session import Session
 from edge_agent.store.file import StoreFile
+from edge_agent.surroundings import wall_ms
 from edge_core.orders.rendering import rfc3339
 from edge_core.sync.messages import LaneLedger
 
-LinkWord = Literal["not_configured", "offline", "greeting", "online", "stopped"]
+LinkWord = Literal["not_configured", "offline", "greeting", "online", "renewing", "stopped"]
 _WORDS: Final[dict[str, LinkWord]] = {
     "offline": "offline",
     "greeting": "greeting",
     "streaming": "online",
+    "renewing": "renewing",
     "stopped": "stopped",
 }
 
@@ -83,7 +85,7 @@ class Reporter:
     @property
     def is_ready(self) -> bool:
         """Whether an order would be taken now."""
-        return self._intake.fault is None and not self._intake.is_closed
+        return self._intake.fault is None and self._intake.fenced is None and not self._intake.is_closed
 
     async def status(self) -> AgentStatus:
         """The agent as it is now."""
@@ -108,7 +110,7 @@ class Reporter:
         state = self._session.state if self._session else None
         return LinkStatus(
             state=_WORDS[state.phase] if state else "not_configured",
-            reason=state.stop_reason if state else "the configuration names no broker",
+            reason=self._intake.fenced or state.stop_reason if state else "the configuration names no broker",
             last_ack_at=rfc3339(last_ack_ms) if last_ack_ms is not None else None,
             oldest_unacked_age_ms=await self._books.oldest_unacked_age_ms(),
             attempts_since_ack=state.attempt if state else 0,

@@ -62,6 +62,12 @@ class MovementReceipt(Struct, frozen=True):
     origin: Origin
 
 
+class _About(Struct, frozen=True):
+    """What a receipt is about: an order, or something else."""
+
+    order_id: UUID | None = None
+
+
 def submission(request: Request, key: str, traceparent: str | None, answer: "asyncio.Future[Answer]") -> Submission:
     """Make a submission: the hash is of the request's canonical bytes, so that white space and key order are free."""
     payload = _ENCODER.encode((type(request).__name__, request))
@@ -80,12 +86,28 @@ def accepted_answer(entries: list[Recorded]) -> Answer:
 def order_answer(state: OrderState, recorded: Recorded, *, is_new: bool) -> Answer:
     """The answer to a command on an order: `state` is the order right after the entry."""
     body = msgspec.json.encode(receipt(state, recorded))
-    return Answer(201 if is_new else 200, body, f"/v1/orders/{state.order.order_id}")
+    return Answer(201 if is_new else 200, body, _location(state.order.order_id))
+
+
+def bytes_to_keep(answer: Answer) -> bytes:
+    """An answer as it is written down: its status and its body."""
+    return str(answer.status).encode() + answer.body
+
+
+def answer_kept(kept: bytes, *, is_problem: bool) -> Answer:
+    """An answer that was written down."""
+    status, body = int(kept[:3]), kept[3:]
+    order_id = None if is_problem else msgspec.json.decode(body, type=_About).order_id
+    return Answer(status, body, None if order_id is None else _location(order_id), is_problem)
 
 
 def rejected_answer(rejected: Rejected, body: bytes) -> Answer:
     """The answer to a business "no"; `body` is its problem document."""
     return Answer(rejected.code.status, body, is_problem=True)
+
+
+def _location(order_id: UUID) -> str:
+    return f"/v1/orders/{order_id}"
 
 
 def _movement_receipt(recorded: Recorded) -> MovementReceipt:

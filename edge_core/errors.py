@@ -72,6 +72,7 @@ _ROWS: Final = (
     (4004, "storage-full", 507, "The disk is full; nothing was recorded"),
     (4005, "database-unavailable", 503, "The database cannot be reached; try again shortly"),
     (4006, "internal-error", 500, "A defect stopped this request; nothing was recorded"),
+    (4007, "node-fenced", 503, "Another machine has taken over as this node"),
 )
 
 CODES: Final = MappingProxyType({slug: ErrorCode(n, slug, status, title) for n, slug, status, title in _ROWS})

@@ -20,9 +20,13 @@ def uuid7(unix_ms: int, random_bits: int) -> UUID:
     )
 
 
-def incarnation_code(incarnation: UUID) -> str:
-    """Eight characters (40 bits) that stand for an incarnation in display numbers, where people read them."""
-    return base64.b32encode(blake2b(incarnation.bytes, digest_size=5).digest()).decode().lower()
+def life_code(incarnation: UUID, life: bytes) -> str:
+    """Eight characters (40 bits) that stand for an incarnation and one start of the process in display numbers.
+
+    A file that was put back from a copy gives out its seqs again before it hears of that; `life` is random at each
+    start, so that the numbers on the receipts differ all the same.
+    """
+    return base64.b32encode(blake2b(incarnation.bytes + life, digest_size=5).digest()).decode().lower()
 
 
 def display_number(store_id: str, terminal_id: str, code: str, seq: int) -> str:

@@ -7,9 +7,9 @@ from typing import TypeAlias
 from central_sync.ingest.reading import ReadPush
 from central_sync.store.parked import ForeignMessage
 from edge_core.limits import INGEST_ENTRIES_MAX, INGEST_PUSHES_MAX
-from edge_core.sync.messages import Bye, Heartbeat, Hello
+from edge_core.sync.messages import Bye, Heartbeat, Hello, Recall
 
-Work: TypeAlias = ReadPush | Hello | Heartbeat | Bye | ForeignMessage
+Work: TypeAlias = ReadPush | Hello | Heartbeat | Recall | Bye | ForeignMessage
 
 
 class Backlog:

@@ -10,13 +10,28 @@ from central_sync.store.database import Connection
 from central_sync.store.nodes import Greeting, Report
 from central_sync.store.parked import ForeignMessage, shown
 from central_sync.store.streams import CursorRow, StreamKey
-from edge_core.limits import PUSH_WINDOW_MAX
+from edge_core.limits import FORMER_INCARNATIONS_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX, PUSH_WINDOW_MAX
 from edge_core.sync import handshake
 from edge_core.sync.chain import genesis
 from edge_core.sync.conservation import differences
 from edge_core.sync.entry import LANES
 from edge_core.sync.handshake import CentreView
-from edge_core.sync.messages import Bye, Decision, DurablePosition, Grant, Heartbeat, Hello, Lane, LaneLedger, Welcome
+from edge_core.sync.locator import newest_common
+from edge_core.sync.messages import (
+    Bye,
+    Decision,
+    Deliver,
+    DurablePosition,
+    FormerStream,
+    Grant,
+    Heartbeat,
+    Hello,
+    Lane,
+    LaneLedger,
+    Recall,
+    Welcome,
+    pack_block,
+)
 
 GRANT = Grant(window=PUSH_WINDOW_MAX, rate_entries_per_s=0, start_after_ms=0, ttl_ms=0)
 """No limit but the window: grants that follow the centre's load come with the recovery work."""
@@ -30,12 +45,14 @@ class Difference(Struct, frozen=True):
 
 
 class Reported(Struct):
-    """What heartbeats led to. A stream in `told` is where its node does not think it is, and gets an ack to say so:
+    """What heartbeats led to. A node in `replaced` still speaks as an incarnation that another one has taken over from,
+    and is told so. A stream in `told` is where its node does not think it is, and gets an ack to say so:
     it sends again, or greets again where the centre holds less than it once acked.
     """
 
     news: list[Difference] = field(default_factory=list)
     told: dict[StreamKey, CursorRow] = field(default_factory=dict)
+    replaced: dict[StreamKey, CursorRow] = field(default_factory=dict)
 
 
 async def welcome(
@@ -50,17 +67,39 @@ async def welcome(
     admitted = [hello for hello in ordered if (hello.node_id, hello.incarnation, LANES[0]) not in known]
     for hello in admitted:
         if hello.node_id in current:
-            why = f"incarnation {hello.incarnation} has taken this node over"
-            await streams.fence_others(connection, hello.node_id, hello.incarnation, why)
+            why = f"the node has gone on as incarnation {hello.incarnation}"
+            await streams.close(connection, hello.node_id, hello.former, why)
+            await streams.supersede(connection, hello.node_id, hello.incarnation, hello.former)
     missing = [key for key in keys if key not in known]
     if missing:
-        await streams.create(connection, missing, [genesis(*key) for key in missing])
+        await streams.create(connection, missing)
         known |= await streams.lock(connection, missing)
-    answers = {hello.node_id: _answer(hello, known, history_id, now_ms) for hello in ordered}
+    answers = {
+        hello.node_id: _answer(hello, known, await _former(connection, hello), history_id, now_ms) for hello in ordered
+    }
     greetings = [_greeting(hello, answers[hello.node_id]) for hello in ordered if _is_current(hello, known)]
     if greetings:
         await nodes.greet(connection, greetings)
     return answers
+
+
+async def recalled(connection: Connection, recall: Recall) -> Deliver:
+    """The entries of an earlier stream that follow the newest common mark; none when the node has them all."""
+    key = StreamKey(recall.node_id, recall.former, recall.lane)
+    held = await streams.hashes_at(connection, key, [mark.seq for mark in recall.locator])
+    common = newest_common(recall.locator, held) or 0
+    rows = _within_bytes(await streams.after(connection, key, common, PUSH_ENTRIES_MAX))
+    codec, block = pack_block([body for _, body in rows])
+    return Deliver(
+        recall.former,
+        recall.lane,
+        common + 1,
+        common + len(rows),
+        held[common],
+        rows[-1][0] if rows else held[common],
+        codec,
+        block,
+    )
 
 
 async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int) -> Reported:
@@ -77,6 +116,8 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
         for books in beat.lanes:
             key = StreamKey(beat.node_id, beat.incarnation, books.lane)
             row = rows.get(key) or unknown(key)
+            if row.superseded_by is not None and books.lane == LANES[0]:
+                reported.replaced[key] = row
             if row.durable_seq != books.confirmed + books.parked or key not in rows:
                 reported.told[key] = row
     return reported
@@ -104,18 +145,58 @@ def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome
     return Welcome(history_id, key.incarnation, "fence", (_position(key, row),), GRANT, 0, shown(why))
 
 
-def _answer(hello: Hello, known: dict[StreamKey, CursorRow], history_id: UUID, now_ms: int) -> Welcome:
+def refuse(key: StreamKey, row: CursorRow, history_id: UUID) -> Welcome:
+    """The word to a stream whose node is another machine now."""
+    why = f"incarnation {row.superseded_by} has taken this node over"
+    return Welcome(history_id, key.incarnation, "refuse", (_position(key, row),), GRANT, 0, why)
+
+
+def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """As many of the first rows as fit a message; one that alone is larger goes alone."""
+    size = 0
+    for index, (_, body) in enumerate(rows):
+        size += len(body)
+        if size > PUSH_BYTES_MAX and index:
+            return rows[:index]
+    return rows
+
+
+async def _former(connection: Connection, hello: Hello) -> tuple[FormerStream, ...]:
+    rows = await streams.former(connection, hello.node_id, hello.incarnation, len(LANES) * FORMER_INCARNATIONS_MAX)
+    return tuple(
+        FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash)
+        for incarnation, lane, seq, seq_hash in rows
+    )
+
+
+def _answer(
+    hello: Hello,
+    known: dict[StreamKey, CursorRow],
+    former: tuple[FormerStream, ...],
+    history_id: UUID,
+    now_ms: int,
+) -> Welcome:
     rows = {lane: known[StreamKey(hello.node_id, hello.incarnation, lane)] for lane in LANES}
     views = {lane: CentreView(row.durable_seq, row.durable_hash, None) for lane, row in rows.items()}
     fenced = next((row.fenced for row in rows.values() if row.fenced is not None), None)
+    superseded_by = next((row.superseded_by for row in rows.values() if row.superseded_by is not None), None)
     decision: Decision
-    decision, detail = handshake.answer(hello, history_id, views, is_fenced=fenced is not None)
+    decision, detail = "fence", fenced or ""
+    if fenced is None:
+        decision, detail = handshake.answer(hello, history_id, views, superseded_by=superseded_by)
     positions = tuple(
         _position(StreamKey(hello.node_id, hello.incarnation, position.lane), rows[position.lane])
         for position in hello.lanes
     )
     return Welcome(
-        history_id, hello.incarnation, decision, positions, GRANT, now_ms - hello.wall_clock_ms, shown(fenced or detail)
+        history_id,
+        hello.incarnation,
+        decision,
+        positions,
+        GRANT,
+        now_ms - hello.wall_clock_ms,
+        shown(detail),
+        former,
     )
 
 
@@ -125,7 +206,8 @@ def _position(key: StreamKey, row: CursorRow) -> DurablePosition:
 
 
 def _is_current(hello: Hello, known: dict[StreamKey, CursorRow]) -> bool:
-    return all(known[StreamKey(hello.node_id, hello.incarnation, lane)].fenced is None for lane in LANES)
+    rows = [known[StreamKey(hello.node_id, hello.incarnation, lane)] for lane in LANES]
+    return all(row.fenced is None and row.superseded_by is None for row in rows)
 
 
 def _greeting(hello: Hello, answer: Welcome) -> Greeting:

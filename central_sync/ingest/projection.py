@@ -16,7 +16,8 @@ from central_sync.store.stock import StockRow
 from central_sync.store.streams import StoredEntry, StreamKey
 from edge_core.errors import InvariantViolated, PeerFault
 from edge_core.orders.fold import OrderState, fold_all
-from edge_core.orders.rendering import Origin, Recorded, in_order, state_of
+from edge_core.orders.merge import merge
+from edge_core.orders.rendering import Origin, Recorded
 from edge_core.sync.entry import decode_entry
 
 
@@ -116,10 +117,12 @@ def known_orders(entries: Iterable[StoredEntry]) -> dict[UUID, KnownOrder]:
             by_order.setdefault(stored.order_id, []).append(recorded(stored))
     found: dict[UUID, KnownOrder] = {}
     for order_id, several in by_order.items():
-        ordered = in_order(several)
-        origin = ordered[0].origin
+        merged = merge(several)
+        if merged.state is None:
+            continue  # its placing is still on its way
+        origin = merged.accepted[0].origin
         first = (StreamKey(origin.node_id, origin.incarnation, origin.lane), origin.seq)
-        found[order_id] = KnownOrder(origin.node_id, state_of(ordered), first, is_new=False)
+        found[order_id] = KnownOrder(origin.node_id, merged.state, first, is_new=False)
     return found
 
 

@@ -39,6 +39,7 @@ from edge_core.sync.messages import (
     Hello,
     Lane,
     Push,
+    Recall,
     decode_up,
     encode_message,
 )
@@ -121,7 +122,7 @@ class Ingester:
             match message:
                 case Push():
                     return read_push(message, payload)
-                case Hello() | Heartbeat() | Bye():
+                case Hello() | Heartbeat() | Recall() | Bye():
                     return message
                 case DeliverAck():
                     return None  # nothing is delivered yet
@@ -146,6 +147,9 @@ class Ingester:
         pushes = [work for work in batch if isinstance(work, ReadPush)]
         if pushes:
             await self._push(pushes)
+        for recall in batch:
+            if isinstance(recall, Recall):
+                await self._deliver(recall)
         await self._note(batch)
 
     async def _welcome(self, hellos: Sequence[Hello]) -> None:
@@ -160,6 +164,13 @@ class Ingester:
         for node_id, answer in answers.items():
             _log.info("ingest.node_welcomed", node_id=node_id, decision=answer.decision, detail=answer.detail)
             await self._send(node_id, answer)
+
+    async def _deliver(self, recall: Recall) -> None:
+        async for attempt in self._retrying():
+            with attempt:
+                async with self._database.reading() as connection:
+                    deliver = await greetings.recalled(connection, recall)
+        await self._send(recall.node_id, deliver)
 
     async def _push(self, pushes: Sequence[ReadPush]) -> None:
         started = time.perf_counter()
@@ -218,6 +229,8 @@ class Ingester:
             _log.error("ingest.books_differ", node_id=difference.node_id, differences=list(difference.found))
         for key, row in reported.told.items():
             await self._send(key.node_id, _ack(self._history_id, key, row))
+        for key, row in reported.replaced.items():
+            await self._send(key.node_id, greetings.refuse(key, row, self._history_id))
 
     # --- answering ---------------------------------------------------------------------------------------------------
 
@@ -242,7 +255,7 @@ class Ingester:
         telemetry.pushes.labels("applied").inc(outcome.applied)
         telemetry.pushes.labels("duplicate").inc(outcome.duplicates)
         telemetry.pushes.labels("gap").inc(outcome.gaps)
-        telemetry.pushes.labels("fenced").inc(len(outcome.fences))
+        telemetry.pushes.labels("fenced").inc(len(pushes) - outcome.applied - outcome.duplicates - outcome.gaps)
         telemetry.entries.inc(outcome.entries)
         for key, seq, fault in outcome.parked:
             telemetry.parked.labels(fault.reason).inc()

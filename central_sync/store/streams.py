@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from central_sync.store.database import Connection, copy_new
+from edge_core.sync.chain import genesis
 
 
 class StreamKey(NamedTuple):
@@ -19,13 +20,18 @@ class StreamKey(NamedTuple):
 
 
 class CursorRow(NamedTuple):
-    """How far a stream is durable here. `fenced` says why nothing more is taken from it, or is None."""
+    """How far a stream is durable here.
+
+    `fenced` says why nothing more is taken from it, or is None; `superseded_by` is the incarnation of another machine
+    that is this node now, while this one may still send what it has.
+    """
 
     durable_seq: int
     durable_hash: bytes
     parked: int
     backed_up_seq: int
     fenced: str | None
+    superseded_by: UUID | None = None
 
 
 class EntryRow(NamedTuple):
@@ -55,10 +61,10 @@ class StoredEntry(Struct, frozen=True):
 
 _ENTRY_COLUMNS: Final = ("node_id", "incarnation", "lane", "seq", "order_id", "is_parked", "hash", "body")
 _COLUMNS: Final = "node_id, incarnation, lane, seq, order_id, is_parked, hash, body, ingested_at"
-_CURSOR_COLUMNS: Final = "durable_seq, durable_hash, parked, backed_up_seq, fenced"
+_CURSOR_COLUMNS: Final = "durable_seq, durable_hash, parked, backed_up_seq, fenced, superseded_by"
 
 _LOCK: Final = """
-    SELECT node_id, incarnation, lane, durable_seq, durable_hash, parked, backed_up_seq, fenced
+    SELECT node_id, incarnation, lane, durable_seq, durable_hash, parked, backed_up_seq, fenced, superseded_by
     FROM stream_cursor
     WHERE (node_id, incarnation, lane) IN (SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[]))
     ORDER BY node_id, incarnation, lane
@@ -80,8 +86,17 @@ _ADVANCE: Final = """
 _FENCE: Final = """
     UPDATE stream_cursor SET fenced = $3 WHERE node_id = $1 AND incarnation = $2 AND fenced IS NULL
 """
-_FENCE_OTHERS: Final = """
-    UPDATE stream_cursor SET fenced = $3 WHERE node_id = $1 AND incarnation <> $2 AND fenced IS NULL
+_CLOSE: Final = """
+    UPDATE stream_cursor SET fenced = $3 WHERE node_id = $1 AND incarnation = ANY($2::uuid[]) AND fenced IS NULL
+"""
+_SUPERSEDE: Final = """
+    UPDATE stream_cursor SET superseded_by = $2
+    WHERE node_id = $1 AND incarnation <> $2 AND incarnation <> ALL($3::uuid[])
+"""
+_FORMER: Final = """
+    SELECT incarnation, lane, durable_seq, durable_hash FROM stream_cursor
+    WHERE node_id = $1 AND incarnation <> $2 AND durable_seq > 0
+    ORDER BY incarnation DESC, lane LIMIT $3
 """
 _APPEND: Final = """
     INSERT INTO entry (node_id, incarnation, lane, seq, order_id, is_parked, hash, body)
@@ -97,9 +112,9 @@ async def lock(connection: Connection, keys: Sequence[StreamKey]) -> dict[Stream
     return {StreamKey(*row[:3]): CursorRow(*row[3:]) for row in rows}
 
 
-async def create(connection: Connection, keys: Sequence[StreamKey], genesis: Sequence[bytes]) -> None:
+async def create(connection: Connection, keys: Sequence[StreamKey]) -> None:
     """Make the cursors that do not exist yet, at seq 0 with the chain's first hash."""
-    await connection.execute(_CREATE, *_columns(keys), genesis)
+    await connection.execute(_CREATE, *_columns(keys), [genesis(*key) for key in keys])
 
 
 async def advance(connection: Connection, cursors: Sequence[tuple[StreamKey, CursorRow]]) -> None:
@@ -118,9 +133,44 @@ async def fence(connection: Connection, node_id: str, incarnation: UUID, why: st
     await connection.execute(_FENCE, node_id, incarnation, why)
 
 
-async def fence_others(connection: Connection, node_id: str, incarnation: UUID, why: str) -> None:
-    """Take nothing more from the other incarnations of a node."""
-    await connection.execute(_FENCE_OTHERS, node_id, incarnation, why)
+async def close(connection: Connection, node_id: str, incarnations: Sequence[UUID], why: str) -> None:
+    """Take nothing more from incarnations that their own machine has left behind."""
+    await connection.execute(_CLOSE, node_id, incarnations, why)
+
+
+async def supersede(connection: Connection, node_id: str, by: UUID, own: Sequence[UUID]) -> None:
+    """Another machine is the node now: the incarnations that are not its own may only send what they have."""
+    await connection.execute(_SUPERSEDE, node_id, by, own)
+
+
+async def former(
+    connection: Connection, node_id: str, present: UUID, rows_max: int
+) -> list[tuple[UUID, str, int, bytes]]:
+    """The other streams of a node, the newest incarnations first: incarnation, lane, durable seq and hash."""
+    rows = await connection.fetch(_FORMER, node_id, present, rows_max)
+    return [(row["incarnation"], row["lane"], row["durable_seq"], row["durable_hash"]) for row in rows]
+
+
+async def hashes_at(connection: Connection, key: StreamKey, seqs: Sequence[int]) -> dict[int, bytes]:
+    """The chain's hashes at some seqs, as far as there are such entries; 0 is the genesis."""
+    rows = await connection.fetch(
+        "SELECT seq, hash FROM entry WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq = ANY($4::bigint[])",
+        *key,
+        seqs,
+    )
+    return {0: genesis(*key), **{row["seq"]: row["hash"] for row in rows}}
+
+
+async def after(connection: Connection, key: StreamKey, seq: int, rows_max: int) -> list[tuple[bytes, bytes]]:
+    """Hash and body of the entries that follow a seq, in order."""
+    rows = await connection.fetch(
+        "SELECT hash, body FROM entry WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq > $4"
+        " ORDER BY seq LIMIT $5",
+        *key,
+        seq,
+        rows_max,
+    )
+    return [(row["hash"], row["body"]) for row in rows]
 
 
 async def append(connection: Connection, rows: Sequence[EntryRow]) -> None:

@@ -17,6 +17,7 @@ from edge_agent.store.file import StoreFile
 from edge_agent.store.orders import OrderFilter, OrderHead
 from edge_core.errors import Rejected, StorageFault
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
+from edge_core.orders.merge import merge
 from edge_core.orders.rendering import document
 from edge_core.orders.validation import is_date
 from edge_core.stock.ledger import Position
@@ -85,10 +86,10 @@ class Queries:
         """`GET /v1/orders/{order_id}`."""
         self._authorize(request)
         order_id = order_id_of(request.path_params["order_id"])
-        entries = await _read(orders.read_order(self._file.reader, order_id))
-        if not entries:
+        merged = merge(await _read(orders.read_order(self._file.reader, order_id)))
+        if merged.state is None:
             raise ProblemRaised(Rejected("order-not-found", f"there is no order {order_id} here"))
-        return _json(document(entries))
+        return _json(document(merged.accepted))
 
     async def list_orders(self, request: Request) -> Response:
         """`GET /v1/orders?status=&business_date=&terminal_id=&before=&limit=`."""

@@ -1,7 +1,7 @@
 """The books of the link: what was accepted, confirmed, is pending and parked, and how old the oldest pending is."""
 
 import shutil
-import time
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -10,8 +10,8 @@ from edge_agent.store import log
 from edge_agent.store.file import StoreFile
 from edge_core.errors import PeerFault, StorageFault
 from edge_core.sync.conservation import ledger
-from edge_core.sync.edge_link import LinkState, Rebook, RecordDurable
 from edge_core.sync.entry import decode_entry
+from edge_core.sync.link_types import LinkState, Rebook, RecordDurable
 from edge_core.sync.messages import Heartbeat, LaneLedger
 
 _LOG: Final = structlog.get_logger()
@@ -20,8 +20,9 @@ _LOG: Final = structlog.get_logger()
 class Books:
     """Counts that the heartbeat, the status page and the metrics share."""
 
-    def __init__(self, file: StoreFile, software_version: str) -> None:
+    def __init__(self, file: StoreFile, now_ms: Callable[[], int], software_version: str) -> None:
         self._file = file
+        self._now_ms = now_ms
         self._software_version = software_version
         self._durable = {lane: stream.durable_seq for lane, stream in file.streams.items()}
         self._parked = {lane: stream.parked for lane, stream in file.streams.items()}
@@ -32,11 +33,16 @@ class Books:
         self.pushed_bytes = 0
         self.acks = 0
 
+    def restart(self) -> None:
+        """The log goes on in a new incarnation: its books begin at zero."""
+        self._durable = {lane: stream.durable_seq for lane, stream in self._file.streams.items()}
+        self._parked = {lane: stream.parked for lane, stream in self._file.streams.items()}
+
     def acked(self, position: RecordDurable) -> None:
         """The centre holds a lane up to here."""
         self._durable[position.lane] = position.durable_seq
         self._parked[position.lane] = position.parked
-        self.last_ack_ms = wall_ms()
+        self.last_ack_ms = self._now_ms()
         self.acks += 1
 
     def rebook(self, position: Rebook) -> None:
@@ -69,7 +75,7 @@ class Books:
                 continue
             try:
                 rows = await log.read_range(self._file.link_reader, stream, self._durable[lane] + 1, 1)
-                ages += [wall_ms() - decode_entry(body).recorded_at_ms for _, _, body in rows]
+                ages += [self._now_ms() - decode_entry(body).recorded_at_ms for _, _, body in rows]
             except (StorageFault, PeerFault) as fault:
                 self.last_error = str(fault)
                 _LOG.warning("link.oldest_unreadable", error=str(fault))
@@ -91,12 +97,7 @@ class Books:
             lanes=self.ledgers(),
             oldest_unacked_age_ms=await self.oldest_unacked_age_ms(),
             disk_free_bytes=self.disk_free_bytes(),
-            wall_clock_ms=wall_ms(),
+            wall_clock_ms=self._now_ms(),
             software_version=self._software_version,
             last_error=self.last_error,
         )
-
-
-def wall_ms() -> int:
-    """The wall clock in Unix milliseconds."""
-    return time.time_ns() // 1_000_000

@@ -5,27 +5,32 @@ keeps nothing in memory but the pushes on their way; what waits, waits in the fi
 """
 
 import asyncio
-import random
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Final, assert_never
 
 import structlog
-from msgspec import Struct
 
 from edge_agent.intake import Intake
-from edge_agent.link.books import Books, wall_ms
+from edge_agent.link.books import Books
+from edge_agent.link.outgoing import Introduction, Outgoing, lane_of
+from edge_agent.recovery import Recovery
 from edge_agent.store import log
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
+from edge_agent.surroundings import Surroundings
 from edge_core.errors import PeerFault, StorageFault, TransientFault
-from edge_core.limits import LINK_TICK_INTERVAL_MS, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
-from edge_core.sync.edge_link import (
+from edge_core.limits import LINK_TICK_INTERVAL_MS
+from edge_core.sync.edge_link import step
+from edge_core.sync.link_types import (
+    BeginIncarnation,
     CheckHash,
+    CompareFormer,
     Connect,
     Effect,
+    FormerCompared,
+    GoOnSelling,
     HashChecked,
     LinkInput,
     LinkState,
@@ -36,25 +41,26 @@ from edge_core.sync.edge_link import (
     Received,
     RecordDurable,
     RecordHistory,
+    Renewed,
+    Restore,
+    Restored,
+    RestoreFailed,
     SendHeartbeat,
     SendHello,
     SendPush,
+    SendRecall,
     Stop,
+    StopSelling,
     Tick,
     TransportDown,
     TransportUp,
-    step,
 )
 from edge_core.sync.messages import (
     Bye,
-    Deliver,
-    Hello,
-    LanePosition,
-    Push,
+    Recall,
     UpMessage,
     decode_down,
     encode_message,
-    pack_block,
 )
 from edge_core.sync.send_stream import InFlight, SendStream
 from edge_core.sync.topics import topic
@@ -62,30 +68,30 @@ from holdfast_runtime.log import bounded
 from holdfast_runtime.mqtt import MqttLink
 
 _LOG: Final = structlog.get_logger()
-_INLINE_BYTES_MAX: Final = 32 * 1024  # a small push compresses faster than a thread is woken
-
-
-class Introduction(Struct, frozen=True):
-    """How the node introduces itself."""
-
-    node_id: str
-    name: str
-    region: str
-    software_version: str
-    schema_version: int
 
 
 class Session:
     """The link of one node. `run` is its task; `wake` tells it that the log has grown."""
 
     def __init__(
-        self, *, file: StoreFile, intake: Intake, books: Books, introduction: Introduction, mqtt: MqttLink
+        self,
+        *,
+        file: StoreFile,
+        intake: Intake,
+        books: Books,
+        introduction: Introduction,
+        mqtt: MqttLink,
+        recovery: Recovery,
+        surroundings: Surroundings,
     ) -> None:
         self._file = file
         self._intake = intake
         self._books = books
         self._introduction = introduction
+        self._outgoing = Outgoing(file, introduction, surroundings.now_ms)
         self._mqtt = mqtt
+        self._recovery = recovery
+        self._here = surroundings
         mqtt.on_activity = self._notice
         self._topic = topic(introduction.node_id, "up")
         self._wake = asyncio.Event()
@@ -98,8 +104,9 @@ class Session:
         self._connected = False
         self._failure: BaseException | None = None
         self._next_tick_ms = 0
+        self._incarnation = file.streams["orders"].incarnation
         self.state = LinkState(
-            incarnation=file.streams["orders"].incarnation,
+            incarnation=self._incarnation,
             streams=tuple(
                 SendStream(lane, tail_seq=file.tails[lane].seq, durable_seq=stream.durable_seq)
                 for lane, stream in file.streams.items()
@@ -140,10 +147,10 @@ class Session:
     async def _wait(self) -> None:
         """Until something happened, or it is time to look at the clock; a busy store looks at it just as often."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(max(0, self._next_tick_ms - _monotonic_ms()) / 1000):
+            async with asyncio.timeout(max(0, self._next_tick_ms - self._here.monotonic_ms()) / 1000):
                 await self._wake.wait()
         self._wake.clear()
-        now_ms = _monotonic_ms()
+        now_ms = self._here.monotonic_ms()
         if now_ms >= self._next_tick_ms:
             self._next_tick_ms = now_ms + LINK_TICK_INTERVAL_MS
             self._inputs.append(Tick())
@@ -152,7 +159,7 @@ class Session:
         """Feed everything that has happened, and what that leads to."""
         self._collect()
         while self._inputs:
-            self.state, effects = step(self.state, self._inputs.popleft(), _monotonic_ms())
+            self.state, effects = step(self.state, self._inputs.popleft(), self._here.monotonic_ms())
             for effect in effects:
                 await self._try_effect(effect)
             self._collect()
@@ -162,12 +169,21 @@ class Session:
             self._connected = False
             self._books.last_error = bounded(f"broker: {self._mqtt.reason}")
             _LOG.warning("link.disconnected", reason=self._mqtt.reason)
-            self._inputs.append(TransportDown(random.random()))  # noqa: S311 - jitter, not a secret
+            self._inputs.append(TransportDown(self._here.jitter()))
+        self._notice_renewal()
         grown, self._grown = self._grown, {}
         self._inputs.extend(LogGrew(lane, tail_seq) for lane, tail_seq in grown.items())
         while not self._mqtt.inbox.empty():
             _, payload = self._mqtt.inbox.get_nowait()
             self._receive(payload)
+
+    def _notice_renewal(self) -> None:
+        """The file says which incarnation is the present one: a COMMIT of unknown outcome may have begun it."""
+        present = self._file.streams["orders"].incarnation
+        if present != self._incarnation:
+            self._incarnation = present
+            self._books.restart()
+            self._inputs.append(Renewed(present))
 
     def _receive(self, payload: bytes) -> None:
         try:
@@ -177,8 +193,7 @@ class Session:
             self._books.last_error = bounded(fault)
             _LOG.warning("link.message_refused", reason=fault.reason, error=bounded(fault))
             return
-        if not isinstance(message, Deliver):
-            self._inputs.append(Received(message))
+        self._inputs.append(Received(message))
 
     async def _try_effect(self, effect: Effect) -> None:
         """Where the file cannot be read, the connection is given up: the next one begins with what can be read then."""
@@ -194,27 +209,63 @@ class Session:
             case Connect():
                 self._connect_after(effect.delay_ms)
             case SendHello():
-                self._send(await self._hello())
+                self._send(await self._outgoing.hello(self.state.history_id))
             case SendHeartbeat():
                 self._send(await self._books.heartbeat(self.state))
             case SendPush():
                 self._inputs.append(await self._push(effect))
             case CheckHash():
                 self._inputs.append(await self._check(effect))
-            case RecordDurable():
-                self._books.acked(effect)
-                self._durable[effect.lane] = effect
-                self._record()
-            case Rebook():
-                self._books.rebook(effect)
-            case RecordHistory():
-                _LOG.info("link.welcomed", history_id=str(effect.history_id))
-                self._in_background(self._write_history(effect))
+            case RecordDurable() | Rebook() | RecordHistory():
+                self._write_down(effect)
+            case BeginIncarnation() | CompareFormer() | SendRecall() | Restore() | StopSelling() | GoOnSelling():
+                await self._recover(effect)
             case Stop():
                 self._books.last_error = bounded(effect.reason)
                 _LOG.error("link.stopped", reason=effect.reason)
             case _:
                 assert_never(effect)
+
+    def _bar(self, effect: StopSelling | GoOnSelling) -> None:
+        """Take no orders while another machine is this node."""
+        if isinstance(effect, GoOnSelling):
+            self._intake.fence(None)
+            return
+        self._books.last_error = bounded(effect.reason)
+        self._intake.fence(effect.reason)
+        _LOG.error("link.superseded", reason=effect.reason)
+
+    async def _recover(
+        self, effect: BeginIncarnation | CompareFormer | SendRecall | Restore | StopSelling | GoOnSelling
+    ) -> None:
+        match effect:
+            case BeginIncarnation():
+                self._books.last_error = bounded(f"began anew: {effect.reason}")
+                await self._recovery.begin_incarnation(effect.reason)
+            case CompareFormer():
+                differing = await self._recovery.differing(effect.former, is_own_only=effect.is_own_only)
+                self._inputs.append(FormerCompared(differing))
+            case SendRecall():
+                key, who = effect.key, self._introduction.node_id
+                locator = await self._recovery.locator(key)
+                self._send(Recall(who, self.state.incarnation, key.incarnation, lane_of(key.lane), locator))
+            case Restore():
+                await self._restore(effect)
+            case StopSelling() | GoOnSelling():
+                self._bar(effect)
+            case _:
+                assert_never(effect)
+
+    async def _restore(self, effect: Restore) -> None:
+        try:
+            is_complete = await self._recovery.restore(effect.key, effect.deliver)
+        except PeerFault as fault:
+            self._books.peer_faults += 1
+            self._books.last_error = bounded(fault)
+            _LOG.warning("link.delivery_refused", reason=fault.reason, error=bounded(fault))
+            self._inputs.append(RestoreFailed(effect.key))
+        else:
+            self._inputs.append(Restored(effect.key, is_complete))
 
     # --- the transport -----------------------------------------------------------------------------------------------
 
@@ -229,7 +280,7 @@ class Session:
             await self._mqtt.connect()
         except TransientFault as fault:
             self._books.last_error = bounded(f"broker: {fault}")
-            self._inputs.append(TransportDown(random.random()))  # noqa: S311
+            self._inputs.append(TransportDown(self._here.jitter()))
         else:
             self._connected = True
             _LOG.info("link.connected", broker=self._mqtt.address)
@@ -239,61 +290,35 @@ class Session:
     def _send(self, message: UpMessage) -> bool:
         return self._mqtt.publish(self._topic, encode_message(message))
 
-    # --- the log -----------------------------------------------------------------------------------------------------
-
-    async def _hello(self) -> Hello:
-        lanes = []
-        for lane, stream in self._file.streams.items():
-            tail = self._file.tails[lane]
-            first = await log.first_seq(self._file.link_reader, stream)
-            lanes.append(LanePosition("bulk" if lane == "bulk" else "orders", first, tail.seq, tail.hash))
-        who = self._introduction
-        return Hello(
-            node_id=who.node_id,
-            incarnation=self.state.incarnation,
-            lanes=tuple(lanes),
-            history_id=self.state.history_id,
-            wall_clock_ms=wall_ms(),
-            software_version=who.software_version,
-            schema_version=who.schema_version,
-            name=who.name,
-            region=who.region,
-        )
-
     async def _push(self, asked: SendPush) -> PushSent | PushFailed:
-        """Load entries, pack them, hand them over."""
-        stream = self._file.streams[asked.lane]
-        reader = self._file.link_reader
-        rows = _within_bytes(await log.read_range(reader, stream, asked.from_seq, PUSH_ENTRIES_MAX))
-        previous = await log.read_hash(reader, stream, asked.from_seq - 1)
-        if not rows or rows[0][0] != asked.from_seq or previous is None:
+        """Load entries, hand them over."""
+        push = await self._outgoing.push(asked.lane, asked.from_seq)
+        if push is None:
             self._books.last_error = f"{asked.lane}: the log has no entry {asked.from_seq}"
+        if push is None or not self._send(push):
             return PushFailed(asked.lane)
-        bodies = [body for _, _, body in rows]
-        small = sum(map(len, bodies)) <= _INLINE_BYTES_MAX
-        codec, block = pack_block(bodies) if small else await asyncio.to_thread(pack_block, bodies)
-        to_seq, tail_hash, _ = rows[-1]
-        push = Push(
-            self._introduction.node_id,
-            self.state.incarnation,
-            "bulk" if asked.lane == "bulk" else "orders",
-            asked.from_seq,
-            to_seq,
-            previous,
-            tail_hash,
-            codec,
-            block,
-        )
-        if not self._send(push):
-            return PushFailed(asked.lane)
-        self._books.pushed(to_seq - asked.from_seq + 1, len(block))
-        return PushSent(asked.lane, asked.from_seq, InFlight(to_seq, tail_hash))
+        self._books.pushed(push.to_seq - push.from_seq + 1, len(push.block))
+        return PushSent(asked.lane, asked.from_seq, InFlight(push.to_seq, push.tail_hash))
 
     async def _check(self, asked: CheckHash) -> HashChecked:
         own = await log.read_hash(self._file.link_reader, self._file.streams[asked.lane], asked.seq)
         return HashChecked(asked, own == asked.expected)
 
     # --- what is written down ----------------------------------------------------------------------------------------
+
+    def _write_down(self, effect: RecordDurable | Rebook | RecordHistory) -> None:
+        match effect:
+            case RecordDurable():
+                self._books.acked(effect)
+                self._durable[effect.lane] = effect
+                self._record()
+            case Rebook():
+                self._books.rebook(effect)
+            case RecordHistory():
+                _LOG.info("link.welcomed", history_id=str(effect.history_id))
+                self._in_background(self._write_history(effect))
+            case _:
+                assert_never(effect)
 
     def _record(self) -> None:
         """Have the newest positions written down; while that runs, newer ones replace each other."""
@@ -352,17 +377,3 @@ def _advance(file: StoreFile, durable: dict[str, RecordDurable]) -> Callable[[Co
             )
 
     return change
-
-
-def _within_bytes(rows: list[tuple[int, bytes, bytes]]) -> list[tuple[int, bytes, bytes]]:
-    """As many of the first rows as fit a push; one that alone is larger goes alone."""
-    size = 0
-    for index, (_, _, body) in enumerate(rows):
-        size += len(body)
-        if size > PUSH_BYTES_MAX and index:
-            return rows[:index]
-    return rows
-
-
-def _monotonic_ms() -> int:
-    return time.monotonic_ns() // 1_000_000

@@ -11,23 +11,28 @@ from pathlib import Path
 from uuid import UUID
 
 import aiosqlite
+from msgspec.structs import replace
 
 from edge_agent.store import log
 from edge_agent.store.connection import fetch, locked, open_checkpointer, open_reader, open_writer, translated
 from edge_agent.store.log import Stream, Tail
 from edge_agent.store.reserve import Reserve
 from edge_agent.store.schema import migrate
-from edge_core.errors import InvariantViolated, PermanentFault, StorageFault
+from edge_core.errors import PermanentFault, StorageFault
 
 
 class StoreFile:
-    """An open file. `streams` are the lanes of the present incarnation, `tails` their ends as committed."""
+    """An open file. `streams` are the lanes of the present incarnation, `tails` their ends as committed.
+
+    `former` are the streams of earlier incarnations.
+    """
 
     def __init__(self, path: Path, node_id: str, *, reserve_bytes: int = 0) -> None:
         self.path = path
         self.node_id = node_id
         self._reserve = Reserve(path, reserve_bytes)
         self.streams: dict[str, Stream] = {}
+        self.former: tuple[Stream, ...] = ()
         self.tails: dict[str, Tail] = {}
         self._stack = ExitStack()
         self._writer: aiosqlite.Connection | None = None
@@ -52,7 +57,7 @@ class StoreFile:
         self._writer = await open_writer(self.path)
         applied = await migrate(self._writer)
         await self._identify(self._writer, incarnation, now_ms)
-        await self._load()
+        await self.load()
         for _ in range(2):
             self._readers.append(await open_reader(self.path))
         self._checkpointer = await open_checkpointer(self.path)
@@ -71,7 +76,7 @@ class StoreFile:
         busy, *_ = (await fetch(self._writer, "PRAGMA wal_checkpoint(TRUNCATE)"))[0]
         if busy:
             raise StorageFault("storage-unavailable", "the write-ahead log could not be forced into the file")
-        await self._load()
+        await self.load()
         for stream in self.streams.values():
             await log.check_tail(self._writer, stream)
         self._reserve.refill()
@@ -131,13 +136,15 @@ class StoreFile:
                     await connection.execute(sql, (self.node_id, now_ms))
                 await log.create_streams(connection, incarnation)
 
-    async def _load(self) -> None:
+    async def load(self) -> None:
+        """Read the streams and their tails as committed. Only the writer's task may ask for it."""
         streams = await log.read_streams(self.writer)
-        if not streams:
-            raise InvariantViolated("a file without streams")
-        newest = streams[-1].incarnation
-        self.streams = {stream.lane: stream for stream in streams if stream.incarnation == newest}
-        self.tails = {lane: await log.read_tail(self.writer, stream) for lane, stream in self.streams.items()}
+        present = await log.present_incarnation(self.writer)
+        self.streams = {stream.lane: stream for stream in streams if stream.incarnation == present}
+        self.former = tuple(stream for stream in streams if stream.incarnation != present)
+        clock = await log.read_clock(self.writer)
+        tails = {lane: await log.read_tail(self.writer, stream) for lane, stream in self.streams.items()}
+        self.tails = {lane: replace(tail, hlc=max(tail.hlc, clock)) for lane, tail in tails.items()}
 
 
 async def _roll_back(writer: aiosqlite.Connection) -> None:

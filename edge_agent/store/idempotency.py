@@ -9,7 +9,10 @@ from edge_agent.store.connection import fetch, translated
 
 
 class Answered(Struct, frozen=True):
-    """What a key led to: an entry, or a "no" (`answer`, the problem document with its status before it)."""
+    """What a key led to: an entry, or a "no" (`answer`, the problem document with its status before it).
+
+    Both are there where the entry has moved since, or its order has got another past: then `answer` is what was said.
+    """
 
     key: bytes
     payload_hash: bytes
@@ -44,6 +47,44 @@ async def put_answered(connection: aiosqlite.Connection, day: int, answered: Ite
         await connection.executemany(
             "INSERT INTO idempotency (day, key, payload_hash, entry_id, answer) VALUES (?, ?, ?, ?, ?)",
             [(day, a.key, a.payload_hash, a.entry_id, a.answer) for a in answered],
+        )
+
+
+async def unkept(
+    connection: aiosqlite.Connection, first: int, last: int, order_ids: Sequence[bytes]
+) -> list[tuple[int, bytes, int]]:
+    """Day, key and entry of what was answered by entries `first` to `last`, or by any of these orders'."""
+    marks = ",".join("?" * len(order_ids))
+    sql = f"""
+        SELECT day, key, entry_id FROM idempotency
+        WHERE answer IS NULL AND (
+            entry_id BETWEEN ? AND ? OR entry_id IN (SELECT entry_id FROM entry WHERE order_id IN ({marks})))
+        ORDER BY entry_id
+    """  # noqa: S608 - only question marks are put in
+    return [(day, key, entry_id) for day, key, entry_id in await fetch(connection, sql, (first, last, *order_ids))]
+
+
+async def keep_answers(connection: aiosqlite.Connection, kept: Iterable[tuple[int, bytes, bytes]]) -> None:
+    """Write down answers word for word: day, key, answer."""
+    with translated():
+        await connection.executemany(
+            "UPDATE idempotency SET answer = ? WHERE day = ? AND key = ?",
+            [(answer, day, key) for day, key, answer in kept],
+        )
+
+
+async def put_missing(connection: aiosqlite.Connection, day: int, answered: Answered) -> None:
+    """Write down what was answered before a loss, unless the key is known."""
+    if await read_answered(connection, [answered.key]):
+        return
+    await put_answered(connection, day, [answered])
+
+
+async def shift_entries(connection: aiosqlite.Connection, first: int, last: int, offset: int) -> None:
+    """Entries `first` to `last` have moved by `offset` in the log."""
+    with translated():
+        await connection.execute(
+            "UPDATE idempotency SET entry_id = entry_id + ? WHERE entry_id BETWEEN ? AND ?", (offset, first, last)
         )
 
 

@@ -8,11 +8,12 @@ import aiosqlite
 from msgspec import Struct
 
 from edge_agent.store.connection import fetch, translated
-from edge_core.errors import StorageFault
+from edge_core.errors import InvariantViolated, StorageFault
 from edge_core.limits import STREAM_SEQ_BITS
+from edge_core.orders.events import StockMoved
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.sync.chain import genesis, link
-from edge_core.sync.entry import LANES, decode_entry
+from edge_core.sync.entry import LANES, Entry, decode_entry
 
 _SEQ_MASK: Final = (1 << STREAM_SEQ_BITS) - 1
 
@@ -38,7 +39,7 @@ class Stream(Struct, frozen=True):
 
 
 class EntryRow(Struct, frozen=True):
-    """An entry as it is stored."""
+    """An entry as it is stored; `order_id` is the id of the order or of the stock movement that it is about."""
 
     entry_id: int
     order_id: bytes | None
@@ -54,6 +55,14 @@ class Tail(Struct, frozen=True):
     hlc: int
 
 
+def subject_of(entry: Entry) -> bytes | None:
+    """What an entry is found by: its order's id, or the id of the stock movement."""
+    if entry.order_id is not None:
+        return entry.order_id.bytes
+    first = entry.events[0]
+    return first.movement_id.bytes if isinstance(first, StockMoved) else None
+
+
 def seq_of(entry_id: int) -> int:
     """The seq in a row's key."""
     return entry_id & _SEQ_MASK
@@ -67,18 +76,70 @@ def stream_no_of(entry_id: int) -> int:
 async def read_streams(connection: aiosqlite.Connection) -> list[Stream]:
     """Every stream of the file, oldest first."""
     sql = """
-        SELECT stream_no, node_id, incarnation, lane, durable_seq, backed_up_seq, parked
+        SELECT stream_no, node_id, stream.incarnation, lane, durable_seq, backed_up_seq, parked
         FROM stream, identity ORDER BY stream_no
     """
     return [Stream(no, node, UUID(bytes=inc), *rest) for no, node, inc, *rest in await fetch(connection, sql)]
 
 
 async def create_streams(connection: aiosqlite.Connection, incarnation: UUID) -> None:
-    """Begin an incarnation: one empty stream for each lane."""
+    """Begin an incarnation and make it the present one: one empty stream for each lane."""
     with translated():
         await connection.executemany(
             "INSERT INTO stream (incarnation, lane) VALUES (?, ?)", [(incarnation.bytes, lane) for lane in LANES]
         )
+        await connection.execute("UPDATE identity SET incarnation = ?", (incarnation.bytes,))
+
+
+async def create_former(connection: aiosqlite.Connection, incarnation: UUID, lane: str) -> Stream:
+    """Make room for a stream of an earlier incarnation that this file does not have."""
+    with translated():
+        await connection.execute("INSERT INTO stream (incarnation, lane) VALUES (?, ?)", (incarnation.bytes, lane))
+    found = await find_stream(connection, incarnation, lane)
+    if found is None:
+        raise InvariantViolated("a stream that was just made is not there")
+    return found
+
+
+async def find_stream(connection: aiosqlite.Connection, incarnation: UUID, lane: str) -> Stream | None:
+    """One lane of one incarnation, where the file has it."""
+    streams = await read_streams(connection)
+    return next((s for s in streams if s.incarnation == incarnation and s.lane == lane), None)
+
+
+async def present_incarnation(connection: aiosqlite.Connection) -> UUID:
+    """The incarnation in which the log goes on."""
+    rows = await fetch(connection, "SELECT incarnation FROM identity")
+    return UUID(bytes=rows[0][0])
+
+
+async def forget_range(connection: aiosqlite.Connection, stream: Stream, from_seq: int, to_seq: int) -> None:
+    """Remove the last entries of a stream, which live on elsewhere in the log: the centre has not kept them here."""
+    with translated():
+        await connection.execute(
+            "DELETE FROM entry WHERE entry_id BETWEEN ? AND ?", (stream.entry_id(from_seq), stream.entry_id(to_seq))
+        )
+        await connection.execute(
+            "UPDATE stream SET durable_seq = min(durable_seq, ?) WHERE stream_no = ?", (from_seq - 1, stream.stream_no)
+        )
+
+
+async def known_subjects(connection: aiosqlite.Connection, subjects: Sequence[bytes]) -> set[bytes]:
+    """Which of these orders and stock movements the log holds."""
+    marks = ",".join("?" * len(subjects))
+    sql = f"SELECT DISTINCT order_id FROM entry WHERE order_id IN ({marks})"  # noqa: S608 - only question marks
+    return {subject for (subject,) in await fetch(connection, sql, subjects)}
+
+
+async def raise_clock(connection: aiosqlite.Connection, hlc: int) -> None:
+    """Whatever is recorded next comes after this reading, in any stream."""
+    with translated():
+        await connection.execute("UPDATE identity SET hlc = max(hlc, ?)", (hlc,))
+
+
+async def read_clock(connection: aiosqlite.Connection) -> int:
+    """The reading below which nothing may be recorded."""
+    return int((await fetch(connection, "SELECT hlc FROM identity"))[0][0])
 
 
 async def read_tail(connection: aiosqlite.Connection, stream: Stream) -> Tail:
@@ -138,7 +199,7 @@ async def read_hash(connection: aiosqlite.Connection, stream: Stream, seq: int) 
 async def read_recorded(connection: aiosqlite.Connection, where: str, parameters: Sequence[object]) -> list[Recorded]:
     """Entries with their places, in the order of the log. `where` is a condition of this package, never of a client."""
     sql = f"""
-        SELECT entry_id, node_id, incarnation, lane, body
+        SELECT entry_id, node_id, stream.incarnation, lane, body
         FROM entry JOIN stream ON stream_no = entry_id >> {STREAM_SEQ_BITS} JOIN identity
         WHERE {where} ORDER BY entry_id
     """  # noqa: S608

@@ -61,17 +61,24 @@ async def put_heads(connection: aiosqlite.Connection, heads: Iterable[OrderHead]
         await connection.executemany(sql, rows)
 
 
-async def read_order(connection: aiosqlite.Connection, order_id: UUID, last_entry: int | None = None) -> list[Recorded]:
-    """The entries of one order in the order of the log, up to one of them."""
-    condition = "order_id = ?" if last_entry is None else "order_id = ? AND entry_id <= ?"
-    parameters = (order_id.bytes,) if last_entry is None else (order_id.bytes, last_entry)
-    return await read_recorded(connection, condition, parameters)
+async def read_order(connection: aiosqlite.Connection, order_id: UUID) -> list[Recorded]:
+    """The entries of one order in the order of the log."""
+    return await read_orders(connection, [order_id])
 
 
 async def read_orders(connection: aiosqlite.Connection, order_ids: Sequence[UUID]) -> list[Recorded]:
     """The entries of several orders in the order of the log."""
     marks = ",".join("?" * len(order_ids))
-    return await read_recorded(connection, f"order_id IN ({marks})", [order_id.bytes for order_id in order_ids])
+    found = await read_recorded(connection, f"order_id IN ({marks})", [order_id.bytes for order_id in order_ids])
+    return [recorded for recorded in found if recorded.entry.order_id is not None]  # a movement of stock is no order
+
+
+async def shift_entries(connection: aiosqlite.Connection, first: int, last: int, offset: int) -> None:
+    """Entries `first` to `last` have moved by `offset` in the log."""
+    with translated():
+        await connection.execute(
+            "UPDATE order_head SET last_entry = last_entry + ? WHERE last_entry BETWEEN ? AND ?", (offset, first, last)
+        )
 
 
 async def list_heads(connection: aiosqlite.Connection, chosen: OrderFilter, limit: int) -> list[OrderHead]:

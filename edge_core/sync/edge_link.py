@@ -1,17 +1,18 @@
 """The edge's end of the link as a state machine without sockets: `step(state, input) -> (state, effects)`.
 
-    offline --TransportUp--> greeting --Welcome--> streaming
-       ^                        |                     |
-       +------TransportDown-----+---------------------+     Welcome(fence | refuse), another hash --> stopped
+    offline --TransportUp--> greeting --Welcome--> streaming        a TransportDown leads back to offline
+                                |                     |
+                                +-- Welcome(fence), or a hash that differs --> renewing --Renewed--> greeting
 
-The shell feeds what happened and runs the effects; time and randomness come in with the inputs. Deliveries are answered
-by the shell's receiving end. Bounds: `limits.py`; the whole table: docs/protocol.md.
+A node that was rolled back or has forked begins a new incarnation by itself (`renewing`); one that another claimant
+has replaced (`refuse`) sends what it still has and takes no more orders. While streaming, what earlier incarnations of
+the node lost is recalled from the centre, one stream at a time. The shell feeds what happened and runs the effects;
+time and randomness come in with the inputs. Bounds: `limits.py`; the whole table: docs/protocol.md.
 """
 
-from typing import Final, Literal, assert_never
+from typing import Final, assert_never
 from uuid import UUID
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_core.limits import (
@@ -21,149 +22,48 @@ from edge_core.limits import (
     HELLO_TIMEOUT_MS,
     HELLO_TIMEOUT_MS_MAX,
     PUSH_WINDOW_MAX,
+    RECALL_TIMEOUT_MS,
+    RENEWALS_MAX,
 )
 from edge_core.sync import send_stream
-from edge_core.sync.messages import Ack, GrantMessage, Welcome
-from edge_core.sync.send_stream import InFlight, SendStream
+from edge_core.sync.link_types import (
+    BeginIncarnation,
+    CheckHash,
+    CompareFormer,
+    Connect,
+    Effect,
+    FormerCompared,
+    FormerKey,
+    GoOnSelling,
+    HashChecked,
+    LinkInput,
+    LinkState,
+    LogGrew,
+    Phase,
+    PushFailed,
+    PushSent,
+    Rebook,
+    Received,
+    RecordDurable,
+    RecordHistory,
+    Renewed,
+    Restore,
+    Restored,
+    RestoreFailed,
+    SendHeartbeat,
+    SendHello,
+    SendPush,
+    SendRecall,
+    Stepped,
+    Stop,
+    StopSelling,
+    Tick,
+    TransportDown,
+    TransportUp,
+)
+from edge_core.sync.messages import Ack, Deliver, GrantMessage, Welcome
+from edge_core.sync.send_stream import SendStream
 
-Phase = Literal["offline", "greeting", "streaming", "stopped"]
-
-
-# --- inputs ----------------------------------------------------------------------------------------------------------
-
-
-class TransportUp(Struct, frozen=True):
-    """The broker took the connection and the subscription."""
-
-
-class TransportDown(Struct, frozen=True):
-    """The connection is gone. `jitter` is a random number from 0 to 1."""
-
-    jitter: float
-
-
-class LogGrew(Struct, frozen=True):
-    """The log of a lane ends at `tail_seq` now."""
-
-    lane: str
-    tail_seq: int
-
-
-class Received(Struct, frozen=True):
-    """A message of the centre."""
-
-    message: Welcome | Ack | GrantMessage
-
-
-class PushSent(Struct, frozen=True):
-    """A push that was asked for has left."""
-
-    lane: str
-    from_seq: int
-    push: InFlight
-
-
-class PushFailed(Struct, frozen=True):
-    """A push that was asked for could not be loaded or handed over."""
-
-    lane: str
-
-
-class HashChecked(Struct, frozen=True):
-    """The answer to a `CheckHash`: whether the own chain has that hash at that seq."""
-
-    check: "CheckHash"
-    is_same: bool
-
-
-class Tick(Struct, frozen=True):
-    """Time has passed."""
-
-
-LinkInput = TransportUp | TransportDown | LogGrew | Received | PushSent | PushFailed | HashChecked | Tick
-
-
-# --- effects ---------------------------------------------------------------------------------------------------------
-
-
-class Connect(Struct, frozen=True):
-    """Connect to the broker after a pause."""
-
-    delay_ms: int
-
-
-class SendHello(Struct, frozen=True):
-    """Say hello with the log's present positions."""
-
-
-class SendHeartbeat(Struct, frozen=True):
-    """Send the books and the state of the node."""
-
-
-class SendPush(Struct, frozen=True):
-    """Load entries of a lane from a seq on and push them; answer with `PushSent` or `PushFailed`."""
-
-    lane: str
-    from_seq: int
-
-
-class CheckHash(Struct, frozen=True):
-    """Compare a hash with the own chain; answer with `HashChecked`. `ack` is what waits for the answer, if anything."""
-
-    lane: str
-    seq: int
-    expected: bytes
-    ack: Ack | None = None
-
-
-class RecordDurable(Struct, frozen=True):
-    """Write down how far a lane is durable at the centre."""
-
-    lane: str
-    durable_seq: int
-    backed_up_seq: int
-    parked: int
-
-
-class Rebook(Struct, frozen=True):
-    """Correct the books: the centre greeted with this position, be it less than it had acked before."""
-
-    lane: str
-    durable_seq: int
-
-
-class RecordHistory(Struct, frozen=True):
-    """Write down which history of the centre was seen last."""
-
-    history_id: UUID
-
-
-class Stop(Struct, frozen=True):
-    """Stop sending: this incarnation may not go on. Selling goes on; an operator or the next protocol step acts."""
-
-    reason: str
-
-
-Effect = Connect | SendHello | SendHeartbeat | SendPush | CheckHash | RecordDurable | Rebook | RecordHistory | Stop
-
-
-class LinkState(Struct, frozen=True):
-    """Where the link is. `attempt` counts lost connections since the centre last acked something."""
-
-    incarnation: UUID
-    streams: tuple[SendStream, ...]
-    phase: Phase = "offline"
-    attempt: int = 0
-    window: int = PUSH_WINDOW_MAX
-    history_id: UUID | None = None
-    unchecked: tuple[str, ...] = ()
-    hello_ms: int = 0
-    hello_wait_ms: int = HELLO_TIMEOUT_MS
-    heartbeat_ms: int = 0
-    stop_reason: str = ""
-
-
-Stepped = tuple[LinkState, tuple[Effect, ...]]
 _NOTHING: Final[tuple[Effect, ...]] = ()
 
 
@@ -176,14 +76,10 @@ def step(state: LinkState, event: LinkInput, now_ms: int) -> Stepped:
 
 def _take(state: LinkState, event: LinkInput, now_ms: int) -> Stepped:
     match event:
-        case TransportUp():
-            return replace(state, phase=_unless_stopped(state, "greeting"), hello_ms=now_ms), (SendHello(),)
-        case TransportDown():
-            return _disconnected(state, event.jitter)
+        case TransportUp() | TransportDown() | Received() | Tick():
+            return _hear(state, event, now_ms)
         case LogGrew():
             return _with_stream(state, send_stream.grow(_stream(state, event.lane), event.tail_seq)), _NOTHING
-        case Received():
-            return _received(state, event.message, now_ms)
         case PushSent():
             stream = send_stream.pushed(_stream(state, event.lane), event.from_seq, event.push, now_ms)
             return _with_stream(state, stream), _NOTHING
@@ -191,6 +87,27 @@ def _take(state: LinkState, event: LinkInput, now_ms: int) -> Stepped:
             return _with_stream(state, send_stream.not_pushed(_stream(state, event.lane))), _NOTHING
         case HashChecked():
             return _checked(state, event, now_ms)
+        case Renewed():
+            return _renewed(state, event.incarnation, now_ms)
+        case FormerCompared():
+            return _recall_next(replace(state, recalls=event.differing, is_restoring=False), now_ms)
+        case Restored():
+            return _restored(state, event, now_ms)
+        case RestoreFailed():
+            return replace(state, is_restoring=False), _NOTHING
+        case _:
+            assert_never(event)
+
+
+def _hear(state: LinkState, event: TransportUp | TransportDown | Received | Tick, now_ms: int) -> Stepped:
+    """What comes from outside: the transport, the centre, the clock."""
+    match event:
+        case TransportUp():
+            return replace(state, phase=_unless_stopped(state, "greeting"), hello_ms=now_ms), (SendHello(),)
+        case TransportDown():
+            return _disconnected(state, event.jitter)
+        case Received():
+            return _received(state, event.message, now_ms)
         case Tick():
             return _tick(state, now_ms)
         case _:
@@ -220,15 +137,21 @@ def _disconnected(state: LinkState, jitter: float) -> Stepped:
         attempt=state.attempt + 1,
         streams=tuple(replace(stream, is_loading=False, is_blocked=False) for stream in streams),
         unchecked=(),
+        recalls=(),
+        is_restoring=False,
     )
     return state, (Connect(int(bound_ms * jitter)),)
 
 
-def _received(state: LinkState, message: Welcome | Ack | GrantMessage, now_ms: int) -> Stepped:
-    if message.incarnation != state.incarnation or state.phase == "stopped":
+def _received(state: LinkState, message: Welcome | Ack | GrantMessage | Deliver, now_ms: int) -> Stepped:
+    if isinstance(message, Deliver):
+        return _delivered(state, message)
+    if message.incarnation != state.incarnation or state.phase in {"stopped", "renewing"}:
         return state, _NOTHING
     match message:
         case Welcome():
+            if state.phase == "streaming" and message.decision == "refuse" and state.is_replaced:
+                return state, _NOTHING  # it is known
             if state.phase == "streaming" and message.decision != "resume":
                 # About a push, or about a hello of long ago that was delivered twice: ask, and obey that answer.
                 return _greet_again(state, now_ms)
@@ -242,19 +165,23 @@ def _received(state: LinkState, message: Welcome | Ack | GrantMessage, now_ms: i
 
 
 def _welcomed(state: LinkState, welcome: Welcome) -> Stepped:
-    if welcome.decision in {"fence", "refuse"}:
-        return _stopped(state, f"{welcome.decision}: {welcome.detail}")
+    if welcome.decision == "fence":
+        return _renew(state, welcome.detail)
     effects: list[Effect] = [RecordHistory(welcome.history_id)]
     for position in welcome.lanes:
         stream = _stream(state, position.lane)
         if position.durable_seq > stream.tail_seq:
-            return _stopped(state, f"{position.lane}: the centre holds more than this file; the file was rolled back")
+            return _renew(state, f"{position.lane}: the centre holds more than this file; the file was rolled back")
         state = _with_stream(state, send_stream.rewind(stream, position.durable_seq))
         effects.append(CheckHash(position.lane, position.durable_seq, position.durable_hash))
+    is_refused = welcome.decision == "refuse"
+    effects.append(StopSelling(welcome.detail) if is_refused else GoOnSelling())
+    effects.append(CompareFormer(welcome.former, is_own_only=is_refused))
     state = replace(
         state,
         phase="streaming",
         hello_wait_ms=HELLO_TIMEOUT_MS,
+        is_replaced=is_refused,
         history_id=welcome.history_id,
         window=min(welcome.grant.window, PUSH_WINDOW_MAX),
         unchecked=tuple(position.lane for position in welcome.lanes),
@@ -266,17 +193,19 @@ def _welcomed(state: LinkState, welcome: Welcome) -> Stepped:
 def _acked(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
     stream = _stream(state, ack.lane)
     if ack.history_id != state.history_id or ack.durable_seq < stream.durable_seq:
-        # The centre came back from a backup while the connection held: greet again and learn what it has.
+        # The centre came back from a backup while the connection held: greet again and learn what it has. (An old ack
+        # that was late looks the same, and costs one greeting.)
         return _greet_again(state, now_ms)
     if ack.durable_seq > stream.tail_seq:
-        return _stopped(state, f"{ack.lane}: the centre acked {ack.durable_seq}, this file ends at {stream.tail_seq}")
+        return _renew(state, f"{ack.lane}: the centre acked {ack.durable_seq}, this file ends at {stream.tail_seq}")
     if ack.durable_seq == stream.durable_seq:
-        return replace(_with_stream(state, send_stream.heard(stream)), attempt=0), _NOTHING
+        # Known from the welcome, perhaps, but not yet in the books: the acks that brought it there were lost.
+        return replace(_with_stream(state, send_stream.heard(stream)), attempt=0), (_recorded(ack),)
     known = send_stream.known_hash(stream, ack.durable_seq)
     if known is None:
         return state, (CheckHash(ack.lane, ack.durable_seq, ack.durable_hash, ack),)
     if known != ack.durable_hash:
-        return _stopped(state, f"{ack.lane}: the centre holds another history at {ack.durable_seq}")
+        return _renew(state, f"{ack.lane}: the centre holds another history at {ack.durable_seq}")
     return _confirmed(state, ack, now_ms)
 
 
@@ -289,8 +218,11 @@ def _confirmed(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
     if ack.history_id != state.history_id or ack.durable_seq <= _stream(state, ack.lane).durable_seq:
         return state, _NOTHING
     stream = send_stream.acked(_stream(state, ack.lane), ack.durable_seq, now_ms)
-    effect = RecordDurable(ack.lane, ack.durable_seq, ack.backed_up_seq, ack.parked)
-    return replace(_with_stream(state, stream), attempt=0), (effect,)
+    return replace(_with_stream(state, stream), attempt=0, renewals=0), (_recorded(ack),)
+
+
+def _recorded(ack: Ack) -> RecordDurable:
+    return RecordDurable(ack.lane, ack.durable_seq, ack.backed_up_seq, ack.parked)
 
 
 def _checked(state: LinkState, checked: HashChecked, now_ms: int) -> Stepped:
@@ -298,7 +230,7 @@ def _checked(state: LinkState, checked: HashChecked, now_ms: int) -> Stepped:
         return state, _NOTHING
     check = checked.check
     if not checked.is_same:
-        return _stopped(state, f"{check.lane}: the centre holds another history at {check.seq}")
+        return _renew(state, f"{check.lane}: the centre holds another history at {check.seq}")
     if check.ack is not None:
         return _confirmed(state, check.ack, now_ms)
     state = replace(state, unchecked=tuple(lane for lane in state.unchecked if lane != check.lane))
@@ -316,10 +248,12 @@ def _tick(state: LinkState, now_ms: int) -> Stepped:
         case "streaming":
             unblocked = [send_stream.unblocked(stream) for stream in state.streams]
             streams = tuple(send_stream.resend_if_stalled(stream, now_ms) for stream in unblocked)
-            return _beat(replace(state, streams=streams), now_ms)
+            state, recall = _recall_again(replace(state, streams=streams), now_ms)
+            state, beat = _beat(state, now_ms)
+            return state, recall + beat
         case "stopped":
             return _beat(state, now_ms)
-        case "offline":
+        case "offline" | "renewing":
             return state, _NOTHING
         case _:
             assert_never(state.phase)
@@ -332,8 +266,52 @@ def _beat(state: LinkState, now_ms: int) -> Stepped:
     return replace(state, heartbeat_ms=now_ms), (SendHeartbeat(),)
 
 
-def _stopped(state: LinkState, reason: str) -> Stepped:
-    return replace(state, phase="stopped", stop_reason=reason, unchecked=(), heartbeat_ms=0), (Stop(reason),)
+# --- a new incarnation, and what the earlier ones lost ----------------------------------------------------------------
+
+
+def _renew(state: LinkState, reason: str) -> Stepped:
+    """Begin again under a new name, unless that was tried in vain already: then something else is wrong."""
+    if state.renewals >= RENEWALS_MAX:
+        stopped = replace(state, phase="stopped", stop_reason=reason, unchecked=(), recalls=(), heartbeat_ms=0)
+        return stopped, (Stop(reason),)
+    return replace(state, phase="renewing", unchecked=(), recalls=()), (BeginIncarnation(reason),)
+
+
+def _renewed(state: LinkState, incarnation: UUID, now_ms: int) -> Stepped:
+    """The log goes on in empty streams; what was on its way under the old name is void."""
+    streams = tuple(SendStream(stream.lane) for stream in state.streams)
+    state = replace(
+        state, incarnation=incarnation, streams=streams, renewals=state.renewals + 1, unchecked=(), heartbeat_ms=0
+    )
+    if state.phase != "renewing":  # the connection went meanwhile; the next one greets under the new name
+        return state, _NOTHING
+    return replace(state, phase="greeting", hello_ms=now_ms, hello_wait_ms=HELLO_TIMEOUT_MS), (SendHello(),)
+
+
+def _delivered(state: LinkState, deliver: Deliver) -> Stepped:
+    key = FormerKey(deliver.incarnation, deliver.lane)
+    if state.phase != "streaming" or state.is_restoring or state.recalls[:1] != (key,):
+        return state, _NOTHING
+    return replace(state, is_restoring=True), (Restore(key, deliver),)
+
+
+def _restored(state: LinkState, restored: Restored, now_ms: int) -> Stepped:
+    if state.recalls[:1] != (restored.key,):
+        return replace(state, is_restoring=False), _NOTHING
+    rest = state.recalls[1:] if restored.is_complete else state.recalls
+    return _recall_next(replace(state, recalls=rest, is_restoring=False), now_ms)
+
+
+def _recall_next(state: LinkState, now_ms: int) -> Stepped:
+    if not state.recalls or state.phase != "streaming":
+        return state, _NOTHING
+    return replace(state, recall_ms=now_ms), (SendRecall(state.recalls[0]),)
+
+
+def _recall_again(state: LinkState, now_ms: int) -> Stepped:
+    if not state.recalls or state.is_restoring or 0 <= now_ms - state.recall_ms < RECALL_TIMEOUT_MS:
+        return state, _NOTHING
+    return _recall_next(state, now_ms)
 
 
 def _unless_stopped(state: LinkState, phase: Phase) -> Phase:

@@ -20,10 +20,10 @@ class CentreView(Struct, frozen=True):
     hash_at_tail: bytes | None
 
 
-def answer(hello: Hello, history_id: UUID, views: Mapping[str, CentreView], *, is_fenced: bool) -> tuple[Decision, str]:
-    """The decision and a sentence for people."""
-    if is_fenced:
-        return "fence", "a later claimant has taken this node over"
+def answer(
+    hello: Hello, history_id: UUID, views: Mapping[str, CentreView], *, superseded_by: UUID | None
+) -> tuple[Decision, str]:
+    """The decision and a sentence for people. `superseded_by` is another machine's incarnation of this node."""
     for position in hello.lanes:
         view = views[position.lane]
         if position.tail_seq < view.durable_seq:
@@ -31,6 +31,8 @@ def answer(hello: Hello, history_id: UUID, views: Mapping[str, CentreView], *, i
             return "fence", f"{detail}: the node was rolled back"
         if position.tail_seq == view.durable_seq and position.tail_hash != view.durable_hash:
             return "fence", f"{position.lane}: another history under the same name at {position.tail_seq}"
+    if superseded_by is not None:
+        return "refuse", f"incarnation {superseded_by} has taken this node over"
     if hello.history_id is not None and hello.history_id != history_id:
         return "rewind", "the centre's history has changed; send again from what it holds"
     return "resume", ""

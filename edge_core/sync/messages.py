@@ -17,6 +17,8 @@ from edge_core.limits import (
     BLOCK_BYTES_MAX,
     ENTRY_BYTES_MAX,
     ERROR_TEXT_CHARS_MAX,
+    FORMER_INCARNATIONS_MAX,
+    LOCATOR_MARKS_MAX,
     MESSAGE_BYTES_MAX,
     PUSH_ENTRIES_MAX,
 )
@@ -55,6 +57,22 @@ class DurablePosition(Struct, frozen=True, array_like=True):
     durable_hash: Hash
 
 
+class FormerStream(Struct, frozen=True, array_like=True):
+    """A lane of an earlier incarnation of the node, and how far the centre has it."""
+
+    incarnation: UUID
+    lane: Lane
+    durable_seq: Seq
+    durable_hash: Hash
+
+
+class Mark(Struct, frozen=True, array_like=True):
+    """A place in a chain: a seq, and the hash there."""
+
+    seq: Seq
+    hash: Hash
+
+
 class Grant(Struct, frozen=True, array_like=True):
     """What the centre allows a node: pushes in flight, entries a second (0: no limit), not before, for how long."""
 
@@ -86,6 +104,7 @@ class Hello(Struct, frozen=True, array_like=True, tag="hello"):
     schema_version: int
     name: ShortText = ""
     region: ShortText = ""
+    former: Annotated[tuple[UUID, ...], Meta(max_length=FORMER_INCARNATIONS_MAX)] = ()
 
 
 class Welcome(Struct, frozen=True, array_like=True, tag="welcome"):
@@ -98,6 +117,7 @@ class Welcome(Struct, frozen=True, array_like=True, tag="welcome"):
     grant: Grant
     clock_offset_ms: Millis
     detail: ShortText = ""
+    former: Annotated[tuple[FormerStream, ...], Meta(max_length=2 * FORMER_INCARNATIONS_MAX)] = ()
 
 
 class Push(Struct, frozen=True, array_like=True, tag="push"):
@@ -147,6 +167,20 @@ class Heartbeat(Struct, frozen=True, array_like=True, tag="heartbeat"):
     last_error: ShortText | None = None
 
 
+class Recall(Struct, frozen=True, array_like=True, tag="recall"):
+    """The edge asks for entries of an earlier incarnation that it may have lost.
+
+    `locator` are marks of its own copy, newest first and ever further apart: the centre answers from the newest that is
+    in its chain too, with one `Deliver`; an empty one says that there is nothing more.
+    """
+
+    node_id: NodeId
+    incarnation: UUID
+    former: UUID
+    lane: Lane
+    locator: Annotated[tuple[Mark, ...], Meta(max_length=LOCATOR_MARKS_MAX)]
+
+
 class Deliver(Struct, frozen=True, array_like=True, tag="deliver"):
     """The same stream the other way: entries of the centre's log for this node."""
 
@@ -178,7 +212,7 @@ class Bye(Struct, frozen=True, array_like=True, tag="bye"):
     reason: ShortText
 
 
-UpMessage = Hello | Push | Heartbeat | DeliverAck | Bye
+UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye
 DownMessage = Welcome | Ack | GrantMessage | Deliver
 
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from edge_core import ids
@@ -28,6 +29,7 @@ from tests.rigs import golden
 
 FILES = Path(__file__).parent / "golden"
 ENTRIES: dict[str, Any] = json.loads((FILES / "entry_v1.json").read_text())
+EARLIER: dict[str, str] = json.loads((FILES / "messages_v1_earlier.json").read_text())
 MESSAGES: dict[str, str] = json.loads((FILES / "messages_v1.json").read_text())
 
 
@@ -48,6 +50,14 @@ def test_a_message_is_written_and_read_in_the_bytes_of_protocol_1(message: UpMes
     payload = bytes.fromhex(MESSAGES[str(message.__struct_config__.tag)])
     assert encode_message(message) == payload
     assert (decode_up if isinstance(message, UpMessage) else decode_down)(payload) == message
+
+
+@pytest.mark.parametrize("tag", EARLIER)
+def test_a_message_without_the_fields_that_came_later_is_read_with_their_defaults(tag: str) -> None:
+    payload = bytes.fromhex(EARLIER[tag])
+    (message,) = (each for each in golden.MESSAGES if each.__struct_config__.tag == tag)
+    read = decode_up(payload) if isinstance(message, UpMessage) else decode_down(payload)
+    assert read == msgspec.structs.replace(message, former=())
 
 
 def test_every_event_and_every_message_has_its_golden_bytes() -> None:
@@ -87,5 +97,5 @@ def test_a_node_stays_in_its_shard(node_id: str, shard: int) -> None:
 
 
 def test_display_codes_and_key_digests_stay_what_they_are() -> None:
-    assert ids.incarnation_code(UUID("01939f3e-5c00-7000-8000-0000000000a1")) == "4324gatt"
+    assert ids.life_code(UUID("01939f3e-5c00-7000-8000-0000000000a1"), b"") == "4324gatt"
     assert ids.digest16("key").hex() == "82af27c64245bfd15a520134b44e6bb1"

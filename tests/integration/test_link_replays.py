@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import msgpack
 import zstandard
@@ -97,7 +98,7 @@ async def test_pushes_that_arrive_in_the_wrong_order_are_applied_once_what_was_m
         await centre.end()
 
 
-async def test_another_history_under_a_known_seq_is_quarantined_and_the_node_is_told_and_goes_on_selling(
+async def test_another_history_under_a_known_seq_is_quarantined_and_the_node_goes_on_in_a_new_incarnation(
     broker: Broker, postgres_dsn: str, tmp_path: Path
 ) -> None:
     async with opened_house(tmp_path, broker, postgres_dsn) as house, _client(broker, house.store.node_id) as recorder:
@@ -107,12 +108,11 @@ async def test_another_history_under_a_known_seq_is_quarantined_and_the_node_is_
         before = await house.centre.hashes(house.store.node_id)
         await _send(recorder, house.store.node_id, _forged(genuine))
         await eventually(lambda: _parked(house.centre, "fork"))
-        await eventually(lambda: _stopped(house))
-        (order_id,) = await house.store.sell()
-        assert (await house.store.get(f"/v1/orders/{order_id}"))["offline"] is True
-        node = await house.centre.node(house.store.node_id)
-        assert (node["state"], "another history" in node["fenced_reason"]) == ("fenced", True)
-        assert await house.centre.hashes(house.store.node_id) == before
+        await eventually(lambda: _renewed(house, genuine.incarnation))
+        await house.store.sell()
+        await house.audit()
+        assert before.items() < (await house.centre.hashes(house.store.node_id)).items()
+        assert (await house.centre.node(house.store.node_id))["state"] == "online"
 
 
 async def test_a_push_under_another_nodes_name_is_parked_and_counted_and_changes_nothing(
@@ -282,10 +282,9 @@ async def _parked(centre: CentreProcess, reason: str) -> bool:
     return True
 
 
-async def _stopped(house: House) -> bool:
-    link = await house.store.link()
-    assert link["state"] == "stopped", link
-    assert "another history" in link["reason"], link
+async def _renewed(house: House, incarnation: UUID) -> bool:
+    status = await house.store.get("/v1/status")
+    assert (status["incarnation"] != str(incarnation), status["link"]["state"]) == (True, "online"), status
     return True
 
 

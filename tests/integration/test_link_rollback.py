@@ -1,16 +1,18 @@
-"""A file put back from an old copy, a centre made anew or restored: each is noticed, and nothing is made worse."""
+"""A file put back from an old copy, a centre made anew or restored: each is noticed and mended without an operator."""
 
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.rigs.brokers import Broker
 from tests.rigs.house import House, arrived, opened_house, reported
 from tests.rigs.postgres import Postgres
-from tests.rigs.stores import Json
+from tests.rigs.stores import Json, NotNow, Store
 from tests.rigs.waiting import eventually
 
 
-async def test_a_file_from_an_old_copy_is_fenced_sells_on_and_says_so_at_both_ends(
+async def test_a_file_from_an_old_copy_begins_anew_and_gets_back_what_it_lost(
     broker: Broker, postgres_dsn: str, tmp_path: Path
 ) -> None:
     async with opened_house(tmp_path, broker, postgres_dsn) as house:
@@ -18,16 +20,15 @@ async def test_a_file_from_an_old_copy_is_fenced_sells_on_and_says_so_at_both_en
         await house.store.sell(3)
         await house.store.drained()
         before = await house.centre.hashes(house.store.node_id)
+        incarnation = (await house.store.get("/v1/status"))["incarnation"]
         await _put_back(house, copy)
-        link = await _stopped(house)
-        assert link["reason"].endswith("the node was rolled back")
-        (order_id,) = await house.store.sell()
-        assert (await house.store.get(f"/v1/orders/{order_id}"))["offline"] is True
-        node = await eventually(lambda: _fenced(house))
-        assert node["fenced_reason"].endswith("the node was rolled back")
-        assert node["last_error"] is not None
-        assert node["last_error"].endswith("the node was rolled back")
-        assert await house.centre.hashes(house.store.node_id) == before
+        await _renewed(house, incarnation)
+        await _complete(house)
+        await house.store.sell()
+        await house.audit()
+        after = await house.centre.hashes(house.store.node_id)
+        assert before.items() < after.items()
+        assert (await house.centre.node(house.store.node_id))["state"] == "online"
 
 
 async def test_a_file_from_an_old_copy_that_sold_on_in_secret_is_known_by_its_hashes(
@@ -42,9 +43,33 @@ async def test_a_file_from_an_old_copy_that_sold_on_in_secret_is_known_by_its_ha
         await _put_back(house, copy)
         await house.store.sell(3)  # one more than the centre has seen of the other history
         broker.start()
-        link = await _stopped(house)
-        assert "another history" in link["reason"]
-        assert await house.centre.hashes(house.store.node_id) == before
+        incarnation = (await house.store.get("/v1/status"))["incarnation"]
+        await _renewed(house, incarnation)
+        await _complete(house)
+        await house.audit()
+        assert before.items() < (await house.centre.hashes(house.store.node_id)).items()
+
+
+async def test_a_second_machine_with_the_same_name_bars_the_first_which_still_gives_what_it_has(
+    broker: Broker, postgres_dsn: str, tmp_path: Path
+) -> None:
+    async with opened_house(tmp_path, broker, postgres_dsn) as house:
+        await house.store.sell(2)
+        await house.store.drained()
+        other = Store(tmp_path / "other", broker.url, house.store.node_id)
+        try:
+            await other.start()
+            await other.online()
+            link = await eventually(lambda: _barred(house))
+            assert link["reason"].endswith("has taken this node over")
+            with pytest.raises(NotNow, match="node-fenced"):
+                await house.store.sell()
+            house.store.promised |= other.promised
+            assert len(await other.sell(1)) == 1
+            await other.drained()
+            await eventually(lambda: _counted(house, len(house.store.promised) + 1))
+        finally:
+            await other.end()
 
 
 async def test_a_centre_that_begins_anew_gets_everything_again_from_a_store_that_has_nothing_new_to_say(
@@ -107,16 +132,35 @@ async def _with_database(house: House, postgres: Postgres, source: str) -> None:
     await house.centre.start()
 
 
-async def _stopped(house: House) -> Json:
-    async def look() -> Json:
-        link = await house.store.link()
-        assert link["state"] == "stopped", link
-        return link
+async def _renewed(house: House, incarnation: str) -> None:
+    async def look() -> bool:
+        status = await house.store.get("/v1/status")
+        assert (status["incarnation"] != incarnation, status["link"]["state"]) == (True, "online"), status
+        return True
 
-    return await eventually(look, 30)
+    await eventually(look, 60)
 
 
-async def _fenced(house: House) -> Json:
-    node = await house.centre.node(house.store.node_id)
-    assert (node["state"], bool(node["last_error"])) == ("fenced", True), node
-    return node
+async def _complete(house: House) -> None:
+    """Every order that was ever answered is in the file and at the centre again."""
+    promised = set(house.store.promised.values())
+
+    async def look() -> bool:
+        there = (await house.centre.totals(house.store.node_id)).keys()
+        assert promised == house.store.totals().keys() == there, (len(house.store.totals()), len(there))
+        return True
+
+    await eventually(look, 60)
+
+
+async def _barred(house: House) -> Json:
+    status = await house.store.get("/v1/status")
+    assert (status["accepting"], status["link"]["state"]) == (False, "online"), status
+    link: Json = status["link"]
+    return link
+
+
+async def _counted(house: House, orders: int) -> bool:
+    found = await house.centre.totals(house.store.node_id)
+    assert len(found) == orders, found
+    return True

@@ -9,7 +9,9 @@ from uuid import UUID
 
 from edge_core import ids
 from edge_core.sync import chain, conservation, handshake
-from edge_core.sync.edge_link import (
+from edge_core.sync.edge_link import step
+from edge_core.sync.handshake import CentreView
+from edge_core.sync.link_types import (
     CheckHash,
     Connect,
     Effect,
@@ -28,9 +30,7 @@ from edge_core.sync.edge_link import (
     Tick,
     TransportDown,
     TransportUp,
-    step,
 )
-from edge_core.sync.handshake import CentreView
 from edge_core.sync.messages import (
     Ack,
     DurablePosition,
@@ -85,7 +85,7 @@ class CentreModel:
         at = self._cursor()
         bulk = chain.genesis(hello.node_id, hello.incarnation, "bulk")
         views = {"orders": CentreView(at.durable_seq, at.durable_hash, None), "bulk": CentreView(0, bulk, None)}
-        decision, detail = handshake.answer(hello, self.history_id, views, is_fenced=False)
+        decision, detail = handshake.answer(hello, self.history_id, views, superseded_by=None)
         lanes = (DurablePosition("orders", at.durable_seq, at.durable_hash),)
         return Welcome(self.history_id, hello.incarnation, decision, lanes, Grant(WINDOW, 0, 0, 0), 0, detail)
 

@@ -1,4 +1,4 @@
-"""The edge's link, step by step: greeting, streaming, acks, silence, fences; the shell is played by the test."""
+"""The edge's link, step by step: greeting, streaming, acks, silence, lost connections."""
 
 from uuid import UUID
 
@@ -13,13 +13,13 @@ from edge_core.limits import (
     PUSH_WINDOW_MAX,
     RESEND_AFTER_MS,
 )
-from edge_core.sync.edge_link import (
+from edge_core.sync.link_types import (
+    BeginIncarnation,
     CheckHash,
+    CompareFormer,
     Connect,
-    Effect,
+    GoOnSelling,
     HashChecked,
-    LinkInput,
-    LinkState,
     LogGrew,
     PushFailed,
     PushSent,
@@ -30,83 +30,30 @@ from edge_core.sync.edge_link import (
     SendHeartbeat,
     SendHello,
     SendPush,
-    Stop,
     Tick,
     TransportDown,
     TransportUp,
-    step,
 )
-from edge_core.sync.messages import Ack, Decision, DurablePosition, Grant, GrantMessage, Lane, Welcome
-from edge_core.sync.send_stream import InFlight, SendStream
-
-INCARNATION, HISTORY, OTHER_HISTORY = UUID(int=1), UUID(int=2), UUID(int=3)
-START_MS = 10_000
-HASH = bytes(32)
-
-
-def hash_at(seq: int) -> bytes:
-    return seq.to_bytes(32, "big")
-
-
-class Link:
-    """A link under test: its state, its effects so far, and a clock that stands until it is moved."""
-
-    def __init__(self, tail_seq: int = 100, durable_seq: int = 0) -> None:
-        streams = (SendStream("orders", tail_seq, durable_seq, durable_seq), SendStream("bulk"))
-        self.state = LinkState(INCARNATION, streams)
-        self.now_ms = START_MS
-        self.last: tuple[Effect, ...] = ()
-
-    def feed(self, *inputs: LinkInput) -> tuple[Effect, ...]:
-        """Feed inputs and return the effects of all of them."""
-        found: tuple[Effect, ...] = ()
-        for each in inputs:
-            self.state, effects = step(self.state, each, self.now_ms)
-            found += effects
-        self.last = found
-        return found
-
-    def after(self, ms: int) -> tuple[Effect, ...]:
-        """What a tick leads to so much later."""
-        self.now_ms += ms
-        return self.feed(Tick())
-
-    @property
-    def orders(self) -> SendStream:
-        return self.state.streams[0]
-
-    def push(self, to_seq: int) -> tuple[Effect, ...]:
-        """The push that was asked for has left, up to here."""
-        (asked,) = pushes(self.last)
-        return self.feed(PushSent("orders", asked.from_seq, InFlight(to_seq, hash_at(to_seq))))
-
-
-def pushes(effects: tuple[Effect, ...]) -> list[SendPush]:
-    return [effect for effect in effects if isinstance(effect, SendPush)]
-
-
-def of(kind: type[Effect], effects: tuple[Effect, ...]) -> list[Effect]:
-    return [effect for effect in effects if isinstance(effect, kind)]
-
-
-def welcome(seq: int = 0, decision: Decision = "resume", history: UUID = HISTORY, window: int = 4) -> Received:
-    lanes = (DurablePosition("orders", seq, hash_at(seq)), DurablePosition("bulk", 0, HASH))
-    return Received(Welcome(history, INCARNATION, decision, lanes, Grant(window, 0, 0, 0), 0, "so it is"))
-
-
-def ack(seq: int, history: UUID = HISTORY, hash_: bytes | None = None, lane: Lane = "orders") -> Received:
-    return Received(Ack(history, INCARNATION, lane, seq, seq, 0, hash_at(seq) if hash_ is None else hash_, 0))
-
-
-def streaming(durable_seq: int = 0, tail_seq: int = 100) -> Link:
-    """A link that was welcomed and whose hashes were checked; the first push is asked for."""
-    link = Link(tail_seq)
-    link.feed(TransportUp())
-    for check in of(CheckHash, link.feed(welcome(durable_seq))):
-        assert isinstance(check, CheckHash)
-        link.feed(HashChecked(check, is_same=True))
-    return link
-
+from edge_core.sync.messages import (
+    Decision,
+    Grant,
+    GrantMessage,
+    Welcome,
+)
+from edge_core.sync.send_stream import InFlight
+from tests.rigs.link_steps import (
+    HASH,
+    HISTORY,
+    INCARNATION,
+    OTHER_HISTORY,
+    Link,
+    ack,
+    hash_at,
+    of,
+    pushes,
+    streaming,
+    welcome,
+)
 
 # --- greeting --------------------------------------------------------------------------------------------------------
 
@@ -136,25 +83,27 @@ def test_a_welcome_has_its_history_written_down_and_its_hashes_checked_before_an
         RecordHistory(HISTORY),
         CheckHash("orders", 7, hash_at(7)),
         CheckHash("bulk", 0, HASH),
+        GoOnSelling(),
+        CompareFormer(()),
     )
     orders, bulk = (effect for effect in effects if isinstance(effect, CheckHash))
     assert pushes(link.feed(HashChecked(orders, is_same=True))) == []
     assert pushes(link.feed(HashChecked(bulk, is_same=True))) == [SendPush("orders", 8)]
 
 
-def test_another_hash_at_the_centres_position_stops_the_link() -> None:
+def test_another_hash_at_the_centres_position_begins_a_new_incarnation() -> None:
     link = Link()
     link.feed(TransportUp(), welcome(7))
-    assert of(Stop, link.feed(HashChecked(CheckHash("orders", 7, hash_at(7)), is_same=False)))
-    assert link.state.phase == "stopped"
+    assert of(BeginIncarnation, link.feed(HashChecked(CheckHash("orders", 7, hash_at(7)), is_same=False)))
+    assert link.state.phase == "renewing"
 
 
-def test_a_centre_that_holds_more_than_the_file_stops_the_link() -> None:
+def test_a_centre_that_holds_more_than_the_file_makes_it_begin_a_new_incarnation() -> None:
     link = Link(tail_seq=5)
-    (stop,) = of(Stop, link.feed(TransportUp(), welcome(6)))
-    assert isinstance(stop, Stop)
-    assert "rolled back" in stop.reason
-    assert link.state.stop_reason == stop.reason
+    (begin,) = of(BeginIncarnation, link.feed(TransportUp(), welcome(6)))
+    assert isinstance(begin, BeginIncarnation)
+    assert "rolled back" in begin.reason
+    assert link.state.phase == "renewing"
 
 
 def test_what_is_meant_for_another_incarnation_is_not_heard() -> None:
@@ -206,14 +155,14 @@ def test_an_ack_between_two_pushes_is_checked_against_the_own_chain_first() -> N
     assert RecordDurable("orders", 5, 0, 0) in link.feed(HashChecked(check, is_same=True))
 
 
-def test_an_ack_with_another_hash_stops_the_link() -> None:
+def test_an_ack_with_another_hash_begins_a_new_incarnation() -> None:
     link = streaming()
     link.push(10)
-    assert of(Stop, link.feed(ack(10, hash_=HASH)))
+    assert of(BeginIncarnation, link.feed(ack(10, hash_=HASH)))
 
 
-def test_an_ack_beyond_the_end_of_the_file_stops_the_link() -> None:
-    assert of(Stop, streaming(tail_seq=10).feed(ack(11)))
+def test_an_ack_beyond_the_end_of_the_file_begins_a_new_incarnation() -> None:
+    assert of(BeginIncarnation, streaming(tail_seq=10).feed(ack(11)))
 
 
 def test_an_ack_of_another_history_greets_anew() -> None:
@@ -289,51 +238,6 @@ def test_a_heartbeat_leaves_at_once_and_then_every_few_seconds() -> None:
     assert len(of(SendHeartbeat, found)) == 1
     assert of(SendHeartbeat, link.after(HEARTBEAT_INTERVAL_MS - 1)) == []
     assert len(of(SendHeartbeat, link.after(1))) == 1
-
-
-# --- fences ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("decision", ["fence", "refuse"])
-def test_a_fence_that_answers_the_hello_is_obeyed(decision: Decision) -> None:
-    link = Link()
-    link.feed(TransportUp())
-    (stop,) = of(Stop, link.feed(welcome(0, decision)))
-    assert stop == Stop(f"{decision}: so it is")
-
-
-@pytest.mark.parametrize("decision", ["fence", "refuse", "rewind"])
-def test_what_is_told_unasked_is_asked_about_and_only_that_answer_is_obeyed(decision: Decision) -> None:
-    link = streaming()
-    link.push(10)
-    assert link.feed(welcome(0, decision)) == (SendHello(),)
-    link.feed(welcome(10))
-    assert link.state.phase == "streaming"
-
-
-def test_a_stopped_link_goes_on_telling_the_centre_why() -> None:
-    link = Link()
-    link.feed(TransportUp(), welcome(0, "fence"))
-    assert link.after(1) == (SendHeartbeat(),)
-    assert link.after(HEARTBEAT_INTERVAL_MS) == (SendHeartbeat(),)
-
-
-def test_a_stopped_link_pushes_nothing_ever_again_and_stays_connected() -> None:
-    link = Link()
-    link.feed(TransportUp(), welcome(0, "fence"))
-    inputs: tuple[LinkInput, ...] = (
-        LogGrew("orders", 900),
-        ack(5),
-        Received(GrantMessage(INCARNATION, Grant(8, 0, 0, 0))),
-        TransportDown(0.5),
-        TransportUp(),
-        welcome(),
-        Tick(),
-    )
-    effects = link.feed(*inputs)
-    assert pushes(effects) == []
-    assert len(of(Connect, effects)) == 1
-    assert link.state.phase == "stopped"
 
 
 # --- losing the connection -------------------------------------------------------------------------------------------

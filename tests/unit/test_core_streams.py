@@ -190,12 +190,14 @@ def test_a_push_under_another_nodes_name_does_not_begin_at_its_genesis() -> None
 HISTORY, OTHER_HISTORY = UUID(int=1), UUID(int=2)
 
 
-def answer(seq: int, *, holds: int, is_fenced: bool = False, known: UUID | None = None, hash_: bytes = b"") -> str:
+def answer(
+    seq: int, *, holds: int, superseded_by: UUID | None = None, known: UUID | None = None, hash_: bytes = b""
+) -> str:
     """The centre's decision on a node that ends at `seq`, where it holds `holds` entries."""
     lanes = (LanePosition("orders", 1, seq, LOG.hashes[seq]),)
     hello = Hello("store-0001", LOG.incarnation, lanes, known, 0, "0.1.0", 1)
     view = CentreView(holds, hash_ or LOG.hashes[holds], None)
-    decision, detail = handshake.answer(hello, HISTORY, {"orders": view}, is_fenced=is_fenced)
+    decision, detail = handshake.answer(hello, HISTORY, {"orders": view}, superseded_by=superseded_by)
     assert (decision == "resume") == (detail == "")
     return decision
 
@@ -216,5 +218,9 @@ def test_a_node_with_another_history_at_the_same_seq_is_fenced() -> None:
     assert answer(7, holds=7, hash_=HASH) == "fence"
 
 
-def test_a_node_that_was_fenced_stays_fenced() -> None:
-    assert answer(7, holds=3, is_fenced=True) == "fence"
+def test_a_node_that_another_machine_has_replaced_is_refused() -> None:
+    assert answer(7, holds=3, superseded_by=UUID(int=9)) == "refuse"
+
+
+def test_a_replaced_node_that_was_rolled_back_too_is_fenced_first_for_its_seqs_are_taken() -> None:
+    assert answer(3, holds=7, superseded_by=UUID(int=9)) == "fence"

@@ -88,18 +88,20 @@ def test_uuid7s_sort_by_their_time() -> None:
     assert ids.uuid7(NOW_MS, (1 << 74) - 1) < ids.uuid7(NOW_MS + 1, 0)
 
 
-def test_display_numbers_differ_by_seq_and_by_incarnation() -> None:
-    incarnations = [ids.uuid7(NOW_MS, n) for n in range(100)]
+def test_display_numbers_differ_by_seq_by_incarnation_and_by_start_of_the_process() -> None:
+    incarnations = [ids.uuid7(NOW_MS, n) for n in range(10)]
+    lives = [bytes(8), b"x" * 8]
     numbers = {
-        ids.display_number("store-0001", "till-1", ids.incarnation_code(incarnation), seq)
+        ids.display_number("store-0001", "till-1", ids.life_code(incarnation, life), seq)
         for incarnation in incarnations
-        for seq in range(1, 11)
+        for life in lives
+        for seq in range(1, 51)
     }
     assert len(numbers) == 1_000
 
 
 def test_a_display_number_is_fit_for_people() -> None:
-    code = ids.incarnation_code(INCARNATION)
+    code = ids.life_code(INCARNATION, bytes(8))
     assert len(code) == 8
     assert code.isalnum()
     assert code == code.lower()

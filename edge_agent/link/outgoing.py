@@ -1,0 +1,90 @@
+"""What the link says of the file: its hello, and the entries of a push. Read on the link's own connection."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from msgspec import Struct
+
+from edge_agent.store import log
+from edge_agent.store.file import StoreFile
+from edge_core.limits import FORMER_INCARNATIONS_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
+from edge_core.sync.messages import Hello, Lane, LanePosition, Push, pack_block
+
+_INLINE_BYTES_MAX: Final = 32 * 1024  # a small push compresses faster than a thread is woken
+
+
+class Introduction(Struct, frozen=True):
+    """How the node introduces itself."""
+
+    node_id: str
+    name: str
+    region: str
+    software_version: str
+    schema_version: int
+
+
+class Outgoing:
+    """Makes the messages of one node from its file. Raises `StorageFault` where that cannot be read."""
+
+    def __init__(self, file: StoreFile, introduction: Introduction, now_ms: Callable[[], int]) -> None:
+        self._file = file
+        self._introduction = introduction
+        self._now_ms = now_ms
+
+    async def hello(self, history_id: UUID | None) -> Hello:
+        """The log's present positions; `history_id` is the history of the centre that was seen last."""
+        lanes = []
+        for lane, stream in self._file.streams.items():
+            tail = self._file.tails[lane]
+            first = await log.first_seq(self._file.link_reader, stream)
+            lanes.append(LanePosition(lane_of(lane), first, tail.seq, tail.hash))
+        who = self._introduction
+        return Hello(
+            node_id=who.node_id,
+            incarnation=self._file.streams["orders"].incarnation,
+            lanes=tuple(lanes),
+            history_id=history_id,
+            wall_clock_ms=self._now_ms(),
+            software_version=who.software_version,
+            schema_version=who.schema_version,
+            name=who.name,
+            region=who.region,
+            former=self._former(),
+        )
+
+    async def push(self, lane: str, from_seq: int) -> Push | None:
+        """The entries of a lane from a seq on, as many as fit; None where the log does not go on there."""
+        stream = self._file.streams[lane]
+        reader = self._file.link_reader
+        rows = _within_bytes(await log.read_range(reader, stream, from_seq, PUSH_ENTRIES_MAX))
+        previous = await log.read_hash(reader, stream, from_seq - 1)
+        if not rows or rows[0][0] != from_seq or previous is None:
+            return None
+        bodies = [body for _, _, body in rows]
+        small = sum(map(len, bodies)) <= _INLINE_BYTES_MAX
+        codec, block = pack_block(bodies) if small else await asyncio.to_thread(pack_block, bodies)
+        to_seq, tail_hash, _ = rows[-1]
+        node_id = self._introduction.node_id
+        return Push(node_id, stream.incarnation, lane_of(lane), from_seq, to_seq, previous, tail_hash, codec, block)
+
+    def _former(self) -> tuple[UUID, ...]:
+        """The earlier incarnations in this file, the newest of them."""
+        lives = dict.fromkeys(stream.incarnation for stream in self._file.former)
+        return tuple(lives)[-FORMER_INCARNATIONS_MAX:]
+
+
+def lane_of(name: str) -> Lane:
+    """A lane's name as the messages type it."""
+    return "bulk" if name == "bulk" else "orders"
+
+
+def _within_bytes(rows: list[tuple[int, bytes, bytes]]) -> list[tuple[int, bytes, bytes]]:
+    """As many of the first rows as fit a push; one that alone is larger goes alone."""
+    size = 0
+    for index, (_, _, body) in enumerate(rows):
+        size += len(body)
+        if size > PUSH_BYTES_MAX and index:
+            return rows[:index]
+    return rows

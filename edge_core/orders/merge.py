@@ -1,0 +1,42 @@
+"""One order from any set of its entries: those that cannot follow are set aside, by the same rule everywhere (G5).
+
+Two histories of one node (a machine rolled back, a clone) can both have acted on an order. Entries are taken in the
+order of `in_order`; one that is illegal after those before it is refused as a whole and changes nothing, for ever.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from edge_core.errors import InvariantViolated
+from edge_core.orders.events import deltas_of
+from edge_core.orders.fold import OrderState, fold_all
+from edge_core.orders.rendering import Recorded, in_order
+from edge_core.stock.ledger import StockDelta
+
+
+class Merged(Struct, frozen=True):
+    """The state (None before the placing is known), what made it, and what could not follow."""
+
+    state: OrderState | None
+    accepted: tuple[Recorded, ...]
+    refused: tuple[Recorded, ...]
+
+    def deltas(self) -> Iterable[StockDelta]:
+        """What the order as a whole has changed in the stock."""
+        return (delta for recorded in self.accepted for event in recorded.entry.events for delta in deltas_of(event))
+
+
+def merge(entries: Iterable[Recorded]) -> Merged:
+    """Fold the entries of one order, however many histories they come from."""
+    state: OrderState | None = None
+    accepted: list[Recorded] = []
+    refused: list[Recorded] = []
+    for recorded in in_order(entries):
+        try:
+            state = fold_all(state, recorded.entry.events)
+        except InvariantViolated:
+            refused.append(recorded)
+        else:
+            accepted.append(recorded)
+    return Merged(state, tuple(accepted), tuple(refused))

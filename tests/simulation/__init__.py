@@ -1,0 +1,1 @@
+"""The whole house in virtual time, decided by one seed: chaos, healing, then every promise (docs/simulation.md)."""

@@ -1,0 +1,151 @@
+"""The centre: the real ingester on tables in memory, which can die between its COMMIT and its answers, be slow, and be
+put back from a copy that is older than what it has acknowledged.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+from uuid import UUID
+
+from prometheus_client import CollectorRegistry
+
+from central_sync.ingest.leases import ShardLeases
+from central_sync.ingest.worker import Ingester
+from central_sync.store.database import Database
+from central_sync.telemetry import Telemetry
+from edge_core import ids
+from edge_core.sync.messages import Ack, decode_down
+from holdfast_runtime.mqtt import MqttLink
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.network import CENTRE, Broker, Line
+from tests.simulation.promises import Broken
+from tests.simulation.sqlite import OWNER, Process
+from tests.simulation.story import Story
+from tests.simulation.tables import Tables
+
+_TELEMETRY = Telemetry(CollectorRegistry())  # nobody reads it
+
+
+class CentreLine(Line):
+    """Stands for the ingester's `MqttLink`: it hears the topics of every node, and watches what is acknowledged."""
+
+    def __init__(self, centre: "Centre", broker: Broker) -> None:
+        super().__init__(broker, CENTRE, CENTRE)
+        self._name = CENTRE
+        self._centre = centre
+        self.inbox.dropped = 0  # type: ignore[attr-defined]
+
+    def publish(self, name: str, payload: bytes) -> bool:
+        message = decode_down(payload)
+        if isinstance(message, Ack):
+            self._watch(message)
+        return super().publish(name, payload)
+
+    def _watch(self, ack: Ack) -> None:
+        """An ack says what is durable, and says it after the COMMIT (G1)."""
+        rows = self._centre.tables.cursors
+        durable = max((rows[k].durable_seq for k in rows if k[1:] == (ack.incarnation, ack.lane)), default=0)
+        if ack.durable_seq > durable:
+            raise Broken("G1", f"the centre acked {ack.durable_seq} and holds {durable}")
+
+    async def room(self) -> None:
+        """There always is."""
+
+
+class _Leases:
+    """All shards, always."""
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    async def subscribe(self) -> None:
+        """The connection brought its subscription."""
+
+
+class MemoryDatabase:
+    """Stands for `Database`: one transaction at a time, on a copy."""
+
+    def __init__(self, centre: "Centre", process: Process) -> None:
+        self._centre = centre
+        self._process = process
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tables]:
+        await self._process.pause("BEGIN")
+        tables = self._centre.tables.copy()
+        yield tables
+        await asyncio.sleep(self._centre.commit_s())
+        await self._process.pause("COMMIT")
+        if self._process.is_alive:
+            self._centre.tables = tables
+        await self._process.done("COMMIT")
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Tables]:
+        await self._process.pause("BEGIN")
+        yield self._centre.tables
+
+
+class Centre:
+    """What survives of the centre, and the process that runs on it."""
+
+    def __init__(self, loop: VirtualLoop, broker: Broker, chance: random.Random, story: Story) -> None:
+        self._loop = loop
+        self._broker = broker
+        self._chance = chance
+        self._story = story
+        self.is_slow = False
+        self.tables = Tables(self._new_history())
+        self.process: Process | None = None
+        self.on_failure: Callable[[str, BaseException], None] = lambda _who, _error: None
+
+    def start(self) -> None:
+        """Start the process on what is durable."""
+        self._story.tell(CENTRE, "starts", history=self.tables.history_id)
+        process = self.process = Process(self._chance)
+        line = CentreLine(self, self._broker)
+        process.on_death = line.die
+        token = OWNER.set(process)
+        task = self._loop.create_task(self._ingester(line, process).run())
+        OWNER.reset(token)
+        task.add_done_callback(self._ended)
+
+    def kill(self) -> None:
+        """The end of the process, without a word."""
+        if self.process is not None and self.process.is_alive:
+            self._story.tell(CENTRE, "is killed")
+            self.process.kill()
+
+    def restore(self, copy: Tables, *, is_marked: bool) -> None:
+        """Put an older copy in the place of the tables; marked, it becomes another history."""
+        self.kill()
+        self._story.tell(CENTRE, "is restored", is_marked=is_marked)
+        self.tables = copy.copy()
+        if is_marked:
+            self.tables.history_id = self._new_history()
+
+    def commit_s(self) -> float:
+        """How long the next COMMIT takes."""
+        return self._chance.uniform(0.5, 4) if self.is_slow else self._chance.uniform(0.001, 0.01)
+
+    def _now_ms(self) -> int:
+        return 1_795_000_000_000 + self._loop.now_ms
+
+    def _new_history(self) -> UUID:
+        return ids.uuid7(self._now_ms(), self._chance.getrandbits(74))
+
+    def _ingester(self, line: CentreLine, process: Process) -> Ingester:
+        return Ingester(
+            link=cast("MqttLink", line),
+            database=cast("Database", MemoryDatabase(self, process)),
+            leases=cast("ShardLeases", _Leases()),
+            history_id=self.tables.history_id,
+            telemetry=_TELEMETRY,
+            now_ms=self._now_ms,
+        )
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.on_failure(CENTRE, error)

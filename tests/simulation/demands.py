@@ -1,0 +1,238 @@
+"""When all is mended: wait until nothing moves any more, then demand every promise by its name."""
+
+import asyncio
+import sqlite3
+from collections import defaultdict
+from typing import TYPE_CHECKING, TypeGuard
+from uuid import UUID
+
+import msgspec
+
+from edge_agent.store.verify import verify_file
+from edge_core.orders.events import Event, OrderPlaced, StockMoved, deltas_of
+from edge_core.orders.merge import Merged, merge
+from edge_core.orders.rendering import Origin, Recorded
+from edge_core.sync.chain import genesis, link
+from edge_core.sync.conservation import differences
+from edge_core.sync.entry import decode_entry
+from tests.simulation.machine import Machine
+from tests.simulation.promises import Broken, decision_of, on_disk
+
+if TYPE_CHECKING:
+    from tests.simulation.house import House
+
+_ENCODER = msgspec.msgpack.Encoder(uuid_format="bytes")
+
+
+def is_superseded(machine: Machine) -> bool:
+    """Whether the machine says that another one is its node now."""
+    return machine.agent is not None and machine.agent.intake._fenced is not None
+
+
+async def wait_until_quiet(house: "House", seconds: float) -> None:
+    """Until everyone is greeted, everything is acked and nothing is being restored; for so long at most (G6, G10)."""
+    begun, calm = house.loop.time(), 0
+    while calm < 3:
+        await asyncio.sleep(1)
+        restless = _restless(house)
+        calm = 0 if restless else calm + 1
+        if house.loop.time() - begun > seconds:
+            raise Broken("G6", f"not quiet after {seconds:.0f} s: {restless}")
+
+
+def _restless(house: "House") -> str:
+    if house.centre.process is None or not house.centre.process.is_alive:
+        return "the centre is down"
+    for machine in house.machines:
+        if machine.agent is None:
+            return f"{machine.name} is down"
+        state = machine.agent.session.state
+        if state.phase != "streaming" or state.unchecked or state.recalls:
+            return f"{machine.name} is {state.phase}, {len(state.recalls)} to recall, {state.stop_reason}"
+        for stream in state.streams:
+            tail = machine.agent.file.tails[stream.lane].seq
+            if not stream.durable_seq == stream.tail_seq == tail:
+                return f"{machine.name}: {stream.lane} is acked up to {stream.durable_seq} of {tail}"
+    untold = [machine.name for machine in house.machines if _is_replaced(house, machine) != is_superseded(machine)]
+    if untold:
+        return f"{untold} have not heard who their node is"
+    found = {node_id: texts for node_id, texts in house.centre.tables.differences.items() if texts}
+    return f"the centre sees differences: {found}" if found else ""
+
+
+async def demand_all(house: "House") -> None:
+    """Every promise. Raises `Broken` for the first that was not kept."""
+    for machine in house.machines:
+        await _demand_sound_file(machine)
+        _demand_books(house, machine)
+    _demand_sound_centre(house)
+    for node_id in sorted({machine.node_id for machine in house.machines}):
+        _demand_node(house, node_id)
+
+
+async def _demand_sound_file(machine: Machine) -> None:
+    verdict = await verify_file(machine.path)
+    if not verdict.is_sound:
+        raise Broken("G1", f"{machine.name}: verify finds {[f'{f.where}: {f.what}' for f in verdict.findings]}")
+
+
+def _demand_books(house: "House", machine: Machine) -> None:
+    """`accepted = confirmed + pending + parked`, at both ends (G8)."""
+    agent = machine.agent
+    if agent is None:
+        raise Broken("G6", f"{machine.name} is down")
+    tables = house.centre.tables
+    for books in agent.session._books.ledgers():
+        key = next(
+            k for k in tables.cursors if (k.incarnation, k.lane) == (agent.session.state.incarnation, books.lane)
+        )
+        row = tables.cursors[key]
+        found = differences(books, durable_seq=row.durable_seq, parked=row.parked)
+        if found or books.pending or (books.accepted, books.parked) != (row.durable_seq, row.parked):
+            raise Broken("G8", f"{machine.name}: {books} against {row.durable_seq} and {row.parked} parked; {found}")
+
+
+def _demand_sound_centre(house: "House") -> None:
+    for key, entries in house.centre.tables.entries.items():
+        previous = genesis(*key)
+        for seq, entry in enumerate(entries, 1):
+            previous = link(previous, entry.body)
+            if entry.seq != seq or entry.hash != previous:
+                raise Broken("G5", f"the centre's chain of {key} breaks at {seq}")
+        row = house.centre.tables.cursors[key]
+        if (row.durable_seq, row.durable_hash) != (len(entries), previous):
+            raise Broken("G5", f"the centre's cursor of {key} is at {row.durable_seq}, it holds {len(entries)}")
+        parked = [entry.seq for entry in entries if entry.is_parked]
+        listed = sorted(p.seq for p in house.centre.tables.parked if (p.node_id, p.incarnation, p.lane) == key)
+        if parked != listed or row.parked != len(parked):
+            raise Broken("G7", f"{key} has {parked} parked; its books say {row.parked}, the list {listed}")
+
+
+def _demand_node(house: "House", node_id: str) -> None:
+    machines = [machine for machine in house.machines if machine.node_id == node_id]
+    selling = [machine for machine in machines if not is_superseded(machine)]
+    if not selling:
+        raise Broken("G6", f"{node_id}: no machine may sell")
+    claimants = {machine.agent.session.state.incarnation for machine in selling if machine.agent is not None}
+    if len(claimants) > 1:
+        raise Broken("G11", f"{node_id}: {[machine.name for machine in selling]} sell under different names")
+    there = _centre_entries(house, node_id)
+    _demand_owed(house, node_id, there)
+    orders = _by_order(there)
+    for machine in selling:
+        here = _edge_entries(machine)
+        _demand_same_orders(machine, _by_order(here), orders)
+        _demand_stock(machine, here, there)
+
+
+def _is_replaced(house: "House", machine: Machine) -> bool:
+    """Whether the centre says that another machine is this one's node: then it takes no orders, else it does (G11)."""
+    agent = machine.agent
+    incarnation = agent.session.state.incarnation if agent is not None else None
+    rows = [row for key, row in house.centre.tables.cursors.items() if key.incarnation == incarnation]
+    return any(row.superseded_by is not None for row in rows)
+
+
+def _demand_owed(house: "House", node_id: str, there: list[Recorded]) -> None:
+    """Whatever was answered or held is at the centre, exactly once in effect (G1, G6)."""
+    counts: defaultdict[bytes, int] = defaultdict(int)
+    for key, entries in house.centre.tables.entries.items():
+        if key.node_id == node_id:
+            for entry in entries:
+                counts[decision_of(entry.body).content] += 1
+    missing = [d.words for c, (node, d) in house.promises.owed.items() if node == node_id and not counts[c]]
+    if missing:
+        raise Broken("G1", f"{node_id}: the centre lacks {len(missing)}: {missing[:3]}")
+    for order_id, merged in _by_order(there).items():
+        placed = [r for r in merged.accepted if isinstance(r.entry.events[0], OrderPlaced)]
+        if len(placed) != 1:
+            raise Broken("G1", f"order {order_id} takes effect {len(placed)} times at the centre")
+
+
+def _demand_same_orders(machine: Machine, here: dict[UUID, Merged], there: dict[UUID, Merged]) -> None:
+    """Both ends make the same of every order, byte for byte (G5), and both have them all (G6)."""
+    if here.keys() != there.keys():
+        only_here, only_there = sorted(here.keys() - there.keys()), sorted(there.keys() - here.keys())
+        raise Broken("G6", f"{machine.name}: only here {only_here[:3]}, only at the centre {only_there[:3]}")
+    for order_id, merged in here.items():
+        if _ENCODER.encode(merged.state) != _ENCODER.encode(there[order_id].state):
+            raise Broken("G5", f"{machine.name}: order {order_id} is {merged.state}, not {there[order_id].state}")
+    heads = _heads(machine)
+    for order_id, merged in here.items():
+        state = merged.state
+        if state is None or heads.get(order_id) != (state.revision, state.status):
+            raise Broken("G5", f"{machine.name}: the list has {heads.get(order_id)} for {order_id}, the log {state}")
+
+
+def _demand_stock(machine: Machine, here: list[Recorded], there: list[Recorded]) -> None:
+    """No more was promised than there was, found goods counted as minted; all books of it say the same (G3)."""
+    sums = _stock_of(here)
+    if sums != _stock_of(there):
+        raise Broken("G3", f"{machine.name}: the log makes {sums}, the centre's {_stock_of(there)}")
+    for place, (on_hand, reserved) in sums.items():
+        if reserved < 0 or on_hand < reserved:
+            raise Broken("G3", f"{machine.name}: {place} has {on_hand} and promised {reserved}")
+    table = _stock_table(machine)
+    if {p: q for p, q in table.items() if any(q)} != {p: q for p, q in sums.items() if any(q)}:
+        raise Broken("G3", f"{machine.name}: the table says {table}, the log {sums}")
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _edge_entries(machine: Machine) -> list[Recorded]:
+    return [
+        Recorded(Origin(machine.node_id, UUID(bytes=incarnation), lane, seq), decode_entry(body))
+        for incarnation, lane, seq, body in on_disk(machine.path)
+    ]
+
+
+def _centre_entries(house: "House", node_id: str) -> list[Recorded]:
+    return [
+        Recorded(Origin(*key, entry.seq), decode_entry(entry.body))
+        for key, entries in house.centre.tables.entries.items()
+        if key.node_id == node_id
+        for entry in entries
+    ]
+
+
+def _by_order(entries: list[Recorded]) -> dict[UUID, Merged]:
+    orders: defaultdict[UUID, list[Recorded]] = defaultdict(list)
+    for recorded in entries:
+        if recorded.entry.order_id is not None:
+            orders[recorded.entry.order_id].append(recorded)
+    return {order_id: merge(several) for order_id, several in orders.items()}
+
+
+def _stock_of(entries: list[Recorded]) -> dict[tuple[str, str], tuple[int, int]]:
+    sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    deltas = [delta for merged in _by_order(entries).values() for delta in merged.deltas()]
+    moved = {e.movement_id: e for r in entries for e in r.entry.events if r.entry.order_id is None and _moves(e)}
+    deltas += [delta for event in moved.values() for delta in deltas_of(event)]
+    for delta in deltas:
+        place = sums[delta.sku, delta.lot or ""]
+        place[0] += delta.on_hand_milli
+        place[1] += delta.reserved_milli
+    return {place: (on_hand, reserved) for place, (on_hand, reserved) in sorted(sums.items())}
+
+
+def _moves(event: Event) -> TypeGuard[StockMoved]:
+    return isinstance(event, StockMoved)
+
+
+def _heads(machine: Machine) -> dict[UUID, tuple[int, str]]:
+    rows = _query(machine, "SELECT order_id, revision, status FROM order_head")
+    return {UUID(bytes=order_id): (revision, status) for order_id, revision, status in rows}
+
+
+def _stock_table(machine: Machine) -> dict[tuple[str, str], tuple[int, int]]:
+    rows = _query(machine, "SELECT sku, lot, on_hand_milli, reserved_milli FROM stock")
+    return {(sku, lot): (on_hand, reserved) for sku, lot, on_hand, reserved in rows}
+
+
+def _query(machine: Machine, sql: str) -> list[tuple]:  # type: ignore[type-arg]
+    connection = sqlite3.connect(f"file:{machine.path}?mode=ro", uri=True)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()

@@ -1,0 +1,212 @@
+"""Bugs, planted one at a time: a simulator that does not find them would not find real ones.
+
+Each replaces a function of the product for one run. `seed` is one that finds it, so that the test is quick; where the
+chaos has changed since, the test looks for another.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from central_sync.ingest import apply as applying
+from central_sync.ingest import worker
+from central_sync.store import streams
+from edge_agent import intake, recovery
+from edge_agent.intake import Intake
+from edge_agent.link.session import Session
+from edge_agent.store import idempotency, log
+from edge_agent.store.file import StoreFile
+from edge_core import clock, ids
+from edge_core.orders import merge
+from edge_core.orders.events import deltas_of
+from edge_core.sync import send_stream
+from edge_core.sync.link_types import HashChecked
+from edge_core.sync.receive_stream import Applied, Batch, Cursor, Duplicate, Gap, receive
+from edge_core.sync.send_stream import SendStream
+
+_rewind, _acked, _tick = send_stream.rewind, send_stream.acked, clock.tick
+_life_code, _difference, _load = ids.life_code, recovery._difference, StoreFile.load
+
+
+class Mutation(Struct, frozen=True):
+    """A planted bug: a sentence, where it is, what stands there instead, and a seed that finds it."""
+
+    name: str
+    patches: tuple[tuple[Any, str, Any], ...]
+    seed: int
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """The world with this bug in it."""
+        with contextlib.ExitStack() as stack:
+            for target, attribute, bug in self.patches:
+                stack.enter_context(patch.object(target, attribute, bug))
+            yield
+
+
+# --- the centre ------------------------------------------------------------------------------------------------------
+
+
+async def _ack_before_commit(self: Any, pushes: Any) -> Any:
+    async with self._database.transaction() as connection:
+        outcome = await applying.apply(connection, pushes)
+        await self._answer(outcome)
+    return outcome
+
+
+def _receive_by_seq_alone(cursor: Cursor, batch: Batch) -> object:
+    found = receive(replace(cursor, durable_hash=_hash_at(cursor, batch)), batch)
+    return Duplicate(cursor.durable_seq, cursor.durable_hash) if isinstance(found, Duplicate) else found
+
+
+def _hash_at(cursor: Cursor, batch: Batch) -> bytes:
+    skip = cursor.durable_seq + 1 - batch.from_seq
+    return batch.hashes[skip - 1] if 0 < skip <= len(batch.hashes) else batch.previous_hash
+
+
+def _receive_over_gaps(cursor: Cursor, batch: Batch) -> object:
+    found = receive(cursor, batch)
+    return Applied(Cursor(batch.to_seq, batch.hashes[-1]), 0) if isinstance(found, Gap) else found
+
+
+async def _do_nothing(*_: object, **__: object) -> None:
+    """The bug is that nothing is done."""
+
+
+async def _no_rows(*_: object) -> list[Any]:
+    return []
+
+
+async def _leave_parked_uncounted(_connection: object, plan_parked: Any, _outcome: object) -> None:
+    """Entries are parked, and the books do not say so."""
+    _ = plan_parked
+
+
+# --- the edge's link -------------------------------------------------------------------------------------------------
+
+
+def _rewind_too_little(stream: SendStream, durable_seq: int) -> SendStream:
+    rewound = _rewind(stream, durable_seq)
+    return replace(rewound, sent_seq=min(durable_seq + 1, stream.tail_seq))
+
+
+def _never_rewind_when_stalled(stream: SendStream, now_ms: int) -> SendStream:
+    waited = stream.in_flight and now_ms - stream.progress_ms >= stream.resend_after_ms
+    return replace(stream, in_flight=(), progress_ms=now_ms) if waited else stream
+
+
+def _take_sent_as_durable(stream: SendStream, durable_seq: int, now_ms: int) -> SendStream:
+    return _acked(stream, max(durable_seq, stream.sent_seq), now_ms)
+
+
+async def _believe_every_hash(_self: object, asked: Any) -> HashChecked:
+    return HashChecked(asked, True)
+
+
+async def _keep_the_name(self: Any, _reason: str) -> UUID:
+    present: UUID = self._file.streams["orders"].incarnation
+    return present
+
+
+# --- the edge's file -------------------------------------------------------------------------------------------------
+
+
+async def _answer_before_commit(self: Any, submissions: Any, writes: Any) -> Any:
+    async with self._file.transaction() as connection:
+        for write in writes:
+            await write.change(connection)
+        batch = await self._prefetch(connection, submissions)
+        answers = [batch.decide(submission) for submission in submissions]
+        await self._append(connection, batch)
+        intake._settle(submissions, answers)
+    if batch.rows:
+        self._file.tails["orders"] = batch.tail
+        self.on_commit("orders", batch.tail.seq)
+    return answers
+
+
+async def _append_and_move_tail(self: Any, connection: Any, batch: Any) -> None:
+    await _append(self, connection, batch)
+    self._file.tails["orders"] = batch.tail
+
+
+_append = Intake._append
+
+
+async def _load_but_keep_tails(self: Any) -> None:
+    before = dict(self.tails)
+    await _load(self)
+    for lane, tail in before.items():
+        if tail.seq > self.tails[lane].seq:
+            self.tails[lane] = tail
+
+
+def _difference_twice(before: Any, after: Any, moves: Any) -> Any:
+    return {
+        place: replace(d, on_hand_milli=2 * d.on_hand_milli, reserved_milli=2 * d.reserved_milli)
+        for place, d in _difference(before, after, moves).items()
+    }
+
+
+async def _every_movement_is_new(_self: object, new: Any) -> Any:
+    return [delta for _, entry in new if entry.order_id is None for event in entry.events for delta in deltas_of(event)]
+
+
+def _plant(name: str, target: Any, attribute: str, bug: Callable[..., Any], seed: int) -> Mutation:
+    return Mutation(name, ((target, attribute, bug),), seed)
+
+
+MUTATIONS = (
+    _plant("the centre acks before COMMIT", worker.Ingester, "_transact", _ack_before_commit, 1),
+    _plant("a seq that is known is a duplicate, whatever its hash", applying, "receive", _receive_by_seq_alone, 1),
+    _plant("the centre takes entries after a gap", applying, "receive", _receive_over_gaps, 1),
+    _plant("an incarnation that was left behind is not closed", streams, "close", _do_nothing, 1),
+    _plant("a machine that was replaced is not told", streams, "supersede", _do_nothing, 1),
+    _plant("the list of earlier incarnations is empty", streams, "former", _no_rows, 1),
+    _plant("parked entries are not counted", applying, "_count_parked", _leave_parked_uncounted, 1),
+    _plant("a rewind goes back one entry too little", send_stream, "rewind", _rewind_too_little, 1),
+    _plant(
+        "a stalled stream goes on from what was sent", send_stream, "resend_if_stalled", _never_rewind_when_stalled, 1
+    ),
+    _plant("what was sent counts as durable", send_stream, "acked", _take_sent_as_durable, 1),
+    _plant("the hash in a welcome is not compared", Session, "_check", _believe_every_hash, 1),
+    _plant("a new incarnation keeps the old name", recovery.Recovery, "begin_incarnation", _keep_the_name, 1),
+    _plant("a machine that was replaced sells on", Intake, "fence", lambda _self, _reason: None, 1),
+    _plant("201 before COMMIT", Intake, "_commit", _answer_before_commit, 1),
+    Mutation(
+        "the tail moves although the commit failed",
+        ((Intake, "_append", _append_and_move_tail), (StoreFile, "load", _load_but_keep_tails)),
+        1,
+    ),
+    _plant("a commit of unknown outcome is forgotten", Intake, "_tell_tails", lambda _self: None, 1),
+    _plant("keys are not stored", idempotency, "put_answered", _do_nothing, 1),
+    _plant("keys of restored orders are not known", recovery._Restoration, "_remember_keys", _do_nothing, 1),
+    _plant("answers of moved entries are made anew", idempotency, "keep_answers", _do_nothing, 1),
+    _plant("keys do not follow entries that move", idempotency, "shift_entries", _do_nothing, 1),
+    _plant("what is appended again stays where it was", log, "forget_range", _do_nothing, 1),
+    _plant("restored stock is added twice", recovery, "_difference", _difference_twice, 1),
+    _plant(
+        "a movement that is appended again counts again",
+        recovery._Restoration,
+        "_new_movements",
+        _every_movement_is_new,
+        1,
+    ),
+    _plant("a new incarnation's clock begins anew", log, "raise_clock", _do_nothing, 1),
+    _plant(
+        "the clock of the log follows the wall", clock, "tick", lambda _last, now_ms: now_ms << clock.COUNTER_BITS, 1
+    ),
+    _plant("entries are folded as they arrive", merge, "in_order", list, 1),
+    _plant(
+        "display numbers forget the start of the process",
+        ids,
+        "life_code",
+        lambda incarnation, _life: _life_code(incarnation, b""),
+        1,
+    ),
+)

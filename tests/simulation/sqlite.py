@@ -1,0 +1,141 @@
+"""SQLite without threads: what the product uses of `aiosqlite`, run in place by the real `sqlite3` on real files.
+
+Before each call the task lets the others go on, and the process that it belongs to may die there, or right after the
+call. The disk of a machine may be full or broken: then what would write fails as SQLite says it fails.
+"""
+
+import asyncio
+import random
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_ERRORS = {
+    "full": (sqlite3.SQLITE_FULL, "SQLITE_FULL", "database or disk is full"),
+    "broken": (sqlite3.SQLITE_IOERR, "SQLITE_IOERR_FSYNC", "disk I/O error"),
+    "unknown": (sqlite3.SQLITE_IOERR, "SQLITE_IOERR_FSYNC", "disk I/O error"),
+}
+_SLOW_SHARE = 0.1  # of the commits wait for the disk, so that others come between
+
+
+class Process:
+    """Whoever owns tasks and connections, and can die at any await. Outside of a simulation nobody does."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.is_alive = True
+        self.is_writable: Callable[[], str | None] = lambda: None
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.connections: list[InlineConnection] = []
+        self.dies_in: int | None = None  # awaits until then
+        self.dies_at_commit: str | None = None  # before or after
+        self.on_death: Callable[[], None] = lambda: None
+
+    def kill(self) -> None:
+        """The end, without a word: connections are dropped where they are, tasks never go on."""
+        if not self.is_alive:
+            return
+        self.is_alive = False
+        for connection in self.connections:
+            connection.drop()
+        self.on_death()
+        for task in self.tasks:
+            task.cancel()
+
+    async def pause(self, sql: str) -> None:
+        """One await: others go on, and this may be the end."""
+        if self.dies_in is not None:
+            self.dies_in -= 1
+            if self.dies_in <= 0:
+                self.kill()
+        if self.dies_at_commit == "before" and sql == "COMMIT":
+            self.kill()
+        await asyncio.sleep(
+            0.02 * self.chance.random() if sql == "COMMIT" and self.chance.random() < _SLOW_SHARE else 0
+        )
+
+    async def done(self, sql: str) -> None:
+        """The call has had its effect."""
+        if self.dies_at_commit == "after" and sql == "COMMIT":
+            self.kill()
+            await asyncio.sleep(0)
+
+
+OWNER: ContextVar[Process | None] = ContextVar("owner", default=None)
+
+
+class InlineConnection:
+    """Stands for `aiosqlite.Connection`."""
+
+    def __init__(self, raw: sqlite3.Connection, owner: Process | None) -> None:
+        self._raw = raw
+        self._owner = owner
+        self._is_open = True
+        if owner is not None:
+            owner.connections.append(self)
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._is_open and self._raw.in_transaction
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        return await self._call(sql, lambda: self._raw.execute(sql, parameters))
+
+    async def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> sqlite3.Cursor:
+        return await self._call("INSERT", lambda: self._raw.executemany(sql, rows))
+
+    async def executescript(self, sql: str) -> sqlite3.Cursor:
+        return await self._call(sql, lambda: self._raw.executescript(sql))
+
+    async def execute_fetchall(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        return await self._call(sql, lambda: self._raw.execute(sql, parameters).fetchall())
+
+    async def rollback(self) -> None:
+        await self._call("ROLLBACK", self._raw.rollback)
+
+    async def close(self) -> None:
+        if self._is_open:
+            await self._call("CLOSE", self.drop)
+
+    def drop(self) -> None:
+        """What was not committed is gone."""
+        if self._is_open:
+            self._is_open = False
+            self._raw.close()
+
+    async def _call(self, sql: str, work: Callable[[], T]) -> T:
+        if self._owner is None:
+            return work()
+        await self._owner.pause(sql)
+        if not self._is_open:
+            raise ValueError("no active connection")
+        if sql in {"COMMIT", "INSERT"}:
+            self._write(sql, work)
+        result = work()
+        await self._owner.done(sql)
+        return result
+
+    def _write(self, sql: str, work: Callable[[], object]) -> None:
+        """Fail as the disk fails: an `unknown` outcome has happened all the same."""
+        wrong = self._owner.is_writable() if self._owner is not None else None
+        if wrong is None or (wrong == "unknown" and sql != "COMMIT"):
+            return
+        if wrong == "unknown":
+            work()
+        number, name, text = _ERRORS[wrong]
+        error = sqlite3.OperationalError(text)
+        error.sqlite_errorcode, error.sqlite_errorname = number, name
+        raise error
+
+
+async def connect(database: str, **options: Any) -> InlineConnection:
+    """Stands for `aiosqlite.connect`."""
+    owner = OWNER.get()
+    if owner is not None:
+        await owner.pause("OPEN")
+        if not owner.is_alive:
+            raise ValueError("no active connection")
+    return InlineConnection(sqlite3.connect(database, **options), owner)

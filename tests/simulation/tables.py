@@ -1,0 +1,222 @@
+"""The centre's tables in memory, behind the very functions with which the product reaches PostgreSQL.
+
+`IN_PLACE_OF` names each function of `central_sync.store` and what stands for it here: the ingester above them is the
+real one. A transaction works on a copy, which takes the place of the original at its COMMIT.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct, field
+
+from central_sync.store import feed, nodes, orders, parked, stock, streams
+from central_sync.store.nodes import Greeting, Report
+from central_sync.store.orders import OrderRow
+from central_sync.store.parked import ForeignMessage, ParkedEntry
+from central_sync.store.stock import StockRow
+from central_sync.store.streams import CursorRow, EntryRow, StoredEntry, StreamKey
+from edge_core.errors import InvariantViolated, PermanentFault
+from edge_core.sync.chain import genesis
+
+UNSTORABLE_TOTAL = 42_424_242
+"""An amount that this database refuses for good, whatever the order: what asks for it is parked (G7)."""
+_NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+class Tables(Struct):
+    """What the centre holds. Values are never changed in place, so that a copy is a copy of the dictionaries."""
+
+    history_id: UUID
+    cursors: dict[StreamKey, CursorRow] = field(default_factory=dict)
+    entries: dict[StreamKey, tuple[StoredEntry, ...]] = field(default_factory=dict)
+    by_order: dict[UUID, tuple[StoredEntry, ...]] = field(default_factory=dict)
+    incarnations: dict[str, UUID] = field(default_factory=dict)
+    differences: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    parked: tuple[ParkedEntry, ...] = ()
+    foreign: tuple[ForeignMessage, ...] = ()
+    orders: dict[UUID, OrderRow] = field(default_factory=dict)
+    stock: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+
+    def copy(self) -> "Tables":
+        """The same, to be changed."""
+        return Tables(
+            self.history_id,
+            dict(self.cursors),
+            dict(self.entries),
+            dict(self.by_order),
+            dict(self.incarnations),
+            dict(self.differences),
+            self.parked,
+            self.foreign,
+            dict(self.orders),
+            dict(self.stock),
+        )
+
+
+# --- streams ---------------------------------------------------------------------------------------------------------
+
+
+async def _lock(connection: Tables, keys: Sequence[StreamKey]) -> dict[StreamKey, CursorRow]:
+    return {key: connection.cursors[key] for key in sorted(keys) if key in connection.cursors}
+
+
+async def _create(connection: Tables, keys: Sequence[StreamKey]) -> None:
+    for key in keys:
+        connection.cursors.setdefault(key, CursorRow(0, genesis(*key), 0, 0, None))
+
+
+async def _advance(connection: Tables, cursors: Sequence[tuple[StreamKey, CursorRow]]) -> None:
+    for key, row in cursors:
+        connection.cursors[key] = connection.cursors[key]._replace(
+            durable_seq=row.durable_seq, durable_hash=row.durable_hash, parked=row.parked
+        )
+
+
+async def _fence(connection: Tables, node_id: str, incarnation: UUID, why: str) -> None:
+    await _close(connection, node_id, [incarnation], why)
+
+
+async def _close(connection: Tables, node_id: str, incarnations: Sequence[UUID], why: str) -> None:
+    for key, row in connection.cursors.items():
+        if key.node_id == node_id and key.incarnation in incarnations and row.fenced is None:
+            connection.cursors[key] = row._replace(fenced=why)
+
+
+async def _supersede(connection: Tables, node_id: str, by: UUID, own: Sequence[UUID]) -> None:
+    for key, row in connection.cursors.items():
+        if key.node_id == node_id and key.incarnation != by and key.incarnation not in own:
+            connection.cursors[key] = row._replace(superseded_by=by)
+
+
+async def _former(connection: Tables, node_id: str, present: UUID, rows_max: int) -> list[tuple[UUID, str, int, bytes]]:
+    found = [
+        (key.incarnation, key.lane, row.durable_seq, row.durable_hash)
+        for key, row in connection.cursors.items()
+        if key.node_id == node_id and key.incarnation != present and row.durable_seq > 0
+    ]
+    found.sort(key=lambda row: row[1])
+    return sorted(found, key=lambda row: row[0].bytes, reverse=True)[:rows_max]
+
+
+async def _hashes_at(connection: Tables, key: StreamKey, seqs: Sequence[int]) -> dict[int, bytes]:
+    held = connection.entries.get(key, ())
+    return {0: genesis(*key), **{seq: held[seq - 1].hash for seq in seqs if 0 < seq <= len(held)}}
+
+
+async def _after(connection: Tables, key: StreamKey, seq: int, rows_max: int) -> list[tuple[bytes, bytes]]:
+    return [(entry.hash, entry.body) for entry in connection.entries.get(key, ())[seq : seq + rows_max]]
+
+
+async def _append(connection: Tables, rows: Sequence[EntryRow]) -> None:
+    for row in rows:
+        held = connection.entries.get(row.key, ())
+        if row.seq != len(held) + 1:
+            raise InvariantViolated(f"{row.key} {row.seq} is appended after {len(held)} entries")
+        entry = StoredEntry(*row.key, row.seq, row.order_id, row.is_parked, row.hash, row.body, _NOON)
+        connection.entries[row.key] = (*held, entry)
+        if row.order_id is not None:
+            connection.by_order[row.order_id] = (*connection.by_order.get(row.order_id, ()), entry)
+
+
+async def _hash_at(connection: Tables, key: StreamKey, seq: int) -> bytes | None:
+    return (await _hashes_at(connection, key, [seq])).get(seq)
+
+
+async def _of_orders(connection: Tables, order_ids: Sequence[UUID]) -> list[StoredEntry]:
+    return [entry for order_id in order_ids for entry in connection.by_order.get(order_id, ())]
+
+
+async def _of_incarnations(connection: Tables, incarnations: Sequence[tuple[str, UUID]]) -> dict[StreamKey, CursorRow]:
+    return {key: row for key, row in connection.cursors.items() if (key.node_id, key.incarnation) in incarnations}
+
+
+# --- nodes -----------------------------------------------------------------------------------------------------------
+
+
+async def _incarnations(connection: Tables, node_ids: Sequence[str]) -> dict[str, UUID]:
+    return {node_id: connection.incarnations[node_id] for node_id in node_ids if node_id in connection.incarnations}
+
+
+async def _greet(connection: Tables, greetings: Sequence[Greeting]) -> None:
+    for greeting in greetings:
+        connection.incarnations[greeting.node_id] = greeting.incarnation
+
+
+async def _report(_connection: Tables, _reports: Sequence[Report]) -> None:
+    """How a node says it is decides nothing."""
+
+
+async def _note_differences(connection: Tables, node_id: str, differences: Sequence[str]) -> bool:
+    before = connection.differences.get(node_id, ())
+    connection.differences[node_id] = tuple(differences)
+    return before != tuple(differences)
+
+
+async def _note_error(_connection: Tables, _node_id: str, _error: str) -> None:
+    """For people."""
+
+
+async def _note_gone(_connection: Tables, _node_id: str, _incarnation: UUID) -> None:
+    """A hint."""
+
+
+# --- parked, views, feed ---------------------------------------------------------------------------------------------
+
+
+async def _add_entries(connection: Tables, rows: Sequence[ParkedEntry]) -> None:
+    connection.parked = (*connection.parked, *rows)
+
+
+async def _add_foreign(connection: Tables, message: ForeignMessage) -> bool:
+    connection.foreign = (*connection.foreign, message)
+    return True
+
+
+async def _put_orders(connection: Tables, rows: Sequence[OrderRow]) -> None:
+    for row in rows:
+        if row.grand_total_minor == UNSTORABLE_TOTAL:
+            raise PermanentFault(f"{row.grand_total_minor} is more than the column holds")
+        connection.orders[row.order_id] = row
+
+
+async def _add_stock(connection: Tables, rows: Sequence[StockRow]) -> None:
+    for row in rows:
+        place = row.node_id, row.sku, row.lot
+        on_hand, reserved = connection.stock.get(place, (0, 0))
+        connection.stock[place] = on_hand + row.on_hand_milli, reserved + row.reserved_milli
+
+
+async def _add_feed(_connection: Tables, _ranges: Sequence[tuple[StreamKey, int, int]]) -> None:
+    """Nobody watches."""
+
+
+IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
+    (streams, "lock", _lock),
+    (streams, "create", _create),
+    (streams, "advance", _advance),
+    (streams, "fence", _fence),
+    (streams, "close", _close),
+    (streams, "supersede", _supersede),
+    (streams, "former", _former),
+    (streams, "hashes_at", _hashes_at),
+    (streams, "after", _after),
+    (streams, "append", _append),
+    (streams, "append_missing", _append),
+    (streams, "hash_at", _hash_at),
+    (streams, "of_orders", _of_orders),
+    (streams, "of_incarnations", _of_incarnations),
+    (nodes, "incarnations", _incarnations),
+    (nodes, "greet", _greet),
+    (nodes, "report", _report),
+    (nodes, "note_differences", _note_differences),
+    (nodes, "note_error", _note_error),
+    (nodes, "note_gone", _note_gone),
+    (parked, "add_entries", _add_entries),
+    (parked, "add_foreign", _add_foreign),
+    (orders, "insert", _put_orders),
+    (orders, "update", _put_orders),
+    (stock, "add", _add_stock),
+    (feed, "add", _add_feed),
+)

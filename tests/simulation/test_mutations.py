@@ -1,0 +1,19 @@
+"""The simulator finds every bug that was planted: one that it would miss, it would miss in earnest too."""
+
+import pytest
+
+from tests.simulation.house import run
+from tests.simulation.mutations import MUTATIONS, Mutation
+
+_SEEDS_MAX = 300
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_a_planted_bug_is_found(mutation: Mutation) -> None:
+    seeds = [mutation.seed, *range(1, _SEEDS_MAX + 1)]
+    assert any(run(seed, mutation=mutation.at_work).broken for seed in seeds), f"{_SEEDS_MAX} seeds did not find it"
+
+
+def test_no_planted_bug_is_named_twice() -> None:
+    names = [mutation.name for mutation in MUTATIONS]
+    assert len(set(names)) == len(names) >= 12
