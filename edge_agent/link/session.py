@@ -99,7 +99,7 @@ class Session:
         self._grown: dict[str, int] = {}
         self._inputs: deque[LinkInput] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._durable: dict[str, RecordDurable] = {}
+        self._durable: dict[int, RecordDurable] = {}  # by the stream's number: the lane may go on in another meanwhile
         self._recorder: asyncio.Task[None] | None = None
         self._connected = False
         self._failure: BaseException | None = None
@@ -310,7 +310,7 @@ class Session:
         match effect:
             case RecordDurable():
                 self._books.acked(effect)
-                self._durable[effect.lane] = effect
+                self._durable[self._file.streams[effect.lane].stream_no] = effect
                 self._record()
             case Rebook():
                 self._books.rebook(effect)
@@ -329,7 +329,7 @@ class Session:
         while self._durable:
             durable, self._durable = self._durable, {}
             try:
-                await self._intake.write(_advance(self._file, durable))
+                await self._intake.write(_advance(durable))
             except StorageFault as fault:
                 # Only a hint for the next start: the centre says in its welcome what it has.
                 _LOG.warning("link.position_not_written", error=str(fault))
@@ -365,12 +365,12 @@ class Session:
             self._wake.set()
 
 
-def _advance(file: StoreFile, durable: dict[str, RecordDurable]) -> Callable[[Connection], Awaitable[None]]:
+def _advance(durable: dict[int, RecordDurable]) -> Callable[[Connection], Awaitable[None]]:
     async def change(connection: Connection) -> None:
-        for lane, position in durable.items():
+        for stream_no, position in durable.items():
             await log.advance_durable(
                 connection,
-                file.streams[lane].stream_no,
+                stream_no,
                 durable_seq=position.durable_seq,
                 backed_up_seq=position.backed_up_seq,
                 parked=position.parked,

@@ -166,12 +166,17 @@ class Chaos:
         self._for_a_while(spell())
 
     def _jump_clock(self) -> None:
-        years = self._chance.choice((-20, -1, 1, 5))
+        """By years, in either direction; in half of the cases somebody puts it right again."""
         machine = self._machine()
-        if abs(machine.clock_offset_ms) < _YEAR_MS:
-            machine.clock_offset_ms = years * _YEAR_MS
-        else:
-            machine.clock_offset_ms = self._chance.randint(-5_000, 5_000)
+        before_ms = machine.clock_offset_ms
+        machine.clock_offset_ms = self._chance.choice((-20, -1, 1, 5)) * _YEAR_MS if before_ms == 0 else 0
+
+        async def spell() -> None:
+            await asyncio.sleep(self._chance.uniform(2, 15))
+            machine.clock_offset_ms = before_ms
+
+        if self._chance.random() < 0.5:
+            self._for_a_while(spell())
 
     # --- the centre --------------------------------------------------------------------------------------------------
 

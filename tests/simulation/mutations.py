@@ -29,7 +29,7 @@ from edge_core.sync.link_types import HashChecked
 from edge_core.sync.receive_stream import Applied, Batch, Cursor, Duplicate, Gap, receive
 from edge_core.sync.send_stream import SendStream
 
-_rewind, _acked, _tick = send_stream.rewind, send_stream.acked, clock.tick
+_rewind, _advance_durable = send_stream.rewind, log.advance_durable
 _life_code, _difference, _load = ids.life_code, recovery._difference, StoreFile.load
 
 
@@ -100,8 +100,12 @@ def _never_rewind_when_stalled(stream: SendStream, now_ms: int) -> SendStream:
     return replace(stream, in_flight=(), progress_ms=now_ms) if waited else stream
 
 
-def _take_sent_as_durable(stream: SendStream, durable_seq: int, now_ms: int) -> SendStream:
-    return _acked(stream, max(durable_seq, stream.sent_seq), now_ms)
+async def _record_too_much(
+    connection: Any, stream_no: int, *, durable_seq: int, backed_up_seq: int, parked: int
+) -> None:
+    await _advance_durable(
+        connection, stream_no, durable_seq=durable_seq + 1, backed_up_seq=backed_up_seq, parked=parked
+    )
 
 
 async def _believe_every_hash(_self: object, asked: Any) -> HashChecked:
@@ -173,8 +177,12 @@ MUTATIONS = (
     _plant(
         "a stalled stream goes on from what was sent", send_stream, "resend_if_stalled", _never_rewind_when_stalled, 1
     ),
-    _plant("what was sent counts as durable", send_stream, "acked", _take_sent_as_durable, 1),
-    _plant("the hash in a welcome is not compared", Session, "_check", _believe_every_hash, 1),
+    _plant("more is written down as durable than was acked", log, "advance_durable", _record_too_much, 1),
+    Mutation(
+        "nobody compares hashes",
+        ((Session, "_check", _believe_every_hash), (applying, "receive", _receive_by_seq_alone)),
+        1,
+    ),
     _plant("a new incarnation keeps the old name", recovery.Recovery, "begin_incarnation", _keep_the_name, 1),
     _plant("a machine that was replaced sells on", Intake, "fence", lambda _self, _reason: None, 1),
     _plant("201 before COMMIT", Intake, "_commit", _answer_before_commit, 1),

@@ -1,8 +1,8 @@
 """What was promised to whom, kept outside of the machines: the measure of all that is demanded.
 
 A decision is known by its content, which is its entry without its place in the log: it may move to another stream and
-is still the same decision. What was answered, or was seen on any disk when a fault struck, is owed, unless that
-fault took the last copy of it.
+is still the same. What was answered, or was seen on any disk when a fault struck, is owed, unless that fault took the
+last copy of it.
 """
 
 import sqlite3
