@@ -4,9 +4,10 @@ import os
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from edge_core import ids
-from edge_core.sync.messages import Bye, Heartbeat, LaneLedger, Welcome, encode_message
+from edge_core.sync.messages import Bye, FormerStream, Heartbeat, LaneLedger, Welcome, encode_message
 from tests.rigs.brokers import Broker
 from tests.rigs.centre import RunningCentre, edge, eventually, running_centre
 from tests.rigs.orders import START_MS
@@ -129,13 +130,32 @@ async def test_a_newer_incarnation_takes_a_node_over_and_the_older_one_is_told(n
         assert (await node.hear()).decision == "resume"
         await node.say(new.hello())
         assert (await node.hear()).decision == "resume"
-        await node.say(old.push())
-        fenced = await node.hear()
-        assert (fenced.decision, fenced.incarnation) == ("fence", old.incarnation)
         await node.say(old.hello())
-        again = await node.hear()
-        assert (again.decision, str(new.incarnation) in again.detail) == ("fence", True)
+        told = await node.hear()
+        assert (told.decision, told.incarnation, told.lanes[0].durable_seq) == ("refuse", old.incarnation, 0)
+        assert str(new.incarnation) in told.detail
+        await node.say(old.push())
+        await node.hear_ack_of(2)
         assert (await centre.get("/v1/nodes/store-0001"))["incarnation"] == str(new.incarnation)
+
+
+async def test_a_machine_that_has_gone_on_closes_what_it_left_behind_and_hears_how_far_that_came(
+    nats: Broker, centre_dsn: str
+) -> None:
+    old, new = NodeLog(), NodeLog(incarnation=ids.uuid7(START_MS, 2))
+    old.sell(2)
+    async with running_centre(centre_dsn, nats.url) as centre, edge(nats.url, old.node_id) as node:
+        await ready(centre)
+        await node.say(old.hello())
+        await node.hear()
+        await node.say(old.push(1, 1))
+        await node.hear_ack_of(1)
+        await node.say(replace(new.hello(), former=(old.incarnation,)))
+        welcome = await node.hear()
+        assert welcome.former == (FormerStream(old.incarnation, "orders", 1, old.hashes[1]),)
+        await node.say(old.push(2, 2))
+        fenced = await node.hear()
+        assert (fenced.decision, str(new.incarnation) in fenced.detail) == ("fence", True)
 
 
 async def test_a_node_that_was_rolled_back_is_fenced_at_its_hello(nats: Broker, centre_dsn: str) -> None:
