@@ -170,8 +170,7 @@ class _Restoration:
         if stream is None:
             stream = await log.create_former(self._connection, key.incarnation, key.lane)
         held = await log.read_hash(self._connection, stream, common)
-        is_empty = (await log.read_tail(self._connection, stream)).seq == 0
-        if held != common_hash and not (held is None and is_empty):
+        if held != common_hash:
             raise PeerFault("fork", f"the delivery does not stand on the file's copy at {common}")
         return stream
 

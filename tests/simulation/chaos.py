@@ -178,6 +178,20 @@ class Chaos:
         if self._chance.random() < 0.5:
             self._for_a_while(spell())
 
+    def _go_back_from_the_future(self) -> None:
+        """A clock runs years ahead, is put right, and then the disk is put back, with orders of a time to come."""
+        machine = self._machine()
+
+        async def spell() -> None:
+            machine.clock_offset_ms = 5 * _YEAR_MS
+            await asyncio.sleep(self._chance.uniform(2, 6))
+            copy = machine.copy_disk()
+            machine.clock_offset_ms = 0
+            await asyncio.sleep(self._chance.uniform(1, 4))
+            self._lose(machine, lambda: machine.put_back(copy))
+
+        self._for_a_while(spell())
+
     # --- the centre --------------------------------------------------------------------------------------------------
 
     def _crash_centre(self) -> None:
@@ -245,6 +259,7 @@ _KINDS: dict[str, Callable[[Chaos], None]] = {
     "a machine is cloned": Chaos._clone,
     "a disk fails": Chaos._break_disk,
     "a clock jumps": Chaos._jump_clock,
+    "a clock and a disk are put back": Chaos._go_back_from_the_future,
     "the centre crashes": Chaos._crash_centre,
     "the centre is slow": Chaos._slow_centre,
     "the centre is restored": Chaos._restore_centre,
