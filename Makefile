@@ -4,12 +4,12 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 STAMP := .venv/.holdfast-stamp
-CODE := edge_core holdfast_runtime edge_agent central_sync deploy tests $(patsubst %/__init__.py,%,$(wildcard bench/__init__.py))
+CODE := edge_core holdfast_runtime edge_agent central_sync deploy tests bench
 # Fast ones first: what is plainly broken should say so in the first seconds.
 TIERS := $(wildcard $(addprefix tests/,unit contract property simulation integration faults))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit contract property sim integration faults browser bench lint fmt lock clean mosquitto
+.PHONY: help demo test unit contract property sim integration faults bench lint fmt lock clean mosquitto
 
 help: ## Show this
 	@echo 'Usage: make TARGET [ARGS=...]   (the first run makes .venv: a minute, no root)'
@@ -19,7 +19,7 @@ demo: $(STAMP) ## Three stores and a centre on this machine, with failures; ARGS
 	$(PYTHON) -m deploy.demo $(ARGS)
 
 test: lint mosquitto ## Everything that CI runs but the demo: lint and all tiers, on real brokers and a real PostgreSQL
-	$(PYTHON) -m pytest $(TIERS) $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile $(TIERS) $(ARGS)
 
 unit: $(STAMP) ## The core alone, in seconds
 	$(PYTHON) -m pytest tests/unit $(ARGS)
@@ -38,9 +38,6 @@ integration: $(STAMP) mosquitto ## Shells with real brokers, SQLite and PostgreS
 
 faults: $(STAMP) mosquitto ## Real processes, killed, paused and cut off
 	$(PYTHON) -m pytest tests/faults $(ARGS)
-
-browser: $(STAMP) ## The console in Chromium
-	$(PYTHON) -m pytest tests/browser $(ARGS)
 
 bench: $(STAMP) ## What is claimed about speed, each figure beside its floor; ARGS=--json for programs
 	$(PYTHON) -m bench $(ARGS)
