@@ -334,8 +334,11 @@ class Session:
         )
 
     def _former(self) -> tuple[UUID, ...]:
-        """The earlier incarnations in this file, the newest of them."""
-        lives = dict.fromkeys(stream.incarnation for stream in self._file.former)
+        """The earlier incarnations of this machine, the newest of them: the centre closes them for good.
+
+        What was taken back from the centre may be the life of another machine, which has to hear that it was replaced.
+        """
+        lives = dict.fromkeys(stream.incarnation for stream in self._file.former if stream.is_own)
         return tuple(lives)[-FORMER_INCARNATIONS_MAX:]
 
     async def _push(self, asked: SendPush) -> PushSent | PushFailed:
