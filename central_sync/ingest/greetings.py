@@ -45,14 +45,14 @@ class Difference(Struct, frozen=True):
 
 
 class Reported(Struct):
-    """What heartbeats led to. A node in `replaced` still speaks as an incarnation that another one has taken over from,
-    and is told so. A stream in `told` is where its node does not think it is, and gets an ack to say so:
-    it sends again, or greets again where the centre holds less than it once acked.
+    """What heartbeats led to. A stream in `told` is where its node does not think it is, and gets an ack to say so:
+    it sends again, or greets again where the centre holds less than it once acked. A stream in `called` has to greet
+    again in any case, and hears why: the centre does not know it, or another machine has taken its node over.
     """
 
     news: list[Difference] = field(default_factory=list)
     told: dict[StreamKey, CursorRow] = field(default_factory=dict)
-    replaced: dict[StreamKey, CursorRow] = field(default_factory=dict)
+    called: dict[StreamKey, tuple[Decision, str]] = field(default_factory=dict)
 
 
 async def welcome(
@@ -116,8 +116,10 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
         for books in beat.lanes:
             key = StreamKey(beat.node_id, beat.incarnation, books.lane)
             row = rows.get(key) or unknown(key)
-            if row.superseded_by is not None and books.lane == LANES[0]:
-                reported.replaced[key] = row
+            if books.lane == LANES[0] and key not in rows:
+                reported.called[key] = "rewind", "the centre does not know this stream"
+            elif books.lane == LANES[0] and row.superseded_by is not None:
+                reported.called[key] = "refuse", f"incarnation {row.superseded_by} has taken this node over"
             if row.durable_seq != books.confirmed + books.parked or key not in rows:
                 reported.told[key] = row
     return reported
@@ -145,10 +147,9 @@ def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome
     return Welcome(history_id, key.incarnation, "fence", (_position(key, row),), GRANT, 0, shown(why))
 
 
-def refuse(key: StreamKey, row: CursorRow, history_id: UUID) -> Welcome:
-    """The word to a stream whose node is another machine now."""
-    why = f"incarnation {row.superseded_by} has taken this node over"
-    return Welcome(history_id, key.incarnation, "refuse", (_position(key, row),), GRANT, 0, why)
+def call(key: StreamKey, decision: Decision, why: str, history_id: UUID) -> Welcome:
+    """The word, unasked, to a stream that is to greet again."""
+    return Welcome(history_id, key.incarnation, decision, (), GRANT, 0, shown(why))
 
 
 def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -229,8 +229,8 @@ class Ingester:
             _log.error("ingest.books_differ", node_id=difference.node_id, differences=list(difference.found))
         for key, row in reported.told.items():
             await self._send(key.node_id, _ack(self._history_id, key, row))
-        for key, row in reported.replaced.items():
-            await self._send(key.node_id, greetings.refuse(key, row, self._history_id))
+        for key, (decision, why) in reported.called.items():
+            await self._send(key.node_id, greetings.call(key, decision, why, self._history_id))
 
     # --- answering ---------------------------------------------------------------------------------------------------
 

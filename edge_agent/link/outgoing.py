@@ -70,8 +70,11 @@ class Outgoing:
         return Push(node_id, stream.incarnation, lane_of(lane), from_seq, to_seq, previous, tail_hash, codec, block)
 
     def _former(self) -> tuple[UUID, ...]:
-        """The earlier incarnations in this file, the newest of them."""
-        lives = dict.fromkeys(stream.incarnation for stream in self._file.former)
+        """The earlier incarnations of this machine, the newest of them: the centre closes them for good.
+
+        What was taken back from the centre may be the life of another machine, which has to hear that it was replaced.
+        """
+        lives = dict.fromkeys(stream.incarnation for stream in self._file.former if stream.is_own)
         return tuple(lives)[-FORMER_INCARNATIONS_MAX:]
 
 

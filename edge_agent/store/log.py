@@ -19,7 +19,7 @@ _SEQ_MASK: Final = (1 << STREAM_SEQ_BITS) - 1
 
 
 class Stream(Struct, frozen=True):
-    """A lane of one incarnation, and how far the centre has it."""
+    """A lane of one incarnation, and how far the centre has it. `is_own` where it was lived in this very file."""
 
     stream_no: int
     node_id: str
@@ -28,6 +28,7 @@ class Stream(Struct, frozen=True):
     durable_seq: int
     backed_up_seq: int
     parked: int
+    is_own: bool
 
     def entry_id(self, seq: int) -> int:
         """The row of a seq."""
@@ -76,10 +77,13 @@ def stream_no_of(entry_id: int) -> int:
 async def read_streams(connection: aiosqlite.Connection) -> list[Stream]:
     """Every stream of the file, oldest first."""
     sql = """
-        SELECT stream_no, node_id, stream.incarnation, lane, durable_seq, backed_up_seq, parked
+        SELECT stream_no, node_id, stream.incarnation, lane, durable_seq, backed_up_seq, parked, is_own
         FROM stream, identity ORDER BY stream_no
     """
-    return [Stream(no, node, UUID(bytes=inc), *rest) for no, node, inc, *rest in await fetch(connection, sql)]
+    return [
+        Stream(no, node, UUID(bytes=incarnation), lane, durable, backed_up, parked, bool(is_own))
+        for no, node, incarnation, lane, durable, backed_up, parked, is_own in await fetch(connection, sql)
+    ]
 
 
 async def create_streams(connection: aiosqlite.Connection, incarnation: UUID) -> None:
@@ -94,7 +98,8 @@ async def create_streams(connection: aiosqlite.Connection, incarnation: UUID) ->
 async def create_former(connection: aiosqlite.Connection, incarnation: UUID, lane: str) -> Stream:
     """Make room for a stream of an earlier incarnation that this file does not have."""
     with translated():
-        await connection.execute("INSERT INTO stream (incarnation, lane) VALUES (?, ?)", (incarnation.bytes, lane))
+        sql = "INSERT INTO stream (incarnation, lane, is_own) VALUES (?, ?, 0)"
+        await connection.execute(sql, (incarnation.bytes, lane))
     found = await find_stream(connection, incarnation, lane)
     if found is None:
         raise InvariantViolated("a stream that was just made is not there")

@@ -167,21 +167,21 @@ def _plant(name: str, target: Any, attribute: str, bug: Callable[..., Any], seed
 
 MUTATIONS = (
     _plant("the centre acks before COMMIT", worker.Ingester, "_transact", _ack_before_commit, 1),
-    _plant("a seq that is known is a duplicate, whatever its hash", applying, "receive", _receive_by_seq_alone, 1),
-    _plant("the centre takes entries after a gap", applying, "receive", _receive_over_gaps, 1),
+    _plant("a seq that is known is a duplicate, whatever its hash", applying, "receive", _receive_by_seq_alone, 49),
+    _plant("the centre takes entries after a gap", applying, "receive", _receive_over_gaps, 2),
     _plant("an incarnation that was left behind is not closed", streams, "close", _do_nothing, 1),
     _plant("a machine that was replaced is not told", streams, "supersede", _do_nothing, 1),
-    _plant("the list of earlier incarnations is empty", streams, "former", _no_rows, 1),
-    _plant("parked entries are not counted", applying, "_count_parked", _leave_parked_uncounted, 1),
+    _plant("the list of earlier incarnations is empty", streams, "former", _no_rows, 2),
+    _plant("parked entries are not counted", applying, "_count_parked", _leave_parked_uncounted, 4),
     _plant("a rewind goes back one entry too little", send_stream, "rewind", _rewind_too_little, 1),
     _plant(
-        "a stalled stream goes on from what was sent", send_stream, "resend_if_stalled", _never_rewind_when_stalled, 1
+        "a stalled stream goes on from what was sent", send_stream, "resend_if_stalled", _never_rewind_when_stalled, 2
     ),
     _plant("more is written down as durable than was acked", log, "advance_durable", _record_too_much, 1),
     Mutation(
         "nobody compares hashes",
         ((Session, "_check", _believe_every_hash), (applying, "receive", _receive_by_seq_alone)),
-        1,
+        16,
     ),
     _plant("a new incarnation keeps the old name", recovery.Recovery, "begin_incarnation", _keep_the_name, 1),
     _plant("a machine that was replaced sells on", Intake, "fence", lambda _self, _reason: None, 1),
@@ -191,25 +191,25 @@ MUTATIONS = (
         ((Intake, "_append", _append_and_move_tail), (StoreFile, "load", _load_but_keep_tails)),
         1,
     ),
-    _plant("a commit of unknown outcome is forgotten", Intake, "_tell_tails", lambda _self: None, 1),
+    _plant("a commit of unknown outcome is forgotten", Intake, "_tell_tails", lambda _self: None, 2),
     _plant("keys are not stored", idempotency, "put_answered", _do_nothing, 1),
-    _plant("keys of restored orders are not known", recovery._Restoration, "_remember_keys", _do_nothing, 1),
-    _plant("answers of moved entries are made anew", idempotency, "keep_answers", _do_nothing, 1),
-    _plant("keys do not follow entries that move", idempotency, "shift_entries", _do_nothing, 1),
-    _plant("what is appended again stays where it was", log, "forget_range", _do_nothing, 1),
+    _plant("keys of restored orders are not known", recovery._Restoration, "_remember_keys", _do_nothing, 12),
+    _plant("answers of moved entries are made anew", idempotency, "keep_answers", _do_nothing, 17),
+    _plant("keys do not follow entries that move", idempotency, "shift_entries", _do_nothing, 8),
+    _plant("what is appended again stays where it was", log, "forget_range", _do_nothing, 16),
     _plant("restored stock is added twice", recovery, "_difference", _difference_twice, 1),
     _plant(
         "a movement that is appended again counts again",
         recovery._Restoration,
         "_new_movements",
         _every_movement_is_new,
-        1,
+        8,
     ),
-    _plant("a new incarnation's clock begins anew", log, "raise_clock", _do_nothing, 1),
+    _plant("a new incarnation's clock begins anew", log, "raise_clock", _do_nothing, 73),
     _plant(
-        "the clock of the log follows the wall", clock, "tick", lambda _last, now_ms: now_ms << clock.COUNTER_BITS, 1
+        "the clock of the log follows the wall", clock, "tick", lambda _last, now_ms: now_ms << clock.COUNTER_BITS, 21
     ),
-    _plant("entries are folded as they arrive", merge, "in_order", list, 1),
+    _plant("entries are folded as they arrive", merge, "in_order", list, 12),
     _plant(
         "display numbers forget the start of the process",
         ids,
