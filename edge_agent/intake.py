@@ -1,4 +1,4 @@
-"""The one local transaction: prefetch, decide, append, commit, answer (docs/architecture.md, "The intake").
+"""From a till's request to its answer, through a single transaction (docs/architecture.md, "The intake").
 
 A single task owns the writing connection. It takes whatever waits, decides it in one batch, commits it with one sync,
 and only then answers: nobody hears `201` before COMMIT has returned (promise G1). After a fault of the disk everyone

@@ -1,4 +1,4 @@
-"""Numbered SQL migrations, `NNNN_verb_noun.sql`: forward only, each in one transaction, one process at a time."""
+"""Brings the database to this version's schema, a numbered SQL file at a time, in one process at once."""
 
 import importlib.resources
 import re
