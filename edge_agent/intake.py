@@ -20,7 +20,7 @@ from edge_agent.store import idempotency, log, orders, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer, Cancel, Request, Submission, rejected_answer, submission
-from edge_core.errors import Rejected, StorageFault
+from edge_core.errors import RecordDamaged, Rejected, StorageFault
 from edge_core.limits import (
     IDEMPOTENCY_DAYS_MAX,
     INTAKE_BATCH_MAX,
@@ -144,6 +144,8 @@ class Intake:
             return
         try:
             answers = await self._commit(submissions, writes)
+        except RecordDamaged as fault:
+            await self._serve_apart(submissions, writes, fault)
         except StorageFault as fault:
             self.faults += 1
             _settle(submissions, [_refused(fault)] * len(submissions))
@@ -205,6 +207,19 @@ class Intake:
                 await idempotency.forget_old_days(connection, self._key_days)
                 self._pruned_day = day
 
+    async def _serve_apart(self, submissions: list[Submission], writes: list[Write], fault: RecordDamaged) -> None:
+        """One record that somebody asked for is damaged: only who needs it is told so, the others go on (G7)."""
+        if len(submissions) + len(writes) > 1:
+            for write in writes:
+                await self._serve([write])
+            for submission_ in submissions:
+                await self._serve([submission_])
+            return
+        self.faults += 1
+        _LOG.error("store.record_damaged", error=str(fault))
+        _settle(submissions, [_refused(fault)] * len(submissions))
+        _fail(writes, fault)
+
     async def _recover(self, fault: StorageFault) -> None:
         """Take nothing, open the file again and check it, as often as it takes or until the agent stops."""
         self._fault = fault
@@ -244,7 +259,10 @@ class Intake:
 
 async def _read_replay(connection: Connection, entry_id: int) -> list[Recorded]:
     """What the answer to an entry was made of: the entry, and those of the same order before it."""
-    (recorded,) = await log.read_recorded(connection, "entry_id = ?", (entry_id,))
+    found = await log.read_recorded(connection, "entry_id = ?", (entry_id,))
+    if not found:
+        raise RecordDamaged(f"entry {log.seq_of(entry_id)}")
+    recorded = found[0]
     if recorded.entry.order_id is None:
         return [recorded]
     return await orders.read_order(connection, recorded.entry.order_id, entry_id)

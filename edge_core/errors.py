@@ -144,5 +144,12 @@ class StorageFault(TransientFault):
         self.slug: Literal["storage-unavailable", "storage-full"] = slug
 
 
+class RecordDamaged(StorageFault):
+    """One record of the file is damaged or gone; the rest of the file serves on."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__("storage-unavailable", f"{what} is damaged or missing; run edge-agent verify")
+
+
 class InvariantViolated(Exception):  # noqa: N818 - it names what happened, like AssertionError's message does
     """A bug: something that cannot be was seen. Nothing may catch it short of the process's end."""

@@ -58,6 +58,7 @@ from edge_core.sync.messages import (
 )
 from edge_core.sync.send_stream import InFlight, SendStream
 from edge_core.sync.topics import topic
+from holdfast_runtime.config import ConfigError
 from holdfast_runtime.log import bounded
 from holdfast_runtime.mqtt import MqttLink
 
@@ -227,7 +228,7 @@ class Session:
             return
         try:
             await self._mqtt.connect()
-        except TransientFault as fault:
+        except (TransientFault, ConfigError) as fault:  # a certificate may be half renewed: selling goes on (G2)
             self._books.last_error = bounded(f"broker: {fault}")
             self._inputs.append(TransportDown(random.random()))  # noqa: S311
         else:

@@ -8,11 +8,11 @@ import aiosqlite
 from msgspec import Struct
 
 from edge_agent.store.connection import fetch, translated
-from edge_core.errors import StorageFault
+from edge_core.errors import PeerFault, RecordDamaged, StorageFault
 from edge_core.limits import STREAM_SEQ_BITS
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.sync.chain import genesis, link
-from edge_core.sync.entry import LANES, decode_entry
+from edge_core.sync.entry import LANES, Entry, decode_entry
 
 _SEQ_MASK: Final = (1 << STREAM_SEQ_BITS) - 1
 
@@ -88,7 +88,7 @@ async def read_tail(connection: aiosqlite.Connection, stream: Stream) -> Tail:
     if not rows:
         return Tail(0, stream.genesis_hash(), 0)
     entry_id, tail_hash, body = rows[0]
-    return Tail(seq_of(entry_id), tail_hash, decode_entry(body).hlc)
+    return Tail(seq_of(entry_id), tail_hash, _own_entry(stream.lane, entry_id, body).hlc)
 
 
 async def check_tail(connection: aiosqlite.Connection, stream: Stream) -> None:
@@ -100,6 +100,14 @@ async def check_tail(connection: aiosqlite.Connection, stream: Stream) -> None:
     rows = await read_range(connection, stream, tail.seq, 1)
     if previous is not None and link(previous, rows[0][2]) != tail.hash:
         raise StorageFault("storage-unavailable", f"the last entry of {stream.lane} is damaged; run edge-agent verify")
+
+
+def _own_entry(lane: str, entry_id: int, body: bytes) -> Entry:
+    """An entry of this file. One that cannot be read was damaged on the disk."""
+    try:
+        return decode_entry(body)
+    except PeerFault as error:
+        raise RecordDamaged(f"{lane} {seq_of(entry_id)}") from error
 
 
 async def first_seq(connection: aiosqlite.Connection, stream: Stream) -> int:
@@ -143,7 +151,7 @@ async def read_recorded(connection: aiosqlite.Connection, where: str, parameters
         WHERE {where} ORDER BY entry_id
     """  # noqa: S608
     return [
-        Recorded(Origin(node_id, UUID(bytes=incarnation), lane, seq_of(entry_id)), decode_entry(body))
+        Recorded(Origin(node_id, UUID(bytes=incarnation), lane, seq_of(entry_id)), _own_entry(lane, entry_id, body))
         for entry_id, node_id, incarnation, lane, body in await fetch(connection, sql, parameters)
     ]
 
