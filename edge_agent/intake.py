@@ -20,7 +20,7 @@ from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer, Cancel, Request, Submission, rejected_answer, submission
 from edge_agent.surroundings import Surroundings
-from edge_core.errors import RecordDamaged, Rejected, StorageFault
+from edge_core.errors import Fault, RecordDamaged, Rejected, StorageFault
 from edge_core.limits import (
     IDEMPOTENCY_DAYS_MAX,
     INTAKE_BATCH_MAX,
