@@ -149,7 +149,7 @@ async def build(path: Path, entries: int, *, node_id: str = STORE_ID, seed: int 
 async def sample(count: int, seed: int = 2) -> list[Stamped]:
     """The rows of some orders of a stream that has no file."""
     rng = random.Random(seed)
-    stream = Stream(1, STORE_ID, UUID(int=rng.getrandbits(128)), "orders", 0, 0, 0)
+    stream = Stream(1, STORE_ID, UUID(int=rng.getrandbits(128)), "orders", 0, 0, 0, is_own=True)
     now_ms = time.time_ns() // 1_000_000
     empty = Tail(0, stream.genesis_hash(), 0)
     decider = Decider(stream, empty, now_ms, rng)
