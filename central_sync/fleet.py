@@ -35,7 +35,9 @@ class NodeStatus(Struct, frozen=True):
     """A node as the fleet view shows it.
 
     `pending` is the node's word at its last heartbeat; `pending_unknown_since` is when that word became old, and None
-    while the node is heard. `conserved` is whether its books add up with the centre's; `differences` says where not.
+    while the node is heard. `conserved` is whether its books add up with the centre's; `differences` says where not,
+    and where the books of a business day do not agree. `damaged_entries` are those of its file, when it was last
+    scrubbed or since.
     """
 
     node_id: str
@@ -56,6 +58,8 @@ class NodeStatus(Struct, frozen=True):
     software_version: str
     last_error: str | None
     fenced_reason: str | None
+    scrubbed_at: str | None
+    damaged_entries: int
 
 
 def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: datetime) -> NodeStatus:
@@ -82,12 +86,14 @@ def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: dateti
             if row is not None
         ),
         conserved=not node.differences,
-        differences=tuple(node.differences),
+        differences=(*node.differences, *node.day_differences),
         clock_offset_ms=node.clock_offset_ms,
         disk_free_bytes=node.disk_free_bytes,
         software_version=node.software_version,
         last_error=node.last_error,
         fenced_reason=fenced,
+        scrubbed_at=None if node.scrubbed_at is None else rfc3339(node.scrubbed_at),
+        damaged_entries=node.damaged_entries,
     )
 
 

@@ -19,6 +19,7 @@ from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
 from edge_agent.metrics import AgentCollector
 from edge_agent.recovery import Recovery
+from edge_agent.scrub import Scrub
 from edge_agent.status import Reporter
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
@@ -43,6 +44,7 @@ class Agent(Struct, frozen=True):
     file: StoreFile
     intake: Intake
     session: Session | None
+    scrub: Scrub
     app: ASGIApp
 
     async def checkpoint(self) -> None:
@@ -98,11 +100,16 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
             surroundings=here,
         )
         intake.on_commit = session.wake
+    scrub = Scrub(file, intake, here, session)
+    books.scrub_report = lambda: scrub.report
+    if session is not None:
+        session.on_audit = scrub.heard
     reporter = Reporter(
         file=file,
         intake=intake,
         books=books,
         session=session,
+        scrub=scrub,
         name=config.node.name,
         region=config.node.region,
         software_version=VERSION,
@@ -114,7 +121,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         Queries(file, tokens, reporter),
         [metrics.route(), *docs_routes(lambda: agent_openapi(VERSION))],
     )
-    return Agent(file, intake, session, app)
+    return Agent(file, intake, session, scrub, app)
 
 
 def _introduction(config: AgentConfig) -> Introduction:

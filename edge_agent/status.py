@@ -8,8 +8,10 @@ from msgspec import Struct
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.session import Session
+from edge_agent.scrub import Scrub
 from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import wall_ms
+from edge_core.limits import PAGE_ROWS_DEFAULT
 from edge_core.orders.rendering import rfc3339
 from edge_core.sync.messages import LaneLedger
 
@@ -43,6 +45,27 @@ class LinkStatus(Struct, frozen=True):
     attempts_since_ack: int
 
 
+class DamagedRecord(Struct, frozen=True):
+    """A record of the file that does not lead to the chain, and the order or movement that it is about, if known."""
+
+    incarnation: UUID
+    lane: str
+    seq: int
+    order_id: UUID | None
+
+
+class ScrubStatus(Struct, frozen=True):
+    """The daily round over the file: when the last one ended, what it read, what is damaged (the first of it)."""
+
+    last_ended_at: str | None
+    entries: int
+    running: bool
+    damaged: int
+    records: tuple[DamagedRecord, ...]
+    mended: int
+    pages: str
+
+
 class AgentStatus(Struct, frozen=True):
     """The answer of `GET /v1/status`."""
 
@@ -58,6 +81,7 @@ class AgentStatus(Struct, frozen=True):
     link: LinkStatus
     disk_free_bytes: int
     last_error: str | None
+    scrub: ScrubStatus
 
 
 class Reporter:
@@ -70,6 +94,7 @@ class Reporter:
         intake: Intake,
         books: Books,
         session: Session | None,
+        scrub: Scrub,
         name: str,
         region: str,
         software_version: str,
@@ -78,6 +103,7 @@ class Reporter:
         self._intake = intake
         self._books = books
         self._session = session
+        self._scrub = scrub
         self._name = name
         self._region = region
         self._software_version = software_version
@@ -103,6 +129,29 @@ class Reporter:
             link=await self._link(),
             disk_free_bytes=self._books.disk_free_bytes(),
             last_error=self._books.last_error,
+            scrub=self._scrubbed(),
+        )
+
+    def _scrubbed(self) -> ScrubStatus:
+        scrub, report = self._scrub, self._scrub.report
+        streams = {s.stream_no: s for s in (*self._file.former, *self._file.streams.values())}
+        records = tuple(
+            DamagedRecord(
+                streams[damaged.stream_no].incarnation,
+                streams[damaged.stream_no].lane,
+                damaged.seq,
+                UUID(bytes=damaged.order_id) if damaged.order_id else None,
+            )
+            for damaged in scrub.damage[:PAGE_ROWS_DEFAULT]
+        )
+        return ScrubStatus(
+            last_ended_at=rfc3339(report.ended_at_ms) if report.ended_at_ms else None,
+            entries=report.entries,
+            running=scrub.is_under_way,
+            damaged=report.damaged,
+            records=records,
+            mended=scrub.mended,
+            pages=scrub.pages,
         )
 
     async def _link(self) -> LinkStatus:

@@ -7,9 +7,10 @@ from typing import TypeAlias
 from central_sync.ingest.reading import ReadPush
 from central_sync.store.parked import ForeignMessage
 from edge_core.limits import INGEST_ENTRIES_MAX, INGEST_PUSHES_MAX
+from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.messages import Bye, Heartbeat, Hello, Recall
 
-Work: TypeAlias = ReadPush | Hello | Heartbeat | Recall | Bye | ForeignMessage
+Work: TypeAlias = ReadPush | Hello | Heartbeat | Recall | Digest | DayTotals | Bye | ForeignMessage
 
 
 class Backlog:

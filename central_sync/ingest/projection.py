@@ -82,7 +82,7 @@ class Projection:
         try:
             state = reading.state if order.state is None and reading.state else fold_all(order.state, entry.events)
             first = order.first or (key, reading.seq)
-            row = _row(key, reading.seq, state, first)
+            row = order_row(key, reading.seq, state, first)
         except (InvariantViolated, PeerFault, ValueError) as error:
             reason = error.reason if isinstance(error, PeerFault) else "unfoldable"
             return EntryFault(reason, str(error))
@@ -110,16 +110,21 @@ class Projection:
 
 
 def known_orders(entries: Iterable[StoredEntry]) -> dict[UUID, KnownOrder]:
-    """The orders that stored entries make. Parked entries are left out."""
+    """The orders that stored entries make. Parked entries are left out; an order with a damaged one takes no more."""
     by_order: dict[UUID, list[Recorded]] = {}
-    for stored in entries:
-        if stored.order_id is not None and not stored.is_parked:
-            by_order.setdefault(stored.order_id, []).append(recorded(stored))
     found: dict[UUID, KnownOrder] = {}
+    for stored in entries:
+        if stored.order_id is None or stored.is_parked:
+            continue
+        try:
+            by_order.setdefault(stored.order_id, []).append(recorded(stored))
+        except PeerFault:  # it could be read when it came: its row was damaged since
+            fault = EntryFault("order-damaged", f"seq {stored.seq} of {stored.lane} is damaged here; audit the node")
+            found[stored.order_id] = KnownOrder(stored.node_id, None, None, is_new=True, fault=fault)
     for order_id, several in by_order.items():
         merged = merge(several)
-        if merged.state is None:
-            continue  # its placing is still on its way
+        if merged.state is None or order_id in found:
+            continue  # its placing is still on its way, or a part of it is damaged
         origin = merged.accepted[0].origin
         first = (StreamKey(origin.node_id, origin.incarnation, origin.lane), origin.seq)
         found[order_id] = KnownOrder(origin.node_id, merged.state, first, is_new=False)
@@ -141,7 +146,7 @@ def block_parked(known: dict[UUID, KnownOrder], entries: Iterable[StoredEntry]) 
                 order.fault = EntryFault("order-parked", f"seq {stored.seq} is parked")
 
 
-def _row(key: StreamKey, seq: int, state: OrderState, first: tuple[StreamKey, int]) -> OrderRow:
+def order_row(key: StreamKey, seq: int, state: OrderState, first: tuple[StreamKey, int]) -> OrderRow:
     """The view's row. Raises `PeerFault` or `ValueError` for a document that its columns cannot hold."""
     order = state.order
     check_text(order.display_number)

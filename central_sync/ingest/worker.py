@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from central_sync.ingest import greetings
+from central_sync.ingest import auditing, greetings
 from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.backlog import Backlog, Work
 from central_sync.ingest.greetings import Reported
@@ -30,6 +30,7 @@ from edge_core.limits import (
     DATABASE_RETRY_DELAY_MS,
     DATABASE_RETRY_DELAY_MS_MAX,
 )
+from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest
 from edge_core.sync.messages import (
     Ack,
     Bye,
@@ -122,7 +123,7 @@ class Ingester:
             match message:
                 case Push():
                     return read_push(message, payload)
-                case Hello() | Heartbeat() | Recall() | Bye():
+                case Hello() | Heartbeat() | Recall() | Digest() | DayTotals() | Bye():
                     return message
                 case DeliverAck():
                     return None  # nothing is delivered yet
@@ -150,6 +151,11 @@ class Ingester:
         for recall in batch:
             if isinstance(recall, Recall):
                 await self._deliver(recall)
+        for told in batch:
+            if isinstance(told, Digest):
+                await self._audit(told)
+            elif isinstance(told, DayTotals):
+                await self._compare_days(told)
         await self._note(batch)
 
     async def _welcome(self, hellos: Sequence[Hello]) -> None:
@@ -171,6 +177,30 @@ class Ingester:
                 async with self._database.reading() as connection:
                     deliver = await greetings.recalled(connection, recall)
         await self._send(recall.node_id, deliver)
+
+    async def _audit(self, digest: Digest) -> None:
+        async for attempt in self._retrying():
+            with attempt:
+                async with self._database.transaction() as connection:
+                    answered = await auditing.answer(connection, digest)
+        where = {"node_id": digest.node_id, "lane": digest.lane, "from_seq": digest.from_seq}
+        for run in answered.reply.damaged:
+            _log.error("audit.entries_damaged", **{**where, "from_seq": run.from_seq}, to_seq=run.to_seq)
+        if answered.mended:
+            self._telemetry.mended.inc(answered.mended)
+            _log.warning("audit.entries_mended", **where, entries=answered.mended)
+        if answered.refused is not None:
+            _log.error("audit.supply_refused", **where, error=shown(answered.refused))
+        await self._send(digest.node_id, answered.reply)
+
+    async def _compare_days(self, told: DayTotals) -> None:
+        async for attempt in self._retrying():
+            with attempt:
+                async with self._database.transaction() as connection:
+                    news = await auditing.compare_days(connection, told)
+        if news is not None:
+            self._telemetry.day_differences.inc()
+            _log.error("audit.days_differ", node_id=told.node_id, differences=list(news))
 
     async def _push(self, pushes: Sequence[ReadPush]) -> None:
         started = time.perf_counter()
@@ -222,11 +252,14 @@ class Ingester:
             with attempt:
                 async with self._database.transaction() as connection:
                     reported = await greetings.report(connection, beats, self._now_ms()) if beats else Reported()
+                    wanted = await auditing.note(connection, beats) if beats else []
                     await greetings.leave(connection, byes)
                     await greetings.park(connection, foreign)
         for difference in reported.news:
             self._telemetry.differences.inc()
             _log.error("ingest.books_differ", node_id=difference.node_id, differences=list(difference.found))
+        for beat in wanted:
+            await self._send(beat.node_id, AuditCall(beat.incarnation))
         for key, row in reported.told.items():
             await self._send(key.node_id, _ack(self._history_id, key, row))
         for key, (decision, why) in reported.called.items():

@@ -9,6 +9,7 @@ import structlog
 from edge_agent.store import log
 from edge_agent.store.file import StoreFile
 from edge_core.errors import PeerFault, StorageFault
+from edge_core.sync.audit_messages import ScrubReport
 from edge_core.sync.conservation import ledger
 from edge_core.sync.entry import decode_entry
 from edge_core.sync.link_types import LinkState, Rebook, RecordDurable
@@ -26,6 +27,7 @@ class Books:
         self._software_version = software_version
         self._durable = {lane: stream.durable_seq for lane, stream in file.streams.items()}
         self._parked = {lane: stream.parked for lane, stream in file.streams.items()}
+        self.scrub_report: Callable[[], ScrubReport | None] = lambda: None
         self.last_error: str | None = None
         self.last_ack_ms: int | None = None
         self.peer_faults = 0
@@ -100,4 +102,5 @@ class Books:
             wall_clock_ms=self._now_ms(),
             software_version=self._software_version,
             last_error=self.last_error,
+            scrub=self.scrub_report(),
         )

@@ -22,6 +22,7 @@ from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import Surroundings
 from edge_core.errors import PeerFault, StorageFault, TransientFault
 from edge_core.limits import LINK_TICK_INTERVAL_MS
+from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply
 from edge_core.sync.edge_link import step
 from edge_core.sync.link_types import (
     BeginIncarnation,
@@ -105,6 +106,7 @@ class Session:
         self._connected = False
         self._failure: BaseException | None = None
         self._next_tick_ms = 0
+        self.on_audit: Callable[[DigestReply | AuditCall], None] = lambda _message: None
         self._incarnation = file.streams["orders"].incarnation
         self.state = LinkState(
             incarnation=self._incarnation,
@@ -118,6 +120,19 @@ class Session:
     def is_online(self) -> bool:
         """Whether the centre has greeted back on this connection."""
         return self.state.phase == "streaming"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the centre has greeted back, its hashes were compared, and nothing is being restored."""
+        return self.is_online and not (self.state.unchecked or self.state.recalls)
+
+    def durable_seq(self, lane: str) -> int:
+        """How far the centre has a lane of the present incarnation."""
+        return next(stream.durable_seq for stream in self.state.streams if stream.lane == lane)
+
+    def send_audit(self, message: Digest | DayTotals) -> bool:
+        """Hand a message of the audit over; False where there is no room or no connection."""
+        return self._send(message)
 
     def wake(self, lane: str, tail_seq: int) -> None:
         """The log of a lane has grown. Cheap; called after each commit."""
@@ -193,6 +208,10 @@ class Session:
             self._books.peer_faults += 1
             self._books.last_error = bounded(fault)
             _LOG.warning("link.message_refused", reason=fault.reason, error=bounded(fault))
+            return
+        if isinstance(message, DigestReply | AuditCall):
+            if message.incarnation == self.state.incarnation:
+                self.on_audit(message)
             return
         self._inputs.append(Received(message))
 

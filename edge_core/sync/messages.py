@@ -5,7 +5,7 @@ bytes: it bounds the length first, reads only what the types declare, and raises
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -16,28 +16,27 @@ from edge_core.errors import UNREADABLE, PeerFault
 from edge_core.limits import (
     BLOCK_BYTES_MAX,
     ENTRY_BYTES_MAX,
-    ERROR_TEXT_CHARS_MAX,
     FORMER_INCARNATIONS_MAX,
     LOCATOR_MARKS_MAX,
     MESSAGE_BYTES_MAX,
     PUSH_ENTRIES_MAX,
 )
-from edge_core.sync.chain import HASH_BYTES
-from edge_core.sync.topics import NODE_ID_PATTERN
+from edge_core.sync import fields
+from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply, ScrubReport
 
 M = TypeVar("M")
 
 PROTOCOL_VERSION: Final = 1
 _MAGIC: Final = b"HF" + bytes([PROTOCOL_VERSION])
 
-NodeId = Annotated[str, Meta(pattern=NODE_ID_PATTERN)]
-Seq = Annotated[int, Meta(ge=0, lt=1 << 40)]
-Millis = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
-Hash = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
-Lane = Literal["orders", "bulk"]
-ShortText = Annotated[str, Meta(max_length=ERROR_TEXT_CHARS_MAX)]
-Codec = Literal["zstd", "raw"]
-Decision = Literal["resume", "rewind", "fence", "refuse"]
+NodeId = fields.NodeId
+Seq = fields.Seq
+Millis = fields.Millis
+Hash = fields.Hash
+Lane = fields.Lane
+ShortText = fields.ShortText
+Codec = fields.Codec
+Decision = fields.Decision
 
 
 class LanePosition(Struct, frozen=True, array_like=True):
@@ -165,6 +164,7 @@ class Heartbeat(Struct, frozen=True, array_like=True, tag="heartbeat"):
     wall_clock_ms: Millis
     software_version: ShortText
     last_error: ShortText | None = None
+    scrub: ScrubReport | None = None
 
 
 class Recall(Struct, frozen=True, array_like=True, tag="recall"):
@@ -212,8 +212,8 @@ class Bye(Struct, frozen=True, array_like=True, tag="bye"):
     reason: ShortText
 
 
-UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye
-DownMessage = Welcome | Ack | GrantMessage | Deliver
+UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye | Digest | DayTotals
+DownMessage = Welcome | Ack | GrantMessage | Deliver | DigestReply | AuditCall
 
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
 _UP: Final[msgspec.msgpack.Decoder[UpMessage]] = msgspec.msgpack.Decoder(UpMessage)

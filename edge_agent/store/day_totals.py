@@ -1,0 +1,31 @@
+"""The books of the business days, summed from the list of orders."""
+
+from typing import Final
+
+import aiosqlite
+
+from edge_agent.store import log
+from edge_agent.store.connection import fetch
+from edge_agent.store.log import Stream
+from edge_core.limits import BUSINESS_DAYS_MAX
+from edge_core.sync.audit import totals_of_days
+from edge_core.sync.audit_messages import DayTotal
+
+_SUMS: Final = """
+    SELECT business_date, currency, count(*), sum(status NOT IN ('completed', 'cancelled', 'returned', 'rejected')),
+        sum(grand_total_minor)
+    FROM order_head
+    WHERE business_date IN (SELECT DISTINCT business_date FROM order_head ORDER BY business_date DESC LIMIT ?)
+    GROUP BY business_date, currency
+"""
+
+
+async def read_day_totals(connection: aiosqlite.Connection, stream: Stream) -> tuple[int, tuple[DayTotal, ...]]:
+    """The last seq of a stream and, as they are at that moment, the newest business days."""
+    await fetch(connection, "BEGIN")
+    try:
+        tail = await log.read_tail(connection, stream)
+        rows = await fetch(connection, _SUMS, (BUSINESS_DAYS_MAX,))
+    finally:
+        await fetch(connection, "COMMIT")
+    return tail.seq, totals_of_days(rows)
