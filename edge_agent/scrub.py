@@ -122,6 +122,7 @@ class Scrub:
                 await self._step()
             except StorageFault as fault:
                 _LOG.warning("scrub.step_failed", error=str(fault))
+                await asyncio.sleep(SCRUB_PAUSE_MS / 1000)
 
     async def _load(self) -> None:
         try:

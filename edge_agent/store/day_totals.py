@@ -24,8 +24,8 @@ async def read_day_totals(connection: aiosqlite.Connection, stream: Stream) -> t
     """The last seq of a stream and, as they are at that moment, the newest business days."""
     await fetch(connection, "BEGIN")
     try:
-        tail = await log.read_tail(connection, stream)
+        last = await log.last_seq(connection, stream)
         rows = await fetch(connection, _SUMS, (BUSINESS_DAYS_MAX,))
     finally:
         await fetch(connection, "COMMIT")
-    return tail.seq, totals_of_days(rows)
+    return last, totals_of_days(rows)

@@ -58,7 +58,7 @@ async def audited(house: House) -> Json:
         scrub: Json = (await house.store.get("/v1/status"))["scrub"]
         return scrub if scrub["last_ended_at"] != before and not scrub["running"] else None
 
-    return await eventually(look, 60)
+    return await eventually(look, 20)
 
 
 async def sold(house: House) -> list[UUID]:
