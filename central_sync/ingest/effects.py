@@ -19,12 +19,18 @@ from edge_core.stock.ledger import Allocation
 _CHANGE_MILLI_MAX: Final = QUANTITY_MILLI_MAX * LINES_MAX  # what one order can change at most
 
 
-class StockChange(NamedTuple):
-    """What an entry changes in one position, in thousandths of the unit. `lot` is '' for goods without lots."""
+class Place(NamedTuple):
+    """A position of a node's stock. `lot` is '' for goods without lots."""
 
     sku: str
     lot: str
     unit: str
+
+
+class StockChange(Struct, frozen=True, gc=False):
+    """What an entry changes in one position, in thousandths of the unit."""
+
+    place: Place
     expires_on: date | None
     on_hand_milli: int
     reserved_milli: int
@@ -62,7 +68,7 @@ def standing_of(order: Order, status: str, revision: int) -> Standing:
 
 def changes_of(events: Sequence[Event]) -> tuple[StockChange, ...]:
     """What the entry as a whole changes: a carry-out sale promises and hands over the same goods at once."""
-    sums: dict[tuple[str, str, str], list[Any]] = {}
+    sums: dict[Place, list[Any]] = {}
     for event in events:
         for delta in deltas_of(event):
             place = _place(delta.sku, delta.lot, delta.unit)
@@ -73,20 +79,20 @@ def changes_of(events: Sequence[Event]) -> tuple[StockChange, ...]:
                 change[0] = change[0] or delta.expires_on
                 change[1] += delta.on_hand_milli
                 change[2] += delta.reserved_milli
-    return tuple([_change(*place, *change) for place, change in sums.items()])
+    return tuple([_change(place, *change) for place, change in sums.items()])
 
 
 def changes_of_sale(consumed: Sequence[Allocation]) -> tuple[StockChange, ...]:
     """What a carry-out sale changes: the goods are gone, and nothing stays promised."""
-    sums: dict[tuple[str, str, str], int] = {}
-    for allocation in consumed:
-        place = _place(allocation.sku, allocation.lot, allocation.unit)
-        sums[place] = sums.get(place, 0) - allocation.quantity_milli
-    changes = []
-    for (sku, lot, unit), on_hand_milli in sums.items():
-        if not -_CHANGE_MILLI_MAX <= on_hand_milli <= _CHANGE_MILLI_MAX:
-            raise PeerFault("range-invalid", f"a change of {on_hand_milli} and 0 of {sku!r}")
-        changes.append(StockChange(sku, lot, unit, None, on_hand_milli, 0))
+    changes = [StockChange(_place(a.sku, a.lot, a.unit), None, -a.quantity_milli, 0) for a in consumed]
+    if len(changes) > 1 and len({change.place for change in changes}) < len(changes):
+        sums: dict[Place, int] = {}
+        for change in changes:
+            sums[change.place] = sums.get(change.place, 0) + change.on_hand_milli
+        changes = [StockChange(place, None, on_hand_milli, 0) for place, on_hand_milli in sums.items()]
+    for change in changes:
+        if not -_CHANGE_MILLI_MAX <= change.on_hand_milli <= _CHANGE_MILLI_MAX:
+            raise PeerFault("range-invalid", f"a change of {change.on_hand_milli} of {change.place.sku!r}")
     return tuple(changes)
 
 
@@ -97,20 +103,18 @@ def check_text(text: str) -> None:
 
 
 @lru_cache(PLACES_CACHED_MAX)
-def _place(sku: str, lot: str | None, unit: str) -> tuple[str, str, str]:
+def _place(sku: str, lot: str | None, unit: str) -> Place:
     """A position by name, checked; the same few thousand come again and again. What raises is not remembered."""
     for text in (sku, unit, lot or ""):
         check_text(text)
-    return sku, lot or "", unit
+    return Place(sku, lot or "", unit)
 
 
-def _change(
-    sku: str, lot: str, unit: str, expires_on: str | None, on_hand_milli: int, reserved_milli: int
-) -> StockChange:
+def _change(place: Place, expires_on: str | None, on_hand_milli: int, reserved_milli: int) -> StockChange:
     if not (-_CHANGE_MILLI_MAX <= on_hand_milli <= _CHANGE_MILLI_MAX >= abs(reserved_milli)):
-        raise PeerFault("range-invalid", f"a change of {on_hand_milli} and {reserved_milli} of {sku!r}")
+        raise PeerFault("range-invalid", f"a change of {on_hand_milli} and {reserved_milli} of {place.sku!r}")
     try:
         expires = None if expires_on is None else date.fromisoformat(expires_on)
     except ValueError as error:
-        raise PeerFault("range-invalid", f"{sku!r}: {error}") from None
-    return StockChange(sku, lot, unit, expires, on_hand_milli, reserved_milli)
+        raise PeerFault("range-invalid", f"{place.sku!r}: {error}") from None
+    return StockChange(place, expires, on_hand_milli, reserved_milli)

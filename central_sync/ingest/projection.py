@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from central_sync.ingest.effects import Standing, StockChange, standing_of
+from central_sync.ingest.effects import Place, Standing, StockChange, standing_of
 from central_sync.ingest.reading import EntryFault, Reading
 from central_sync.store.orders import OrderRow
 from central_sync.store.stock import StockRow
@@ -49,7 +49,7 @@ class Projection:
 
     def __init__(self, known: Mapping[UUID, KnownOrder]) -> None:
         self._orders = dict(known)
-        self._stock: dict[tuple[str, str, str], list[Any]] = {}
+        self._stock: dict[str, dict[Place, list[Any]]] = {}
         self.parked: list[Parked] = []
 
     def take(self, key: StreamKey, reading: Reading) -> bool:
@@ -72,7 +72,14 @@ class Projection:
 
     def stock_changes(self) -> list[StockRow]:
         """Sums of the deltas, one for each position, in the order of their key."""
-        return [StockRow(*place, *self._stock[place]) for place in sorted(self._stock)]
+        found: dict[tuple[str, str, str], StockRow] = {}
+        for node_id in sorted(self._stock):
+            for place, (expires_on, on_hand_milli, reserved_milli) in sorted(self._stock[node_id].items()):
+                sku, lot, unit = place
+                row = StockRow(node_id, sku, lot, unit, expires_on, on_hand_milli, reserved_milli)
+                same = found.get((node_id, sku, lot))
+                found[node_id, sku, lot] = row if same is None else _sum(same, row)
+        return list(found.values())
 
     def _fold(self, key: StreamKey, reading: Reading) -> EntryFault | None:
         order_id = reading.order_id
@@ -117,14 +124,15 @@ class Projection:
             order.fault = fault
 
     def _add_stock(self, node_id: str, changes: Iterable[StockChange]) -> None:
-        for sku, lot, unit, expires_on, on_hand_milli, reserved_milli in changes:
-            sums = self._stock.get((node_id, sku, lot))
+        places = self._stock.setdefault(node_id, {})
+        for change in changes:
+            sums = places.get(change.place)
             if sums is None:
-                self._stock[node_id, sku, lot] = [unit, expires_on, on_hand_milli, reserved_milli]
+                places[change.place] = [change.expires_on, change.on_hand_milli, change.reserved_milli]
             else:
-                sums[1] = sums[1] or expires_on
-                sums[2] += on_hand_milli
-                sums[3] += reserved_milli
+                sums[0] = sums[0] or change.expires_on
+                sums[1] += change.on_hand_milli
+                sums[2] += change.reserved_milli
 
 
 def known_orders(entries: Iterable[StoredEntry]) -> dict[UUID, KnownOrder]:
@@ -179,4 +187,13 @@ def _row(order_id: UUID, key: StreamKey, seq: int, standing: Standing, first: tu
         key.incarnation,
         key.lane,
         seq,
+    )
+
+
+def _sum(first: StockRow, second: StockRow) -> StockRow:
+    """Both changes of one position that entries name with different units: the first one's unit stays."""
+    return first._replace(
+        expires_on=first.expires_on or second.expires_on,
+        on_hand_milli=first.on_hand_milli + second.on_hand_milli,
+        reserved_milli=first.reserved_milli + second.reserved_milli,
     )
