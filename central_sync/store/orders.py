@@ -83,8 +83,8 @@ def _copied(rows: Sequence[OrderRow]) -> Iterator[bytes]:
     last: tuple[UUID, str] | None = None
     stream = b""
     for row in rows:
-        order_id, node_id, number, kind, status, currency, total, placed_at, day, revision, *places = row
-        first_incarnation, first_lane, first_seq, incarnation, lane, seq = places
+        order_id, node_id, number, kind, status, currency, total, placed_at, day, revision = row[:10]
+        first_incarnation, first_lane, first_seq, incarnation, lane, seq = row[10:]
         if last is None or last[0] is not incarnation or last[1] is not lane:
             last, stream = (incarnation, lane), stream_field(incarnation, lane)
         is_single = first_incarnation is incarnation and first_lane is lane
