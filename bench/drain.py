@@ -89,7 +89,7 @@ async def measure_drain(folder: Path, *, entries: int, rounds: int) -> list[Row]
 def _floor_batches(file: Path) -> list[_Columns]:
     """The first entries of a file as the columns of the floor's statement, a batch each."""
     connection = sqlite3.connect(file)
-    ((node_id, incarnation),) = connection.execute("SELECT node_id, incarnation FROM stream, identity LIMIT 1")
+    ((node_id, incarnation),) = connection.execute("SELECT node_id, incarnation FROM identity")
     sql = "SELECT entry_id, order_id, hash, body FROM entry ORDER BY entry_id LIMIT ?"
     rows = connection.execute(sql, (_FLOOR_ENTRIES,)).fetchall()
     connection.close()
