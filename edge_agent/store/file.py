@@ -18,7 +18,7 @@ from edge_agent.store.connection import fetch, locked, open_checkpointer, open_r
 from edge_agent.store.log import Stream, Tail
 from edge_agent.store.reserve import Reserve
 from edge_agent.store.schema import migrate
-from edge_core.errors import PermanentFault, StorageFault
+from edge_core.errors import OutcomeUnknown, PermanentFault, StorageFault
 
 
 class StoreFile:
@@ -91,14 +91,16 @@ class StoreFile:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
-        """The writing connection between BEGIN and COMMIT. Only one task may use it, and nothing may cancel it."""
+        """The writing connection between BEGIN and COMMIT. Only one task may use it, and nothing may cancel it.
+
+        Raises `OutcomeUnknown` where the COMMIT fails.
+        """
         writer = self.writer
         with translated():
             await writer.execute("BEGIN IMMEDIATE")
         try:
             yield writer
-            with translated():
-                await writer.execute("COMMIT")
+            await _commit(writer)
         except BaseException:
             await _roll_back(writer)
             raise
@@ -145,6 +147,15 @@ class StoreFile:
         clock = await log.read_clock(self.writer)
         tails = {lane: await log.read_tail(self.writer, stream) for lane, stream in self.streams.items()}
         self.tails = {lane: replace(tail, hlc=max(tail.hlc, clock)) for lane, tail in tails.items()}
+
+
+async def _commit(writer: aiosqlite.Connection) -> None:
+    """After a sync that failed, nobody knows whether the commit is on the disk (see the head of this module)."""
+    try:
+        with translated():
+            await writer.execute("COMMIT")
+    except StorageFault as fault:
+        raise OutcomeUnknown(fault.slug, str(fault)) from fault
 
 
 async def _roll_back(writer: aiosqlite.Connection) -> None:
