@@ -149,7 +149,8 @@ def _changes(events: tuple[Event, ...]) -> tuple[StockChange, ...]:
                 change[1] = change[1] or delta.expires_on
                 change[2] += delta.on_hand_milli
                 change[3] += delta.reserved_milli
-    return tuple(_change(sku, lot, *change) for (sku, lot), change in sums.items())
+    changes = [_change(sku, lot, *change) for (sku, lot), change in sums.items()]
+    return tuple(change for change in changes if change.on_hand_milli or change.reserved_milli)
 
 
 def _change(
