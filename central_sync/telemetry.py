@@ -30,6 +30,15 @@ class Telemetry:
             registry=registry,
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
         )
+        self.grant_rate = Gauge(
+            "central_grant_rate_entries_per_s", "What all nodes with a backlog may send together.", registry=registry
+        )
+        self.commit_wait_seconds = Gauge(
+            "central_commit_wait_seconds", "Nine of ten pushes would be committed within this.", registry=registry
+        )
+        self.backlogged_nodes = Gauge(
+            "central_backlogged_nodes", "Nodes that share the rate of the grants.", registry=registry
+        )
         self.leases = Gauge("central_shard_leases", "Shards that this process listens to.", registry=registry)
         self.broker_connected = Gauge("central_broker_connected", "1 while the broker is connected.", registry=registry)
         self.viewers = Gauge("central_live_viewers", "Open live pages.", registry=registry)

@@ -12,7 +12,7 @@ from edge_agent.api.commands import Commands
 from edge_agent.api.contract import agent_openapi
 from edge_agent.api.queries import Queries
 from edge_agent.api.routes import agent_app
-from edge_agent.config import AgentConfig, zone_of
+from edge_agent.config import AgentConfig, bandwidth_of, zone_of
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
@@ -96,6 +96,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
             mqtt=_mqtt(config, file),
             recovery=Recovery(file, intake, here),
             surroundings=here,
+            bandwidth=bandwidth_of(config),
         )
         intake.on_commit = session.wake
     reporter = Reporter(

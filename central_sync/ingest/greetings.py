@@ -34,7 +34,7 @@ from edge_core.sync.messages import (
 )
 
 GRANT = Grant(window=PUSH_WINDOW_MAX, rate_entries_per_s=0, start_after_ms=0, ttl_ms=0)
-"""No limit but the window: grants that follow the centre's load come with the recovery work."""
+"""No limit but the window: what a word that is no greeting carries, and a greeting until `Granting` has its say."""
 
 
 class Difference(Struct, frozen=True):
@@ -65,17 +65,14 @@ async def welcome(
     keys = [StreamKey(hello.node_id, hello.incarnation, lane) for hello in ordered for lane in LANES]
     known = await streams.lock(connection, keys)
     admitted = [hello for hello in ordered if (hello.node_id, hello.incarnation, LANES[0]) not in known]
-    for hello in admitted:
-        if hello.node_id in current:
-            why = f"the node has gone on as incarnation {hello.incarnation}"
-            await streams.close(connection, hello.node_id, hello.former, why)
-            await streams.supersede(connection, hello.node_id, hello.incarnation, hello.former)
+    await _succeed(connection, [hello for hello in admitted if hello.node_id in current])
     missing = [key for key in keys if key not in known]
     if missing:
         await streams.create(connection, missing)
         known |= await streams.lock(connection, missing)
+    former = await _former(connection, ordered)
     answers = {
-        hello.node_id: _answer(hello, known, await _former(connection, hello), history_id, now_ms) for hello in ordered
+        hello.node_id: _answer(hello, known, former.get(hello.node_id, ()), history_id, now_ms) for hello in ordered
     }
     greetings = [_greeting(hello, answers[hello.node_id]) for hello in ordered if _is_current(hello, known)]
     if greetings:
@@ -109,10 +106,13 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
     await nodes.report(connection, [_report(beat, now_ms) for beat in ordered])
     rows = await streams.of_incarnations(connection, [(beat.node_id, beat.incarnation) for beat in ordered])
     reported = Reported()
+    found = {
+        (beat.node_id, beat.incarnation): tuple(t for books in beat.lanes for t in _differences(beat, books, rows))
+        for beat in ordered
+    }
+    news = await nodes.note_differences(connection, found)
+    reported.news = [Difference(who[0], found[who]) for who in news if found[who]]
     for beat in ordered:
-        found = tuple(text for books in beat.lanes for text in _differences(beat, books, rows))
-        if await nodes.note_differences(connection, beat.node_id, found) and found:
-            reported.news.append(Difference(beat.node_id, found))
         for books in beat.lanes:
             key = StreamKey(beat.node_id, beat.incarnation, books.lane)
             row = rows.get(key) or unknown(key)
@@ -162,12 +162,27 @@ def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     return rows
 
 
-async def _former(connection: Connection, hello: Hello) -> tuple[FormerStream, ...]:
-    rows = await streams.former(connection, hello.node_id, hello.incarnation, len(LANES) * FORMER_INCARNATIONS_MAX)
-    return tuple(
-        FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash)
-        for incarnation, lane, seq, seq_hash in rows
-    )
+async def _succeed(connection: Connection, newcomers: Sequence[Hello]) -> None:
+    """Close what the newcomers' own machines have left behind; what is another machine's may only drain."""
+    if not newcomers:
+        return
+    own = [(hello.node_id, former, hello.incarnation) for hello in newcomers for former in hello.former]
+    left = [(node_id, former, f"the node has gone on as incarnation {by}") for node_id, former, by in own]
+    await streams.close(connection, left)
+    present = [(hello.node_id, hello.incarnation) for hello in newcomers]
+    await streams.supersede(connection, present, [(node_id, former) for node_id, former, _ in own])
+
+
+async def _former(connection: Connection, hellos: Sequence[Hello]) -> dict[str, tuple[FormerStream, ...]]:
+    present = [(hello.node_id, hello.incarnation) for hello in hellos]
+    found = await streams.former(connection, present, len(LANES) * FORMER_INCARNATIONS_MAX)
+    return {
+        node_id: tuple(
+            FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash)
+            for incarnation, lane, seq, seq_hash in rows
+        )
+        for node_id, rows in found.items()
+    }
 
 
 def _answer(

@@ -16,9 +16,11 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from central_sync.ingest import greetings
 from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.backlog import Backlog, Work
+from central_sync.ingest.granting import Granting
 from central_sync.ingest.greetings import Reported
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
+from central_sync.store import nodes
 from central_sync.store.database import AlreadyThere, Database
 from central_sync.store.parked import ForeignMessage, shown
 from central_sync.store.streams import CursorRow, StreamKey
@@ -72,6 +74,7 @@ class Ingester:
         self._telemetry = telemetry
         self._now_ms = now_ms
         self._backlog = backlog or Backlog()
+        self._granting = Granting()
 
     async def run(self) -> None:
         """Work until cancelled. Raises what only a bug can raise."""
@@ -161,7 +164,9 @@ class Ingester:
                     answers = await greetings.welcome(
                         connection, hellos, history_id=self._history_id, now_ms=self._now_ms()
                     )
-        for node_id, answer in answers.items():
+        latest = {hello.node_id: hello for hello in hellos}
+        granted = self._granting.greeted([(latest[each], answer) for each, answer in answers.items()], _monotonic_ms())
+        for node_id, answer in zip(answers, granted, strict=True):
             _log.info("ingest.node_welcomed", node_id=node_id, decision=answer.decision, detail=answer.detail)
             await self._send(node_id, answer)
 
@@ -181,9 +186,19 @@ class Ingester:
         except PermanentFault as fault:
             await self._divide(pushes, fault)
             return
-        self._telemetry.batch_seconds.observe(time.perf_counter() - started)
+        self._observe(time.perf_counter() - started, pushes, outcome)
         self._count(pushes, outcome)
         await self._answer(outcome)
+
+    def _observe(self, took_s: float, pushes: Sequence[ReadPush], outcome: Outcome) -> None:
+        """What a push that came now would wait: the batches that what is queued makes, and its own."""
+        queued = (self._link.inbox.qsize() + len(self._backlog)) / len(pushes)
+        now_ms = _monotonic_ms()
+        self._granting.committed(wait_ms=int(took_s * (1 + queued) * 1000), entries=outcome.entries, now_ms=now_ms)
+        self._telemetry.batch_seconds.observe(took_s)
+        self._telemetry.grant_rate.set(self._granting.regulator.rate)
+        self._telemetry.commit_wait_seconds.set(self._granting.regulator.p90_ms / 1000)
+        self._telemetry.backlogged_nodes.set(self._granting.backlogged)
 
     async def _transact(self, pushes: Sequence[ReadPush]) -> Outcome:
         try:
@@ -218,12 +233,19 @@ class Ingester:
         foreign = [work for work in batch if isinstance(work, ForeignMessage)]
         if not (beats or byes or foreign):
             return
+        renewed = {beat.node_id: self._granting.reported(beat, _monotonic_ms()) for beat in beats}
+        rates = {node_id: self._granting.rate_of(node_id) for node_id in sorted(renewed)}
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.transaction() as connection:
                     reported = await greetings.report(connection, beats, self._now_ms()) if beats else Reported()
+                    if rates:
+                        await nodes.note_grants(connection, rates)
                     await greetings.leave(connection, byes)
                     await greetings.park(connection, foreign)
+        for node_id, grant in renewed.items():
+            if grant is not None:
+                await self._send(node_id, grant)
         for difference in reported.news:
             self._telemetry.differences.inc()
             _log.error("ingest.books_differ", node_id=difference.node_id, differences=list(difference.found))
@@ -240,6 +262,9 @@ class Ingester:
                 await self._send(key.node_id, greetings.fence(key, row, outcome.fences[key], self._history_id))
             else:
                 await self._send(key.node_id, _ack(self._history_id, key, row))
+                grant = self._granting.acked(*key, row.durable_seq, _monotonic_ms())
+                if grant is not None:
+                    await self._send(key.node_id, grant)
 
     async def _send(self, node_id: str, message: DownMessage) -> None:
         """Publish, waiting for room. Without a connection the answer is lost, and the edge asks again."""
@@ -282,6 +307,10 @@ class Ingester:
             wait=wait_random_exponential(DATABASE_RETRY_DELAY_MS / 1000, DATABASE_RETRY_DELAY_MS_MAX / 1000),
             before_sleep=before_sleep,
         )
+
+
+def _monotonic_ms() -> int:
+    return int(asyncio.get_running_loop().time() * 1000)
 
 
 def _check_sender(claimed: str, node_id: str) -> None:

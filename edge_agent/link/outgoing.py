@@ -54,11 +54,13 @@ class Outgoing:
             former=self._former(),
         )
 
-    async def push(self, lane: str, from_seq: int) -> Push | None:
+    async def push(
+        self, lane: str, from_seq: int, entries_max: int = PUSH_ENTRIES_MAX, bytes_max: int = PUSH_BYTES_MAX
+    ) -> Push | None:
         """The entries of a lane from a seq on, as many as fit; None where the log does not go on there."""
         stream = self._file.streams[lane]
         reader = self._file.link_reader
-        rows = _within_bytes(await log.read_range(reader, stream, from_seq, PUSH_ENTRIES_MAX))
+        rows = _within_bytes(await log.read_range(reader, stream, from_seq, entries_max), bytes_max)
         previous = await log.read_hash(reader, stream, from_seq - 1)
         if not rows or rows[0][0] != from_seq or previous is None:
             return None
@@ -83,11 +85,11 @@ def lane_of(name: str) -> Lane:
     return "bulk" if name == "bulk" else "orders"
 
 
-def _within_bytes(rows: list[tuple[int, bytes, bytes]]) -> list[tuple[int, bytes, bytes]]:
+def _within_bytes(rows: list[tuple[int, bytes, bytes]], bytes_max: int) -> list[tuple[int, bytes, bytes]]:
     """As many of the first rows as fit a push; one that alone is larger goes alone."""
     size = 0
     for index, (_, _, body) in enumerate(rows):
         size += len(body)
-        if size > PUSH_BYTES_MAX and index:
+        if size > bytes_max and index:
             return rows[:index]
     return rows

@@ -13,6 +13,8 @@ from typing import Final, assert_never
 import structlog
 
 from edge_agent.intake import Intake
+from edge_agent.link.attempts import Attempts
+from edge_agent.link.bandwidth import UNLIMITED, Bandwidth
 from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction, Outgoing, lane_of
 from edge_agent.recovery import Recovery
@@ -39,6 +41,7 @@ from edge_core.sync.link_types import (
     PushSent,
     Rebook,
     Received,
+    RecordAttempt,
     RecordDurable,
     RecordHistory,
     Renewed,
@@ -62,6 +65,7 @@ from edge_core.sync.messages import (
     decode_down,
     encode_message,
 )
+from edge_core.sync.pacing import first_delay_ms
 from edge_core.sync.send_stream import InFlight, SendStream
 from edge_core.sync.topics import topic
 from holdfast_runtime.config import ConfigError
@@ -84,6 +88,7 @@ class Session:
         mqtt: MqttLink,
         recovery: Recovery,
         surroundings: Surroundings,
+        bandwidth: Bandwidth = UNLIMITED,
     ) -> None:
         self._file = file
         self._intake = intake
@@ -93,6 +98,7 @@ class Session:
         self._mqtt = mqtt
         self._recovery = recovery
         self._here = surroundings
+        self._bandwidth = bandwidth
         mqtt.on_activity = self._notice
         self._topic = topic(introduction.node_id, "up")
         self._wake = asyncio.Event()
@@ -102,6 +108,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._durable: dict[int, RecordDurable] = {}  # by the stream's number: the lane may go on in another meanwhile
         self._recorder: asyncio.Task[None] | None = None
+        self._attempts = Attempts(intake)
         self._connected = False
         self._failure: BaseException | None = None
         self._next_tick_ms = 0
@@ -112,6 +119,7 @@ class Session:
                 SendStream(lane, tail_seq=file.tails[lane].seq, durable_seq=stream.durable_seq)
                 for lane, stream in file.streams.items()
             ),
+            attempt=file.connect_attempt,
         )
 
     @property
@@ -135,7 +143,7 @@ class Session:
 
     async def run(self) -> None:
         """Serve the link until `stop`."""
-        self._connect_after(0)
+        self._connect_after(first_delay_ms(self.state.attempt, self._here.jitter()))
         try:
             while not self._stopping:
                 await self._wait()
@@ -154,7 +162,7 @@ class Session:
         now_ms = self._here.monotonic_ms()
         if now_ms >= self._next_tick_ms:
             self._next_tick_ms = now_ms + LINK_TICK_INTERVAL_MS
-            self._inputs.append(Tick())
+            self._inputs.append(Tick(self._bandwidth.at(self._here.now_ms(), self._here.zone)))
 
     async def _drain(self) -> None:
         """Feed everything that has happened, and what that leads to."""
@@ -217,7 +225,7 @@ class Session:
                 self._inputs.append(await self._push(effect))
             case CheckHash():
                 self._inputs.append(await self._check(effect))
-            case RecordDurable() | Rebook() | RecordHistory():
+            case RecordDurable() | Rebook() | RecordHistory() | RecordAttempt():
                 self._write_down(effect)
             case BeginIncarnation() | CompareFormer() | SendRecall() | Restore() | StopSelling() | GoOnSelling():
                 await self._recover(effect)
@@ -293,13 +301,13 @@ class Session:
 
     async def _push(self, asked: SendPush) -> PushSent | PushFailed:
         """Load entries, hand them over."""
-        push = await self._outgoing.push(asked.lane, asked.from_seq)
+        push = await self._outgoing.push(asked.lane, asked.from_seq, asked.entries_max, asked.bytes_max)
         if push is None:
             self._books.last_error = f"{asked.lane}: the log has no entry {asked.from_seq}"
         if push is None or not self._send(push):
             return PushFailed(asked.lane)
         self._books.pushed(push.to_seq - push.from_seq + 1, len(push.block))
-        return PushSent(asked.lane, asked.from_seq, InFlight(push.to_seq, push.tail_hash))
+        return PushSent(asked.lane, asked.from_seq, InFlight(push.to_seq, push.tail_hash), len(push.block))
 
     async def _check(self, asked: CheckHash) -> HashChecked:
         own = await log.read_hash(self._file.link_reader, self._file.streams[asked.lane], asked.seq)
@@ -307,7 +315,7 @@ class Session:
 
     # --- what is written down ----------------------------------------------------------------------------------------
 
-    def _write_down(self, effect: RecordDurable | Rebook | RecordHistory) -> None:
+    def _write_down(self, effect: RecordDurable | Rebook | RecordHistory | RecordAttempt) -> None:
         match effect:
             case RecordDurable():
                 self._books.acked(effect)
@@ -318,6 +326,8 @@ class Session:
             case RecordHistory():
                 _LOG.info("link.welcomed", history_id=str(effect.history_id))
                 self._in_background(self._write_history(effect))
+            case RecordAttempt():
+                self._in_background(self._attempts.write(effect.attempt))
             case _:
                 assert_never(effect)
 

@@ -34,6 +34,7 @@ class StoreFile:
         self.streams: dict[str, Stream] = {}
         self.former: tuple[Stream, ...] = ()
         self.tails: dict[str, Tail] = {}
+        self.connect_attempt = 0
         self._stack = ExitStack()
         self._writer: aiosqlite.Connection | None = None
         self._readers: list[aiosqlite.Connection] = []
@@ -144,6 +145,7 @@ class StoreFile:
         present = await log.present_incarnation(self.writer)
         self.streams = {stream.lane: stream for stream in streams if stream.incarnation == present}
         self.former = tuple(stream for stream in streams if stream.incarnation != present)
+        self.connect_attempt = await log.read_attempt(self.writer)
         clock = await log.read_clock(self.writer)
         tails = {lane: await log.read_tail(self.writer, stream) for lane, stream in self.streams.items()}
         self.tails = {lane: replace(tail, hlc=max(tail.hlc, clock)) for lane, tail in tails.items()}

@@ -246,6 +246,17 @@ async def read_history(connection: aiosqlite.Connection) -> UUID | None:
     return UUID(bytes=rows[0][0]) if rows[0][0] is not None else None
 
 
+async def put_attempt(connection: aiosqlite.Connection, *, attempt: int) -> None:
+    """Write down how often the connection was lost since the centre acked something."""
+    with translated():
+        await connection.execute("UPDATE identity SET connect_attempt = ?", (attempt,))
+
+
+async def read_attempt(connection: aiosqlite.Connection) -> int:
+    """How often the connection was lost since the centre acked something."""
+    return int((await fetch(connection, "SELECT connect_attempt FROM identity"))[0][0])
+
+
 async def count_entries(connection: aiosqlite.Connection, stream: Stream) -> int:
     """How many entries of a stream the file holds; for `verify`, it reads the whole stream's keys."""
     sql = "SELECT count(*) FROM entry WHERE entry_id BETWEEN ? AND ?"
