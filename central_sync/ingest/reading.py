@@ -16,6 +16,7 @@ from edge_core.errors import UNREADABLE, Fault, InvariantViolated, PeerFault
 from edge_core.limits import LINES_MAX, QUANTITY_MILLI_MAX, TEXT_CHARS_MAX
 from edge_core.orders.events import (
     Event,
+    InstructionAnswered,
     OrderPlaced,
     StockMoved,
     deltas_of,
@@ -25,6 +26,7 @@ from edge_core.sync.entry import Entry, decode_entry
 from edge_core.sync.messages import Push
 from edge_core.sync.receive_stream import Batch, prepare
 
+_WITHOUT_ORDER: Final = (StockMoved, InstructionAnswered)
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _HLC_MAX: Final = _LAST_MS << COUNTER_BITS
 _CHANGE_MILLI_MAX: Final = QUANTITY_MILLI_MAX * LINES_MAX  # what one order can change at most
@@ -133,7 +135,7 @@ def _check_place(entry: Entry, seq: int) -> None:
     first = entry.events[0]
     if isinstance(first, OrderPlaced) and first.order.order_id != entry.order_id:
         raise PeerFault("range-invalid", f"the entry names order {entry.order_id}, its event {first.order.order_id}")
-    if entry.order_id is None and not all(isinstance(event, StockMoved) for event in entry.events):
+    if entry.order_id is None and not all(isinstance(event, _WITHOUT_ORDER) for event in entry.events):
         raise PeerFault("range-invalid", "events of an order in an entry that names none")
 
 
