@@ -28,7 +28,10 @@ PACED = {
     "tests/rigs/stores.py",  # plays customers, who come in their own time
     "tests/faults/test_system_chaos.py",  # breaks things for a while
     # In virtual time, where a pause costs nothing and decides what happens before what.
-    *(f"tests/simulation/{name}.py" for name in ("centre", "chaos", "demands", "house", "network", "sqlite", "tills")),
+    *(
+        f"tests/simulation/{name}.py"
+        for name in ("centre", "chaos", "demands", "house", "network", "office", "sqlite", "tills")
+    ),
 }
 
 CORE_MAY_IMPORT = {
