@@ -23,6 +23,15 @@ class Telemetry:
         self.replies_lost = Counter(
             "central_replies_lost", "Answers that found no connection; the edge asks again.", registry=registry
         )
+        self.instructions_sent = Counter(
+            "central_instructions_sent", "Instructions sent, repetitions included.", registry=registry
+        )
+        self.instructions_answered = Counter(
+            "central_instructions_answered", "Answers of the nodes.", ["outcome"], registry=registry
+        )
+        self.downlink_nodes = Gauge(
+            "central_downlink_nodes", "Nodes that are heard and have instructions to take.", registry=registry
+        )
         self.inbox_dropped = Gauge("central_inbox_dropped", "Messages that found the inbox full.", registry=registry)
         self.batch_seconds = Histogram(
             "central_batch_seconds",

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from central_sync import instructions
+from central_sync.instructions import Claim, RandomBits, machine_bits
 from central_sync.store import nodes, parked, streams
 from central_sync.store.database import Connection
 from central_sync.store.nodes import Greeting, Report
@@ -18,9 +21,12 @@ from edge_core.sync.entry import LANES
 from edge_core.sync.handshake import CentreView
 from edge_core.sync.locator import newest_common
 from edge_core.sync.messages import (
+    DOWN,
     Bye,
     Decision,
     Deliver,
+    DeliverAck,
+    DownPosition,
     DurablePosition,
     FormerStream,
     Grant,
@@ -56,7 +62,12 @@ class Reported(Struct):
 
 
 async def welcome(
-    connection: Connection, hellos: Sequence[Hello], *, history_id: UUID, now_ms: int
+    connection: Connection,
+    hellos: Sequence[Hello],
+    *,
+    history_id: UUID,
+    now_ms: int,
+    random_bits: RandomBits = machine_bits,
 ) -> dict[str, Welcome]:
     """Admit nodes, make their cursors, and say what to do, for each node's last hello of the batch."""
     latest = {hello.node_id: hello for hello in hellos}
@@ -77,7 +88,9 @@ async def welcome(
     greetings = [_greeting(hello, answers[hello.node_id]) for hello in ordered if _is_current(hello, known)]
     if greetings:
         await nodes.greet(connection, greetings)
-    return answers
+    going_on = [hello for hello in ordered if answers[hello.node_id].decision in {"resume", "rewind"}]
+    named = await instructions.greet(connection, going_on, now_ms, random_bits) if going_on else {}
+    return {node_id: replace(answer, downlink=named.get(node_id)) for node_id, answer in answers.items()}
 
 
 async def recalled(connection: Connection, recall: Recall) -> Deliver:
@@ -125,6 +138,30 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
     return reported
 
 
+async def claimed(connection: Connection, beats: Sequence[Heartbeat], acks: Sequence[DeliverAck]) -> list[Claim]:
+    """Take the nodes' word about their downlinks, as far as it is the word of who the node is now.
+
+    Returns the claims that cannot be: those nodes have to greet again.
+    """
+    claims = [Claim(beat.node_id, beat.incarnation, beat.downlink) for beat in beats if beat.downlink is not None]
+    claims += [
+        Claim(ack.node_id, ack.by, DownPosition(ack.incarnation, ack.durable_seq, ack.durable_hash))
+        for ack in acks
+        if ack.by is not None and ack.lane == DOWN
+    ]
+    if not claims:
+        return []
+    rows = await streams.of_incarnations(connection, [(claim.node_id, claim.by) for claim in claims])
+    present = [
+        claim
+        for claim in claims
+        if (row := rows.get(StreamKey(claim.node_id, claim.by, LANES[0]))) is not None
+        and row.fenced is None
+        and row.superseded_by is None
+    ]
+    return await instructions.acknowledge(connection, present)
+
+
 async def leave(connection: Connection, byes: Sequence[Bye]) -> None:
     """Take the hint that nodes are going."""
     for bye in byes:
@@ -150,6 +187,11 @@ def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome
 def call(key: StreamKey, decision: Decision, why: str, history_id: UUID) -> Welcome:
     """The word, unasked, to a stream that is to greet again."""
     return Welcome(history_id, key.incarnation, decision, (), GRANT, 0, shown(why))
+
+
+def call_about_downlink(claim: Claim, history_id: UUID) -> Welcome:
+    """The word, unasked, to a node that has taken what the centre's log for it does not hold."""
+    return call(StreamKey(claim.node_id, claim.by, LANES[0]), "rewind", "the downlink goes on otherwise", history_id)
 
 
 def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from edge_agent.store import log
 from edge_agent.store.file import StoreFile
 from edge_core.limits import FORMER_INCARNATIONS_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
-from edge_core.sync.messages import Hello, Lane, LanePosition, Push, pack_block
+from edge_core.sync.messages import DownPosition, Hello, Lane, LanePosition, Push, pack_block
 
 _INLINE_BYTES_MAX: Final = 32 * 1024  # a small push compresses faster than a thread is woken
 
@@ -33,8 +33,11 @@ class Outgoing:
         self._introduction = introduction
         self._now_ms = now_ms
 
-    async def hello(self, history_id: UUID | None) -> Hello:
-        """The log's present positions; `history_id` is the history of the centre that was seen last."""
+    async def hello(self, history_id: UUID | None, downlink: DownPosition | None) -> Hello:
+        """The log's present positions; `history_id` is the history of the centre that was seen last.
+
+        `downlink` is how far the centre's own log for this node is taken here.
+        """
         lanes = []
         for lane, stream in self._file.streams.items():
             tail = self._file.tails[lane]
@@ -52,6 +55,7 @@ class Outgoing:
             name=who.name,
             region=who.region,
             former=self._former(),
+            downlink=downlink,
         )
 
     async def push(

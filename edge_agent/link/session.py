@@ -6,16 +6,17 @@ keeps nothing in memory but the pushes on their way; what waits, waits in the fi
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Final, assert_never
 
 import structlog
 
+from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.attempts import Attempts
 from edge_agent.link.bandwidth import UNLIMITED, Bandwidth
-from edge_agent.link.books import Books
+from edge_agent.link.books import Books, advance
 from edge_agent.link.outgoing import Introduction, Outgoing, lane_of
 from edge_agent.recovery import Recovery
 from edge_agent.store import log
@@ -54,12 +55,16 @@ from edge_core.sync.link_types import (
     SendRecall,
     Stop,
     StopSelling,
+    TakeInstructions,
     Tick,
     TransportDown,
     TransportUp,
 )
 from edge_core.sync.messages import (
+    DOWN,
     Bye,
+    Deliver,
+    DeliverAck,
     Recall,
     UpMessage,
     decode_down,
@@ -78,7 +83,7 @@ _LOG: Final = structlog.get_logger()
 class Session:
     """The link of one node. `run` is its task; `wake` tells it that the log has grown."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root gives each part by its name
         self,
         *,
         file: StoreFile,
@@ -87,6 +92,7 @@ class Session:
         introduction: Introduction,
         mqtt: MqttLink,
         recovery: Recovery,
+        instructions: Instructions,
         surroundings: Surroundings,
         bandwidth: Bandwidth = UNLIMITED,
     ) -> None:
@@ -97,6 +103,7 @@ class Session:
         self._outgoing = Outgoing(file, introduction, surroundings.now_ms)
         self._mqtt = mqtt
         self._recovery = recovery
+        self._instructions = instructions
         self._here = surroundings
         self._bandwidth = bandwidth
         mqtt.on_activity = self._notice
@@ -218,9 +225,9 @@ class Session:
             case Connect():
                 self._connect_after(effect.delay_ms)
             case SendHello():
-                self._send(await self._outgoing.hello(self.state.history_id))
+                self._send(await self._outgoing.hello(self.state.history_id, await self._instructions.load()))
             case SendHeartbeat():
-                self._send(await self._books.heartbeat(self.state))
+                await self._heartbeat()
             case SendPush():
                 self._inputs.append(await self._push(effect))
             case CheckHash():
@@ -229,6 +236,8 @@ class Session:
                 self._write_down(effect)
             case BeginIncarnation() | CompareFormer() | SendRecall() | Restore() | StopSelling() | GoOnSelling():
                 await self._recover(effect)
+            case TakeInstructions():
+                await self._take(effect.deliver)
             case Stop():
                 self._books.last_error = bounded(effect.reason)
                 _LOG.error("link.stopped", reason=effect.reason)
@@ -269,12 +278,32 @@ class Session:
         try:
             is_complete = await self._recovery.restore(effect.key, effect.deliver)
         except PeerFault as fault:
-            self._books.peer_faults += 1
-            self._books.last_error = bounded(fault)
-            _LOG.warning("link.delivery_refused", reason=fault.reason, error=bounded(fault))
+            self._refuse_delivery(fault)
             self._inputs.append(RestoreFailed(effect.key))
         else:
             self._inputs.append(Restored(effect.key, is_complete))
+
+    def _refuse_delivery(self, fault: PeerFault) -> None:
+        self._books.peer_faults += 1
+        self._books.last_error = bounded(fault)
+        _LOG.warning("link.delivery_refused", reason=fault.reason, error=bounded(fault))
+
+    # --- the downlink ------------------------------------------------------------------------------------------------
+
+    async def _take(self, deliver: Deliver) -> None:
+        """Do what the centre asks for; after the COMMIT say how far its log is taken here."""
+        try:
+            at = await self._instructions.take(deliver)
+        except PeerFault as fault:
+            self._refuse_delivery(fault)
+        else:
+            who = self._introduction.node_id
+            self._send(DeliverAck(who, at.incarnation, DOWN, at.seq, at.hash, by=self.state.incarnation))
+
+    async def _heartbeat(self) -> None:
+        if self.state.takes_instructions:
+            await self._instructions.grant_wishes()
+        self._send(await self._books.heartbeat(self.state, self._instructions))
 
     # --- the transport -----------------------------------------------------------------------------------------------
 
@@ -340,7 +369,7 @@ class Session:
         while self._durable:
             durable, self._durable = self._durable, {}
             try:
-                await self._intake.write(_advance(durable))
+                await self._intake.write(advance(durable))
             except StorageFault as fault:
                 # Only a hint for the next start: the centre says in its welcome what it has.
                 _LOG.warning("link.position_not_written", error=str(fault))
@@ -374,17 +403,3 @@ class Session:
         if not task.cancelled() and task.exception() is not None:
             self._failure = task.exception()
             self._wake.set()
-
-
-def _advance(durable: dict[int, RecordDurable]) -> Callable[[Connection], Awaitable[None]]:
-    async def change(connection: Connection) -> None:
-        for stream_no, position in durable.items():
-            await log.advance_durable(
-                connection,
-                stream_no,
-                durable_seq=position.durable_seq,
-                backed_up_seq=position.backed_up_seq,
-                parked=position.parked,
-            )
-
-    return change

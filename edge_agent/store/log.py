@@ -10,7 +10,7 @@ from msgspec import Struct
 from edge_agent.store.connection import fetch, translated
 from edge_core.errors import InvariantViolated, PeerFault, RecordDamaged, StorageFault
 from edge_core.limits import STREAM_SEQ_BITS
-from edge_core.orders.events import StockMoved
+from edge_core.orders.events import InstructionAnswered, StockMoved
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.sync.chain import genesis, link
 from edge_core.sync.entry import LANES, Entry, decode_entry
@@ -57,10 +57,12 @@ class Tail(Struct, frozen=True):
 
 
 def subject_of(entry: Entry) -> bytes | None:
-    """What an entry is found by: its order's id, or the id of the stock movement."""
+    """What an entry is found by: its order's id, or that of the stock movement or of the instruction answered."""
     if entry.order_id is not None:
         return entry.order_id.bytes
     first = entry.events[0]
+    if isinstance(first, InstructionAnswered):
+        return first.instruction_id.bytes
     return first.movement_id.bytes if isinstance(first, StockMoved) else None
 
 

@@ -215,6 +215,12 @@ class Restore(Struct, frozen=True):
     deliver: Deliver
 
 
+class TakeInstructions(Struct, frozen=True):
+    """Take a delivery of the centre's log into the file, do what it says, and send a `DeliverAck` of the position."""
+
+    deliver: Deliver
+
+
 class StopSelling(Struct, frozen=True):
     """Another machine is this node now: take no more orders."""
 
@@ -245,6 +251,7 @@ Effect = (
     | CompareFormer
     | SendRecall
     | Restore
+    | TakeInstructions
     | StopSelling
     | GoOnSelling
     | Stop
@@ -252,7 +259,10 @@ Effect = (
 
 
 class LinkState(Struct, frozen=True):
-    """Where the link is. `attempt` counts lost connections since the centre last acked something."""
+    """Where the link is. `attempt` counts lost connections since the centre last acked something.
+
+    `downlink` is the incarnation of the centre's log for this node, as the last welcome named it.
+    """
 
     incarnation: UUID
     streams: tuple[SendStream, ...]
@@ -271,6 +281,14 @@ class LinkState(Struct, frozen=True):
     recalls: tuple[FormerKey, ...] = ()
     recall_ms: int = 0
     is_restoring: bool = False
+    is_compared: bool = False
+    downlink: UUID | None = None
+
+    @property
+    def takes_instructions(self) -> bool:
+        """Whether the node acts for the centre now: it is greeted, nobody replaced it, and it has all of its past."""
+        greeted = self.phase == "streaming" and not self.unchecked and not self.is_replaced
+        return greeted and self.is_compared and not self.recalls and not self.is_restoring and self.downlink is not None
 
 
 Stepped = tuple[LinkState, tuple[Effect, ...]]

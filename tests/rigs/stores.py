@@ -28,9 +28,7 @@ class NotNow(Exception):  # noqa: N818 - it names what happened
 class Store:
     """One store: an agent, and what its tills were promised."""
 
-    def __init__(
-        self, folder: Path, broker_url: str, node_id: str = NODE_ID, *, file: Path | None = None
-    ) -> None:
+    def __init__(self, folder: Path, broker_url: str, node_id: str = NODE_ID, *, file: Path | None = None) -> None:
         """`file` puts the agent's SQLite file somewhere else than into its folder."""
         sections = {"node": {"id": node_id, "name": f"Store {node_id}"}, "broker": {"url": broker_url}}
         self.node_id = node_id
@@ -135,7 +133,7 @@ class Store:
 
 
 def charge(key: str) -> int:
-    """What the order with this key costs, in minor units: one to nine pieces at 1.00, so that amounts tell orders apart."""
+    """What the order with this key costs, in minor units: one to nine pieces at 1.00, to tell orders apart."""
     return 100 * (1 + sum(key.encode()) % 9)
 
 

@@ -65,9 +65,9 @@ class Tally:
             len(paper),
             lost=len(paper.keys() - everywhere),
             doubled=len((file.keys() | centre.keys()) - paper.keys()) + len(store.promised) - len(paper),
-            diverged=len(mine.keys() ^ theirs.keys()) + differing + sum(
-                len({paper[order], file[order], centre[order]}) > 1 for order in everywhere
-            ),
+            diverged=len(mine.keys() ^ theirs.keys())
+            + differing
+            + sum(len({paper[order], file[order], centre[order]}) > 1 for order in everywhere),
             money=sum(centre[order] for order in everywhere),
         )
 
