@@ -36,6 +36,7 @@ class NodeStatus(Struct, frozen=True):
 
     `pending` is the node's word at its last heartbeat; `pending_unknown_since` is when that word became old, and None
     while the node is heard. `conserved` is whether its books add up with the centre's; `differences` says where not.
+    `granted_entries_per_s` is what the centre lets it send of its backlog, None without a limit.
     """
 
     node_id: str
@@ -56,6 +57,7 @@ class NodeStatus(Struct, frozen=True):
     software_version: str
     last_error: str | None
     fenced_reason: str | None
+    granted_entries_per_s: int | None = None
 
 
 def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: datetime) -> NodeStatus:
@@ -88,6 +90,7 @@ def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: dateti
         software_version=node.software_version,
         last_error=node.last_error,
         fenced_reason=fenced,
+        granted_entries_per_s=node.granted_entries_per_s,
     )
 
 

@@ -79,7 +79,8 @@ def changes_of(events: Sequence[Event]) -> tuple[StockChange, ...]:
                 change[0] = change[0] or delta.expires_on
                 change[1] += delta.on_hand_milli
                 change[2] += delta.reserved_milli
-    return tuple([_change(place, *change) for place, change in sums.items()])
+    changes = [_change(place, *change) for place, change in sums.items()]
+    return tuple([change for change in changes if change.on_hand_milli or change.reserved_milli])
 
 
 def changes_of_sale(consumed: Sequence[Allocation]) -> tuple[StockChange, ...]:

@@ -13,13 +13,14 @@ from central_sync.ingest.effects import Standing, StockChange, changes_of, chang
 from central_sync.store.streams import StreamKey
 from edge_core.clock import COUNTER_BITS
 from edge_core.errors import UNREADABLE, Fault, InvariantViolated, PeerFault
-from edge_core.orders.events import OrderPlaced, StockMoved
+from edge_core.orders.events import InstructionAnswered, OrderPlaced, StockMoved
 from edge_core.orders.fold import fold_all
 from edge_core.orders.sale import STATUS, handed_over
 from edge_core.sync.entry import Entry, decode_entry
 from edge_core.sync.messages import Push
 from edge_core.sync.receive_stream import Batch, prepare
 
+_WITHOUT_ORDER: Final = (StockMoved, InstructionAnswered)
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _HLC_MAX: Final = _LAST_MS << COUNTER_BITS
 
@@ -129,7 +130,7 @@ def _check_place(entry: Entry, seq: int) -> None:
     first = entry.events[0]
     if isinstance(first, OrderPlaced) and first.order.order_id != entry.order_id:
         raise PeerFault("range-invalid", f"the entry names order {entry.order_id}, its event {first.order.order_id}")
-    if entry.order_id is None and not all(isinstance(event, StockMoved) for event in entry.events):
+    if entry.order_id is None and not all(isinstance(event, _WITHOUT_ORDER) for event in entry.events):
         raise PeerFault("range-invalid", "events of an order in an entry that names none")
 
 

@@ -93,16 +93,25 @@ _FENCE: Final = """
     UPDATE stream_cursor SET fenced = $3 WHERE node_id = $1 AND incarnation = $2 AND fenced IS NULL
 """
 _CLOSE: Final = """
-    UPDATE stream_cursor SET fenced = $3 WHERE node_id = $1 AND incarnation = ANY($2::uuid[]) AND fenced IS NULL
+    UPDATE stream_cursor AS old SET fenced = new.why
+    FROM unnest($1::text[], $2::uuid[], $3::text[]) AS new (node_id, incarnation, why)
+    WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation AND old.fenced IS NULL
 """
 _SUPERSEDE: Final = """
-    UPDATE stream_cursor SET superseded_by = $2
-    WHERE node_id = $1 AND incarnation <> $2 AND incarnation <> ALL($3::uuid[])
+    UPDATE stream_cursor AS old SET superseded_by = new.incarnation
+    FROM unnest($1::text[], $2::uuid[]) AS new (node_id, incarnation)
+    WHERE old.node_id = new.node_id AND old.incarnation <> new.incarnation
+        AND NOT EXISTS (
+            SELECT FROM unnest($3::text[], $4::uuid[]) AS own (node_id, incarnation)
+            WHERE own.node_id = old.node_id AND own.incarnation = old.incarnation)
 """
 _FORMER: Final = """
-    SELECT incarnation, lane, durable_seq, durable_hash FROM stream_cursor
-    WHERE node_id = $1 AND incarnation <> $2 AND durable_seq > 0
-    ORDER BY incarnation DESC, lane LIMIT $3
+    SELECT node_id, former.* FROM unnest($1::text[], $2::uuid[]) AS present (node_id, incarnation)
+    CROSS JOIN LATERAL (
+        SELECT incarnation, lane, durable_seq, durable_hash FROM stream_cursor AS old
+        WHERE old.node_id = present.node_id AND old.incarnation <> present.incarnation AND durable_seq > 0
+        ORDER BY incarnation DESC, lane LIMIT $3
+    ) AS former
 """
 _APPEND: Final = """
     INSERT INTO entry (node_id, incarnation, lane, seq, order_id, is_parked, hash, body)
@@ -139,22 +148,29 @@ async def fence(connection: Connection, node_id: str, incarnation: UUID, why: st
     await connection.execute(_FENCE, node_id, incarnation, why)
 
 
-async def close(connection: Connection, node_id: str, incarnations: Sequence[UUID], why: str) -> None:
-    """Take nothing more from incarnations that their own machine has left behind."""
-    await connection.execute(_CLOSE, node_id, incarnations, why)
+async def close(connection: Connection, left: Sequence[tuple[str, UUID, str]]) -> None:
+    """Take nothing more from incarnations that their own machines have left behind: node, incarnation, why."""
+    await connection.execute(_CLOSE, *_rows(left, 3))
 
 
-async def supersede(connection: Connection, node_id: str, by: UUID, own: Sequence[UUID]) -> None:
-    """Another machine is the node now: the incarnations that are not its own may only send what they have."""
-    await connection.execute(_SUPERSEDE, node_id, by, own)
+async def supersede(
+    connection: Connection, newcomers: Sequence[tuple[str, UUID]], own: Sequence[tuple[str, UUID]]
+) -> None:
+    """Other machines are these nodes now: what is not among their `own` incarnations may only send what it has."""
+    await connection.execute(_SUPERSEDE, *_rows(newcomers, 2), *_rows(own, 2))
 
 
 async def former(
-    connection: Connection, node_id: str, present: UUID, rows_max: int
-) -> list[tuple[UUID, str, int, bytes]]:
-    """The other streams of a node, the newest incarnations first: incarnation, lane, durable seq and hash."""
-    rows = await connection.fetch(_FORMER, node_id, present, rows_max)
-    return [(row["incarnation"], row["lane"], row["durable_seq"], row["durable_hash"]) for row in rows]
+    connection: Connection, present: Sequence[tuple[str, UUID]], rows_max: int
+) -> dict[str, list[tuple[UUID, str, int, bytes]]]:
+    """The other streams of some nodes, up to `rows_max` of each, the newest incarnations first.
+
+    By node, where there are any: incarnation, lane, durable seq and hash.
+    """
+    found: dict[str, list[tuple[UUID, str, int, bytes]]] = {}
+    for node_id, *row in await connection.fetch(_FORMER, *_rows(present, 2), rows_max):
+        found.setdefault(node_id, []).append(tuple(row))
+    return found
 
 
 async def hashes_at(connection: Connection, key: StreamKey, seqs: Sequence[int]) -> dict[int, bytes]:
@@ -269,6 +285,11 @@ def _copied(rows: Sequence[EntryRow]) -> Iterator[bytes]:
         else:
             fields = _WITH_ORDER(8, seq, 16, order_id.bytes, 1, is_parked, HASH_BYTES, entry_hash, len(body))
         yield head + fields + body
+
+
+def _rows(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Rows as the columns that `unnest` takes; no rows are empty columns."""
+    return [[row[at] for row in rows] for at in range(width)]
 
 
 def _columns(keys: Sequence[StreamKey]) -> tuple[list[str], list[UUID], list[str]]:
