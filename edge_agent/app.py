@@ -106,13 +106,14 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         file=file,
         intake=intake,
         books=books,
+        instructions=instructions,
         session=session,
         name=config.node.name,
         region=config.node.region,
         software_version=VERSION,
     )
     metrics = Metrics()
-    metrics.registry.register(AgentCollector(intake, books, session))
+    metrics.registry.register(AgentCollector(intake, books, instructions, session))
     app = agent_app(
         Commands(intake, tokens, frozenset(config.node.stores)),
         Queries(file, tokens, reporter),

@@ -52,12 +52,15 @@ def test_a_message_is_written_and_read_in_the_bytes_of_protocol_1(message: UpMes
     assert (decode_up if isinstance(message, UpMessage) else decode_down)(payload) == message
 
 
-@pytest.mark.parametrize("tag", EARLIER)
-def test_a_message_without_the_fields_that_came_later_is_read_with_their_defaults(tag: str) -> None:
-    payload = bytes.fromhex(EARLIER[tag])
-    (message,) = (each for each in golden.MESSAGES if each.__struct_config__.tag == tag)
+@pytest.mark.parametrize("name", EARLIER)
+def test_a_message_without_the_fields_that_came_later_is_read_with_their_defaults(name: str) -> None:
+    payload = bytes.fromhex(EARLIER[name])
+    (message,) = (each for each in golden.MESSAGES if each.__struct_config__.tag == name.split(",", maxsplit=1)[0])
     read = decode_up(payload) if isinstance(message, UpMessage) else decode_down(payload)
-    assert read == msgspec.structs.replace(message, former=())
+    written = len(msgspec.msgpack.decode(payload[3:])) - 1  # the first element is the tag
+    later = msgspec.structs.fields(type(message))[written:]
+    assert later
+    assert read == msgspec.structs.replace(message, **{field.name: field.default for field in later})
 
 
 def test_every_event_and_every_message_has_its_golden_bytes() -> None:
