@@ -1,8 +1,8 @@
 """A broker's own network, with a road to the store and a road to the centre, each of which can be broken alone.
 
-A network namespace with a veth pair for each road; faults are nftables rules and queueing disciplines inside it, so that
-nothing else on the machine can be touched. The namespace has no name: it lives as long as a process of ours that holds
-it, which the kernel ends with us, and takes interfaces and rules away with it.
+A network namespace with a veth pair for each road; faults are nftables rules and queueing disciplines of its own, so
+that nothing else on the machine can be touched. The namespace has no name: it lives as long as a process of ours that
+holds it, which the kernel ends with us, and takes interfaces and rules away with it.
 """
 
 import os
@@ -63,8 +63,10 @@ class Road:
     def mend(self) -> None:
         """Take every fault away."""
         _run(*self._inside, "nft", "--file", "-", stdin=self._without_table())
-        for command in (["tc", "qdisc", "del", "dev", self._ours, "root"],
-                        [*self._inside, "tc", "qdisc", "del", "dev", self._side, "root"]):
+        for command in (
+            ["tc", "qdisc", "del", "dev", self._ours, "root"],
+            [*self._inside, "tc", "qdisc", "del", "dev", self._side, "root"],
+        ):
             subprocess.run(command, capture_output=True, check=False)  # there is none, unless it was slowed down
 
     def remove(self) -> None:
