@@ -8,12 +8,13 @@ import pytest
 from tests.rigs.brokers import Mosquitto
 from tests.rigs.disks import LoopDisk
 from tests.rigs.far_brokers import FarBroker, FarMosquitto, FarNats
+from tests.rigs.house import House
 from tests.rigs.needs import lacking, need
 from tests.rigs.postgres import Postgres
 from tests.rigs.roads import Roads
 from tests.rigs.tally import PROPERTY, Tally, table
 
-MakeTally = Callable[[str], Tally]
+MakeTally = Callable[[str, House], Tally]
 
 
 @pytest.fixture
@@ -21,15 +22,13 @@ def tally(record_property: Callable[[str, object], None]) -> Iterator[MakeTally]
     """Makes lines of the table that is printed at the end."""
     made: list[Tally] = []
 
-    def make(fault: str) -> Tally:
-        made.append(Tally(fault))
+    def make(fault: str, house: House) -> Tally:
+        made.append(Tally(fault, house))
         return made[-1]
 
     yield make
     for one in made:
-        if not one.seconds:
-            one.stop()
-        record_property(*one.as_property())
+        record_property(PROPERTY, one.line())
 
 
 @pytest.fixture
@@ -64,17 +63,17 @@ def roads(tmp_path: Path) -> Iterator[Roads]:
         made.remove()
 
 
-@pytest.fixture(params=[FarNats, FarMosquitto], ids=["nats", "mosquitto"])
+@pytest.fixture
 def far_broker(request: pytest.FixtureRequest, roads: Roads, tmp_path: Path) -> Iterator[FarBroker]:
-    """Each broker in turn, at the other end of the roads."""
-    if request.param is FarMosquitto and Mosquitto.program() is None:
+    """The broker that the test's parameter names, at the other end of the roads."""
+    if request.param == "mosquitto" and Mosquitto.program() is None:
         lacking("Mosquitto is not installed (Debian: apt-get install mosquitto)")
-    broker: FarBroker = request.param(tmp_path / "far", roads)
+    make = FarMosquitto if request.param == "mosquitto" else FarNats
+    broker: FarBroker = make(tmp_path / "far", roads)
     broker.start()
     try:
         yield broker
     finally:
-        broker.resume()
         broker.stop()
 
 
@@ -82,10 +81,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what each fault cost."""
     reports = [report for several in terminalreporter.stats.values() for report in several]
     ended = [report for report in reports if getattr(report, "when", None) == "teardown"]
-    rows = [value for report in ended for name, value in report.user_properties if name == PROPERTY]
-    if rows:
+    lines = [value for report in ended for name, value in report.user_properties if name == PROPERTY]
+    if lines:
         terminalreporter.section("what the faults cost")
-        for line in table(rows):
+        for line in table(lines):
             terminalreporter.write_line(line)
 
 

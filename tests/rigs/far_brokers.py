@@ -9,7 +9,7 @@ from typing import Final
 from central_sync.embedded.child import Child
 from edge_core.limits import MESSAGE_BYTES_MAX
 from tests.rigs.brokers import Failing, Mosquitto
-from tests.rigs.roads import Roads
+from tests.rigs.roads import Road, Roads
 
 _PORT: Final = 1883  # nobody else is in there
 # MQTT 3.1.1 sections 3.1 and 3.2: CONNECT with a clean session and no client id, and the CONNACK that accepts it.
@@ -39,10 +39,10 @@ class _Far:
         """The centre's way to it."""
         return f"mqtt://{self.roads.centre.host}:{_PORT}"
 
-    def accepts(self) -> bool:
-        """Whether it answers a client that comes by the store's road."""
+    def accepts(self, road: Road | None = None) -> bool:
+        """Whether it answers a client that comes by this road, or by the store's."""
         try:
-            with socket.create_connection((self.roads.store.host, _PORT), timeout=1) as connection:
+            with socket.create_connection(((road or self.roads.store).host, _PORT), timeout=1) as connection:
                 connection.sendall(_CONNECT)
                 return connection.recv(len(_CONNACK), socket.MSG_WAITALL) == _CONNACK
         except OSError:

@@ -1,6 +1,6 @@
 """A broker's own network, with a road to the store and a road to the centre, each of which can be broken alone.
 
-A network namespace with a veth pair for each road; faults are nftables rules and queueing disciplines inside it, so
+A network namespace with a veth pair for each road; faults are nftables rules and queueing disciplines of its own, so
 that nothing else on the machine can be touched. The namespace has no name: it lives as long as a process of ours that
 holds it, which the kernel ends with us, and takes interfaces and rules away with it.
 """

@@ -113,6 +113,26 @@ class Store:
 
         await eventually(look, timeout_s)
 
+    async def confirmed(self, entries: int, timeout_s: float = 90) -> None:
+        """Wait until the centre has confirmed so many entries."""
+
+        async def look() -> bool:
+            lane = await self.lane()
+            assert lane["confirmed"] >= entries, lane
+            return True
+
+        await eventually(look, timeout_s)
+
+    async def waiting_for(self, seconds: float, timeout_s: float = 60) -> None:
+        """Wait until the oldest order that the centre has not confirmed is so old."""
+
+        async def look() -> bool:
+            age_ms = (await self.link())["oldest_unacked_age_ms"]
+            assert age_ms >= seconds * 1000, f"the oldest has waited {age_ms} ms"
+            return True
+
+        await eventually(look, timeout_s)
+
     def hashes(self) -> Hashes:
         """Every entry of the file, by its place."""
         rows = self.agent.query(
@@ -133,7 +153,7 @@ class Store:
 
 
 def charge(key: str) -> int:
-    """What the order with this key costs, in minor units: one to nine pieces at 1.00, to tell orders apart."""
+    """What the order with this key costs, in minor units: one to nine pieces at 1.00, so that amounts differ."""
     return 100 * (1 + sum(key.encode()) % 9)
 
 
