@@ -94,7 +94,7 @@ _SUPERSEDE: Final = """
     WHERE node_id = $1 AND incarnation <> $2 AND incarnation <> ALL($3::uuid[])
 """
 _FORMER: Final = """
-    SELECT incarnation, lane, durable_seq, durable_hash FROM stream_cursor
+    SELECT incarnation, lane, durable_seq, durable_hash, backed_up_seq FROM stream_cursor
     WHERE node_id = $1 AND incarnation <> $2 AND durable_seq > 0
     ORDER BY incarnation DESC, lane LIMIT $3
 """
@@ -145,10 +145,9 @@ async def supersede(connection: Connection, node_id: str, by: UUID, own: Sequenc
 
 async def former(
     connection: Connection, node_id: str, present: UUID, rows_max: int
-) -> list[tuple[UUID, str, int, bytes]]:
-    """The other streams of a node, the newest incarnations first: incarnation, lane, durable seq and hash."""
-    rows = await connection.fetch(_FORMER, node_id, present, rows_max)
-    return [(row["incarnation"], row["lane"], row["durable_seq"], row["durable_hash"]) for row in rows]
+) -> list[tuple[UUID, str, int, bytes, int]]:
+    """The other streams of a node, the newest first: incarnation, lane, durable seq and hash, what is backed up."""
+    return [tuple(row) for row in await connection.fetch(_FORMER, node_id, present, rows_max)]
 
 
 async def hashes_at(connection: Connection, key: StreamKey, seqs: Sequence[int]) -> dict[int, bytes]:

@@ -9,11 +9,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Final, assert_never
+from uuid import UUID
 
 import structlog
 
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
+from edge_agent.link.centre_clock import CentreClock
 from edge_agent.link.outgoing import Introduction, Outgoing, lane_of
 from edge_agent.recovery import Recovery
 from edge_agent.store import log
@@ -59,6 +61,7 @@ from edge_core.sync.messages import (
     Bye,
     Recall,
     UpMessage,
+    Welcome,
     decode_down,
     encode_message,
 )
@@ -93,6 +96,7 @@ class Session:
         self._mqtt = mqtt
         self._recovery = recovery
         self._here = surroundings
+        self.clock = CentreClock()
         mqtt.on_activity = self._notice
         self._topic = topic(introduction.node_id, "up")
         self._wake = asyncio.Event()
@@ -112,12 +116,23 @@ class Session:
                 SendStream(lane, tail_seq=file.tails[lane].seq, durable_seq=stream.durable_seq)
                 for lane, stream in file.streams.items()
             ),
+            history_id=file.history_id,
         )
 
     @property
     def is_online(self) -> bool:
         """Whether the centre has greeted back on this connection."""
         return self.state.phase == "streaming"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether both ends know what the other has: greeted, this machine is the node, nothing is being restored."""
+        state = self.state
+        return self.is_online and not (state.unchecked or state.recalls or state.is_restoring or state.is_replaced)
+
+    def centre_now_ms(self) -> int | None:
+        """The centre's clock, as far as it was ever heard."""
+        return self.clock.now_ms(self._here.monotonic_ms())
 
     def wake(self, lane: str, tail_seq: int) -> None:
         """The log of a lane has grown. Cheap; called after each commit."""
@@ -194,6 +209,8 @@ class Session:
             self._books.last_error = bounded(fault)
             _LOG.warning("link.message_refused", reason=fault.reason, error=bounded(fault))
             return
+        if isinstance(message, Welcome):
+            self.clock.heard(self._here.now_ms() + message.clock_offset_ms, self._here.monotonic_ms())
         self._inputs.append(Received(message))
 
     async def _try_effect(self, effect: Effect) -> None:
@@ -210,7 +227,7 @@ class Session:
             case Connect():
                 self._connect_after(effect.delay_ms)
             case SendHello():
-                self._send(await self._outgoing.hello(self.state.history_id))
+                self._send(await self._outgoing.hello(self.state))
             case SendHeartbeat():
                 self._send(await self._books.heartbeat(self.state))
             case SendPush():
@@ -317,7 +334,9 @@ class Session:
                 self._books.rebook(effect)
             case RecordHistory():
                 _LOG.info("link.welcomed", history_id=str(effect.history_id))
-                self._in_background(self._write_history(effect))
+                self._books.greeted(effect)
+                self._durable.clear()  # acks of before the greeting: what was greeted with is newer
+                self._in_background(self._write_history(effect, self.state.incarnation))
             case _:
                 assert_never(effect)
 
@@ -335,9 +354,9 @@ class Session:
                 # Only a hint for the next start: the centre says in its welcome what it has.
                 _LOG.warning("link.position_not_written", error=str(fault))
 
-    async def _write_history(self, effect: RecordHistory) -> None:
+    async def _write_history(self, effect: RecordHistory, present: UUID) -> None:
         async def change(connection: Connection) -> None:
-            await log.put_history(connection, effect.history_id)
+            await log.put_history(connection, effect.history_id, effect.held(present))
 
         try:
             await self._intake.write(change)

@@ -167,7 +167,7 @@ def _received(state: LinkState, message: Welcome | Ack | GrantMessage | Deliver,
 def _welcomed(state: LinkState, welcome: Welcome) -> Stepped:
     if welcome.decision == "fence":
         return _renew(state, welcome.detail)
-    effects: list[Effect] = [RecordHistory(welcome.history_id)]
+    effects: list[Effect] = [RecordHistory(welcome.history_id, welcome.lanes, welcome.former)]
     for position in welcome.lanes:
         stream = _stream(state, position.lane)
         if position.durable_seq > stream.tail_seq:

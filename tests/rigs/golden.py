@@ -50,6 +50,7 @@ from edge_core.stock.ledger import Allocation, StockDelta
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
 from edge_core.sync.messages import (
     Ack,
+    AckedPosition,
     Bye,
     Deliver,
     DeliverAck,
@@ -146,21 +147,28 @@ _GRANT = Grant(8, 0, 0, 60_000)
 MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Hello(
         "store-0001", INCARNATION, (LanePosition("orders", 1, 9, HASH),), HISTORY, 1_795_000_000_000, "0.1.0", 1,
-        "Store 1", "DE-BE", (HISTORY,),
+        "Store 1", "DE-BE", (HISTORY,), (AckedPosition("orders", 8),),
     ),
     Push("store-0001", INCARNATION, "orders", 1, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
-    Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1),), 7, 1 << 40, 1, "0.1.0", "broker: gone"),
+    Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1, 4, 2),), 7, 1 << 40, 1, "0.1.0", "broker: gone"),  # noqa: E501
     Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),)),
     DeliverAck("store-0001", INCARNATION, "orders", 9, HASH),
     Bye("store-0001", INCARNATION, "the agent is stopping"),
     Welcome(
-        HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH),), _GRANT, -5, "so it is",
-        (FormerStream(MOVEMENT, "orders", 9, HASH),),
+        HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH, 7),), _GRANT, -5, "so it is",
+        (FormerStream(MOVEMENT, "orders", 9, HASH, 6),),
     ),
     Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1),
     GrantMessage(INCARNATION, _GRANT),
     Deliver(INCARNATION, "orders", 1, 9, HASH, HASH, "raw", b"\x90"),
 )  # fmt: skip
+
+FIELDS_OF_LATER: dict[str, dict[str, Any]] = {
+    "hello": {"former": (), "acked": ()},
+    "welcome": {"former": (), "lanes": (DurablePosition("orders", 9, HASH),)},
+    "heartbeat": {"lanes": (LaneLedger("bulk", 9, 5, 3, 1),)},
+}
+"""What bytes of before a field was added are read as, for the messages that gained one."""
 
 
 def shown(entry: Entry) -> Any:

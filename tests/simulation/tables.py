@@ -7,11 +7,12 @@ real one. A transaction works on a copy, which takes the place of the original a
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from msgspec import Struct, field
 
-from central_sync.store import feed, nodes, orders, parked, stock, streams
+from central_sync.store import backups, feed, histories, nodes, orders, parked, stock, streams
+from central_sync.store.backups import LossRow
 from central_sync.store.nodes import Greeting, Report
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ForeignMessage, ParkedEntry
@@ -38,6 +39,8 @@ class Tables(Struct):
     foreign: tuple[ForeignMessage, ...] = ()
     orders: dict[UUID, OrderRow] = field(default_factory=dict)
     stock: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+    losses: tuple[LossRow, ...] = ()
+    changes: int = 0
 
     def copy(self) -> "Tables":
         """The same, to be changed."""
@@ -52,6 +55,8 @@ class Tables(Struct):
             self.foreign,
             dict(self.orders),
             dict(self.stock),
+            self.losses,
+            self.changes,
         )
 
 
@@ -90,9 +95,11 @@ async def _supersede(connection: Tables, node_id: str, by: UUID, own: Sequence[U
             connection.cursors[key] = row._replace(superseded_by=by)
 
 
-async def _former(connection: Tables, node_id: str, present: UUID, rows_max: int) -> list[tuple[UUID, str, int, bytes]]:
+async def _former(
+    connection: Tables, node_id: str, present: UUID, rows_max: int
+) -> list[tuple[UUID, str, int, bytes, int]]:
     found = [
-        (key.incarnation, key.lane, row.durable_seq, row.durable_hash)
+        (key.incarnation, key.lane, row.durable_seq, row.durable_hash, row.backed_up_seq)
         for key, row in connection.cursors.items()
         if key.node_id == node_id and key.incarnation != present and row.durable_seq > 0
     ]
@@ -158,6 +165,24 @@ async def _note_error(_connection: Tables, _node_id: str, _error: str) -> None:
     """For people."""
 
 
+async def _history_id(connection: Tables) -> UUID:
+    return connection.history_id
+
+
+async def _change_history(connection: Tables, old: UUID, _reason: str, _detail: str) -> UUID | None:
+    if connection.history_id != old:
+        return None
+    connection.changes += 1
+    connection.history_id = uuid5(old, str(sum(row.durable_seq for row in connection.cursors.values())))
+    return connection.history_id
+
+
+async def _note_loss(connection: Tables, loss: LossRow) -> bool:
+    is_news = loss not in connection.losses
+    connection.losses = (*connection.losses, loss)
+    return is_news
+
+
 async def _note_gone(_connection: Tables, _node_id: str, _incarnation: UUID) -> None:
     """A hint."""
 
@@ -213,6 +238,9 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (nodes, "note_differences", _note_differences),
     (nodes, "note_error", _note_error),
     (nodes, "note_gone", _note_gone),
+    (nodes, "history_id", _history_id),
+    (histories, "change", _change_history),
+    (backups, "note_loss", _note_loss),
     (parked, "add_entries", _add_entries),
     (parked, "add_foreign", _add_foreign),
     (orders, "insert", _put_orders),
