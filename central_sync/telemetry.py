@@ -14,6 +14,10 @@ class Telemetry:
             "central_peer_faults", "Messages that broke the protocol, by reason.", ["reason"], registry=registry
         )
         self.forks = Counter("central_forks", "Streams fenced for another history.", registry=registry)
+        self.restores = Counter(
+            "central_restores_noticed", "Times that acks showed this database to be an older one.", registry=registry
+        )
+        self.lost = Counter("central_entries_lost", "Entries that neither end has any more.", registry=registry)
         self.differences = Counter(
             "central_conservation_differences", "Times that a node's books did not add up.", registry=registry
         )

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from central_sync import instructions
 from central_sync.instructions import Claim, RandomBits, machine_bits
 from central_sync.store import nodes, parked, streams
+from central_sync.store.backups import LossRow
 from central_sync.store.database import Connection
 from central_sync.store.nodes import Greeting, Report
 from central_sync.store.parked import ForeignMessage, shown
@@ -48,6 +49,13 @@ class Difference(Struct, frozen=True):
 
     node_id: str
     found: tuple[str, ...]
+
+
+class Recalled(Struct, frozen=True):
+    """The answer to a recall, and what it shows that neither end has any more."""
+
+    deliver: Deliver
+    loss: LossRow | None = None
 
 
 class Reported(Struct):
@@ -93,23 +101,22 @@ async def welcome(
     return {node_id: replace(answer, downlink=named.get(node_id)) for node_id, answer in answers.items()}
 
 
-async def recalled(connection: Connection, recall: Recall) -> Deliver:
-    """The entries of an earlier stream that follow the newest common mark; none when the node has them all."""
+async def recalled(connection: Connection, recall: Recall) -> Recalled:
+    """The entries of an earlier stream that follow the newest common mark; none when the node has them all.
+
+    Where the node has let go of everything that both had, there is nothing to deliver: it hears where the centre ends.
+    """
     key = StreamKey(recall.node_id, recall.former, recall.lane)
     held = await streams.hashes_at(connection, key, [mark.seq for mark in recall.locator])
-    common = newest_common(recall.locator, held) or 0
+    newest = newest_common(recall.locator, held)
+    if newest is None and recall.locator and recall.locator[-1].seq > 0:
+        return await _apart(connection, recall, key)
+    common = newest or 0
     rows = _within_bytes(await streams.after(connection, key, common, PUSH_ENTRIES_MAX))
     codec, block = pack_block([body for _, body in rows])
-    return Deliver(
-        recall.former,
-        recall.lane,
-        common + 1,
-        common + len(rows),
-        held[common],
-        rows[-1][0] if rows else held[common],
-        codec,
-        block,
-    )
+    tail_hash = rows[-1][0] if rows else held[common]
+    first, last = common + 1, common + len(rows)
+    return Recalled(Deliver(recall.former, recall.lane, first, last, held[common], tail_hash, codec, block))
 
 
 async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int) -> Reported:
@@ -135,6 +142,8 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
                 reported.called[key] = "refuse", f"incarnation {row.superseded_by} has taken this node over"
             if row.durable_seq != books.confirmed + books.parked or key not in rows:
                 reported.told[key] = row
+            if row.backed_up_seq > books.backed_up_seq:
+                reported.told[key] = row  # the node may let go of more than it knows
     return reported
 
 
@@ -194,6 +203,21 @@ def call_about_downlink(claim: Claim, history_id: UUID) -> Welcome:
     return call(StreamKey(claim.node_id, claim.by, LANES[0]), "rewind", "the downlink goes on otherwise", history_id)
 
 
+async def _apart(connection: Connection, recall: Recall, key: StreamKey) -> Recalled:
+    """The node's copy begins where the centre's has ended, or is another history: an empty delivery before the cut.
+
+    The node then appends again what is left. What lies between both is nowhere.
+    """
+    cut_seq = recall.locator[-1].seq
+    rows = await streams.of_incarnations(connection, [(key.node_id, key.incarnation)])
+    end_seq = rows[key].durable_seq if key in rows else 0
+    ground = min(end_seq, cut_seq - 1)
+    at_ground = (await streams.hashes_at(connection, key, [ground]))[ground]
+    codec, block = pack_block([])
+    deliver = Deliver(recall.former, recall.lane, ground + 1, ground, at_ground, at_ground, codec, block)
+    return Recalled(deliver, LossRow(*key, end_seq + 1, cut_seq) if end_seq < cut_seq else None)
+
+
 def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """As many of the first rows as fit a message; one that alone is larger goes alone."""
     size = 0
@@ -220,8 +244,8 @@ async def _former(connection: Connection, hellos: Sequence[Hello]) -> dict[str, 
     found = await streams.former(connection, present, len(LANES) * FORMER_INCARNATIONS_MAX)
     return {
         node_id: tuple(
-            FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash)
-            for incarnation, lane, seq, seq_hash in rows
+            FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash, backed_up_seq)
+            for incarnation, lane, seq, seq_hash, backed_up_seq in rows
         )
         for node_id, rows in found.items()
     }
@@ -260,7 +284,7 @@ def _answer(
 
 def _position(key: StreamKey, row: CursorRow) -> DurablePosition:
     lane: Lane = "bulk" if key.lane == "bulk" else "orders"
-    return DurablePosition(lane, row.durable_seq, row.durable_hash)
+    return DurablePosition(lane, row.durable_seq, row.durable_hash, row.backed_up_seq)
 
 
 def _is_current(hello: Hello, known: dict[StreamKey, CursorRow]) -> bool:

@@ -21,8 +21,10 @@ from central_sync.ingest.granting import Granting
 from central_sync.ingest.greetings import Reported
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
+from central_sync.ingest.restores import present_history
 from central_sync.instructions import Claim, RandomBits, machine_bits
-from central_sync.store import nodes
+from central_sync.store import backups, nodes
+from central_sync.store.backups import LossRow
 from central_sync.store.database import AlreadyThere, Database
 from central_sync.store.parked import ForeignMessage, shown
 from central_sync.store.streams import CursorRow, StreamKey
@@ -165,13 +167,20 @@ class Ingester:
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.transaction() as connection:
+                    history_id, noticed = await present_history(connection, hellos)
                     answers = await greetings.welcome(
                         connection,
                         hellos,
-                        history_id=self._history_id,
+                        history_id=history_id,
                         now_ms=self._now_ms(),
                         random_bits=self._random_bits,
                     )
+        self._history_id = history_id
+        if noticed is not None:
+            self._telemetry.restores.inc()
+            _log.error(
+                "ingest.restore_noticed", detail=shown(noticed.detail), old=str(noticed.old), new=str(noticed.new)
+            )
         latest = {hello.node_id: hello for hello in hellos}
         granted = self._granting.greeted([(latest[each], answer) for each, answer in answers.items()], _monotonic_ms())
         for node_id, answer in zip(answers, granted, strict=True):
@@ -183,8 +192,25 @@ class Ingester:
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.reading() as connection:
-                    deliver = await greetings.recalled(connection, recall)
-        await self._send(recall.node_id, deliver)
+                    recalled = await greetings.recalled(connection, recall)
+        if recalled.loss is not None:
+            await self._note_loss(recalled.loss)
+        await self._send(recall.node_id, recalled.deliver)
+
+    async def _note_loss(self, loss: LossRow) -> None:
+        async for attempt in self._retrying():
+            with attempt:
+                async with self._database.transaction() as connection:
+                    is_news = await backups.note_loss(connection, loss)
+        if is_news:
+            self._telemetry.lost.inc(loss.to_seq - loss.from_seq + 1)
+            _log.error(
+                "ingest.entries_lost",
+                node_id=loss.node_id,
+                lane=loss.lane,
+                from_seq=loss.from_seq,
+                to_seq=loss.to_seq,
+            )
 
     async def _push(self, pushes: Sequence[ReadPush]) -> None:
         started = time.perf_counter()
@@ -211,11 +237,14 @@ class Ingester:
 
     async def _transact(self, pushes: Sequence[ReadPush]) -> Outcome:
         try:
-            async with self._database.transaction() as connection:
-                return await apply(connection, pushes)
+            return await self._try(pushes, careful=False)
         except AlreadyThere:
-            async with self._database.transaction() as connection:
-                return await apply(connection, pushes, careful=True)
+            return await self._try(pushes, careful=True)
+
+    async def _try(self, pushes: Sequence[ReadPush], *, careful: bool) -> Outcome:
+        async with self._database.transaction() as connection:
+            self._history_id = await nodes.history_id(connection)  # a command may have changed it
+            return await apply(connection, pushes, careful=careful)
 
     async def _divide(self, pushes: Sequence[ReadPush], fault: PermanentFault) -> None:
         """The database refuses a value for good: halve the batch until the entry that holds it stands alone (G7)."""
@@ -248,6 +277,7 @@ class Ingester:
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.transaction() as connection:
+                    self._history_id = await nodes.history_id(connection)
                     reported = await greetings.report(connection, beats, self._now_ms()) if beats else Reported()
                     if rates:
                         await nodes.note_grants(connection, rates)

@@ -108,7 +108,7 @@ _SUPERSEDE: Final = """
 _FORMER: Final = """
     SELECT node_id, former.* FROM unnest($1::text[], $2::uuid[]) AS present (node_id, incarnation)
     CROSS JOIN LATERAL (
-        SELECT incarnation, lane, durable_seq, durable_hash FROM stream_cursor AS old
+        SELECT incarnation, lane, durable_seq, durable_hash, backed_up_seq FROM stream_cursor AS old
         WHERE old.node_id = present.node_id AND old.incarnation <> present.incarnation AND durable_seq > 0
         ORDER BY incarnation DESC, lane LIMIT $3
     ) AS former
@@ -162,12 +162,12 @@ async def supersede(
 
 async def former(
     connection: Connection, present: Sequence[tuple[str, UUID]], rows_max: int
-) -> dict[str, list[tuple[UUID, str, int, bytes]]]:
+) -> dict[str, list[tuple[UUID, str, int, bytes, int]]]:
     """The other streams of some nodes, up to `rows_max` of each, the newest incarnations first.
 
-    By node, where there are any: incarnation, lane, durable seq and hash.
+    By node, where there are any: incarnation, lane, durable seq, the hash there, and what is backed up.
     """
-    found: dict[str, list[tuple[UUID, str, int, bytes]]] = {}
+    found: dict[str, list[tuple[UUID, str, int, bytes, int]]] = {}
     for node_id, *row in await connection.fetch(_FORMER, *_rows(present, 2), rows_max):
         found.setdefault(node_id, []).append(tuple(row))
     return found

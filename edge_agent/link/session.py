@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Final, assert_never
+from uuid import UUID
 
 import structlog
 
@@ -17,6 +18,7 @@ from edge_agent.intake import Intake
 from edge_agent.link.attempts import Attempts
 from edge_agent.link.bandwidth import UNLIMITED, Bandwidth
 from edge_agent.link.books import Books, advance
+from edge_agent.link.centre_clock import CentreClock
 from edge_agent.link.outgoing import Introduction, Outgoing, lane_of
 from edge_agent.recovery import Recovery
 from edge_agent.store import log
@@ -67,6 +69,7 @@ from edge_core.sync.messages import (
     DeliverAck,
     Recall,
     UpMessage,
+    Welcome,
     decode_down,
     encode_message,
 )
@@ -106,6 +109,7 @@ class Session:
         self._instructions = instructions
         self._here = surroundings
         self._bandwidth = bandwidth
+        self.clock = CentreClock()
         mqtt.on_activity = self._notice
         self._topic = topic(introduction.node_id, "up")
         self._wake = asyncio.Event()
@@ -127,12 +131,23 @@ class Session:
                 for lane, stream in file.streams.items()
             ),
             attempt=file.connect_attempt,
+            history_id=file.history_id,
         )
 
     @property
     def is_online(self) -> bool:
         """Whether the centre has greeted back on this connection."""
         return self.state.phase == "streaming"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether both ends know what the other has: greeted, this machine is the node, nothing is being restored."""
+        state = self.state
+        return self.is_online and not (state.unchecked or state.recalls or state.is_restoring or state.is_replaced)
+
+    def centre_now_ms(self) -> int | None:
+        """The centre's clock, as far as it was ever heard."""
+        return self.clock.now_ms(self._here.monotonic_ms())
 
     def wake(self, lane: str, tail_seq: int) -> None:
         """The log of a lane has grown. Cheap; called after each commit."""
@@ -209,6 +224,8 @@ class Session:
             self._books.last_error = bounded(fault)
             _LOG.warning("link.message_refused", reason=fault.reason, error=bounded(fault))
             return
+        if isinstance(message, Welcome):
+            self.clock.heard(self._here.now_ms() + message.clock_offset_ms, self._here.monotonic_ms())
         self._inputs.append(Received(message))
 
     async def _try_effect(self, effect: Effect) -> None:
@@ -225,7 +242,7 @@ class Session:
             case Connect():
                 self._connect_after(effect.delay_ms)
             case SendHello():
-                self._send(await self._outgoing.hello(self.state.history_id, await self._instructions.load()))
+                self._send(await self._outgoing.hello(self.state, await self._instructions.load()))
             case SendHeartbeat():
                 await self._heartbeat()
             case SendPush():
@@ -354,7 +371,9 @@ class Session:
                 self._books.rebook(effect)
             case RecordHistory():
                 _LOG.info("link.welcomed", history_id=str(effect.history_id))
-                self._in_background(self._write_history(effect))
+                self._books.greeted(effect)
+                self._durable.clear()  # acks of before the greeting: what was greeted with is newer
+                self._in_background(self._write_history(effect, self.state.incarnation))
             case RecordAttempt():
                 self._in_background(self._attempts.write(effect.attempt))
             case _:
@@ -374,9 +393,9 @@ class Session:
                 # Only a hint for the next start: the centre says in its welcome what it has.
                 _LOG.warning("link.position_not_written", error=str(fault))
 
-    async def _write_history(self, effect: RecordHistory) -> None:
+    async def _write_history(self, effect: RecordHistory, present: UUID) -> None:
         async def change(connection: Connection) -> None:
-            await log.put_history(connection, effect.history_id)
+            await log.put_history(connection, effect.history_id, effect.held(present))
 
         try:
             await self._intake.write(change)

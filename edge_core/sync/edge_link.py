@@ -197,7 +197,7 @@ def _granted(state: LinkState, grant: Grant, now_ms: int) -> LinkState:
 def _welcomed(state: LinkState, welcome: Welcome, now_ms: int) -> Stepped:
     if welcome.decision == "fence":
         return _renew(state, welcome.detail)
-    effects: list[Effect] = [RecordHistory(welcome.history_id)]
+    effects: list[Effect] = [RecordHistory(welcome.history_id, welcome.lanes, welcome.former)]
     for position in welcome.lanes:
         stream = _stream(state, position.lane)
         if position.durable_seq > stream.tail_seq:

@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from edge_core.limits import HELLO_TIMEOUT_MS, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX, PUSH_WINDOW_MAX
-from edge_core.sync.messages import Ack, Deliver, FormerStream, GrantMessage, Welcome
+from edge_core.sync.messages import Ack, Deliver, DurablePosition, FormerStream, GrantMessage, Welcome
 from edge_core.sync.pacing import Pace
 from edge_core.sync.send_stream import InFlight, SendStream
 
@@ -174,9 +174,17 @@ class Rebook(Struct, frozen=True):
 
 
 class RecordHistory(Struct, frozen=True):
-    """Write down which history of the centre was seen last."""
+    """Write down which history of the centre was seen last, and together with it what that one holds of each lane."""
 
     history_id: UUID
+    lanes: tuple[DurablePosition, ...]
+    former: tuple[FormerStream, ...] = ()
+
+    def held(self, present: UUID) -> list[tuple[UUID, str, int, bytes, int]]:
+        """Incarnation, lane, durable seq, the hash there and the backup's reach, of the present streams and others."""
+        named: list[tuple[UUID, DurablePosition | FormerStream]] = [(present, at) for at in self.lanes]
+        named += [(at.incarnation, at) for at in self.former]
+        return [(of, at.lane, at.durable_seq, at.durable_hash, at.backed_up_seq) for of, at in named]
 
 
 class RecordAttempt(Struct, frozen=True):

@@ -7,11 +7,12 @@ real one. A transaction works on a copy, which takes the place of the original a
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from msgspec import Struct, field
 
-from central_sync.store import downlinks, feed, instructions, nodes, orders, parked, stock, streams
+from central_sync.store import backups, downlinks, feed, histories, instructions, nodes, orders, parked, stock, streams
+from central_sync.store.backups import LossRow
 from central_sync.store.downlinks import DownlinkRow
 from central_sync.store.instructions import AnswerRow, Asked, InstructionRow
 from central_sync.store.nodes import Greeting, Report
@@ -44,6 +45,8 @@ class Tables(Struct):
     downlinks: dict[str, DownlinkRow] = field(default_factory=dict)
     downlink: dict[tuple[str, UUID], tuple[tuple[UUID, bytes], ...]] = field(default_factory=dict)
     instructions: dict[UUID, InstructionRow] = field(default_factory=dict)
+    losses: tuple[LossRow, ...] = ()
+    changes: int = 0
 
     def copy(self) -> "Tables":
         """The same, to be changed."""
@@ -61,6 +64,8 @@ class Tables(Struct):
             dict(self.downlinks),
             dict(self.downlink),
             dict(self.instructions),
+            self.losses,
+            self.changes,
         )
 
 
@@ -105,13 +110,15 @@ async def _supersede(
 
 async def _former(
     connection: Tables, present: Sequence[tuple[str, UUID]], rows_max: int
-) -> dict[str, list[tuple[UUID, str, int, bytes]]]:
+) -> dict[str, list[tuple[UUID, str, int, bytes, int]]]:
     return {node_id: _former_of(connection, node_id, incarnation, rows_max) for node_id, incarnation in present}
 
 
-def _former_of(connection: Tables, node_id: str, present: UUID, rows_max: int) -> list[tuple[UUID, str, int, bytes]]:
+def _former_of(
+    connection: Tables, node_id: str, present: UUID, rows_max: int
+) -> list[tuple[UUID, str, int, bytes, int]]:
     found = [
-        (key.incarnation, key.lane, row.durable_seq, row.durable_hash)
+        (key.incarnation, key.lane, row.durable_seq, row.durable_hash, row.backed_up_seq)
         for key, row in connection.cursors.items()
         if key.node_id == node_id and key.incarnation != present and row.durable_seq > 0
     ]
@@ -182,6 +189,24 @@ async def _note_grants(_connection: Tables, _rates: Mapping[str, int | None]) ->
 
 async def _note_error(_connection: Tables, _node_id: str, _error: str) -> None:
     """For people."""
+
+
+async def _history_id(connection: Tables) -> UUID:
+    return connection.history_id
+
+
+async def _change_history(connection: Tables, old: UUID, _reason: str, _detail: str) -> UUID | None:
+    if connection.history_id != old:
+        return None
+    connection.changes += 1
+    connection.history_id = uuid5(old, str(sum(row.durable_seq for row in connection.cursors.values())))
+    return connection.history_id
+
+
+async def _note_loss(connection: Tables, loss: LossRow) -> bool:
+    is_news = loss not in connection.losses
+    connection.losses = (*connection.losses, loss)
+    return is_news
 
 
 async def _note_gone(_connection: Tables, _node_id: str, _incarnation: UUID) -> None:
@@ -316,6 +341,9 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (nodes, "note_grants", _note_grants),
     (nodes, "note_error", _note_error),
     (nodes, "note_gone", _note_gone),
+    (nodes, "history_id", _history_id),
+    (histories, "change", _change_history),
+    (backups, "note_loss", _note_loss),
     (parked, "add_entries", _add_entries),
     (parked, "add_foreign", _add_foreign),
     (orders, "insert", _put_orders),
