@@ -1,8 +1,8 @@
 """A disk of its own whose power can be cut: ext4 on a loop device over a sparse file.
 
 The cut is the file system's own `shutdown` (the ioctl of ext4 and xfs, without a flush of the journal): from that
-moment nothing more reaches the device, and what was not synced is gone once it is mounted again. The processes on it see EIO
-until they are killed, as their machine would have been.
+moment nothing more reaches the device, and what was not synced is gone once it is mounted again. The processes on it
+see EIO until they are killed, as their machine would have been.
 
 All mounts are made in a mount namespace of this process alone. The kernel takes them and their loop devices down when
 the last process in it has ended, however it ended: nothing is left behind by a failure, Ctrl-C or SIGKILL.
