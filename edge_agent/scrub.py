@@ -20,7 +20,7 @@ from edge_agent.store.file import StoreFile
 from edge_agent.store.log import Stream
 from edge_agent.store.scrubbing import Damaged, Round
 from edge_agent.surroundings import Surroundings
-from edge_core.errors import StorageFault
+from edge_core.errors import PeerFault, StorageFault
 from edge_core.limits import (
     AUDIT_REPLY_TIMEOUT_MS,
     AUDIT_TRIES_MAX,
@@ -120,7 +120,7 @@ class Scrub:
             await self._rest()
             try:
                 await self._step()
-            except StorageFault as fault:
+            except (StorageFault, PeerFault) as fault:  # what a step stands on may be damaged itself
                 _LOG.warning("scrub.step_failed", error=str(fault))
                 await asyncio.sleep(SCRUB_PAUSE_MS / 1000)
 

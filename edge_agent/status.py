@@ -5,8 +5,10 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
+from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
 from edge_agent.scrub import Scrub
 from edge_agent.store.file import StoreFile
@@ -81,7 +83,8 @@ class AgentStatus(Struct, frozen=True):
     link: LinkStatus
     disk_free_bytes: int
     last_error: str | None
-    scrub: ScrubStatus
+    parked_instructions: int = 0
+    scrub: ScrubStatus | None = None
 
 
 class Reporter:
@@ -93,20 +96,18 @@ class Reporter:
         file: StoreFile,
         intake: Intake,
         books: Books,
+        instructions: Instructions,
         session: Session | None,
         scrub: Scrub,
-        name: str,
-        region: str,
-        software_version: str,
+        introduction: Introduction,
     ) -> None:
         self._file = file
         self._intake = intake
         self._books = books
+        self._instructions = instructions
         self._session = session
         self._scrub = scrub
-        self._name = name
-        self._region = region
-        self._software_version = software_version
+        self._introduction = introduction
 
     @property
     def is_ready(self) -> bool:
@@ -118,10 +119,10 @@ class Reporter:
         fault = self._intake.fault
         return AgentStatus(
             node_id=self._file.node_id,
-            name=self._name,
-            region=self._region,
+            name=self._introduction.name,
+            region=self._introduction.region,
             incarnation=self._file.streams["orders"].incarnation,
-            software_version=self._software_version,
+            software_version=self._introduction.software_version,
             now=rfc3339(wall_ms()),
             accepting=self.is_ready,
             storage_fault=str(fault) if fault is not None else None,
@@ -129,6 +130,7 @@ class Reporter:
             link=await self._link(),
             disk_free_bytes=self._books.disk_free_bytes(),
             last_error=self._books.last_error,
+            parked_instructions=self._instructions.parked,
             scrub=self._scrubbed(),
         )
 

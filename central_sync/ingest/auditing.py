@@ -11,6 +11,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from central_sync.ingest.effects import standing_of
 from central_sync.ingest.projection import order_row, recorded
 from central_sync.ingest.reading import read_entry
 from central_sync.store import audits, orders, streams
@@ -62,8 +63,10 @@ async def compare_days(connection: Connection, told: DayTotals) -> tuple[str, ..
     key = StreamKey(told.node_id, told.incarnation, "orders")
     cursors = await streams.of_incarnations(connection, [(told.node_id, told.incarnation)])
     cursor = cursors.get(key)
-    if cursor is None or cursor.superseded_by is not None or cursor.durable_seq != told.at_seq or cursor.parked:
-        return None  # more has come meanwhile, or what is parked is missing from the views, which the books show
+    if cursor is None or cursor.superseded_by is not None or cursor.durable_seq != told.at_seq:
+        return None  # more has come meanwhile
+    if await audits.parked_of(connection, told.node_id):
+        return None  # it is missing from the views, as the list of what is parked says
     here = await audits.day_totals(connection, told.node_id, [day.business_date for day in told.days])
     found = day_differences(told.days, here)
     is_news = await audits.note_day_differences(connection, told.node_id, found)
@@ -171,7 +174,9 @@ def _folded(several: Sequence[Recorded]) -> OrderRow | None:
     if merged.state is None:
         return None
     first, last = merged.accepted[0].origin, merged.accepted[-1].origin
-    return order_row(_key(last), last.seq, merged.state, (_key(first), first.seq))
+    state, order = merged.state, merged.state.order
+    standing = standing_of(order, state.status, state.revision)
+    return order_row(order.order_id, _key(last), last.seq, standing, (_key(first), first.seq))
 
 
 def _key(origin: Origin) -> StreamKey:

@@ -79,6 +79,11 @@ async def day_totals(connection: Connection, node_id: str, days: Sequence[str]) 
     return totals_of_days([tuple(row) for row in rows])
 
 
+async def parked_of(connection: Connection, node_id: str) -> int:
+    """How many entries of a node are parked, in whatever stream."""
+    return int(await connection.fetchval("SELECT sum(parked) FROM stream_cursor WHERE node_id = $1", node_id) or 0)
+
+
 async def note_day_differences(connection: Connection, node_id: str, differences: Sequence[str]) -> bool:
     """Record where the books of the days do not agree, and return whether that is news."""
     statement = "UPDATE node_status SET day_differences = $2 WHERE node_id = $1 AND day_differences <> $2"

@@ -24,7 +24,7 @@ from edge_core.errors import OutcomeUnknown, PermanentFault, StorageFault
 class StoreFile:
     """An open file. `streams` are the lanes of the present incarnation, `tails` their ends as committed.
 
-    `former` are the streams of earlier incarnations.
+    `former` are the streams of earlier incarnations, `history_id` is the centre's history that was seen last.
     """
 
     def __init__(self, path: Path, node_id: str, *, reserve_bytes: int = 0) -> None:
@@ -34,6 +34,8 @@ class StoreFile:
         self.streams: dict[str, Stream] = {}
         self.former: tuple[Stream, ...] = ()
         self.tails: dict[str, Tail] = {}
+        self.connect_attempt = 0
+        self.history_id: UUID | None = None
         self._stack = ExitStack()
         self._writer: aiosqlite.Connection | None = None
         self._readers: list[aiosqlite.Connection] = []
@@ -149,6 +151,8 @@ class StoreFile:
         present = await log.present_incarnation(self.writer)
         self.streams = {stream.lane: stream for stream in streams if stream.incarnation == present}
         self.former = tuple(stream for stream in streams if stream.incarnation != present)
+        self.connect_attempt = await log.read_attempt(self.writer)
+        self.history_id = await log.read_history(self.writer)
         clock = await log.read_clock(self.writer)
         tails = {lane: await log.read_tail(self.writer, stream) for lane, stream in self.streams.items()}
         self.tails = {lane: replace(tail, hlc=max(tail.hlc, clock)) for lane, tail in tails.items()}

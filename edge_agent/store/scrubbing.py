@@ -63,16 +63,16 @@ async def read_surviving(connection: aiosqlite.Connection, stream: Stream, from_
 
 
 async def held(connection: aiosqlite.Connection, stream: Stream) -> Run:
-    """The entries that the file should hold of a stream: what came before was pruned once the centre backed it up.
+    """The entries that the file should hold of a stream: what is below its cut was pruned but for open orders.
 
-    Where an end cannot be read, it is taken from what the centre has confirmed.
+    Where the last one cannot be read, it is taken from what the centre has confirmed.
     """
     now = await log.find_stream(connection, stream.incarnation, stream.lane) or stream
     try:
-        first, last = await log.first_seq(connection, stream), await log.last_seq(connection, stream)
+        last = await log.last_seq(connection, stream)
     except StorageFault:
-        first, last = now.backed_up_seq + 1, now.durable_seq
-    return Run(min(first, now.backed_up_seq + 1), last)
+        last = now.durable_seq
+    return Run(now.pruned_seq + 1, max(last, now.pruned_seq))
 
 
 async def read_hash(connection: aiosqlite.Connection, stream: Stream, seq: int) -> bytes | None:

@@ -14,11 +14,13 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
 from edge_agent.recovery import Recovery
+from edge_agent.scrub import Scrub
 from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer, Request
 from edge_agent.surroundings import Surroundings
@@ -43,6 +45,7 @@ class Agent(Struct, frozen=True):
     file: StoreFile
     intake: Intake
     session: Session
+    scrub: Scrub
 
 
 class Heard(Struct, frozen=True):
@@ -140,6 +143,7 @@ class Machine:
         self.agent = agent = self._assembled(file, here, line)
         self._spawn(process, agent.intake.run())
         self._spawn(process, agent.session.run())
+        self._spawn(process, agent.scrub.run())
 
     def _assembled(self, file: StoreFile, here: Surroundings, line: Line) -> Agent:
         intake = Intake(file, here, is_offline=lambda: not session.is_online)
@@ -150,10 +154,13 @@ class Machine:
             introduction=Introduction(self.node_id, self.node_id, "", "0.1.0", ENTRY_VERSION),
             mqtt=cast("MqttLink", line),
             recovery=Recovery(file, intake, here),
+            instructions=Instructions(file, intake, here),
             surroundings=here,
         )
         intake.on_commit = session.wake
-        return Agent(file, intake, session)
+        scrub = Scrub(file, intake, here, session)
+        session.on_audit = scrub.heard
+        return Agent(file, intake, session, scrub)
 
     def _spawn(self, process: Process, work: Any) -> asyncio.Task[Any]:
         token = OWNER.set(process)
