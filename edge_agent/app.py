@@ -123,7 +123,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         introduction=_introduction(config),
     )
     metrics = Metrics()
-    metrics.registry.register(AgentCollector(intake, books, instructions, session))
+    metrics.registry.register(AgentCollector(intake, books, instructions, scrub, session))
     app = agent_app(
         Commands(intake, tokens, frozenset(config.node.stores)),
         Queries(file, tokens, reporter),

@@ -15,6 +15,7 @@ from central_sync.store import backups, downlinks, feed, histories, instructions
 from central_sync.store.backups import LossRow
 from central_sync.store.downlinks import DownlinkRow
 from central_sync.store.instructions import AnswerRow, Asked, InstructionRow
+from central_sync.store.database import AlreadyThere
 from central_sync.store.nodes import Greeting, Report
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ForeignMessage, ParkedEntry
@@ -227,6 +228,12 @@ async def _add_foreign(connection: Tables, message: ForeignMessage) -> bool:
     return True
 
 
+async def _insert_orders(connection: Tables, rows: Sequence[OrderRow]) -> None:
+    if any(row.order_id in connection.orders for row in rows):
+        raise AlreadyThere("an order that begins is there")
+    await _put_orders(connection, rows)
+
+
 async def _put_orders(connection: Tables, rows: Sequence[OrderRow]) -> None:
     for row in rows:
         if row.grand_total_minor == UNSTORABLE_TOTAL:
@@ -348,7 +355,7 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (backups, "note_loss", _note_loss),
     (parked, "add_entries", _add_entries),
     (parked, "add_foreign", _add_foreign),
-    (orders, "insert", _put_orders),
+    (orders, "insert", _insert_orders),
     (orders, "update", _put_orders),
     (stock, "add", _add_stock),
     (feed, "add", _add_feed),
