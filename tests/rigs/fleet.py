@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from msgspec import Struct
 
@@ -62,6 +62,11 @@ class FleetNode:
         )
         with closing(sqlite3.connect(f"file:{self.agent.file.path}?mode=ro", uri=True)) as connection:
             return {(incarnation.hex(), seq): at for incarnation, seq, at in connection.execute(sql)}
+
+    def orders(self) -> set[UUID]:
+        """Every order of its list."""
+        with closing(sqlite3.connect(f"file:{self.agent.file.path}?mode=ro", uri=True)) as connection:
+            return {UUID(bytes=order_id) for (order_id,) in connection.execute("SELECT order_id FROM order_head")}
 
     async def end(self) -> None:
         """Stop as the service does."""
