@@ -38,7 +38,7 @@ async def test_kills_of_every_part_under_load_lose_double_and_bend_nothing(
     source = random.Random(house_number)
     async with opened_house(tmp_path, broker, own_postgres.create_database()) as house:
         cost = tally(f"kill -9 of each part in turn ({broker.name}, house {number + 1})", house)
-        async with Tills(house.store).selling() as tills:
+        async with Tills(house.store, rest_s=0.03).selling() as tills:
             for kill in islice(cycle(_kills(house, own_postgres, source)), kills):
                 await tills.sold(source.randint(1, SALES_MAX))
                 await kill()
