@@ -19,7 +19,7 @@ from tests.rigs.postgres import Postgres
 from tests.rigs.stores import Tills
 from tests.rigs.tally import demand_sound
 
-HOUSES: Final = 2 * max(1, KILLS // 80)  # half of them on each broker; each is a test, so that progress shows
+HOUSES: Final = 2 * max(1, KILLS // 40)  # half of them on each broker; each is a test, so that progress shows
 SALES_MAX: Final = 20  # between two kills; where in a commit or a push the kill comes is left to chance
 
 RECOVERED: Final = 0.5  # as often the next kill waits until all are at work again; else it may hit the recovery
