@@ -13,6 +13,12 @@ class Telemetry:
         self.faults = Counter(
             "central_peer_faults", "Messages that broke the protocol, by reason.", ["reason"], registry=registry
         )
+        self.early = Counter(
+            "central_early_entries",
+            "Copies of the newest entries of long backlogs, by what became of them.",
+            ["outcome"],
+            registry=registry,
+        )
         self.forks = Counter("central_forks", "Streams fenced for another history.", registry=registry)
         self.differences = Counter(
             "central_conservation_differences", "Times that a node's books did not add up.", registry=registry

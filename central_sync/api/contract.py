@@ -2,10 +2,9 @@
 
 from typing import Any, Final
 
-from central_sync.api.documents import CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
+from central_sync.api.documents import CentreOrder, CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
 from central_sync.fleet import NodeStatus
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
-from edge_core.orders.rendering import OrderDocument
 from holdfast_runtime.openapi import Operation, Parameter, openapi
 
 _TEXT: Final = {"type": "string"}
@@ -58,7 +57,7 @@ OPERATIONS: Final = (
         "/v1/orders/{order_id}",
         "getOrder",
         "One order and its journey",
-        {200: OrderDocument},
+        {200: CentreOrder},
         parameters=(Parameter("order_id", "path", "The order.", {"type": "string", "format": "uuid"}),),
         problems=("order-not-found", *_LIST),
         scope="read",

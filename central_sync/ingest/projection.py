@@ -82,7 +82,7 @@ class Projection:
         try:
             state = reading.state if order.state is None and reading.state else fold_all(order.state, entry.events)
             first = order.first or (key, reading.seq)
-            row = _row(key, reading.seq, state, first)
+            row = view_row(key, reading.seq, state, first)
         except (InvariantViolated, PeerFault, ValueError) as error:
             reason = error.reason if isinstance(error, PeerFault) else "unfoldable"
             return EntryFault(reason, str(error))
@@ -141,7 +141,7 @@ def block_parked(known: dict[UUID, KnownOrder], entries: Iterable[StoredEntry]) 
                 order.fault = EntryFault("order-parked", f"seq {stored.seq} is parked")
 
 
-def _row(key: StreamKey, seq: int, state: OrderState, first: tuple[StreamKey, int]) -> OrderRow:
+def view_row(key: StreamKey, seq: int, state: OrderState, first: tuple[StreamKey, int]) -> OrderRow:
     """The view's row. Raises `PeerFault` or `ValueError` for a document that its columns cannot hold."""
     order = state.order
     check_text(order.display_number)

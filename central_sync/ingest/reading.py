@@ -22,7 +22,7 @@ from edge_core.orders.events import (
 )
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.sync.entry import Entry, decode_entry
-from edge_core.sync.messages import Push
+from edge_core.sync.messages import Early, Push
 from edge_core.sync.receive_stream import Batch, prepare
 
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
@@ -83,7 +83,7 @@ class _Head(Struct, array_like=True):
 _HEAD: Final = msgspec.msgpack.Decoder(_Head)
 
 
-def read_push(push: Push, payload: bytes) -> ReadPush:
+def read_push(push: Push | Early, payload: bytes) -> ReadPush:
     """Read a whole push. Raises `PeerFault` where it contradicts itself."""
     batch = prepare(push)
     readings = tuple(

@@ -16,6 +16,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from central_sync.ingest import greetings
 from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.backlog import Backlog, Work
+from central_sync.ingest.copies import Copies
+from central_sync.ingest.early import ReadEarly
 from central_sync.ingest.granting import Granting
 from central_sync.ingest.greetings import Reported
 from central_sync.ingest.leases import ShardLeases
@@ -31,12 +33,14 @@ from edge_core.limits import (
     CONNECT_DELAY_MS,
     DATABASE_RETRY_DELAY_MS,
     DATABASE_RETRY_DELAY_MS_MAX,
+    EARLY_INBOX_MAX,
 )
 from edge_core.sync.messages import (
     Ack,
     Bye,
     DeliverAck,
     DownMessage,
+    Early,
     Heartbeat,
     Hello,
     Lane,
@@ -75,6 +79,7 @@ class Ingester:
         self._now_ms = now_ms
         self._backlog = backlog or Backlog()
         self._granting = Granting()
+        self._copies = Copies(database, telemetry)
 
     async def run(self) -> None:
         """Work until cancelled. Raises what only a bug can raise."""
@@ -125,6 +130,8 @@ class Ingester:
             match message:
                 case Push():
                     return read_push(message, payload)
+                case Early():
+                    return self._early(message)
                 case Hello() | Heartbeat() | Recall() | Bye():
                     return message
                 case DeliverAck():
@@ -135,6 +142,13 @@ class Ingester:
             self._telemetry.faults.labels(fault.reason).inc()
             _log.warning("ingest.message_parked", node_id=node_id, reason=fault.reason, error=shown(str(fault)))
             return ForeignMessage(node_id, name, fault.reason, str(fault), payload)
+
+    def _early(self, message: Early) -> ReadEarly | None:
+        """A copy is worth reading while there is room for the truth."""
+        if self._link.inbox.qsize() > EARLY_INBOX_MAX:
+            self._telemetry.early.labels("dropped").inc(message.to_seq - message.from_seq + 1)
+            return None
+        return ReadEarly(read_push(message, b""))
 
     # --- applying ----------------------------------------------------------------------------------------------------
 
@@ -153,6 +167,7 @@ class Ingester:
         for recall in batch:
             if isinstance(recall, Recall):
                 await self._deliver(recall)
+        await self._copies.take([work for work in batch if isinstance(work, ReadEarly)])
         await self._note(batch)
 
     async def _welcome(self, hellos: Sequence[Hello]) -> None:

@@ -55,6 +55,7 @@ from edge_core.sync.messages import (
     DeliverAck,
     DownMessage,
     DurablePosition,
+    Early,
     FormerStream,
     Grant,
     GrantMessage,
@@ -153,6 +154,7 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),)),
     DeliverAck("store-0001", INCARNATION, "orders", 9, HASH),
     Bye("store-0001", INCARNATION, "the agent is stopping"),
+    Early("store-0001", INCARNATION, "orders", 8, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
     Welcome(
         HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH),), _GRANT, -5, "so it is",
         (FormerStream(MOVEMENT, "orders", 9, HASH),),

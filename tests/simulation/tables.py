@@ -11,7 +11,8 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
-from central_sync.store import feed, nodes, orders, parked, stock, streams
+from central_sync.store import early, feed, nodes, orders, parked, stock, streams
+from central_sync.store.early import Copy, Reached
 from central_sync.store.nodes import Greeting, Report
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ForeignMessage, ParkedEntry
@@ -209,6 +210,15 @@ async def _add_feed(_connection: Tables, _ranges: Sequence[tuple[StreamKey, int,
     """Nobody watches."""
 
 
+async def _early_add(_connection: Tables, _rows: Sequence[Copy]) -> list[tuple[StreamKey, int, UUID]]:
+    """Nobody looks at copies, and nothing depends on them."""
+    return []
+
+
+async def _early_settle(_connection: Tables, _rows_max: int) -> tuple[list[Reached], bool]:
+    return [], False
+
+
 IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (streams, "lock", _lock),
     (streams, "create", _create),
@@ -237,4 +247,6 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (orders, "update", _put_orders),
     (stock, "add", _add_stock),
     (feed, "add", _add_feed),
+    (early, "add", _early_add),
+    (early, "settle", _early_settle),
 )
