@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from edge_core.sync.grants import Regulator
+
 
 class Telemetry:
     """Every metric of the centre, in a registry of its own."""
@@ -20,6 +22,10 @@ class Telemetry:
             registry=registry,
         )
         self.forks = Counter("central_forks", "Streams fenced for another history.", registry=registry)
+        self.restores = Counter(
+            "central_restores_noticed", "Times that acks showed this database to be an older one.", registry=registry
+        )
+        self.lost = Counter("central_entries_lost", "Entries that neither end has any more.", registry=registry)
         self.differences = Counter(
             "central_conservation_differences", "Times that a node's books did not add up.", registry=registry
         )
@@ -28,6 +34,15 @@ class Telemetry:
         )
         self.replies_lost = Counter(
             "central_replies_lost", "Answers that found no connection; the edge asks again.", registry=registry
+        )
+        self.instructions_sent = Counter(
+            "central_instructions_sent", "Instructions sent, repetitions included.", registry=registry
+        )
+        self.instructions_answered = Counter(
+            "central_instructions_answered", "Answers of the nodes.", ["outcome"], registry=registry
+        )
+        self.downlink_nodes = Gauge(
+            "central_downlink_nodes", "Nodes that are heard and have instructions to take.", registry=registry
         )
         self.inbox_dropped = Gauge("central_inbox_dropped", "Messages that found the inbox full.", registry=registry)
         self.batch_seconds = Histogram(
@@ -49,3 +64,9 @@ class Telemetry:
         self.broker_connected = Gauge("central_broker_connected", "1 while the broker is connected.", registry=registry)
         self.viewers = Gauge("central_live_viewers", "Open live pages.", registry=registry)
         self.viewers_cut = Counter("central_live_viewers_cut", "Viewers that could not keep up.", registry=registry)
+
+    def granted(self, regulator: Regulator, backlogged: int) -> None:
+        """Show what the grants stand on."""
+        self.grant_rate.set(regulator.rate)
+        self.commit_wait_seconds.set(regulator.p90_ms / 1000)
+        self.backlogged_nodes.set(backlogged)

@@ -7,7 +7,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Meta, Struct
 
 from edge_agent.link.bandwidth import Bandwidth, parse_rate, parse_window
-from edge_core.limits import IDEMPOTENCY_DAYS_MAX, LINK_WINDOWS_MAX, RESERVE_BYTES_DEFAULT
+from edge_core.limits import (
+    IDEMPOTENCY_DAYS_MAX,
+    LINK_WINDOWS_MAX,
+    RESERVE_BYTES_DEFAULT,
+    RETENTION_BYTES_MAX_DEFAULT,
+    RETENTION_DAYS_DEFAULT,
+    RETENTION_DAYS_MAX,
+    RETENTION_DAYS_MAX_DEFAULT,
+)
 from edge_core.sync.topics import NODE_ID_PATTERN
 from holdfast_runtime.config import ConfigError, load_config
 
@@ -36,11 +44,17 @@ class ApiSection(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StoreSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """The SQLite file, how long clients' keys are kept, and the bytes set aside for a full disk."""
+    """The SQLite file, how long clients' keys and the log are kept, and the bytes set aside for a full disk.
+
+    `log_days_max` and `log_bytes_max` let go of the log before the centre's backup covers it; 0 bytes set no limit.
+    """
 
     path: Path = Path("/var/lib/holdfast-edge/store.db")
     retention_days: Annotated[int, Meta(ge=1, le=IDEMPOTENCY_DAYS_MAX)] = IDEMPOTENCY_DAYS_MAX
     reserve_bytes: Annotated[int, Meta(ge=0)] = RESERVE_BYTES_DEFAULT
+    log_days: Annotated[int, Meta(ge=1, le=RETENTION_DAYS_MAX)] = RETENTION_DAYS_DEFAULT
+    log_days_max: Annotated[int, Meta(ge=1, le=RETENTION_DAYS_MAX)] = RETENTION_DAYS_MAX_DEFAULT
+    log_bytes_max: Annotated[int, Meta(ge=0)] = RETENTION_BYTES_MAX_DEFAULT
 
 
 class BrokerSection(Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,6 +99,9 @@ def read_config(path: Path | None, environ: "dict[str, str]") -> AgentConfig:
     source = f"file {path}" if path else "environment"
     zone_of(config, source)
     bandwidth_of(config, source)
+    if config.store.log_days_max < config.store.log_days:
+        expected = f"expected at least store.log_days ({config.store.log_days}), found {config.store.log_days_max}"
+        raise ConfigError("store.log_days_max", source, expected)
     return config
 
 

@@ -7,12 +7,14 @@ import structlog
 
 from central_sync.ingest import early
 from central_sync.ingest.early import ReadEarly
+from central_sync.ingest.reading import read_push
 from central_sync.store.database import Database
 from central_sync.store.early import Reached
 from central_sync.store.parked import shown
 from central_sync.telemetry import Telemetry
 from edge_core.errors import PermanentFault, TransientFault
-from edge_core.limits import EARLY_IDLE_INTERVAL_MS, EARLY_SETTLE_INTERVAL_MS
+from edge_core.limits import EARLY_IDLE_INTERVAL_MS, EARLY_INBOX_MAX, EARLY_SETTLE_INTERVAL_MS
+from edge_core.sync.messages import Early
 
 _log = structlog.get_logger("ingest")
 
@@ -24,6 +26,13 @@ class Copies:
         self._database = database
         self._telemetry = telemetry
         self._look_s = 0.0
+
+    def read(self, message: Early, *, waiting: int) -> ReadEarly | None:
+        """A copy is worth reading while there is room for the truth. Raises `PeerFault`."""
+        if waiting > EARLY_INBOX_MAX:
+            self._telemetry.early.labels("dropped").inc(message.to_seq - message.from_seq + 1)
+            return None
+        return ReadEarly(read_push(message, b""))
 
     async def take(self, messages: Sequence[ReadEarly]) -> None:
         """Keep what came, and look after what is there."""

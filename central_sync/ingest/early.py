@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from central_sync.ingest.effects import standing_of
 from central_sync.ingest.projection import known_orders, view_row
 from central_sync.ingest.reading import ReadPush
 from central_sync.store import early
@@ -76,7 +77,8 @@ def _row(entries: Sequence[StoredEntry]) -> OrderRow | None:
         for order in known_orders(entries).values():
             if order.state is not None and order.first is not None:
                 key = StreamKey(last.node_id, last.incarnation, last.lane)
-                return view_row(key, last.seq, order.state, order.first)
+                standing = standing_of(order.state.order, order.state.status, order.state.revision)
+                return view_row(order.state.order.order_id, key, last.seq, standing, order.first)
     except (InvariantViolated, PeerFault, ValueError):
         return None
     return None

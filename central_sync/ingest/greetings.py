@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from central_sync import instructions
+from central_sync.instructions import Claim, RandomBits, machine_bits
 from central_sync.store import nodes, parked, streams
+from central_sync.store.backups import LossRow
 from central_sync.store.database import Connection
 from central_sync.store.nodes import Greeting, Report
 from central_sync.store.parked import ForeignMessage, shown
@@ -18,9 +22,12 @@ from edge_core.sync.entry import LANES
 from edge_core.sync.handshake import CentreView
 from edge_core.sync.locator import newest_common
 from edge_core.sync.messages import (
+    DOWN,
     Bye,
     Decision,
     Deliver,
+    DeliverAck,
+    DownPosition,
     DurablePosition,
     FormerStream,
     Grant,
@@ -44,6 +51,13 @@ class Difference(Struct, frozen=True):
     found: tuple[str, ...]
 
 
+class Recalled(Struct, frozen=True):
+    """The answer to a recall, and what it shows that neither end has any more."""
+
+    deliver: Deliver
+    loss: LossRow | None = None
+
+
 class Reported(Struct):
     """What heartbeats led to. A stream in `told` is where its node does not think it is, and gets an ack to say so:
     it sends again, or greets again where the centre holds less than it once acked. A stream in `called` has to greet
@@ -56,7 +70,12 @@ class Reported(Struct):
 
 
 async def welcome(
-    connection: Connection, hellos: Sequence[Hello], *, history_id: UUID, now_ms: int
+    connection: Connection,
+    hellos: Sequence[Hello],
+    *,
+    history_id: UUID,
+    now_ms: int,
+    random_bits: RandomBits = machine_bits,
 ) -> dict[str, Welcome]:
     """Admit nodes, make their cursors, and say what to do, for each node's last hello of the batch."""
     latest = {hello.node_id: hello for hello in hellos}
@@ -77,26 +96,27 @@ async def welcome(
     greetings = [_greeting(hello, answers[hello.node_id]) for hello in ordered if _is_current(hello, known)]
     if greetings:
         await nodes.greet(connection, greetings)
-    return answers
+    going_on = [hello for hello in ordered if answers[hello.node_id].decision in {"resume", "rewind"}]
+    named = await instructions.greet(connection, going_on, now_ms, random_bits) if going_on else {}
+    return {node_id: replace(answer, downlink=named.get(node_id)) for node_id, answer in answers.items()}
 
 
-async def recalled(connection: Connection, recall: Recall) -> Deliver:
-    """The entries of an earlier stream that follow the newest common mark; none when the node has them all."""
+async def recalled(connection: Connection, recall: Recall) -> Recalled:
+    """The entries of an earlier stream that follow the newest common mark; none when the node has them all.
+
+    Where the node has let go of everything that both had, there is nothing to deliver: it hears where the centre ends.
+    """
     key = StreamKey(recall.node_id, recall.former, recall.lane)
     held = await streams.hashes_at(connection, key, [mark.seq for mark in recall.locator])
-    common = newest_common(recall.locator, held) or 0
+    newest = newest_common(recall.locator, held)
+    if newest is None and recall.locator and recall.locator[-1].seq > 0:
+        return await _apart(connection, recall, key)
+    common = newest or 0
     rows = _within_bytes(await streams.after(connection, key, common, PUSH_ENTRIES_MAX))
     codec, block = pack_block([body for _, body in rows])
-    return Deliver(
-        recall.former,
-        recall.lane,
-        common + 1,
-        common + len(rows),
-        held[common],
-        rows[-1][0] if rows else held[common],
-        codec,
-        block,
-    )
+    tail_hash = rows[-1][0] if rows else held[common]
+    first, last = common + 1, common + len(rows)
+    return Recalled(Deliver(recall.former, recall.lane, first, last, held[common], tail_hash, codec, block))
 
 
 async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int) -> Reported:
@@ -122,7 +142,33 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
                 reported.called[key] = "refuse", f"incarnation {row.superseded_by} has taken this node over"
             if row.durable_seq != books.confirmed + books.parked or key not in rows:
                 reported.told[key] = row
+            if row.backed_up_seq > books.backed_up_seq:
+                reported.told[key] = row  # the node may let go of more than it knows
     return reported
+
+
+async def claimed(connection: Connection, beats: Sequence[Heartbeat], acks: Sequence[DeliverAck]) -> list[Claim]:
+    """Take the nodes' word about their downlinks, as far as it is the word of who the node is now.
+
+    Returns the claims that cannot be: those nodes have to greet again.
+    """
+    claims = [Claim(beat.node_id, beat.incarnation, beat.downlink) for beat in beats if beat.downlink is not None]
+    claims += [
+        Claim(ack.node_id, ack.by, DownPosition(ack.incarnation, ack.durable_seq, ack.durable_hash))
+        for ack in acks
+        if ack.by is not None and ack.lane == DOWN
+    ]
+    if not claims:
+        return []
+    rows = await streams.of_incarnations(connection, [(claim.node_id, claim.by) for claim in claims])
+    present = [
+        claim
+        for claim in claims
+        if (row := rows.get(StreamKey(claim.node_id, claim.by, LANES[0]))) is not None
+        and row.fenced is None
+        and row.superseded_by is None
+    ]
+    return await instructions.acknowledge(connection, present)
 
 
 async def leave(connection: Connection, byes: Sequence[Bye]) -> None:
@@ -152,6 +198,26 @@ def call(key: StreamKey, decision: Decision, why: str, history_id: UUID) -> Welc
     return Welcome(history_id, key.incarnation, decision, (), GRANT, 0, shown(why))
 
 
+def call_about_downlink(claim: Claim, history_id: UUID) -> Welcome:
+    """The word, unasked, to a node that has taken what the centre's log for it does not hold."""
+    return call(StreamKey(claim.node_id, claim.by, LANES[0]), "rewind", "the downlink goes on otherwise", history_id)
+
+
+async def _apart(connection: Connection, recall: Recall, key: StreamKey) -> Recalled:
+    """The node's copy begins where the centre's has ended, or is another history: an empty delivery before the cut.
+
+    The node then appends again what is left. What lies between both is nowhere.
+    """
+    cut_seq = recall.locator[-1].seq
+    rows = await streams.of_incarnations(connection, [(key.node_id, key.incarnation)])
+    end_seq = rows[key].durable_seq if key in rows else 0
+    ground = min(end_seq, cut_seq - 1)
+    at_ground = (await streams.hashes_at(connection, key, [ground]))[ground]
+    codec, block = pack_block([])
+    deliver = Deliver(recall.former, recall.lane, ground + 1, ground, at_ground, at_ground, codec, block)
+    return Recalled(deliver, LossRow(*key, end_seq + 1, cut_seq) if end_seq < cut_seq else None)
+
+
 def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """As many of the first rows as fit a message; one that alone is larger goes alone."""
     size = 0
@@ -178,8 +244,8 @@ async def _former(connection: Connection, hellos: Sequence[Hello]) -> dict[str, 
     found = await streams.former(connection, present, len(LANES) * FORMER_INCARNATIONS_MAX)
     return {
         node_id: tuple(
-            FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash)
-            for incarnation, lane, seq, seq_hash in rows
+            FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash, backed_up_seq)
+            for incarnation, lane, seq, seq_hash, backed_up_seq in rows
         )
         for node_id, rows in found.items()
     }
@@ -218,7 +284,7 @@ def _answer(
 
 def _position(key: StreamKey, row: CursorRow) -> DurablePosition:
     lane: Lane = "bulk" if key.lane == "bulk" else "orders"
-    return DurablePosition(lane, row.durable_seq, row.durable_hash)
+    return DurablePosition(lane, row.durable_seq, row.durable_hash, row.backed_up_seq)
 
 
 def _is_current(hello: Hello, known: dict[StreamKey, CursorRow]) -> bool:

@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
+from central_sync.downlink import Downlink
 from central_sync.ingest import greetings
 from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.backlog import Backlog, Work
@@ -22,7 +23,10 @@ from central_sync.ingest.granting import Granting
 from central_sync.ingest.greetings import Reported
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
-from central_sync.store import nodes
+from central_sync.ingest.restores import present_history
+from central_sync.instructions import Claim, RandomBits, machine_bits
+from central_sync.store import backups, nodes
+from central_sync.store.backups import LossRow
 from central_sync.store.database import AlreadyThere, Database
 from central_sync.store.parked import ForeignMessage, shown
 from central_sync.store.streams import CursorRow, StreamKey
@@ -33,7 +37,6 @@ from edge_core.limits import (
     CONNECT_DELAY_MS,
     DATABASE_RETRY_DELAY_MS,
     DATABASE_RETRY_DELAY_MS_MAX,
-    EARLY_INBOX_MAX,
 )
 from edge_core.sync.messages import (
     Ack,
@@ -70,6 +73,7 @@ class Ingester:
         telemetry: Telemetry,
         now_ms: Callable[[], int],
         backlog: Backlog | None = None,
+        random_bits: RandomBits = machine_bits,
     ) -> None:
         self._link = link
         self._database = database
@@ -80,6 +84,8 @@ class Ingester:
         self._backlog = backlog or Backlog()
         self._granting = Granting()
         self._copies = Copies(database, telemetry)
+        self._random_bits = random_bits
+        self._downlink = Downlink(link=link, database=database, leases=leases, telemetry=telemetry)
 
     async def run(self) -> None:
         """Work until cancelled. Raises what only a bug can raise."""
@@ -88,6 +94,7 @@ class Ingester:
             tasks.create_task(self._leases.run(), name="leases")
             tasks.create_task(self._read(), name="read")
             tasks.create_task(self._apply(), name="apply")
+            tasks.create_task(self._downlink.run(), name="downlink")
 
     # --- connection --------------------------------------------------------------------------------------------------
 
@@ -131,24 +138,15 @@ class Ingester:
                 case Push():
                     return read_push(message, payload)
                 case Early():
-                    return self._early(message)
-                case Hello() | Heartbeat() | Recall() | Bye():
+                    return self._copies.read(message, waiting=self._link.inbox.qsize())
+                case Hello() | Heartbeat() | Recall() | DeliverAck() | Bye():
                     return message
-                case DeliverAck():
-                    return None  # nothing is delivered yet
                 case _:
                     assert_never(message)
         except PeerFault as fault:
             self._telemetry.faults.labels(fault.reason).inc()
             _log.warning("ingest.message_parked", node_id=node_id, reason=fault.reason, error=shown(str(fault)))
             return ForeignMessage(node_id, name, fault.reason, str(fault), payload)
-
-    def _early(self, message: Early) -> ReadEarly | None:
-        """A copy is worth reading while there is room for the truth."""
-        if self._link.inbox.qsize() > EARLY_INBOX_MAX:
-            self._telemetry.early.labels("dropped").inc(message.to_seq - message.from_seq + 1)
-            return None
-        return ReadEarly(read_push(message, b""))
 
     # --- applying ----------------------------------------------------------------------------------------------------
 
@@ -176,21 +174,50 @@ class Ingester:
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.transaction() as connection:
+                    history_id, noticed = await present_history(connection, hellos)
                     answers = await greetings.welcome(
-                        connection, hellos, history_id=self._history_id, now_ms=self._now_ms()
+                        connection,
+                        hellos,
+                        history_id=history_id,
+                        now_ms=self._now_ms(),
+                        random_bits=self._random_bits,
                     )
+        self._history_id = history_id
+        if noticed is not None:
+            self._telemetry.restores.inc()
+            _log.error(
+                "ingest.restore_noticed", detail=shown(noticed.detail), old=str(noticed.old), new=str(noticed.new)
+            )
         latest = {hello.node_id: hello for hello in hellos}
         granted = self._granting.greeted([(latest[each], answer) for each, answer in answers.items()], _monotonic_ms())
         for node_id, answer in zip(answers, granted, strict=True):
             _log.info("ingest.node_welcomed", node_id=node_id, decision=answer.decision, detail=answer.detail)
             await self._send(node_id, answer)
+        self._downlink.wake()
 
     async def _deliver(self, recall: Recall) -> None:
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.reading() as connection:
-                    deliver = await greetings.recalled(connection, recall)
-        await self._send(recall.node_id, deliver)
+                    recalled = await greetings.recalled(connection, recall)
+        if recalled.loss is not None:
+            await self._note_loss(recalled.loss)
+        await self._send(recall.node_id, recalled.deliver)
+
+    async def _note_loss(self, loss: LossRow) -> None:
+        async for attempt in self._retrying():
+            with attempt:
+                async with self._database.transaction() as connection:
+                    is_news = await backups.note_loss(connection, loss)
+        if is_news:
+            self._telemetry.lost.inc(loss.to_seq - loss.from_seq + 1)
+            _log.error(
+                "ingest.entries_lost",
+                node_id=loss.node_id,
+                lane=loss.lane,
+                from_seq=loss.from_seq,
+                to_seq=loss.to_seq,
+            )
 
     async def _push(self, pushes: Sequence[ReadPush]) -> None:
         started = time.perf_counter()
@@ -211,17 +238,18 @@ class Ingester:
         now_ms = _monotonic_ms()
         self._granting.committed(wait_ms=int(took_s * (1 + queued) * 1000), entries=outcome.entries, now_ms=now_ms)
         self._telemetry.batch_seconds.observe(took_s)
-        self._telemetry.grant_rate.set(self._granting.regulator.rate)
-        self._telemetry.commit_wait_seconds.set(self._granting.regulator.p90_ms / 1000)
-        self._telemetry.backlogged_nodes.set(self._granting.backlogged)
+        self._telemetry.granted(self._granting.regulator, self._granting.backlogged)
 
     async def _transact(self, pushes: Sequence[ReadPush]) -> Outcome:
         try:
-            async with self._database.transaction() as connection:
-                return await apply(connection, pushes)
+            return await self._try(pushes, careful=False)
         except AlreadyThere:
-            async with self._database.transaction() as connection:
-                return await apply(connection, pushes, careful=True)
+            return await self._try(pushes, careful=True)
+
+    async def _try(self, pushes: Sequence[ReadPush], *, careful: bool) -> Outcome:
+        async with self._database.transaction() as connection:
+            self._history_id = await nodes.history_id(connection)  # a command may have changed it
+            return await apply(connection, pushes, careful=careful)
 
     async def _divide(self, pushes: Sequence[ReadPush], fault: PermanentFault) -> None:
         """The database refuses a value for good: halve the batch until the entry that holds it stands alone (G7)."""
@@ -246,16 +274,19 @@ class Ingester:
         beats = [work for work in batch if isinstance(work, Heartbeat)]
         byes = [work for work in batch if isinstance(work, Bye)]
         foreign = [work for work in batch if isinstance(work, ForeignMessage)]
-        if not (beats or byes or foreign):
+        acks = [work for work in batch if isinstance(work, DeliverAck)]
+        if not (beats or byes or foreign or acks):
             return
         renewed = {beat.node_id: self._granting.reported(beat, _monotonic_ms()) for beat in beats}
         rates = {node_id: self._granting.rate_of(node_id) for node_id in sorted(renewed)}
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.transaction() as connection:
+                    self._history_id = await nodes.history_id(connection)
                     reported = await greetings.report(connection, beats, self._now_ms()) if beats else Reported()
                     if rates:
                         await nodes.note_grants(connection, rates)
+                    wrong = await greetings.claimed(connection, beats, acks)
                     await greetings.leave(connection, byes)
                     await greetings.park(connection, foreign)
         for node_id, grant in renewed.items():
@@ -264,10 +295,18 @@ class Ingester:
         for difference in reported.news:
             self._telemetry.differences.inc()
             _log.error("ingest.books_differ", node_id=difference.node_id, differences=list(difference.found))
+        await self._call(reported, wrong)
+        if acks:
+            self._downlink.wake()
+
+    async def _call(self, reported: Reported, wrong: Sequence[Claim]) -> None:
+        """Tell nodes that are elsewhere than they think."""
         for key, row in reported.told.items():
             await self._send(key.node_id, _ack(self._history_id, key, row))
         for key, (decision, why) in reported.called.items():
             await self._send(key.node_id, greetings.call(key, decision, why, self._history_id))
+        for claim in wrong:
+            await self._send(claim.node_id, greetings.call_about_downlink(claim, self._history_id))
 
     # --- answering ---------------------------------------------------------------------------------------------------
 
@@ -310,6 +349,9 @@ class Ingester:
         for key in outcome.forks:
             telemetry.forks.inc()
             _log.error("ingest.stream_forked", node_id=key.node_id, lane=key.lane, detail=outcome.fences[key])
+        for answer in outcome.answers:
+            telemetry.instructions_answered.labels(answer.outcome).inc()
+            _log.info("downlink.answered", node_id=answer.node_id, outcome=answer.outcome, code=answer.code)
         _log.debug("ingest.batch_applied", pushes=len(pushes), entries=outcome.entries)
 
     def _retrying(self) -> AsyncRetrying:

@@ -45,6 +45,8 @@ class LaneBooks(Struct, frozen=True):
     confirmed: int
     pending: int
     parked: int
+    backed_up_seq: int = 0
+    pruned_seq: int = 0
 
 
 class NodeRow(NamedTuple):
@@ -120,7 +122,9 @@ _decoder: Final = msgspec.json.Decoder(tuple[LaneBooks, ...])
 
 def encode_ledger(lanes: Sequence[LaneLedger]) -> str:
     """The books of a heartbeat as JSON objects."""
-    return _encoder.encode([LaneBooks(b.lane, b.accepted, b.confirmed, b.pending, b.parked) for b in lanes]).decode()
+    return _encoder.encode(
+        [LaneBooks(*(getattr(b, name) for name in LaneBooks.__struct_fields__)) for b in lanes]
+    ).decode()
 
 
 def decode_ledger(ledger: str) -> tuple[LaneBooks, ...]:

@@ -11,7 +11,8 @@ from msgspec.structs import astuple
 from edge_agent.store import log
 from edge_agent.store.file import StoreFile
 from edge_core.limits import EARLY_ENTRIES_MAX, FORMER_INCARNATIONS_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
-from edge_core.sync.messages import Early, Hello, Lane, LanePosition, Push, pack_block
+from edge_core.sync.link_types import LinkState
+from edge_core.sync.messages import AckedPosition, DownPosition, Early, Hello, Lane, LanePosition, Push, pack_block
 
 _INLINE_BYTES_MAX: Final = 32 * 1024  # a small push compresses faster than a thread is woken
 
@@ -34,8 +35,11 @@ class Outgoing:
         self._introduction = introduction
         self._now_ms = now_ms
 
-    async def hello(self, history_id: UUID | None) -> Hello:
-        """The log's present positions; `history_id` is the history of the centre that was seen last."""
+    async def hello(self, state: LinkState, downlink: DownPosition | None) -> Hello:
+        """The log's present positions, the history of the centre that was seen last, and what that one had acked.
+
+        `downlink` is how far the centre's own log for this node is taken here.
+        """
         lanes = []
         for lane, stream in self._file.streams.items():
             tail = self._file.tails[lane]
@@ -46,13 +50,15 @@ class Outgoing:
             node_id=who.node_id,
             incarnation=self._file.streams["orders"].incarnation,
             lanes=tuple(lanes),
-            history_id=history_id,
+            history_id=state.history_id,
             wall_clock_ms=self._now_ms(),
             software_version=who.software_version,
             schema_version=who.schema_version,
             name=who.name,
             region=who.region,
             former=self._former(),
+            downlink=downlink,
+            acked=tuple(AckedPosition(lane_of(stream.lane), stream.durable_seq) for stream in state.streams),
         )
 
     async def push(

@@ -6,16 +6,19 @@ keeps nothing in memory but the pushes on their way; what waits, waits in the fi
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Final, assert_never
+from uuid import UUID
 
 import structlog
 
+from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.attempts import Attempts
 from edge_agent.link.bandwidth import UNLIMITED, Bandwidth
-from edge_agent.link.books import Books
+from edge_agent.link.books import Books, advance
+from edge_agent.link.centre_clock import CentreClock
 from edge_agent.link.outgoing import Introduction, Outgoing, lane_of
 from edge_agent.recovery import Recovery
 from edge_agent.store import log
@@ -56,14 +59,19 @@ from edge_core.sync.link_types import (
     SendRecall,
     Stop,
     StopSelling,
+    TakeInstructions,
     Tick,
     TransportDown,
     TransportUp,
 )
 from edge_core.sync.messages import (
+    DOWN,
     Bye,
+    Deliver,
+    DeliverAck,
     Recall,
     UpMessage,
+    Welcome,
     decode_down,
     encode_message,
 )
@@ -80,7 +88,7 @@ _LOG: Final = structlog.get_logger()
 class Session:
     """The link of one node. `run` is its task; `wake` tells it that the log has grown."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root gives each part by its name
         self,
         *,
         file: StoreFile,
@@ -89,6 +97,7 @@ class Session:
         introduction: Introduction,
         mqtt: MqttLink,
         recovery: Recovery,
+        instructions: Instructions,
         surroundings: Surroundings,
         bandwidth: Bandwidth = UNLIMITED,
     ) -> None:
@@ -99,8 +108,10 @@ class Session:
         self._outgoing = Outgoing(file, introduction, surroundings.now_ms)
         self._mqtt = mqtt
         self._recovery = recovery
+        self._instructions = instructions
         self._here = surroundings
         self._bandwidth = bandwidth
+        self.clock = CentreClock()
         mqtt.on_activity = self._notice
         self._topic = topic(introduction.node_id, "up")
         self._wake = asyncio.Event()
@@ -122,12 +133,23 @@ class Session:
                 for lane, stream in file.streams.items()
             ),
             attempt=file.connect_attempt,
+            history_id=file.history_id,
         )
 
     @property
     def is_online(self) -> bool:
         """Whether the centre has greeted back on this connection."""
         return self.state.phase == "streaming"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether both ends know what the other has: greeted, this machine is the node, nothing is being restored."""
+        state = self.state
+        return self.is_online and not (state.unchecked or state.recalls or state.is_restoring or state.is_replaced)
+
+    def centre_now_ms(self) -> int | None:
+        """The centre's clock, as far as it was ever heard."""
+        return self.clock.now_ms(self._here.monotonic_ms())
 
     def wake(self, lane: str, tail_seq: int) -> None:
         """The log of a lane has grown. Cheap; called after each commit."""
@@ -204,6 +226,8 @@ class Session:
             self._books.last_error = bounded(fault)
             _LOG.warning("link.message_refused", reason=fault.reason, error=bounded(fault))
             return
+        if isinstance(message, Welcome):
+            self.clock.heard(self._here.now_ms() + message.clock_offset_ms, self._here.monotonic_ms())
         self._inputs.append(Received(message))
 
     async def _try_effect(self, effect: Effect) -> None:
@@ -220,9 +244,9 @@ class Session:
             case Connect():
                 self._connect_after(effect.delay_ms)
             case SendHello():
-                self._send(await self._outgoing.hello(self.state.history_id))
+                self._send(await self._outgoing.hello(self.state, await self._instructions.load()))
             case SendHeartbeat():
-                self._send(await self._books.heartbeat(self.state))
+                await self._heartbeat()
             case SendPush() | SendEarly():
                 self._inputs += await self._load(effect)
             case CheckHash():
@@ -231,6 +255,8 @@ class Session:
                 self._write_down(effect)
             case BeginIncarnation() | CompareFormer() | SendRecall() | Restore() | StopSelling() | GoOnSelling():
                 await self._recover(effect)
+            case TakeInstructions():
+                await self._take(effect.deliver)
             case Stop():
                 self._books.last_error = bounded(effect.reason)
                 _LOG.error("link.stopped", reason=effect.reason)
@@ -271,12 +297,32 @@ class Session:
         try:
             is_complete = await self._recovery.restore(effect.key, effect.deliver)
         except PeerFault as fault:
-            self._books.peer_faults += 1
-            self._books.last_error = bounded(fault)
-            _LOG.warning("link.delivery_refused", reason=fault.reason, error=bounded(fault))
+            self._refuse_delivery(fault)
             self._inputs.append(RestoreFailed(effect.key))
         else:
             self._inputs.append(Restored(effect.key, is_complete))
+
+    def _refuse_delivery(self, fault: PeerFault) -> None:
+        self._books.peer_faults += 1
+        self._books.last_error = bounded(fault)
+        _LOG.warning("link.delivery_refused", reason=fault.reason, error=bounded(fault))
+
+    # --- the downlink ------------------------------------------------------------------------------------------------
+
+    async def _take(self, deliver: Deliver) -> None:
+        """Do what the centre asks for; after the COMMIT say how far its log is taken here."""
+        try:
+            at = await self._instructions.take(deliver)
+        except PeerFault as fault:
+            self._refuse_delivery(fault)
+        else:
+            who = self._introduction.node_id
+            self._send(DeliverAck(who, at.incarnation, DOWN, at.seq, at.hash, by=self.state.incarnation))
+
+    async def _heartbeat(self) -> None:
+        if self.state.takes_instructions:
+            await self._instructions.grant_wishes()
+        self._send(await self._books.heartbeat(self.state, self._instructions))
 
     # --- the transport -----------------------------------------------------------------------------------------------
 
@@ -333,7 +379,9 @@ class Session:
                 self._books.rebook(effect)
             case RecordHistory():
                 _LOG.info("link.welcomed", history_id=str(effect.history_id))
-                self._in_background(self._write_history(effect))
+                self._books.greeted(effect)
+                self._durable.clear()  # acks of before the greeting: what was greeted with is newer
+                self._in_background(self._write_history(effect, self.state.incarnation))
             case RecordAttempt():
                 self._in_background(self._attempts.write(effect.attempt))
             case _:
@@ -348,14 +396,14 @@ class Session:
         while self._durable:
             durable, self._durable = self._durable, {}
             try:
-                await self._intake.write(_advance(durable))
+                await self._intake.write(advance(durable))
             except StorageFault as fault:
                 # Only a hint for the next start: the centre says in its welcome what it has.
                 _LOG.warning("link.position_not_written", error=str(fault))
 
-    async def _write_history(self, effect: RecordHistory) -> None:
+    async def _write_history(self, effect: RecordHistory, present: UUID) -> None:
         async def change(connection: Connection) -> None:
-            await log.put_history(connection, effect.history_id)
+            await log.put_history(connection, effect.history_id, effect.held(present))
 
         try:
             await self._intake.write(change)
@@ -382,17 +430,3 @@ class Session:
         if not task.cancelled() and task.exception() is not None:
             self._failure = task.exception()
             self._wake.set()
-
-
-def _advance(durable: dict[int, RecordDurable]) -> Callable[[Connection], Awaitable[None]]:
-    async def change(connection: Connection) -> None:
-        for stream_no, position in durable.items():
-            await log.advance_durable(
-                connection,
-                stream_no,
-                durable_seq=position.durable_seq,
-                backed_up_seq=position.backed_up_seq,
-                parked=position.parked,
-            )
-
-    return change

@@ -59,11 +59,12 @@ from edge_core.sync.link_types import (
     Stepped,
     Stop,
     StopSelling,
+    TakeInstructions,
     Tick,
     TransportDown,
     TransportUp,
 )
-from edge_core.sync.messages import Ack, Deliver, Grant, GrantMessage, Welcome
+from edge_core.sync.messages import DOWN, Ack, Deliver, Grant, GrantMessage, Welcome
 from edge_core.sync.send_stream import SendStream
 
 _NOTHING: Final[tuple[Effect, ...]] = ()
@@ -91,7 +92,8 @@ def _take(state: LinkState, event: LinkInput, now_ms: int) -> Stepped:
         case Renewed():
             return _renewed(state, event.incarnation, now_ms)
         case FormerCompared():
-            return _recall_next(replace(state, recalls=event.differing, is_restoring=False), now_ms)
+            compared = replace(state, recalls=event.differing, is_restoring=False, is_compared=True)
+            return _recall_next(compared, now_ms)
         case Restored():
             return _restored(state, event, now_ms)
         case RestoreFailed():
@@ -182,7 +184,7 @@ def _disconnected(state: LinkState, jitter: float) -> Stepped:
 
 def _received(state: LinkState, message: Welcome | Ack | GrantMessage | Deliver, now_ms: int) -> Stepped:
     if isinstance(message, Deliver):
-        return _delivered(state, message)
+        return _instructed(state, message, now_ms) if message.lane == DOWN else _delivered(state, message)
     if message.incarnation != state.incarnation or state.phase in {"stopped", "renewing"}:
         return state, _NOTHING
     match message:
@@ -209,7 +211,7 @@ def _granted(state: LinkState, grant: Grant, now_ms: int) -> LinkState:
 def _welcomed(state: LinkState, welcome: Welcome, now_ms: int) -> Stepped:
     if welcome.decision == "fence":
         return _renew(state, welcome.detail)
-    effects: list[Effect] = [RecordHistory(welcome.history_id)]
+    effects: list[Effect] = [RecordHistory(welcome.history_id, welcome.lanes, welcome.former)]
     for position in welcome.lanes:
         stream = _stream(state, position.lane)
         if position.durable_seq > stream.tail_seq:
@@ -226,6 +228,8 @@ def _welcomed(state: LinkState, welcome: Welcome, now_ms: int) -> Stepped:
         hello_wait_ms=HELLO_TIMEOUT_MS,
         is_replaced=is_refused,
         history_id=welcome.history_id,
+        downlink=welcome.downlink,
+        is_compared=False,
         unchecked=tuple(position.lane for position in welcome.lanes),
         heartbeat_ms=0,
     )
@@ -337,6 +341,15 @@ def _renewed(state: LinkState, incarnation: UUID, now_ms: int) -> Stepped:
     return replace(state, phase="greeting", hello_ms=now_ms, hello_wait_ms=HELLO_TIMEOUT_MS), (SendHello(),)
 
 
+def _instructed(state: LinkState, deliver: Deliver, now_ms: int) -> Stepped:
+    """Instructions wait until the node has its past again: what was lost may say that they are done already."""
+    if not state.takes_instructions:
+        return state, _NOTHING
+    if deliver.incarnation != state.downlink:  # the centre has begun its log anew, or this one is late
+        return _greet_again(state, now_ms)
+    return state, (TakeInstructions(deliver),)
+
+
 def _delivered(state: LinkState, deliver: Deliver) -> Stepped:
     key = FormerKey(deliver.incarnation, deliver.lane)
     if state.phase != "streaming" or state.is_restoring or state.recalls[:1] != (key,):
@@ -348,6 +361,8 @@ def _restored(state: LinkState, restored: Restored, now_ms: int) -> Stepped:
     if state.recalls[:1] != (restored.key,):
         return replace(state, is_restoring=False), _NOTHING
     rest = state.recalls[1:] if restored.is_complete else state.recalls
+    if not rest:
+        state = replace(state, heartbeat_ms=0)  # say soon that the node has its past again, and takes instructions
     return _recall_next(replace(state, recalls=rest, is_restoring=False), now_ms)
 
 

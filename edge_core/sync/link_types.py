@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from edge_core.limits import HELLO_TIMEOUT_MS, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX, PUSH_WINDOW_MAX
 from edge_core.sync.early import EarlyCopies
-from edge_core.sync.messages import Ack, Deliver, FormerStream, GrantMessage, Welcome
+from edge_core.sync.messages import Ack, Deliver, DurablePosition, FormerStream, GrantMessage, Welcome
 from edge_core.sync.pacing import Pace
 from edge_core.sync.send_stream import InFlight, SendStream
 
@@ -189,9 +189,17 @@ class Rebook(Struct, frozen=True):
 
 
 class RecordHistory(Struct, frozen=True):
-    """Write down which history of the centre was seen last."""
+    """Write down which history of the centre was seen last, and together with it what that one holds of each lane."""
 
     history_id: UUID
+    lanes: tuple[DurablePosition, ...]
+    former: tuple[FormerStream, ...] = ()
+
+    def held(self, present: UUID) -> list[tuple[UUID, str, int, bytes, int]]:
+        """Incarnation, lane, durable seq, the hash there and the backup's reach, of the present streams and others."""
+        named: list[tuple[UUID, DurablePosition | FormerStream]] = [(present, at) for at in self.lanes]
+        named += [(at.incarnation, at) for at in self.former]
+        return [(of, at.lane, at.durable_seq, at.durable_hash, at.backed_up_seq) for of, at in named]
 
 
 class RecordAttempt(Struct, frozen=True):
@@ -230,6 +238,12 @@ class Restore(Struct, frozen=True):
     deliver: Deliver
 
 
+class TakeInstructions(Struct, frozen=True):
+    """Take a delivery of the centre's log into the file, do what it says, and send a `DeliverAck` of the position."""
+
+    deliver: Deliver
+
+
 class StopSelling(Struct, frozen=True):
     """Another machine is this node now: take no more orders."""
 
@@ -261,6 +275,7 @@ Effect = (
     | CompareFormer
     | SendRecall
     | Restore
+    | TakeInstructions
     | StopSelling
     | GoOnSelling
     | Stop
@@ -268,7 +283,10 @@ Effect = (
 
 
 class LinkState(Struct, frozen=True):
-    """Where the link is. `attempt` counts lost connections since the centre last acked something."""
+    """Where the link is. `attempt` counts lost connections since the centre last acked something.
+
+    `downlink` is the incarnation of the centre's log for this node, as the last welcome named it.
+    """
 
     incarnation: UUID
     streams: tuple[SendStream, ...]
@@ -288,6 +306,14 @@ class LinkState(Struct, frozen=True):
     recalls: tuple[FormerKey, ...] = ()
     recall_ms: int = 0
     is_restoring: bool = False
+    is_compared: bool = False
+    downlink: UUID | None = None
+
+    @property
+    def takes_instructions(self) -> bool:
+        """Whether the node acts for the centre now: it is greeted, nobody replaced it, and it has all of its past."""
+        greeted = self.phase == "streaming" and not self.unchecked and not self.is_replaced
+        return greeted and self.is_compared and not self.recalls and not self.is_restoring and self.downlink is not None
 
 
 Stepped = tuple[LinkState, tuple[Effect, ...]]

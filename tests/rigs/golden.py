@@ -34,6 +34,7 @@ from edge_core.orders.events import (
     FulfillmentRejected,
     FulfillmentRouted,
     FulfillmentShipped,
+    InstructionAnswered,
     OrderApproved,
     OrderCancelled,
     OrderHeld,
@@ -50,10 +51,12 @@ from edge_core.stock.ledger import Allocation, StockDelta
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
 from edge_core.sync.messages import (
     Ack,
+    AckedPosition,
     Bye,
     Deliver,
     DeliverAck,
     DownMessage,
+    DownPosition,
     DurablePosition,
     Early,
     FormerStream,
@@ -132,6 +135,7 @@ EVENTS: tuple[Event, ...] = (
     OrderCancelled("changed-mind", "op-1", GOODS, (PaymentReversal("p1", "refunded", 2_156),)),
     OrderReturned("r1", (("1", 1_500),), GOODS, (PaymentReversal("p1", "voided", 0),)),
     StockMoved(MOVEMENT, "receipt", "DN-1", (StockDelta("04012345000016", "L-1", "KGM", 9_000, -3, "2026-12-31"),)),
+    InstructionAnswered(MOVEMENT, "order.cancel", order_id(1), "refused", "command-not-allowed", "too late"),
 )
 ENTRIES = {
     **{
@@ -139,7 +143,7 @@ ENTRIES = {
         for seq, event in enumerate(EVENTS, 1)
     },
     "with a trace and without an order": Entry(
-        ENTRY_VERSION, 1 << 39, (1 << 63) - 1, 1_795_000_000_000, None, (EVENTS[-1],), TRACE
+        ENTRY_VERSION, 1 << 39, (1 << 63) - 1, 1_795_000_000_000, None, (EVENTS[-2],), TRACE
     ),
 }  # fmt: skip
 
@@ -147,17 +151,19 @@ _GRANT = Grant(8, 0, 0, 60_000)
 MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Hello(
         "store-0001", INCARNATION, (LanePosition("orders", 1, 9, HASH),), HISTORY, 1_795_000_000_000, "0.1.0", 1,
-        "Store 1", "DE-BE", (HISTORY,),
+        "Store 1", "DE-BE", (HISTORY,), DownPosition(MOVEMENT, 9, HASH), (AckedPosition("orders", 8),),
     ),
     Push("store-0001", INCARNATION, "orders", 1, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
-    Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1),), 7, 1 << 40, 1, "0.1.0", "broker: gone"),
+    Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1, 4, 2),), 7, 1 << 40, 1, "0.1.0",
+        "broker: gone", DownPosition(MOVEMENT, 9, HASH), 2,
+    ),
     Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),)),
-    DeliverAck("store-0001", INCARNATION, "orders", 9, HASH),
+    DeliverAck("store-0001", INCARNATION, "orders", 9, HASH, MOVEMENT),
     Bye("store-0001", INCARNATION, "the agent is stopping"),
     Early("store-0001", INCARNATION, "orders", 8, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
     Welcome(
-        HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH),), _GRANT, -5, "so it is",
-        (FormerStream(MOVEMENT, "orders", 9, HASH),),
+        HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH, 7),), _GRANT, -5, "so it is",
+        (FormerStream(MOVEMENT, "orders", 9, HASH, 6),), MOVEMENT,
     ),
     Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1),
     GrantMessage(INCARNATION, _GRANT),

@@ -79,9 +79,11 @@ def test_a_hello_that_is_not_answered_is_said_again_and_ever_less_often() -> Non
 
 def test_a_welcome_has_its_history_written_down_and_its_hashes_checked_before_anything_is_pushed() -> None:
     link = Link()
-    effects = link.feed(TransportUp(), welcome(7))[1:]
+    greeting = welcome(7)
+    assert isinstance(greeting.message, Welcome)
+    effects = link.feed(TransportUp(), greeting)[1:]
     assert effects == (
-        RecordHistory(HISTORY),
+        RecordHistory(HISTORY, greeting.message.lanes),
         CheckHash("orders", 7, hash_at(7)),
         CheckHash("bulk", 0, HASH),
         GoOnSelling(),
