@@ -79,6 +79,18 @@ async def opened_database(config: DatabaseConfig, *, shared: bool = False) -> As
         yield database
 
 
+def database_dsn(config: DatabaseConfig) -> str:
+    """Where a database that is open now is reached, for other programs. Raises `TransientFault`."""
+    if config.dsn != EMBEDDED:
+        return config.dsn
+    from central_sync.embedded.database import running_dsn  # noqa: PLC0415 - an optional extra
+
+    dsn = running_dsn(config.folder)
+    if dsn is None:
+        raise TransientFault("the embedded database has just stopped")
+    return dsn
+
+
 @asynccontextmanager
 async def opened_centre(config: CentreConfig) -> AsyncIterator[Centre]:
     """Everything, ready to run. Raises `ConfigError`, `PermanentFault` and `TransientFault`."""

@@ -13,9 +13,10 @@ from msgspec import Struct
 
 from central_sync import times
 from central_sync.api.commands import cancel, instruction_status, read_cancel
-from central_sync.api.documents import NodeList, OrderPage, ParkedPage, order_summary, parked_item
-from central_sync.api.handlers import fleet_status
+from central_sync.api.documents import OrderPage, ParkedPage, order_summary, parked_item
+from central_sync.api.handlers import fleet
 from central_sync.app import opened_database
+from central_sync.backup_commands import back_up, mark_restored, restore
 from central_sync.config import CentreConfig
 from central_sync.fleet import NodeStatus
 from central_sync.foreign import outline
@@ -49,11 +50,21 @@ async def _migrate(config: CentreConfig, _: argparse.Namespace) -> int:
 
 async def _nodes(config: CentreConfig, arguments: argparse.Namespace) -> int:
     async with _reading(config) as connection:
-        found = await fleet_status(connection, times.now())
+        found = await fleet(connection, times.now())
     if arguments.json:
-        _print_json(NodeList(tuple(found)))
-    else:
-        _print_table("NODE STATE PENDING OLDEST LAST-SEEN DURABLE PARKED BOOKS VERSION", map(_node_row, found))
+        _print_json(found)
+        return 0
+    _print_table("NODE STATE PENDING OLDEST LAST-SEEN DURABLE PARKED BOOKS VERSION", map(_node_row, found.nodes))
+    for node in found.nodes:
+        for alarm in node.alarms:
+            _say(_printable(f"{node.node_id}: {alarm}"))
+    history, backup = found.history, found.backup
+    _say(
+        _printable(
+            f"history {history.history_id} since {history.began_at} ({history.reason}) {history.detail}"
+        ).rstrip()
+    )
+    _say(f"backup of {backup.taken_at}, {backup.entries} entries" if backup else "no backup was ever recorded")
     return 0
 
 
@@ -156,7 +167,17 @@ async def _verify(config: CentreConfig, arguments: argparse.Namespace) -> int:
 
 
 COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
-    {"run": _run, "migrate": _migrate, "nodes": _nodes, "orders": _orders, "parked": _parked, "verify": _verify}
+    {
+        "run": _run,
+        "migrate": _migrate,
+        "nodes": _nodes,
+        "orders": _orders,
+        "parked": _parked,
+        "verify": _verify,
+        "backup": back_up,
+        "restore": restore,
+        "restore-mark": mark_restored,
+    }
 )
 
 

@@ -6,13 +6,14 @@ lagging   it is heard, something waits, and the oldest of it waited longer than 
 online    everything else
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
 
+from central_sync.store.backups import LossRow
 from central_sync.store.nodes import LaneBooks, NodeRow, decode_ledger
 from central_sync.store.streams import CursorRow, StreamKey
 from central_sync.times import rfc3339
@@ -23,11 +24,12 @@ NodeState = Literal["online", "lagging", "offline", "fenced"]
 
 
 class LaneStatus(Struct, frozen=True):
-    """One lane: what the centre holds, and the node's own books of it as they were at its last heartbeat."""
+    """One lane: what the centre holds and its backup covers, and the node's own books of it at its last heartbeat."""
 
     lane: str
     durable_seq: int
     parked: int
+    backed_up_seq: int
     reported: LaneBooks | None
 
 
@@ -36,6 +38,8 @@ class NodeStatus(Struct, frozen=True):
 
     `pending` is the node's word at its last heartbeat; `pending_unknown_since` is when that word became old, and None
     while the node is heard. `conserved` is whether its books add up with the centre's; `differences` says where not.
+    `granted_entries_per_s` is what the centre lets it send of its backlog, None without a limit. `alarms` are what
+    people must know of what is lost, or would be with the next failure.
     """
 
     node_id: str
@@ -56,10 +60,14 @@ class NodeStatus(Struct, frozen=True):
     software_version: str
     last_error: str | None
     fenced_reason: str | None
+    granted_entries_per_s: int | None = None
+    alarms: tuple[str, ...] = ()
 
 
-def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: datetime) -> NodeStatus:
-    """Put together what is known of a node."""
+def status_of(
+    node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: datetime, losses: Iterable[LossRow] = ()
+) -> NodeStatus:
+    """Put together what is known of a node; of the losses, those of the node."""
     books = {lane.lane: lane for lane in decode_ledger(node.ledger)}
     rows = {lane: cursors.get(StreamKey(node.node_id, node.incarnation, lane)) for lane in LANES}
     fenced = next((row.fenced for row in rows.values() if row is not None and row.fenced is not None), node.refused)
@@ -77,7 +85,7 @@ def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: dateti
         pending_unknown_since=None if state in {"online", "lagging"} else rfc3339(node.last_seen),
         oldest_unacked_age_ms=node.oldest_unacked_age_ms if pending else 0,
         lanes=tuple(
-            LaneStatus(lane, row.durable_seq, row.parked, books.get(lane))
+            LaneStatus(lane, row.durable_seq, row.parked, row.backed_up_seq, books.get(lane))
             for lane, row in rows.items()
             if row is not None
         ),
@@ -88,7 +96,22 @@ def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: dateti
         software_version=node.software_version,
         last_error=node.last_error,
         fenced_reason=fenced,
+        granted_entries_per_s=node.granted_entries_per_s,
+        alarms=(*_unprotected(books, rows), *(_lost(loss) for loss in losses if loss.node_id == node.node_id)),
     )
+
+
+def _unprotected(books: Mapping[str, LaneBooks], rows: Mapping[str, CursorRow | None]) -> Iterator[str]:
+    """Lanes of which the node had to let go more than a backup of the centre covers."""
+    for lane, book in books.items():
+        row = rows.get(lane)
+        covered = row.backed_up_seq if row is not None else 0
+        if book.pruned_seq > covered:
+            yield f"{lane}: the node has let go of up to {book.pruned_seq}, the backup covers up to {covered}"
+
+
+def _lost(loss: LossRow) -> str:
+    return f"{loss.lane}: {loss.from_seq} to {loss.to_seq} of {loss.incarnation} are lost: neither end has them"
 
 
 def _state(node: NodeRow, fenced: str | None, pending: int, now: datetime) -> NodeState:

@@ -14,6 +14,10 @@ class Telemetry:
             "central_peer_faults", "Messages that broke the protocol, by reason.", ["reason"], registry=registry
         )
         self.forks = Counter("central_forks", "Streams fenced for another history.", registry=registry)
+        self.restores = Counter(
+            "central_restores_noticed", "Times that acks showed this database to be an older one.", registry=registry
+        )
+        self.lost = Counter("central_entries_lost", "Entries that neither end has any more.", registry=registry)
         self.differences = Counter(
             "central_conservation_differences", "Times that a node's books did not add up.", registry=registry
         )
@@ -38,6 +42,15 @@ class Telemetry:
             "From taking a batch to its COMMIT.",
             registry=registry,
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
+        )
+        self.grant_rate = Gauge(
+            "central_grant_rate_entries_per_s", "What all nodes with a backlog may send together.", registry=registry
+        )
+        self.commit_wait_seconds = Gauge(
+            "central_commit_wait_seconds", "Nine of ten pushes would be committed within this.", registry=registry
+        )
+        self.backlogged_nodes = Gauge(
+            "central_backlogged_nodes", "Nodes that share the rate of the grants.", registry=registry
         )
         self.leases = Gauge("central_shard_leases", "Shards that this process listens to.", registry=registry)
         self.broker_connected = Gauge("central_broker_connected", "1 while the broker is connected.", registry=registry)

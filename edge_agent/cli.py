@@ -150,6 +150,8 @@ def _verify(config: AgentConfig, options: argparse.Namespace) -> int:
     if options.json:
         print(msgspec.json.encode(verdict).decode())
     else:
+        for cut in verdict.cuts:
+            print(f"{cut.lane} 1 to {cut.pruned_seq} of {cut.incarnation}: let go of, as the configuration says")
         for finding in verdict.findings:
             print(f"{finding.where}: {finding.what}")
         print(f"{verdict.entries} entries checked, {len(verdict.findings)} findings")

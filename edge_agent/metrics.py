@@ -32,6 +32,8 @@ class AgentCollector(Collector):
         yield _counter("holdfast_link_pushed_bytes", "Compressed bytes sent.", books.pushed_bytes)
         yield _counter("holdfast_link_acks", "Acknowledgements of the centre.", books.acks)
         yield _counter("holdfast_link_peer_faults", "Messages that could not be used.", books.peer_faults)
+        yield _counter("holdfast_log_pruned", "Entries let go of since the start.", books.pruned_entries)
+        yield _counter("holdfast_log_pruned_without_backup", "Times that a limit forced it.", books.forced_prunings)
         online = self._session is not None and self._session.is_online
         yield GaugeMetricFamily("holdfast_link_online", "1 while the centre has greeted back.", int(online))
         parked = self._instructions.parked

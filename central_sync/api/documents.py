@@ -6,16 +6,39 @@ from uuid import UUID
 from msgspec import Struct
 
 from central_sync.fleet import NodeStatus
+from central_sync.store.backups import BackupRow
+from central_sync.store.histories import HistoryRow
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ParkedRow
 from central_sync.store.stock import StockRow
 from central_sync.times import rfc3339
 
 
+class HistoryStatus(Struct, frozen=True):
+    """Which life of the centre this is; `reason` is `created`, `restore-mark`, `restored` or `noticed`."""
+
+    history_id: UUID
+    began_at: str
+    reason: str
+    detail: str
+
+
+class BackupStatus(Struct, frozen=True):
+    """The newest backup that was recorded: what was committed at `taken_at` is in it."""
+
+    kind: str
+    taken_at: str
+    file: str
+    streams: int
+    entries: int
+
+
 class NodeList(Struct, frozen=True):
-    """Every node, by id."""
+    """Every node, by id; this centre's history, and its newest backup, or null while there is none."""
 
     nodes: tuple[NodeStatus, ...]
+    history: HistoryStatus
+    backup: BackupStatus | None
 
 
 class OrderSummary(Struct, frozen=True):
@@ -104,6 +127,16 @@ class CloudEvent(Struct, frozen=True, omit_defaults=True):
     sequence: str
     subject: str | None = None
     traceparent: str | None = None
+
+
+def history_status(row: HistoryRow) -> HistoryStatus:
+    """A row of the table as the API shows it."""
+    return HistoryStatus(row.history_id, rfc3339(row.began_at), row.reason, row.detail)
+
+
+def backup_status(row: BackupRow) -> BackupStatus:
+    """A row of the table as the API shows it."""
+    return BackupStatus(row.kind, rfc3339(row.taken_at), row.file, row.streams, row.entries)
 
 
 def order_summary(row: OrderRow) -> OrderSummary:

@@ -15,13 +15,15 @@ from central_sync.api.documents import (
     OrderPage,
     ParkedPage,
     StockPage,
+    backup_status,
+    history_status,
     order_summary,
     parked_item,
     stock_position,
 )
 from central_sync.fleet import NodeStatus, status_of
 from central_sync.ingest.projection import recorded
-from central_sync.store import nodes, orders, parked, stock, streams
+from central_sync.store import backups, histories, nodes, orders, parked, stock, streams
 from central_sync.store.database import Connection, Database
 from edge_core.errors import Rejected
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, TEXT_CHARS_MAX
@@ -41,8 +43,8 @@ class Handlers:
     async def nodes(self, _: Request) -> Response:
         """GET /v1/nodes."""
         async with self._database.reading() as connection:
-            found = await fleet_status(connection, self._now())
-        return answer(NodeList(tuple(found)))
+            found = await fleet(connection, self._now())
+        return answer(found)
 
     async def node(self, request: Request) -> Response:
         """GET /v1/nodes/{node_id}."""
@@ -115,7 +117,18 @@ async def fleet_status(connection: Connection, now: datetime, node_id: str | Non
     """Every node as the fleet view shows it, or the one named."""
     rows = await nodes.page(connection, node_id)
     cursors = await streams.of_incarnations(connection, [(row.node_id, row.incarnation) for row in rows])
-    return [status_of(row, cursors, now) for row in rows]
+    losses = await backups.losses(connection, [row.node_id for row in rows])
+    return [status_of(row, cursors, now, losses) for row in rows]
+
+
+async def fleet(connection: Connection, now: datetime) -> NodeList:
+    """Every node, this centre's history, and its newest backup."""
+    backup = await backups.newest(connection)
+    return NodeList(
+        tuple(await fleet_status(connection, now)),
+        history_status(await histories.present(connection)),
+        None if backup is None else backup_status(backup),
+    )
 
 
 def answer(document: Struct, status: int = 200) -> Response:

@@ -135,7 +135,7 @@ async def _known(
     wanted: set[UUID] = set()
     for _, reading in new:
         if reading.order_id is not None and reading.order_id not in begun:
-            (begun if reading.state is not None and not careful else wanted).add(reading.order_id)
+            (begun if reading.standing is not None and not careful else wanted).add(reading.order_id)
     if not wanted:
         return {}
     arriving = {(key, reading.seq) for key, reading in new}

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from central_sync import instructions
 from central_sync.instructions import Claim, RandomBits, machine_bits
 from central_sync.store import nodes, parked, streams
+from central_sync.store.backups import LossRow
 from central_sync.store.database import Connection
 from central_sync.store.nodes import Greeting, Report
 from central_sync.store.parked import ForeignMessage, shown
@@ -40,7 +41,7 @@ from edge_core.sync.messages import (
 )
 
 GRANT = Grant(window=PUSH_WINDOW_MAX, rate_entries_per_s=0, start_after_ms=0, ttl_ms=0)
-"""No limit but the window: grants that follow the centre's load come with the recovery work."""
+"""No limit but the window: what a word that is no greeting carries, and a greeting until `Granting` has its say."""
 
 
 class Difference(Struct, frozen=True):
@@ -48,6 +49,13 @@ class Difference(Struct, frozen=True):
 
     node_id: str
     found: tuple[str, ...]
+
+
+class Recalled(Struct, frozen=True):
+    """The answer to a recall, and what it shows that neither end has any more."""
+
+    deliver: Deliver
+    loss: LossRow | None = None
 
 
 class Reported(Struct):
@@ -76,17 +84,14 @@ async def welcome(
     keys = [StreamKey(hello.node_id, hello.incarnation, lane) for hello in ordered for lane in LANES]
     known = await streams.lock(connection, keys)
     admitted = [hello for hello in ordered if (hello.node_id, hello.incarnation, LANES[0]) not in known]
-    for hello in admitted:
-        if hello.node_id in current:
-            why = f"the node has gone on as incarnation {hello.incarnation}"
-            await streams.close(connection, hello.node_id, hello.former, why)
-            await streams.supersede(connection, hello.node_id, hello.incarnation, hello.former)
+    await _succeed(connection, [hello for hello in admitted if hello.node_id in current])
     missing = [key for key in keys if key not in known]
     if missing:
         await streams.create(connection, missing)
         known |= await streams.lock(connection, missing)
+    former = await _former(connection, ordered)
     answers = {
-        hello.node_id: _answer(hello, known, await _former(connection, hello), history_id, now_ms) for hello in ordered
+        hello.node_id: _answer(hello, known, former.get(hello.node_id, ()), history_id, now_ms) for hello in ordered
     }
     greetings = [_greeting(hello, answers[hello.node_id]) for hello in ordered if _is_current(hello, known)]
     if greetings:
@@ -96,23 +101,22 @@ async def welcome(
     return {node_id: replace(answer, downlink=named.get(node_id)) for node_id, answer in answers.items()}
 
 
-async def recalled(connection: Connection, recall: Recall) -> Deliver:
-    """The entries of an earlier stream that follow the newest common mark; none when the node has them all."""
+async def recalled(connection: Connection, recall: Recall) -> Recalled:
+    """The entries of an earlier stream that follow the newest common mark; none when the node has them all.
+
+    Where the node has let go of everything that both had, there is nothing to deliver: it hears where the centre ends.
+    """
     key = StreamKey(recall.node_id, recall.former, recall.lane)
     held = await streams.hashes_at(connection, key, [mark.seq for mark in recall.locator])
-    common = newest_common(recall.locator, held) or 0
+    newest = newest_common(recall.locator, held)
+    if newest is None and recall.locator and recall.locator[-1].seq > 0:
+        return await _apart(connection, recall, key)
+    common = newest or 0
     rows = _within_bytes(await streams.after(connection, key, common, PUSH_ENTRIES_MAX))
     codec, block = pack_block([body for _, body in rows])
-    return Deliver(
-        recall.former,
-        recall.lane,
-        common + 1,
-        common + len(rows),
-        held[common],
-        rows[-1][0] if rows else held[common],
-        codec,
-        block,
-    )
+    tail_hash = rows[-1][0] if rows else held[common]
+    first, last = common + 1, common + len(rows)
+    return Recalled(Deliver(recall.former, recall.lane, first, last, held[common], tail_hash, codec, block))
 
 
 async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int) -> Reported:
@@ -122,10 +126,13 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
     await nodes.report(connection, [_report(beat, now_ms) for beat in ordered])
     rows = await streams.of_incarnations(connection, [(beat.node_id, beat.incarnation) for beat in ordered])
     reported = Reported()
+    found = {
+        (beat.node_id, beat.incarnation): tuple(t for books in beat.lanes for t in _differences(beat, books, rows))
+        for beat in ordered
+    }
+    news = await nodes.note_differences(connection, found)
+    reported.news = [Difference(who[0], found[who]) for who in news if found[who]]
     for beat in ordered:
-        found = tuple(text for books in beat.lanes for text in _differences(beat, books, rows))
-        if await nodes.note_differences(connection, beat.node_id, found) and found:
-            reported.news.append(Difference(beat.node_id, found))
         for books in beat.lanes:
             key = StreamKey(beat.node_id, beat.incarnation, books.lane)
             row = rows.get(key) or unknown(key)
@@ -135,6 +142,8 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
                 reported.called[key] = "refuse", f"incarnation {row.superseded_by} has taken this node over"
             if row.durable_seq != books.confirmed + books.parked or key not in rows:
                 reported.told[key] = row
+            if row.backed_up_seq > books.backed_up_seq:
+                reported.told[key] = row  # the node may let go of more than it knows
     return reported
 
 
@@ -194,6 +203,21 @@ def call_about_downlink(claim: Claim, history_id: UUID) -> Welcome:
     return call(StreamKey(claim.node_id, claim.by, LANES[0]), "rewind", "the downlink goes on otherwise", history_id)
 
 
+async def _apart(connection: Connection, recall: Recall, key: StreamKey) -> Recalled:
+    """The node's copy begins where the centre's has ended, or is another history: an empty delivery before the cut.
+
+    The node then appends again what is left. What lies between both is nowhere.
+    """
+    cut_seq = recall.locator[-1].seq
+    rows = await streams.of_incarnations(connection, [(key.node_id, key.incarnation)])
+    end_seq = rows[key].durable_seq if key in rows else 0
+    ground = min(end_seq, cut_seq - 1)
+    at_ground = (await streams.hashes_at(connection, key, [ground]))[ground]
+    codec, block = pack_block([])
+    deliver = Deliver(recall.former, recall.lane, ground + 1, ground, at_ground, at_ground, codec, block)
+    return Recalled(deliver, LossRow(*key, end_seq + 1, cut_seq) if end_seq < cut_seq else None)
+
+
 def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """As many of the first rows as fit a message; one that alone is larger goes alone."""
     size = 0
@@ -204,12 +228,27 @@ def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     return rows
 
 
-async def _former(connection: Connection, hello: Hello) -> tuple[FormerStream, ...]:
-    rows = await streams.former(connection, hello.node_id, hello.incarnation, len(LANES) * FORMER_INCARNATIONS_MAX)
-    return tuple(
-        FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash)
-        for incarnation, lane, seq, seq_hash in rows
-    )
+async def _succeed(connection: Connection, newcomers: Sequence[Hello]) -> None:
+    """Close what the newcomers' own machines have left behind; what is another machine's may only drain."""
+    if not newcomers:
+        return
+    own = [(hello.node_id, former, hello.incarnation) for hello in newcomers for former in hello.former]
+    left = [(node_id, former, f"the node has gone on as incarnation {by}") for node_id, former, by in own]
+    await streams.close(connection, left)
+    present = [(hello.node_id, hello.incarnation) for hello in newcomers]
+    await streams.supersede(connection, present, [(node_id, former) for node_id, former, _ in own])
+
+
+async def _former(connection: Connection, hellos: Sequence[Hello]) -> dict[str, tuple[FormerStream, ...]]:
+    present = [(hello.node_id, hello.incarnation) for hello in hellos]
+    found = await streams.former(connection, present, len(LANES) * FORMER_INCARNATIONS_MAX)
+    return {
+        node_id: tuple(
+            FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash, backed_up_seq)
+            for incarnation, lane, seq, seq_hash, backed_up_seq in rows
+        )
+        for node_id, rows in found.items()
+    }
 
 
 def _answer(
@@ -245,7 +284,7 @@ def _answer(
 
 def _position(key: StreamKey, row: CursorRow) -> DurablePosition:
     lane: Lane = "bulk" if key.lane == "bulk" else "orders"
-    return DurablePosition(lane, row.durable_seq, row.durable_hash)
+    return DurablePosition(lane, row.durable_seq, row.durable_hash, row.backed_up_seq)
 
 
 def _is_current(hello: Hello, known: dict[StreamKey, CursorRow]) -> bool:

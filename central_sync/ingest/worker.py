@@ -17,10 +17,14 @@ from central_sync.downlink import Downlink
 from central_sync.ingest import greetings
 from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.backlog import Backlog, Work
+from central_sync.ingest.granting import Granting
 from central_sync.ingest.greetings import Reported
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
-from central_sync.instructions import RandomBits, machine_bits
+from central_sync.ingest.restores import present_history
+from central_sync.instructions import Claim, RandomBits, machine_bits
+from central_sync.store import backups, nodes
+from central_sync.store.backups import LossRow
 from central_sync.store.database import AlreadyThere, Database
 from central_sync.store.parked import ForeignMessage, shown
 from central_sync.store.streams import CursorRow, StreamKey
@@ -75,6 +79,7 @@ class Ingester:
         self._telemetry = telemetry
         self._now_ms = now_ms
         self._backlog = backlog or Backlog()
+        self._granting = Granting()
         self._random_bits = random_bits
         self._downlink = Downlink(link=link, database=database, leases=leases, telemetry=telemetry)
 
@@ -162,14 +167,23 @@ class Ingester:
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.transaction() as connection:
+                    history_id, noticed = await present_history(connection, hellos)
                     answers = await greetings.welcome(
                         connection,
                         hellos,
-                        history_id=self._history_id,
+                        history_id=history_id,
                         now_ms=self._now_ms(),
                         random_bits=self._random_bits,
                     )
-        for node_id, answer in answers.items():
+        self._history_id = history_id
+        if noticed is not None:
+            self._telemetry.restores.inc()
+            _log.error(
+                "ingest.restore_noticed", detail=shown(noticed.detail), old=str(noticed.old), new=str(noticed.new)
+            )
+        latest = {hello.node_id: hello for hello in hellos}
+        granted = self._granting.greeted([(latest[each], answer) for each, answer in answers.items()], _monotonic_ms())
+        for node_id, answer in zip(answers, granted, strict=True):
             _log.info("ingest.node_welcomed", node_id=node_id, decision=answer.decision, detail=answer.detail)
             await self._send(node_id, answer)
         self._downlink.wake()
@@ -178,8 +192,25 @@ class Ingester:
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.reading() as connection:
-                    deliver = await greetings.recalled(connection, recall)
-        await self._send(recall.node_id, deliver)
+                    recalled = await greetings.recalled(connection, recall)
+        if recalled.loss is not None:
+            await self._note_loss(recalled.loss)
+        await self._send(recall.node_id, recalled.deliver)
+
+    async def _note_loss(self, loss: LossRow) -> None:
+        async for attempt in self._retrying():
+            with attempt:
+                async with self._database.transaction() as connection:
+                    is_news = await backups.note_loss(connection, loss)
+        if is_news:
+            self._telemetry.lost.inc(loss.to_seq - loss.from_seq + 1)
+            _log.error(
+                "ingest.entries_lost",
+                node_id=loss.node_id,
+                lane=loss.lane,
+                from_seq=loss.from_seq,
+                to_seq=loss.to_seq,
+            )
 
     async def _push(self, pushes: Sequence[ReadPush]) -> None:
         started = time.perf_counter()
@@ -190,17 +221,30 @@ class Ingester:
         except PermanentFault as fault:
             await self._divide(pushes, fault)
             return
-        self._telemetry.batch_seconds.observe(time.perf_counter() - started)
+        self._observe(time.perf_counter() - started, pushes, outcome)
         self._count(pushes, outcome)
         await self._answer(outcome)
 
+    def _observe(self, took_s: float, pushes: Sequence[ReadPush], outcome: Outcome) -> None:
+        """What a push that came now would wait: the batches that what is queued makes, and its own."""
+        queued = (self._link.inbox.qsize() + len(self._backlog)) / len(pushes)
+        now_ms = _monotonic_ms()
+        self._granting.committed(wait_ms=int(took_s * (1 + queued) * 1000), entries=outcome.entries, now_ms=now_ms)
+        self._telemetry.batch_seconds.observe(took_s)
+        self._telemetry.grant_rate.set(self._granting.regulator.rate)
+        self._telemetry.commit_wait_seconds.set(self._granting.regulator.p90_ms / 1000)
+        self._telemetry.backlogged_nodes.set(self._granting.backlogged)
+
     async def _transact(self, pushes: Sequence[ReadPush]) -> Outcome:
         try:
-            async with self._database.transaction() as connection:
-                return await apply(connection, pushes)
+            return await self._try(pushes, careful=False)
         except AlreadyThere:
-            async with self._database.transaction() as connection:
-                return await apply(connection, pushes, careful=True)
+            return await self._try(pushes, careful=True)
+
+    async def _try(self, pushes: Sequence[ReadPush], *, careful: bool) -> Outcome:
+        async with self._database.transaction() as connection:
+            self._history_id = await nodes.history_id(connection)  # a command may have changed it
+            return await apply(connection, pushes, careful=careful)
 
     async def _divide(self, pushes: Sequence[ReadPush], fault: PermanentFault) -> None:
         """The database refuses a value for good: halve the batch until the entry that holds it stands alone (G7)."""
@@ -228,24 +272,36 @@ class Ingester:
         acks = [work for work in batch if isinstance(work, DeliverAck)]
         if not (beats or byes or foreign or acks):
             return
+        renewed = {beat.node_id: self._granting.reported(beat, _monotonic_ms()) for beat in beats}
+        rates = {node_id: self._granting.rate_of(node_id) for node_id in sorted(renewed)}
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.transaction() as connection:
+                    self._history_id = await nodes.history_id(connection)
                     reported = await greetings.report(connection, beats, self._now_ms()) if beats else Reported()
+                    if rates:
+                        await nodes.note_grants(connection, rates)
                     wrong = await greetings.claimed(connection, beats, acks)
                     await greetings.leave(connection, byes)
                     await greetings.park(connection, foreign)
+        for node_id, grant in renewed.items():
+            if grant is not None:
+                await self._send(node_id, grant)
         for difference in reported.news:
             self._telemetry.differences.inc()
             _log.error("ingest.books_differ", node_id=difference.node_id, differences=list(difference.found))
+        await self._call(reported, wrong)
+        if acks:
+            self._downlink.wake()
+
+    async def _call(self, reported: Reported, wrong: Sequence[Claim]) -> None:
+        """Tell nodes that are elsewhere than they think."""
         for key, row in reported.told.items():
             await self._send(key.node_id, _ack(self._history_id, key, row))
         for key, (decision, why) in reported.called.items():
             await self._send(key.node_id, greetings.call(key, decision, why, self._history_id))
         for claim in wrong:
             await self._send(claim.node_id, greetings.call_about_downlink(claim, self._history_id))
-        if acks:
-            self._downlink.wake()
 
     # --- answering ---------------------------------------------------------------------------------------------------
 
@@ -255,6 +311,9 @@ class Ingester:
                 await self._send(key.node_id, greetings.fence(key, row, outcome.fences[key], self._history_id))
             else:
                 await self._send(key.node_id, _ack(self._history_id, key, row))
+                grant = self._granting.acked(*key, row.durable_seq, _monotonic_ms())
+                if grant is not None:
+                    await self._send(key.node_id, grant)
 
     async def _send(self, node_id: str, message: DownMessage) -> None:
         """Publish, waiting for room. Without a connection the answer is lost, and the edge asks again."""
@@ -300,6 +359,10 @@ class Ingester:
             wait=wait_random_exponential(DATABASE_RETRY_DELAY_MS / 1000, DATABASE_RETRY_DELAY_MS_MAX / 1000),
             before_sleep=before_sleep,
         )
+
+
+def _monotonic_ms() -> int:
+    return int(asyncio.get_running_loop().time() * 1000)
 
 
 def _check_sender(claimed: str, node_id: str) -> None:

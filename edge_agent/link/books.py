@@ -13,7 +13,7 @@ from edge_agent.store.file import StoreFile
 from edge_core.errors import PeerFault, StorageFault
 from edge_core.sync.conservation import ledger
 from edge_core.sync.entry import decode_entry
-from edge_core.sync.link_types import LinkState, Rebook, RecordDurable
+from edge_core.sync.link_types import LinkState, Rebook, RecordDurable, RecordHistory
 from edge_core.sync.messages import Heartbeat, LaneLedger
 
 _LOG: Final = structlog.get_logger()
@@ -28,6 +28,9 @@ class Books:
         self._software_version = software_version
         self._durable = {lane: stream.durable_seq for lane, stream in file.streams.items()}
         self._parked = {lane: stream.parked for lane, stream in file.streams.items()}
+        self._backed_up = {lane: stream.backed_up_seq for lane, stream in file.streams.items()}
+        self.pruned_entries = 0
+        self.forced_prunings = 0
         self.last_error: str | None = None
         self.last_ack_ms: int | None = None
         self.peer_faults = 0
@@ -39,13 +42,20 @@ class Books:
         """The log goes on in a new incarnation: its books begin at zero."""
         self._durable = {lane: stream.durable_seq for lane, stream in self._file.streams.items()}
         self._parked = {lane: stream.parked for lane, stream in self._file.streams.items()}
+        self._backed_up = {lane: stream.backed_up_seq for lane, stream in self._file.streams.items()}
 
     def acked(self, position: RecordDurable) -> None:
         """The centre holds a lane up to here."""
         self._durable[position.lane] = position.durable_seq
         self._parked[position.lane] = position.parked
+        self._backed_up[position.lane] = max(self._backed_up[position.lane], position.backed_up_seq)
         self.last_ack_ms = self._now_ms()
         self.acks += 1
+
+    def greeted(self, history: RecordHistory) -> None:
+        """The centre's backup covers so much: less than before where the centre came back from an older one."""
+        for position in history.lanes:
+            self._backed_up[position.lane] = min(position.backed_up_seq, position.durable_seq)
 
     def rebook(self, position: Rebook) -> None:
         """The centre greeted with this position: what it lost is pending again."""
@@ -65,8 +75,10 @@ class Books:
                 tail_seq=self._file.tails[lane].seq,
                 durable_seq=min(self._durable[lane], self._file.tails[lane].seq),
                 parked=self._parked[lane],
+                backed_up_seq=self._backed_up[lane],
+                pruned_seq=stream.pruned_seq,
             )
-            for lane in self._file.streams
+            for lane, stream in self._file.streams.items()
         )
 
     async def oldest_unacked_age_ms(self) -> int:

@@ -3,7 +3,9 @@
 from edge_core.sync.messages import LaneLedger
 
 
-def ledger(lane: str, *, tail_seq: int, durable_seq: int, parked: int) -> LaneLedger:
+def ledger(
+    lane: str, *, tail_seq: int, durable_seq: int, parked: int, backed_up_seq: int = 0, pruned_seq: int = 0
+) -> LaneLedger:
     """The edge's books: every accepted entry is parked, confirmed or pending, each of them once."""
     return LaneLedger(
         lane="bulk" if lane == "bulk" else "orders",
@@ -11,6 +13,8 @@ def ledger(lane: str, *, tail_seq: int, durable_seq: int, parked: int) -> LaneLe
         confirmed=durable_seq - parked,
         pending=tail_seq - durable_seq,
         parked=parked,
+        backed_up_seq=backed_up_seq,
+        pruned_seq=pruned_seq,
     )
 
 

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from edge_core.limits import HELLO_TIMEOUT_MS, PUSH_WINDOW_MAX
-from edge_core.sync.messages import Ack, Deliver, FormerStream, GrantMessage, Welcome
+from edge_core.limits import HELLO_TIMEOUT_MS, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX, PUSH_WINDOW_MAX
+from edge_core.sync.messages import Ack, Deliver, DurablePosition, FormerStream, GrantMessage, Welcome
+from edge_core.sync.pacing import Pace
 from edge_core.sync.send_stream import InFlight, SendStream
 
 Phase = Literal["offline", "greeting", "streaming", "renewing", "stopped"]
@@ -75,11 +76,12 @@ class RestoreFailed(Struct, frozen=True):
 
 
 class PushSent(Struct, frozen=True):
-    """A push that was asked for has left."""
+    """A push that was asked for has left, in so many bytes on the wire."""
 
     lane: str
     from_seq: int
     push: InFlight
+    size_bytes: int = 0
 
 
 class PushFailed(Struct, frozen=True):
@@ -96,7 +98,9 @@ class HashChecked(Struct, frozen=True):
 
 
 class Tick(Struct, frozen=True):
-    """Time has passed."""
+    """Time has passed. `cap_bytes_per_s` is the operator's cap at this time of day; 0 is none."""
+
+    cap_bytes_per_s: int = 0
 
 
 LinkInput = (
@@ -133,10 +137,15 @@ class SendHeartbeat(Struct, frozen=True):
 
 
 class SendPush(Struct, frozen=True):
-    """Load entries of a lane from a seq on and push them; answer with `PushSent` or `PushFailed`."""
+    """Load entries of a lane from a seq on and push them; answer with `PushSent` or `PushFailed`.
+
+    At most `entries_max` of them and `bytes_max` before compression; one that alone is larger goes alone.
+    """
 
     lane: str
     from_seq: int
+    entries_max: int = PUSH_ENTRIES_MAX
+    bytes_max: int = PUSH_BYTES_MAX
 
 
 class CheckHash(Struct, frozen=True):
@@ -165,9 +174,23 @@ class Rebook(Struct, frozen=True):
 
 
 class RecordHistory(Struct, frozen=True):
-    """Write down which history of the centre was seen last."""
+    """Write down which history of the centre was seen last, and together with it what that one holds of each lane."""
 
     history_id: UUID
+    lanes: tuple[DurablePosition, ...]
+    former: tuple[FormerStream, ...] = ()
+
+    def held(self, present: UUID) -> list[tuple[UUID, str, int, bytes, int]]:
+        """Incarnation, lane, durable seq, the hash there and the backup's reach, of the present streams and others."""
+        named: list[tuple[UUID, DurablePosition | FormerStream]] = [(present, at) for at in self.lanes]
+        named += [(at.incarnation, at) for at in self.former]
+        return [(of, at.lane, at.durable_seq, at.durable_hash, at.backed_up_seq) for of, at in named]
+
+
+class RecordAttempt(Struct, frozen=True):
+    """Write down how often the connection was lost since the last ack: a restart goes on waiting from there."""
+
+    attempt: int
 
 
 class BeginIncarnation(Struct, frozen=True):
@@ -231,6 +254,7 @@ Effect = (
     | RecordDurable
     | Rebook
     | RecordHistory
+    | RecordAttempt
     | BeginIncarnation
     | CompareFormer
     | SendRecall
@@ -253,6 +277,7 @@ class LinkState(Struct, frozen=True):
     phase: Phase = "offline"
     attempt: int = 0
     window: int = PUSH_WINDOW_MAX
+    pace: Pace = Pace()
     history_id: UUID | None = None
     unchecked: tuple[str, ...] = ()
     hello_ms: int = 0

@@ -51,21 +51,30 @@ class LanePosition(Struct, frozen=True, array_like=True):
     tail_hash: Hash
 
 
+class AckedPosition(Struct, frozen=True, array_like=True):
+    """How far the centre has acked a lane, by the word of the history that the hello names."""
+
+    lane: Lane
+    durable_seq: Seq
+
+
 class DurablePosition(Struct, frozen=True, array_like=True):
-    """How far a stream is durable at the centre, and the chain's hash there."""
+    """How far a stream is durable at the centre, the chain's hash there, and how far the centre's backup covers it."""
 
     lane: Lane
     durable_seq: Seq
     durable_hash: Hash
+    backed_up_seq: Seq = 0
 
 
 class FormerStream(Struct, frozen=True, array_like=True):
-    """A lane of an earlier incarnation of the node, and how far the centre has it."""
+    """A lane of an earlier incarnation of the node, how far the centre has it, and its backup covers it."""
 
     incarnation: UUID
     lane: Lane
     durable_seq: Seq
     durable_hash: Hash
+    backed_up_seq: Seq = 0
 
 
 class Mark(Struct, frozen=True, array_like=True):
@@ -85,13 +94,18 @@ class Grant(Struct, frozen=True, array_like=True):
 
 
 class LaneLedger(Struct, frozen=True, array_like=True):
-    """The books of one lane: accepted = confirmed + pending + parked (promise G8)."""
+    """The books of one lane: accepted = confirmed + pending + parked (promise G8).
+
+    `backed_up_seq` is how far the node knows the centre's backup to cover it, `pruned_seq` how far it has let go of it.
+    """
 
     lane: Lane
     accepted: Seq
     confirmed: Seq
     pending: Seq
     parked: Seq
+    backed_up_seq: Seq = 0
+    pruned_seq: Seq = 0
 
 
 class DownPosition(Struct, frozen=True, array_like=True):
@@ -116,6 +130,7 @@ class Hello(Struct, frozen=True, array_like=True, tag="hello"):
     region: ShortText = ""
     former: Annotated[tuple[UUID, ...], Meta(max_length=FORMER_INCARNATIONS_MAX)] = ()
     downlink: DownPosition | None = None
+    acked: Annotated[tuple[AckedPosition, ...], Meta(max_length=4)] = ()
 
 
 class Welcome(Struct, frozen=True, array_like=True, tag="welcome"):

@@ -55,6 +55,7 @@ async def test_a_failed_write_or_sync_is_no_201_and_the_order_is_taken_once_afte
             is_full = "ENOSPC" in inject or "retval" in inject
             expected = (507, "storage-full") if is_full else (503, "storage-unavailable")
             assert (refused.status_code, slug(refused)) == expected
+            assert "is not known yet" in refused.json()["detail"], "the commit itself failed: it may be on the disk"
             if ":when=" not in inject:
                 assert not agent.service.is_ready()
                 assert till.get("/v1/status").json()["accepting"] is False

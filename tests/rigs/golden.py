@@ -51,6 +51,7 @@ from edge_core.stock.ledger import Allocation, StockDelta
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
 from edge_core.sync.messages import (
     Ack,
+    AckedPosition,
     Bye,
     Deliver,
     DeliverAck,
@@ -149,18 +150,18 @@ _GRANT = Grant(8, 0, 0, 60_000)
 MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Hello(
         "store-0001", INCARNATION, (LanePosition("orders", 1, 9, HASH),), HISTORY, 1_795_000_000_000, "0.1.0", 1,
-        "Store 1", "DE-BE", (HISTORY,), DownPosition(MOVEMENT, 9, HASH),
+        "Store 1", "DE-BE", (HISTORY,), DownPosition(MOVEMENT, 9, HASH), (AckedPosition("orders", 8),),
     ),
     Push("store-0001", INCARNATION, "orders", 1, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
-    Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1),), 7, 1 << 40, 1, "0.1.0", "broker: gone",
-        DownPosition(MOVEMENT, 9, HASH), 2,
+    Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1, 4, 2),), 7, 1 << 40, 1, "0.1.0",
+        "broker: gone", DownPosition(MOVEMENT, 9, HASH), 2,
     ),
     Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),)),
     DeliverAck("store-0001", INCARNATION, "orders", 9, HASH, MOVEMENT),
     Bye("store-0001", INCARNATION, "the agent is stopping"),
     Welcome(
-        HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH),), _GRANT, -5, "so it is",
-        (FormerStream(MOVEMENT, "orders", 9, HASH),), MOVEMENT,
+        HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH, 7),), _GRANT, -5, "so it is",
+        (FormerStream(MOVEMENT, "orders", 9, HASH, 6),), MOVEMENT,
     ),
     Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1),
     GrantMessage(INCARNATION, _GRANT),

@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sysconfig
+from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -80,3 +83,23 @@ def write_config(path: Path, sections: Mapping[str, Mapping[str, str | int | flo
         ]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
+
+
+def signal_all(process_id: int, number: signal.Signals) -> None:
+    """Send a signal to a process that a test started and to all that it started itself, parents first."""
+    for one in _family(process_id):
+        with suppress(ProcessLookupError):  # it ended meanwhile
+            os.kill(one, number)
+
+
+def _family(process_id: int) -> list[int]:
+    """The process and its descendants (proc(5), `stat`: the fourth field is the parent)."""
+    children: defaultdict[int, list[int]] = defaultdict(list)
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended meanwhile
+            fields = path.read_text(errors="replace").rpartition(")")[2].split()
+            children[int(fields[1])].append(int(path.parent.name))
+    family = [process_id]
+    for one in family:
+        family += children[one]
+    return family

@@ -4,14 +4,15 @@
 real one. A transaction works on a copy, which takes the place of the original at its COMMIT.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from msgspec import Struct, field
 
-from central_sync.store import downlinks, feed, instructions, nodes, orders, parked, stock, streams
+from central_sync.store import backups, downlinks, feed, histories, instructions, nodes, orders, parked, stock, streams
+from central_sync.store.backups import LossRow
 from central_sync.store.downlinks import DownlinkRow
 from central_sync.store.instructions import AnswerRow, Asked, InstructionRow
 from central_sync.store.nodes import Greeting, Report
@@ -44,6 +45,8 @@ class Tables(Struct):
     downlinks: dict[str, DownlinkRow] = field(default_factory=dict)
     downlink: dict[tuple[str, UUID], tuple[tuple[UUID, bytes], ...]] = field(default_factory=dict)
     instructions: dict[UUID, InstructionRow] = field(default_factory=dict)
+    losses: tuple[LossRow, ...] = ()
+    changes: int = 0
 
     def copy(self) -> "Tables":
         """The same, to be changed."""
@@ -61,6 +64,8 @@ class Tables(Struct):
             dict(self.downlinks),
             dict(self.downlink),
             dict(self.instructions),
+            self.losses,
+            self.changes,
         )
 
 
@@ -84,24 +89,36 @@ async def _advance(connection: Tables, cursors: Sequence[tuple[StreamKey, Cursor
 
 
 async def _fence(connection: Tables, node_id: str, incarnation: UUID, why: str) -> None:
-    await _close(connection, node_id, [incarnation], why)
+    await _close(connection, [(node_id, incarnation, why)])
 
 
-async def _close(connection: Tables, node_id: str, incarnations: Sequence[UUID], why: str) -> None:
+async def _close(connection: Tables, left: Sequence[tuple[str, UUID, str]]) -> None:
+    reasons = {(node_id, incarnation): why for node_id, incarnation, why in left}
     for key, row in connection.cursors.items():
-        if key.node_id == node_id and key.incarnation in incarnations and row.fenced is None:
-            connection.cursors[key] = row._replace(fenced=why)
+        if row.fenced is None and key[:2] in reasons:
+            connection.cursors[key] = row._replace(fenced=reasons[key[:2]])
 
 
-async def _supersede(connection: Tables, node_id: str, by: UUID, own: Sequence[UUID]) -> None:
+async def _supersede(
+    connection: Tables, newcomers: Sequence[tuple[str, UUID]], own: Sequence[tuple[str, UUID]]
+) -> None:
+    by = dict(newcomers)
     for key, row in connection.cursors.items():
-        if key.node_id == node_id and key.incarnation != by and key.incarnation not in own:
-            connection.cursors[key] = row._replace(superseded_by=by)
+        if key.incarnation != by.get(key.node_id, key.incarnation) and key[:2] not in own:
+            connection.cursors[key] = row._replace(superseded_by=by[key.node_id])
 
 
-async def _former(connection: Tables, node_id: str, present: UUID, rows_max: int) -> list[tuple[UUID, str, int, bytes]]:
+async def _former(
+    connection: Tables, present: Sequence[tuple[str, UUID]], rows_max: int
+) -> dict[str, list[tuple[UUID, str, int, bytes, int]]]:
+    return {node_id: _former_of(connection, node_id, incarnation, rows_max) for node_id, incarnation in present}
+
+
+def _former_of(
+    connection: Tables, node_id: str, present: UUID, rows_max: int
+) -> list[tuple[UUID, str, int, bytes, int]]:
     found = [
-        (key.incarnation, key.lane, row.durable_seq, row.durable_hash)
+        (key.incarnation, key.lane, row.durable_seq, row.durable_hash, row.backed_up_seq)
         for key, row in connection.cursors.items()
         if key.node_id == node_id and key.incarnation != present and row.durable_seq > 0
     ]
@@ -157,14 +174,39 @@ async def _report(_connection: Tables, _reports: Sequence[Report]) -> None:
     """How a node says it is decides nothing."""
 
 
-async def _note_differences(connection: Tables, node_id: str, differences: Sequence[str]) -> bool:
-    before = connection.differences.get(node_id, ())
-    connection.differences[node_id] = tuple(differences)
-    return before != tuple(differences)
+async def _note_differences(
+    connection: Tables, found: Mapping[tuple[str, UUID], Sequence[str]]
+) -> list[tuple[str, UUID]]:
+    present = {who: tuple(texts) for who, texts in found.items() if connection.incarnations.get(who[0]) == who[1]}
+    news = [who for who, texts in present.items() if connection.differences.get(who[0], ()) != texts]
+    connection.differences |= {who[0]: present[who] for who in news}
+    return news
+
+
+async def _note_grants(_connection: Tables, _rates: Mapping[str, int | None]) -> None:
+    """For people."""
 
 
 async def _note_error(_connection: Tables, _node_id: str, _error: str) -> None:
     """For people."""
+
+
+async def _history_id(connection: Tables) -> UUID:
+    return connection.history_id
+
+
+async def _change_history(connection: Tables, old: UUID, _reason: str, _detail: str) -> UUID | None:
+    if connection.history_id != old:
+        return None
+    connection.changes += 1
+    connection.history_id = uuid5(old, str(sum(row.durable_seq for row in connection.cursors.values())))
+    return connection.history_id
+
+
+async def _note_loss(connection: Tables, loss: LossRow) -> bool:
+    is_news = loss not in connection.losses
+    connection.losses = (*connection.losses, loss)
+    return is_news
 
 
 async def _note_gone(_connection: Tables, _node_id: str, _incarnation: UUID) -> None:
@@ -296,8 +338,12 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (nodes, "greet", _greet),
     (nodes, "report", _report),
     (nodes, "note_differences", _note_differences),
+    (nodes, "note_grants", _note_grants),
     (nodes, "note_error", _note_error),
     (nodes, "note_gone", _note_gone),
+    (nodes, "history_id", _history_id),
+    (histories, "change", _change_history),
+    (backups, "note_loss", _note_loss),
     (parked, "add_entries", _add_entries),
     (parked, "add_foreign", _add_foreign),
     (orders, "insert", _put_orders),
