@@ -33,7 +33,7 @@ from edge_core.sync.link_types import (
     TakeInstructions,
     TransportUp,
 )
-from edge_core.sync.messages import Deliver, DurablePosition, Grant, Welcome
+from edge_core.sync.messages import Decision, Deliver, DurablePosition, Grant, Welcome
 from edge_core.sync.send_stream import SendStream
 
 NODE, EDGE = "store-0001", UUID(int=1)
