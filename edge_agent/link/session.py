@@ -167,6 +167,8 @@ class Session:
 
     async def run(self) -> None:
         """Serve the link until `stop`."""
+        with suppress(StorageFault):
+            await self._instructions.load()  # for the status; each hello reads it again
         self._connect_after(first_delay_ms(self.state.attempt, self._here.jitter()))
         try:
             while not self._stopping:
