@@ -268,8 +268,7 @@ class Scrub:
         self._hurries = False
         self.rounds += 1
         await self._go_on(Round(self._here.now_ms(), entries, None, 0, 0, pages))
-        level = _LOG.error if self.damage or pages else _LOG.info
-        level("scrub.round_ended", entries=entries, damaged=len(self.damage), pages=pages)
+        _LOG.info("scrub.round_ended", entries=entries, damaged=len(self.damage), pages=pages)
 
     async def _go_on(self, at: Round) -> None:
         """The round is here now; kept in the file, so that the next start goes on there."""

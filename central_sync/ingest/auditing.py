@@ -12,7 +12,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from central_sync.ingest.effects import standing_of
-from central_sync.ingest.projection import order_row, recorded
+from central_sync.ingest.projection import recorded, view_row
 from central_sync.ingest.reading import read_entry
 from central_sync.store import audits, orders, streams
 from central_sync.store.audits import ScrubRow
@@ -83,7 +83,7 @@ async def note(connection: Connection, heartbeats: Sequence[Heartbeat]) -> list[
     ]
     if rows:
         await audits.note_scrubs(connection, rows)
-    wanted = await audits.wanted(connection, sorted(latest))
+    wanted = await audits.wanted(connection, sorted(latest)) if latest else set()
     return [latest[node_id] for node_id in sorted(wanted)]
 
 
@@ -176,7 +176,7 @@ def _folded(several: Sequence[Recorded]) -> OrderRow | None:
     first, last = merged.accepted[0].origin, merged.accepted[-1].origin
     state, order = merged.state, merged.state.order
     standing = standing_of(order, state.status, state.revision)
-    return order_row(order.order_id, _key(last), last.seq, standing, (_key(first), first.seq))
+    return view_row(order.order_id, _key(last), last.seq, standing, (_key(first), first.seq))
 
 
 def _key(origin: Origin) -> StreamKey:

@@ -16,7 +16,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from central_sync.downlink import Downlink
 from central_sync.ingest import auditing, greetings
 from central_sync.ingest.apply import Outcome, apply
+from central_sync.ingest.audit_desk import AuditDesk
 from central_sync.ingest.backlog import Backlog, Work
+from central_sync.ingest.copies import Copies
+from central_sync.ingest.early import ReadEarly
 from central_sync.ingest.granting import Granting
 from central_sync.ingest.greetings import Reported
 from central_sync.ingest.leases import ShardLeases
@@ -36,12 +39,13 @@ from edge_core.limits import (
     DATABASE_RETRY_DELAY_MS,
     DATABASE_RETRY_DELAY_MS_MAX,
 )
-from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest
+from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.messages import (
     Ack,
     Bye,
     DeliverAck,
     DownMessage,
+    Early,
     Heartbeat,
     Hello,
     Lane,
@@ -81,6 +85,8 @@ class Ingester:
         self._now_ms = now_ms
         self._backlog = backlog or Backlog()
         self._granting = Granting()
+        self._audits = AuditDesk(database, telemetry, self._retrying, self._send)
+        self._copies = Copies(database, telemetry)
         self._random_bits = random_bits
         self._downlink = Downlink(link=link, database=database, leases=leases, telemetry=telemetry)
 
@@ -134,6 +140,8 @@ class Ingester:
             match message:
                 case Push():
                     return read_push(message, payload)
+                case Early():
+                    return self._copies.read(message, waiting=self._link.inbox.qsize())
                 case Hello() | Heartbeat() | Recall() | DeliverAck() | Digest() | DayTotals() | Bye():
                     return message
                 case _:
@@ -160,11 +168,8 @@ class Ingester:
         for recall in batch:
             if isinstance(recall, Recall):
                 await self._deliver(recall)
-        for told in batch:
-            if isinstance(told, Digest):
-                await self._audit(told)
-            elif isinstance(told, DayTotals):
-                await self._compare_days(told)
+        await self._audits.settle(batch)
+        await self._copies.take([work for work in batch if isinstance(work, ReadEarly)])
         await self._note(batch)
 
     async def _welcome(self, hellos: Sequence[Hello]) -> None:
@@ -218,30 +223,6 @@ class Ingester:
                 to_seq=loss.to_seq,
             )
 
-    async def _audit(self, digest: Digest) -> None:
-        async for attempt in self._retrying():
-            with attempt:
-                async with self._database.transaction() as connection:
-                    answered = await auditing.answer(connection, digest)
-        where = {"node_id": digest.node_id, "lane": digest.lane, "from_seq": digest.from_seq}
-        for run in answered.reply.damaged:
-            _log.error("audit.entries_damaged", **{**where, "from_seq": run.from_seq}, to_seq=run.to_seq)
-        if answered.mended:
-            self._telemetry.mended.inc(answered.mended)
-            _log.warning("audit.entries_mended", **where, entries=answered.mended)
-        if answered.refused is not None:
-            _log.error("audit.supply_refused", **where, error=shown(answered.refused))
-        await self._send(digest.node_id, answered.reply)
-
-    async def _compare_days(self, told: DayTotals) -> None:
-        async for attempt in self._retrying():
-            with attempt:
-                async with self._database.transaction() as connection:
-                    news = await auditing.compare_days(connection, told)
-        if news is not None:
-            self._telemetry.day_differences.inc()
-            _log.error("audit.days_differ", node_id=told.node_id, differences=list(news))
-
     async def _push(self, pushes: Sequence[ReadPush]) -> None:
         started = time.perf_counter()
         try:
@@ -261,9 +242,7 @@ class Ingester:
         now_ms = _monotonic_ms()
         self._granting.committed(wait_ms=int(took_s * (1 + queued) * 1000), entries=outcome.entries, now_ms=now_ms)
         self._telemetry.batch_seconds.observe(took_s)
-        self._telemetry.grant_rate.set(self._granting.regulator.rate)
-        self._telemetry.commit_wait_seconds.set(self._granting.regulator.p90_ms / 1000)
-        self._telemetry.backlogged_nodes.set(self._granting.backlogged)
+        self._telemetry.granted(self._granting.regulator, self._granting.backlogged)
 
     async def _transact(self, pushes: Sequence[ReadPush]) -> Outcome:
         try:
@@ -309,7 +288,7 @@ class Ingester:
                 async with self._database.transaction() as connection:
                     self._history_id = await nodes.history_id(connection)
                     reported = await greetings.report(connection, beats, self._now_ms()) if beats else Reported()
-                    wanted = await auditing.note(connection, beats) if beats else []
+                    wanted = await auditing.note(connection, beats)
                     if rates:
                         await nodes.note_grants(connection, rates)
                     wrong = await greetings.claimed(connection, beats, acks)
@@ -321,8 +300,7 @@ class Ingester:
         for difference in reported.news:
             self._telemetry.differences.inc()
             _log.error("ingest.books_differ", node_id=difference.node_id, differences=list(difference.found))
-        for beat in wanted:
-            await self._send(beat.node_id, AuditCall(beat.incarnation))
+        await self._audits.call(wanted)
         await self._call(reported, wrong)
         if acks:
             self._downlink.wake()
@@ -406,16 +384,8 @@ def _check_sender(claimed: str, node_id: str) -> None:
 
 def _ack(history_id: UUID, key: StreamKey, row: CursorRow) -> Ack:
     lane: Lane = "bulk" if key.lane == "bulk" else "orders"
-    return Ack(
-        history_id,
-        key.incarnation,
-        lane,
-        row.durable_seq,
-        row.durable_seq,
-        row.backed_up_seq,
-        row.durable_hash,
-        row.parked,
-    )
+    done, there = row.durable_seq, row.backed_up_seq
+    return Ack(history_id, key.incarnation, lane, done, done, there, row.durable_hash, row.parked)
 
 
 def _log_retry(event: str) -> Callable[[RetryCallState], None]:
