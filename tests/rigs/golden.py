@@ -59,6 +59,7 @@ from edge_core.sync.messages import (
     DownMessage,
     DownPosition,
     DurablePosition,
+    Early,
     FormerStream,
     Grant,
     GrantMessage,
@@ -165,6 +166,7 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),)),
     DeliverAck("store-0001", INCARNATION, "orders", 9, HASH, MOVEMENT),
     Bye("store-0001", INCARNATION, "the agent is stopping"),
+    Early("store-0001", INCARNATION, "orders", 8, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
     Welcome(
         HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH, 7),), _GRANT, -5, "so it is",
         (FormerStream(MOVEMENT, "orders", 9, HASH, 6),), MOVEMENT,
