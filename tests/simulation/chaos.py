@@ -138,6 +138,7 @@ class Chaos:
         twins = [each for each in self._house.machines if each.node_id == machine.node_id]
         if len(twins) > 1 or not machine.path.exists():
             return
+        self._house.disks_are_whole = False
         twin = self._house.add_machine(f"{machine.name}-twin", machine.node_id)
         twin.put_back(machine.copy_disk())
         self._house.open_shop(twin)
@@ -147,6 +148,7 @@ class Chaos:
     def _lose(self, machine: Machine, fault: Callable[[], None]) -> None:
         """What only this disk held is lost, and forgiven."""
         house = self._house
+        house.disks_are_whole = False
         before = {d.content: d for d in (decision_of(body) for *_, body in on_disk(machine.path))}
         for decision in before.values():
             house.promises.owe(machine.node_id, decision)

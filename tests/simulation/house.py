@@ -68,6 +68,7 @@ class House:
         self.centre = Centre(loop, self.broker, random.Random(f"{seed}/centre"), story)
         self.centre.on_failure = self._fail
         self.office = Office(self, seed)
+        self.disks_are_whole = True  # none was lost, put back or copied
         self.centre.on_asked = self.office.owed.add
         self.machines: list[Machine] = []
         self.tills: list[Till] = []
