@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from edge_core.sync.grants import Regulator
+
 
 class Telemetry:
     """Every metric of the centre, in a registry of its own."""
@@ -12,6 +14,12 @@ class Telemetry:
         self.parked = Counter("central_entries_parked", "Entries that change no view.", ["reason"], registry=registry)
         self.faults = Counter(
             "central_peer_faults", "Messages that broke the protocol, by reason.", ["reason"], registry=registry
+        )
+        self.early = Counter(
+            "central_early_entries",
+            "Copies of the newest entries of long backlogs, by what became of them.",
+            ["outcome"],
+            registry=registry,
         )
         self.forks = Counter("central_forks", "Streams fenced for another history.", registry=registry)
         self.restores = Counter(
@@ -56,3 +64,9 @@ class Telemetry:
         self.broker_connected = Gauge("central_broker_connected", "1 while the broker is connected.", registry=registry)
         self.viewers = Gauge("central_live_viewers", "Open live pages.", registry=registry)
         self.viewers_cut = Counter("central_live_viewers_cut", "Viewers that could not keep up.", registry=registry)
+
+    def granted(self, regulator: Regulator, backlogged: int) -> None:
+        """Show what the grants stand on."""
+        self.grant_rate.set(regulator.rate)
+        self.commit_wait_seconds.set(regulator.p90_ms / 1000)
+        self.backlogged_nodes.set(backlogged)

@@ -3,11 +3,10 @@
 from typing import Any, Final
 
 from central_sync.api.commands import InstructionPage, InstructionStatus
-from central_sync.api.documents import CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
+from central_sync.api.documents import CentreOrder, CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
 from central_sync.fleet import NodeStatus
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from edge_core.orders.commands import CancelRequest
-from edge_core.orders.rendering import OrderDocument
 from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter, openapi
 
@@ -68,7 +67,7 @@ OPERATIONS: Final = (
         "/v1/orders/{order_id}",
         "getOrder",
         "One order and its journey",
-        {200: OrderDocument},
+        {200: CentreOrder},
         parameters=(Parameter("order_id", "path", "The order.", {"type": "string", "format": "uuid"}),),
         problems=("order-not-found", *_LIST),
         scope="read",

@@ -16,6 +16,7 @@ from central_sync.api.documents import (
     ParkedPage,
     StockPage,
     backup_status,
+    centre_order,
     history_status,
     order_summary,
     parked_item,
@@ -23,7 +24,7 @@ from central_sync.api.documents import (
 )
 from central_sync.fleet import NodeStatus, status_of
 from central_sync.ingest.projection import recorded
-from central_sync.store import backups, histories, nodes, orders, parked, stock, streams
+from central_sync.store import backups, early, histories, nodes, orders, parked, stock, streams
 from central_sync.store.database import Connection, Database
 from edge_core.errors import Rejected
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, TEXT_CHARS_MAX
@@ -67,7 +68,7 @@ class Handlers:
                 before=None if cursor is None else parse_uuid(cursor, "cursor"),
                 rows_max=limit,
             )
-        following = str(rows[-1].order_id) if len(rows) == limit else None
+        following = str(rows[-1][0].order_id) if len(rows) == limit else None
         return answer(OrderPage(tuple(map(order_summary, rows)), following))
 
     async def order(self, request: Request) -> Response:
@@ -75,11 +76,12 @@ class Handlers:
         order_id = parse_uuid(request.path_params["order_id"], "order_id")
         async with self._database.reading() as connection:
             stored = await streams.of_orders(connection, [order_id])
-        entries = in_order(recorded(entry) for entry in stored if not entry.is_parked)
+            copies = [] if stored else await early.of_orders(connection, [order_id])
+        entries = in_order(recorded(entry) for entry in stored or copies if not entry.is_parked)
         if not entries:
             detail = f"order {order_id} is parked" if stored else f"no entry of order {order_id} has arrived here"
             raise ProblemRaised(Rejected("order-not-found", detail))
-        return answer(document(entries))
+        return answer(centre_order(document(entries), provisional=bool(copies)))
 
     async def stock(self, request: Request) -> Response:
         """GET /v1/stock."""

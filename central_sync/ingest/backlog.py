@@ -4,12 +4,13 @@ import asyncio
 from collections import deque
 from typing import TypeAlias
 
+from central_sync.ingest.early import ReadEarly
 from central_sync.ingest.reading import ReadPush
 from central_sync.store.parked import ForeignMessage
 from edge_core.limits import INGEST_ENTRIES_MAX, INGEST_PUSHES_MAX, INGEST_WAITING_BYTES_MAX, INGEST_WORKS_MAX
 from edge_core.sync.messages import Bye, DeliverAck, Heartbeat, Hello, Recall
 
-Work: TypeAlias = ReadPush | Hello | Heartbeat | Recall | DeliverAck | Bye | ForeignMessage
+Work: TypeAlias = ReadPush | ReadEarly | Hello | Heartbeat | Recall | DeliverAck | Bye | ForeignMessage
 
 
 class Backlog:
@@ -85,6 +86,8 @@ class Backlog:
 
 def _bytes_of(work: Work) -> int:
     """What a piece holds in memory: a push its message and its bodies, twice as much once they are read."""
+    if isinstance(work, ReadEarly):
+        work = work.push
     if isinstance(work, ReadPush):
         return len(work.payload) + 2 * sum(map(len, work.batch.bodies))
     return len(work.payload) if isinstance(work, ForeignMessage) else 0

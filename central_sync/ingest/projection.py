@@ -91,7 +91,7 @@ class Projection:
         if reading.standing is None:
             return self._go_on(key, reading, KnownOrder(key.node_id, None, None, is_new=True))
         first = key, reading.seq
-        row = _row(order_id, key, reading.seq, reading.standing, first)
+        row = view_row(order_id, key, reading.seq, reading.standing, first)
         self._orders[order_id] = KnownOrder(key.node_id, None, first, is_new=True, row=row, begun_by=reading.body)
         return None
 
@@ -111,7 +111,7 @@ class Projection:
             reason = error.reason if isinstance(error, PeerFault) else "unfoldable"
             return EntryFault(reason, str(error))
         order.state, order.first = state, order.first or (key, reading.seq)
-        order.row = _row(state.order.order_id, key, reading.seq, standing, order.first)
+        order.row = view_row(state.order.order_id, key, reading.seq, standing, order.first)
         self._orders[state.order.order_id] = order
         return None
 
@@ -167,7 +167,7 @@ def block_parked(known: dict[UUID, KnownOrder], entries: Iterable[StoredEntry]) 
                 order.fault = EntryFault("order-parked", f"seq {stored.seq} is parked")
 
 
-def _row(order_id: UUID, key: StreamKey, seq: int, standing: Standing, first: tuple[StreamKey, int]) -> OrderRow:
+def view_row(order_id: UUID, key: StreamKey, seq: int, standing: Standing, first: tuple[StreamKey, int]) -> OrderRow:
     """The view's row of an order whose last entry is at `seq` of `key`."""
     begun, begun_seq = first
     return OrderRow(

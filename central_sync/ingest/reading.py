@@ -17,7 +17,7 @@ from edge_core.orders.events import InstructionAnswered, OrderPlaced, StockMoved
 from edge_core.orders.fold import fold_all
 from edge_core.orders.sale import STATUS, handed_over
 from edge_core.sync.entry import Entry, decode_entry
-from edge_core.sync.messages import Push
+from edge_core.sync.messages import Early, Push
 from edge_core.sync.receive_stream import Batch, prepare
 
 _WITHOUT_ORDER: Final = (StockMoved, InstructionAnswered)
@@ -70,7 +70,7 @@ class _Head(Struct, array_like=True):
 _HEAD: Final = msgspec.msgpack.Decoder(_Head)
 
 
-def read_push(push: Push, payload: bytes) -> ReadPush:
+def read_push(push: Push | Early, payload: bytes) -> ReadPush:
     """Read a whole push. Raises `PeerFault` where it contradicts itself."""
     batch = prepare(push)
     readings = tuple(

@@ -17,6 +17,8 @@ from central_sync.downlink import Downlink
 from central_sync.ingest import greetings
 from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.backlog import Backlog, Work
+from central_sync.ingest.copies import Copies
+from central_sync.ingest.early import ReadEarly
 from central_sync.ingest.granting import Granting
 from central_sync.ingest.greetings import Reported
 from central_sync.ingest.leases import ShardLeases
@@ -41,6 +43,7 @@ from edge_core.sync.messages import (
     Bye,
     DeliverAck,
     DownMessage,
+    Early,
     Heartbeat,
     Hello,
     Lane,
@@ -80,6 +83,7 @@ class Ingester:
         self._now_ms = now_ms
         self._backlog = backlog or Backlog()
         self._granting = Granting()
+        self._copies = Copies(database, telemetry)
         self._random_bits = random_bits
         self._downlink = Downlink(link=link, database=database, leases=leases, telemetry=telemetry)
 
@@ -133,6 +137,8 @@ class Ingester:
             match message:
                 case Push():
                     return read_push(message, payload)
+                case Early():
+                    return self._copies.read(message, waiting=self._link.inbox.qsize())
                 case Hello() | Heartbeat() | Recall() | DeliverAck() | Bye():
                     return message
                 case _:
@@ -159,6 +165,7 @@ class Ingester:
         for recall in batch:
             if isinstance(recall, Recall):
                 await self._deliver(recall)
+        await self._copies.take([work for work in batch if isinstance(work, ReadEarly)])
         await self._note(batch)
 
     async def _welcome(self, hellos: Sequence[Hello]) -> None:
@@ -231,9 +238,7 @@ class Ingester:
         now_ms = _monotonic_ms()
         self._granting.committed(wait_ms=int(took_s * (1 + queued) * 1000), entries=outcome.entries, now_ms=now_ms)
         self._telemetry.batch_seconds.observe(took_s)
-        self._telemetry.grant_rate.set(self._granting.regulator.rate)
-        self._telemetry.commit_wait_seconds.set(self._granting.regulator.p90_ms / 1000)
-        self._telemetry.backlogged_nodes.set(self._granting.backlogged)
+        self._telemetry.granted(self._granting.regulator, self._granting.backlogged)
 
     async def _transact(self, pushes: Sequence[ReadPush]) -> Outcome:
         try:

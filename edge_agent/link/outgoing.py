@@ -6,12 +6,13 @@ from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from edge_agent.store import log
 from edge_agent.store.file import StoreFile
-from edge_core.limits import FORMER_INCARNATIONS_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
+from edge_core.limits import EARLY_ENTRIES_MAX, FORMER_INCARNATIONS_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
 from edge_core.sync.link_types import LinkState
-from edge_core.sync.messages import AckedPosition, DownPosition, Hello, Lane, LanePosition, Push, pack_block
+from edge_core.sync.messages import AckedPosition, DownPosition, Early, Hello, Lane, LanePosition, Push, pack_block
 
 _INLINE_BYTES_MAX: Final = 32 * 1024  # a small push compresses faster than a thread is woken
 
@@ -76,6 +77,11 @@ class Outgoing:
         to_seq, tail_hash, _ = rows[-1]
         node_id = self._introduction.node_id
         return Push(node_id, stream.incarnation, lane_of(lane), from_seq, to_seq, previous, tail_hash, codec, block)
+
+    async def early(self, from_seq: int) -> Early | None:
+        """A copy of the newest orders, from a seq on, as many as one such message holds."""
+        push = await self.push("orders", from_seq, EARLY_ENTRIES_MAX)
+        return None if push is None else Early(*astuple(push))
 
     def _former(self) -> tuple[UUID, ...]:
         """The earlier incarnations of this machine, the newest of them: the centre closes them for good.

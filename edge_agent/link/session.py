@@ -33,6 +33,7 @@ from edge_core.sync.link_types import (
     CheckHash,
     CompareFormer,
     Connect,
+    EarlySent,
     Effect,
     FormerCompared,
     GoOnSelling,
@@ -51,6 +52,7 @@ from edge_core.sync.link_types import (
     Restore,
     Restored,
     RestoreFailed,
+    SendEarly,
     SendHeartbeat,
     SendHello,
     SendPush,
@@ -165,6 +167,8 @@ class Session:
 
     async def run(self) -> None:
         """Serve the link until `stop`."""
+        with suppress(StorageFault):
+            await self._instructions.load()  # for the status; each hello reads it again
         self._connect_after(first_delay_ms(self.state.attempt, self._here.jitter()))
         try:
             while not self._stopping:
@@ -245,8 +249,8 @@ class Session:
                 self._send(await self._outgoing.hello(self.state, await self._instructions.load()))
             case SendHeartbeat():
                 await self._heartbeat()
-            case SendPush():
-                self._inputs.append(await self._push(effect))
+            case SendPush() | SendEarly():
+                self._inputs += await self._load(effect)
             case CheckHash():
                 self._inputs.append(await self._check(effect))
             case RecordDurable() | Rebook() | RecordHistory() | RecordAttempt():
@@ -344,6 +348,12 @@ class Session:
 
     def _send(self, message: UpMessage) -> bool:
         return self._mqtt.publish(self._topic, encode_message(message))
+
+    async def _load(self, asked: SendPush | SendEarly) -> list[LinkInput]:
+        if isinstance(asked, SendPush):
+            return [await self._push(asked)]
+        copy = await self._outgoing.early(asked.from_seq)
+        return [EarlySent(copy.to_seq, len(copy.block))] if copy is not None and self._send(copy) else []
 
     async def _push(self, asked: SendPush) -> PushSent | PushFailed:
         """Load entries, hand them over."""

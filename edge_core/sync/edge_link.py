@@ -24,12 +24,13 @@ from edge_core.limits import (
     RECALL_TIMEOUT_MS,
     RENEWALS_MAX,
 )
-from edge_core.sync import pacing, send_stream
+from edge_core.sync import early, pacing, send_stream
 from edge_core.sync.link_types import (
     BeginIncarnation,
     CheckHash,
     CompareFormer,
     Connect,
+    EarlySent,
     Effect,
     FormerCompared,
     FormerKey,
@@ -50,6 +51,7 @@ from edge_core.sync.link_types import (
     Restore,
     Restored,
     RestoreFailed,
+    SendEarly,
     SendHeartbeat,
     SendHello,
     SendPush,
@@ -81,9 +83,8 @@ def _take(state: LinkState, event: LinkInput, now_ms: int) -> Stepped:
             return _hear(state, event, now_ms)
         case LogGrew():
             return _with_stream(state, send_stream.grow(_stream(state, event.lane), event.tail_seq)), _NOTHING
-        case PushSent():
-            stream = send_stream.pushed(_stream(state, event.lane), event.from_seq, event.push, now_ms)
-            return _with_stream(_charged(state, event, now_ms), stream), _NOTHING
+        case PushSent() | EarlySent():
+            return _left(state, event, now_ms), _NOTHING
         case PushFailed():
             return _with_stream(state, send_stream.not_pushed(_stream(state, event.lane))), _NOTHING
         case HashChecked():
@@ -120,7 +121,7 @@ def _pump(state: LinkState, now_ms: int) -> Stepped:
     """Ask for a push of every lane that has something to send, room for it and tokens; orders come first."""
     if state.phase != "streaming" or state.unchecked:
         return state, _NOTHING
-    effects: list[Effect] = []
+    state, effects = _pump_early(state, now_ms)
     turn = _turn(state, now_ms)
     for stream in state.streams:
         from_seq = send_stream.wants(stream, state.window)
@@ -134,6 +135,14 @@ def _pump(state: LinkState, now_ms: int) -> Stepped:
     return state, tuple(effects)
 
 
+def _pump_early(state: LinkState, now_ms: int) -> tuple[LinkState, list[Effect]]:
+    """Ask for a copy of the newest orders where a backlog would keep them back."""
+    from_seq = early.wants(state.early, _stream(state, "orders"), state.pace, now_ms)
+    if from_seq is None:
+        return state, []
+    return replace(state, early=early.asked(state.early, now_ms)), [SendEarly(from_seq)]
+
+
 def _turn(state: LinkState, now_ms: int) -> str | None:
     """Which lane takes the tokens where they are scarce and both have something to send; None where each may."""
     if not pacing.is_limited(state.pace, now_ms):
@@ -144,12 +153,17 @@ def _turn(state: LinkState, now_ms: int) -> str | None:
     return "bulk" if pacing.is_bulks_turn(state.pace) else "orders"
 
 
-def _charged(state: LinkState, sent: PushSent, now_ms: int) -> LinkState:
-    """Take the tokens of a push that left, and remember whose turn it was."""
-    entries = sent.push.to_seq - sent.from_seq + 1
+def _left(state: LinkState, event: PushSent | EarlySent, now_ms: int) -> LinkState:
+    """Something left: it moves its stream, takes its tokens, and whose turn it was is remembered."""
+    if isinstance(event, EarlySent):
+        pace = pacing.left(state.pace, 0, event.size_bytes, now_ms)
+        return replace(state, pace=pace, early=early.sent(state.early, event.to_seq))
+    entries = event.push.to_seq - event.from_seq + 1
     bulk_waits = any(s.lane == "bulk" and send_stream.is_hungry(s, state.window) for s in state.streams)
-    pace = pacing.left(state.pace, entries, sent.size_bytes, now_ms)
-    return replace(state, pace=pacing.took_turn(pace, sent.lane, entries, bulk_waits=bulk_waits))
+    pace = pacing.left(state.pace, entries, event.size_bytes, now_ms)
+    pace = pacing.took_turn(pace, event.lane, entries, bulk_waits=bulk_waits)
+    stream = send_stream.pushed(_stream(state, event.lane), event.from_seq, event.push, now_ms)
+    return _with_stream(replace(state, pace=pace), stream)
 
 
 def _disconnected(state: LinkState, jitter: float) -> Stepped:
@@ -210,6 +224,7 @@ def _welcomed(state: LinkState, welcome: Welcome, now_ms: int) -> Stepped:
     state = replace(
         _granted(state, welcome.grant, now_ms),
         phase="streaming",
+        early=early.greeted(_stream(state, "orders").tail_seq),
         hello_wait_ms=HELLO_TIMEOUT_MS,
         is_replaced=is_refused,
         history_id=welcome.history_id,

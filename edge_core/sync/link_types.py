@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from edge_core.limits import HELLO_TIMEOUT_MS, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX, PUSH_WINDOW_MAX
+from edge_core.sync.early import EarlyCopies
 from edge_core.sync.messages import Ack, Deliver, DurablePosition, FormerStream, GrantMessage, Welcome
 from edge_core.sync.pacing import Pace
 from edge_core.sync.send_stream import InFlight, SendStream
@@ -84,6 +85,13 @@ class PushSent(Struct, frozen=True):
     size_bytes: int = 0
 
 
+class EarlySent(Struct, frozen=True):
+    """A copy of the newest entries has left, in so many bytes on the wire."""
+
+    to_seq: int
+    size_bytes: int
+
+
 class PushFailed(Struct, frozen=True):
     """A push that was asked for could not be loaded or handed over."""
 
@@ -109,6 +117,7 @@ LinkInput = (
     | LogGrew
     | Received
     | PushSent
+    | EarlySent
     | PushFailed
     | HashChecked
     | Renewed
@@ -146,6 +155,12 @@ class SendPush(Struct, frozen=True):
     from_seq: int
     entries_max: int = PUSH_ENTRIES_MAX
     bytes_max: int = PUSH_BYTES_MAX
+
+
+class SendEarly(Struct, frozen=True):
+    """Send a copy of the newest orders, from a seq on; answer with `EarlySent` once it left."""
+
+    from_seq: int
 
 
 class CheckHash(Struct, frozen=True):
@@ -250,6 +265,7 @@ Effect = (
     | SendHello
     | SendHeartbeat
     | SendPush
+    | SendEarly
     | CheckHash
     | RecordDurable
     | Rebook
@@ -278,6 +294,7 @@ class LinkState(Struct, frozen=True):
     attempt: int = 0
     window: int = PUSH_WINDOW_MAX
     pace: Pace = Pace()
+    early: EarlyCopies = EarlyCopies()
     history_id: UUID | None = None
     unchecked: tuple[str, ...] = ()
     hello_ms: int = 0

@@ -242,7 +242,24 @@ class Bye(Struct, frozen=True, array_like=True, tag="bye"):
     reason: ShortText
 
 
-UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye
+class Early(Struct, frozen=True, array_like=True, tag="early"):
+    """The newest entries of a long backlog, ahead of their turn: a copy that is shown as provisional and never counted.
+
+    The fields are those of a push, and its chain is checked in the same way.
+    """
+
+    node_id: NodeId
+    incarnation: UUID
+    lane: Lane
+    from_seq: Seq
+    to_seq: Seq
+    previous_hash: Hash
+    tail_hash: Hash
+    codec: Codec
+    block: Annotated[bytes, Meta(max_length=MESSAGE_BYTES_MAX)]
+
+
+UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye | Early
 DownMessage = Welcome | Ack | GrantMessage | Deliver
 
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
