@@ -67,6 +67,7 @@ class House:
         self.centre = Centre(loop, self.broker, random.Random(f"{seed}/centre"), story)
         self.centre.on_failure = self._fail
         self.machines: list[Machine] = []
+        self.lets_go = random.Random(f"{seed}/retention").random() < 0.5
         self.tills: list[Till] = []
         self._shops: list[asyncio.Task[None]] = []
         self.failure: asyncio.Future[None] = loop.create_future()
@@ -83,6 +84,7 @@ class House:
             story=self.story,
         )
         machine.on_failure = self._fail
+        machine.lets_go = self.lets_go
         self.machines.append(machine)
         return machine
 
