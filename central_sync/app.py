@@ -15,6 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 
 from central_sync import times
 from central_sync.api.application import application
+from central_sync.api.commands import Commands
 from central_sync.api.contract import centre_openapi
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers
@@ -129,6 +130,7 @@ def _assemble(
 
     app = application(
         handlers=Handlers(database, times.now),
+        commands=Commands(database, times.now_ms),
         events=Events(live),
         readiness=readiness,
         tokens=tokens,

@@ -38,7 +38,8 @@ class NodeStatus(Struct, frozen=True):
 
     `pending` is the node's word at its last heartbeat; `pending_unknown_since` is when that word became old, and None
     while the node is heard. `conserved` is whether its books add up with the centre's; `differences` says where not.
-    `alarms` are what people must know of what is lost, or would be with the next failure.
+    `granted_entries_per_s` is what the centre lets it send of its backlog, None without a limit. `alarms` are what
+    people must know of what is lost, or would be with the next failure.
     """
 
     node_id: str
@@ -59,6 +60,7 @@ class NodeStatus(Struct, frozen=True):
     software_version: str
     last_error: str | None
     fenced_reason: str | None
+    granted_entries_per_s: int | None = None
     alarms: tuple[str, ...] = ()
 
 
@@ -94,6 +96,7 @@ def status_of(
         software_version=node.software_version,
         last_error=node.last_error,
         fenced_reason=fenced,
+        granted_entries_per_s=node.granted_entries_per_s,
         alarms=(*_unprotected(books, rows), *(_lost(loss) for loss in losses if loss.node_id == node.node_id)),
     )
 

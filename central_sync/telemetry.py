@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from edge_core.sync.grants import Regulator
+
 
 class Telemetry:
     """Every metric of the centre, in a registry of its own."""
@@ -12,6 +14,12 @@ class Telemetry:
         self.parked = Counter("central_entries_parked", "Entries that change no view.", ["reason"], registry=registry)
         self.faults = Counter(
             "central_peer_faults", "Messages that broke the protocol, by reason.", ["reason"], registry=registry
+        )
+        self.early = Counter(
+            "central_early_entries",
+            "Copies of the newest entries of long backlogs, by what became of them.",
+            ["outcome"],
+            registry=registry,
         )
         self.forks = Counter("central_forks", "Streams fenced for another history.", registry=registry)
         self.restores = Counter(
@@ -27,6 +35,15 @@ class Telemetry:
         self.replies_lost = Counter(
             "central_replies_lost", "Answers that found no connection; the edge asks again.", registry=registry
         )
+        self.instructions_sent = Counter(
+            "central_instructions_sent", "Instructions sent, repetitions included.", registry=registry
+        )
+        self.instructions_answered = Counter(
+            "central_instructions_answered", "Answers of the nodes.", ["outcome"], registry=registry
+        )
+        self.downlink_nodes = Gauge(
+            "central_downlink_nodes", "Nodes that are heard and have instructions to take.", registry=registry
+        )
         self.inbox_dropped = Gauge("central_inbox_dropped", "Messages that found the inbox full.", registry=registry)
         self.batch_seconds = Histogram(
             "central_batch_seconds",
@@ -34,7 +51,22 @@ class Telemetry:
             registry=registry,
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5),
         )
+        self.grant_rate = Gauge(
+            "central_grant_rate_entries_per_s", "What all nodes with a backlog may send together.", registry=registry
+        )
+        self.commit_wait_seconds = Gauge(
+            "central_commit_wait_seconds", "Nine of ten pushes would be committed within this.", registry=registry
+        )
+        self.backlogged_nodes = Gauge(
+            "central_backlogged_nodes", "Nodes that share the rate of the grants.", registry=registry
+        )
         self.leases = Gauge("central_shard_leases", "Shards that this process listens to.", registry=registry)
         self.broker_connected = Gauge("central_broker_connected", "1 while the broker is connected.", registry=registry)
         self.viewers = Gauge("central_live_viewers", "Open live pages.", registry=registry)
         self.viewers_cut = Counter("central_live_viewers_cut", "Viewers that could not keep up.", registry=registry)
+
+    def granted(self, regulator: Regulator, backlogged: int) -> None:
+        """Show what the grants stand on."""
+        self.grant_rate.set(regulator.rate)
+        self.commit_wait_seconds.set(regulator.p90_ms / 1000)
+        self.backlogged_nodes.set(backlogged)

@@ -12,7 +12,8 @@ from edge_agent.api.commands import Commands
 from edge_agent.api.contract import agent_openapi
 from edge_agent.api.queries import Queries
 from edge_agent.api.routes import agent_app
-from edge_agent.config import AgentConfig, zone_of
+from edge_agent.config import AgentConfig, bandwidth_of, zone_of
+from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
@@ -91,6 +92,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
 
     intake = Intake(file, here, is_offline=is_offline, key_days=config.store.retention_days)
     books = Books(file, here.now_ms, VERSION)
+    instructions = Instructions(file, intake, here)
     if config.broker.url:
         session = Session(
             file=file,
@@ -99,7 +101,9 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
             introduction=_introduction(config),
             mqtt=_mqtt(config, file),
             recovery=Recovery(file, intake, here),
+            instructions=instructions,
             surroundings=here,
+            bandwidth=bandwidth_of(config),
         )
         intake.on_commit = session.wake
         retention = Retention(file=file, intake=intake, books=books, session=session, window=_window(config))
@@ -107,13 +111,14 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         file=file,
         intake=intake,
         books=books,
+        instructions=instructions,
         session=session,
         name=config.node.name,
         region=config.node.region,
         software_version=VERSION,
     )
     metrics = Metrics()
-    metrics.registry.register(AgentCollector(intake, books, session))
+    metrics.registry.register(AgentCollector(intake, books, instructions, session))
     app = agent_app(
         Commands(intake, tokens, frozenset(config.node.stores)),
         Queries(file, tokens, reporter),

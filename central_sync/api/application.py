@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from central_sync.api.commands import Commands
 from central_sync.api.documents import Health
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers, answer
 from edge_core.errors import Rejected, TransientFault
 from holdfast_runtime.problems import EXCEPTION_HANDLERS, problem_response
-from holdfast_runtime.tokens import TokenCheck
+from holdfast_runtime.tokens import Scope, TokenCheck
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Readiness = Callable[[], Awaitable[tuple[str, ...]]]
@@ -27,15 +28,21 @@ _LOOPBACK_NAMES: Final = ["localhost", "127.0.0.1", "[::1]"]
 
 
 def application(
-    *, handlers: Handlers, events: Events, readiness: Readiness, tokens: TokenCheck | None, extra: Sequence[BaseRoute]
+    *,
+    handlers: Handlers,
+    commands: Commands,
+    events: Events,
+    readiness: Readiness,
+    tokens: TokenCheck | None,
+    extra: Sequence[BaseRoute],
 ) -> Starlette:
     """The ASGI application. `extra` are routes that need no token: metrics, contract, page."""
 
-    def guarded(endpoint: Endpoint) -> Endpoint:
+    def guarded(endpoint: Endpoint, scope: Scope = "read") -> Endpoint:
         async def check(request: Request) -> Response:
             if tokens is not None:
                 header = request.headers.get("authorization")
-                tokens.authorize(None if header is None else header.encode("latin-1"), "read")
+                tokens.authorize(None if header is None else header.encode("latin-1"), scope)
             return await endpoint(request)
 
         return check
@@ -52,6 +59,9 @@ def application(
         Route("/v1/nodes/{node_id}", guarded(handlers.node)),
         Route("/v1/orders", guarded(handlers.orders)),
         Route("/v1/orders/{order_id}", guarded(handlers.order)),
+        Route("/v1/orders/{order_id}/cancel", guarded(commands.cancel_order, "order"), methods=["POST"]),
+        Route("/v1/instructions", guarded(commands.instructions)),
+        Route("/v1/instructions/{instruction_id}", guarded(commands.instruction)),
         Route("/v1/stock", guarded(handlers.stock)),
         Route("/v1/parked", guarded(handlers.parked)),
         Route("/v1/events", guarded(events.events)),

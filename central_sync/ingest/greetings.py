@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from central_sync import instructions
+from central_sync.instructions import Claim, RandomBits, machine_bits
 from central_sync.store import nodes, parked, streams
 from central_sync.store.backups import LossRow
 from central_sync.store.database import Connection
@@ -19,9 +22,12 @@ from edge_core.sync.entry import LANES
 from edge_core.sync.handshake import CentreView
 from edge_core.sync.locator import newest_common
 from edge_core.sync.messages import (
+    DOWN,
     Bye,
     Decision,
     Deliver,
+    DeliverAck,
+    DownPosition,
     DurablePosition,
     FormerStream,
     Grant,
@@ -35,7 +41,7 @@ from edge_core.sync.messages import (
 )
 
 GRANT = Grant(window=PUSH_WINDOW_MAX, rate_entries_per_s=0, start_after_ms=0, ttl_ms=0)
-"""No limit but the window: grants that follow the centre's load come with the recovery work."""
+"""No limit but the window: what a word that is no greeting carries, and a greeting until `Granting` has its say."""
 
 
 class Difference(Struct, frozen=True):
@@ -64,7 +70,12 @@ class Reported(Struct):
 
 
 async def welcome(
-    connection: Connection, hellos: Sequence[Hello], *, history_id: UUID, now_ms: int
+    connection: Connection,
+    hellos: Sequence[Hello],
+    *,
+    history_id: UUID,
+    now_ms: int,
+    random_bits: RandomBits = machine_bits,
 ) -> dict[str, Welcome]:
     """Admit nodes, make their cursors, and say what to do, for each node's last hello of the batch."""
     latest = {hello.node_id: hello for hello in hellos}
@@ -73,22 +84,21 @@ async def welcome(
     keys = [StreamKey(hello.node_id, hello.incarnation, lane) for hello in ordered for lane in LANES]
     known = await streams.lock(connection, keys)
     admitted = [hello for hello in ordered if (hello.node_id, hello.incarnation, LANES[0]) not in known]
-    for hello in admitted:
-        if hello.node_id in current:
-            why = f"the node has gone on as incarnation {hello.incarnation}"
-            await streams.close(connection, hello.node_id, hello.former, why)
-            await streams.supersede(connection, hello.node_id, hello.incarnation, hello.former)
+    await _succeed(connection, [hello for hello in admitted if hello.node_id in current])
     missing = [key for key in keys if key not in known]
     if missing:
         await streams.create(connection, missing)
         known |= await streams.lock(connection, missing)
+    former = await _former(connection, ordered)
     answers = {
-        hello.node_id: _answer(hello, known, await _former(connection, hello), history_id, now_ms) for hello in ordered
+        hello.node_id: _answer(hello, known, former.get(hello.node_id, ()), history_id, now_ms) for hello in ordered
     }
     greetings = [_greeting(hello, answers[hello.node_id]) for hello in ordered if _is_current(hello, known)]
     if greetings:
         await nodes.greet(connection, greetings)
-    return answers
+    going_on = [hello for hello in ordered if answers[hello.node_id].decision in {"resume", "rewind"}]
+    named = await instructions.greet(connection, going_on, now_ms, random_bits) if going_on else {}
+    return {node_id: replace(answer, downlink=named.get(node_id)) for node_id, answer in answers.items()}
 
 
 async def recalled(connection: Connection, recall: Recall) -> Recalled:
@@ -116,10 +126,13 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
     await nodes.report(connection, [_report(beat, now_ms) for beat in ordered])
     rows = await streams.of_incarnations(connection, [(beat.node_id, beat.incarnation) for beat in ordered])
     reported = Reported()
+    found = {
+        (beat.node_id, beat.incarnation): tuple(t for books in beat.lanes for t in _differences(beat, books, rows))
+        for beat in ordered
+    }
+    news = await nodes.note_differences(connection, found)
+    reported.news = [Difference(who[0], found[who]) for who in news if found[who]]
     for beat in ordered:
-        found = tuple(text for books in beat.lanes for text in _differences(beat, books, rows))
-        if await nodes.note_differences(connection, beat.node_id, found) and found:
-            reported.news.append(Difference(beat.node_id, found))
         for books in beat.lanes:
             key = StreamKey(beat.node_id, beat.incarnation, books.lane)
             row = rows.get(key) or unknown(key)
@@ -132,6 +145,30 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
             if row.backed_up_seq > books.backed_up_seq:
                 reported.told[key] = row  # the node may let go of more than it knows
     return reported
+
+
+async def claimed(connection: Connection, beats: Sequence[Heartbeat], acks: Sequence[DeliverAck]) -> list[Claim]:
+    """Take the nodes' word about their downlinks, as far as it is the word of who the node is now.
+
+    Returns the claims that cannot be: those nodes have to greet again.
+    """
+    claims = [Claim(beat.node_id, beat.incarnation, beat.downlink) for beat in beats if beat.downlink is not None]
+    claims += [
+        Claim(ack.node_id, ack.by, DownPosition(ack.incarnation, ack.durable_seq, ack.durable_hash))
+        for ack in acks
+        if ack.by is not None and ack.lane == DOWN
+    ]
+    if not claims:
+        return []
+    rows = await streams.of_incarnations(connection, [(claim.node_id, claim.by) for claim in claims])
+    present = [
+        claim
+        for claim in claims
+        if (row := rows.get(StreamKey(claim.node_id, claim.by, LANES[0]))) is not None
+        and row.fenced is None
+        and row.superseded_by is None
+    ]
+    return await instructions.acknowledge(connection, present)
 
 
 async def leave(connection: Connection, byes: Sequence[Bye]) -> None:
@@ -161,6 +198,11 @@ def call(key: StreamKey, decision: Decision, why: str, history_id: UUID) -> Welc
     return Welcome(history_id, key.incarnation, decision, (), GRANT, 0, shown(why))
 
 
+def call_about_downlink(claim: Claim, history_id: UUID) -> Welcome:
+    """The word, unasked, to a node that has taken what the centre's log for it does not hold."""
+    return call(StreamKey(claim.node_id, claim.by, LANES[0]), "rewind", "the downlink goes on otherwise", history_id)
+
+
 async def _apart(connection: Connection, recall: Recall, key: StreamKey) -> Recalled:
     """The node's copy begins where the centre's has ended, or is another history: an empty delivery before the cut.
 
@@ -186,12 +228,27 @@ def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     return rows
 
 
-async def _former(connection: Connection, hello: Hello) -> tuple[FormerStream, ...]:
-    rows = await streams.former(connection, hello.node_id, hello.incarnation, len(LANES) * FORMER_INCARNATIONS_MAX)
-    return tuple(
-        FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash, backed_up_seq)
-        for incarnation, lane, seq, seq_hash, backed_up_seq in rows
-    )
+async def _succeed(connection: Connection, newcomers: Sequence[Hello]) -> None:
+    """Close what the newcomers' own machines have left behind; what is another machine's may only drain."""
+    if not newcomers:
+        return
+    own = [(hello.node_id, former, hello.incarnation) for hello in newcomers for former in hello.former]
+    left = [(node_id, former, f"the node has gone on as incarnation {by}") for node_id, former, by in own]
+    await streams.close(connection, left)
+    present = [(hello.node_id, hello.incarnation) for hello in newcomers]
+    await streams.supersede(connection, present, [(node_id, former) for node_id, former, _ in own])
+
+
+async def _former(connection: Connection, hellos: Sequence[Hello]) -> dict[str, tuple[FormerStream, ...]]:
+    present = [(hello.node_id, hello.incarnation) for hello in hellos]
+    found = await streams.former(connection, present, len(LANES) * FORMER_INCARNATIONS_MAX)
+    return {
+        node_id: tuple(
+            FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash, backed_up_seq)
+            for incarnation, lane, seq, seq_hash, backed_up_seq in rows
+        )
+        for node_id, rows in found.items()
+    }
 
 
 def _answer(

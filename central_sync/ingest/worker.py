@@ -13,13 +13,18 @@ from uuid import UUID
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
+from central_sync.downlink import Downlink
 from central_sync.ingest import greetings
 from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.backlog import Backlog, Work
+from central_sync.ingest.copies import Copies
+from central_sync.ingest.early import ReadEarly
+from central_sync.ingest.granting import Granting
 from central_sync.ingest.greetings import Reported
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
 from central_sync.ingest.restores import present_history
+from central_sync.instructions import Claim, RandomBits, machine_bits
 from central_sync.store import backups, nodes
 from central_sync.store.backups import LossRow
 from central_sync.store.database import AlreadyThere, Database
@@ -38,6 +43,7 @@ from edge_core.sync.messages import (
     Bye,
     DeliverAck,
     DownMessage,
+    Early,
     Heartbeat,
     Hello,
     Lane,
@@ -67,6 +73,7 @@ class Ingester:
         telemetry: Telemetry,
         now_ms: Callable[[], int],
         backlog: Backlog | None = None,
+        random_bits: RandomBits = machine_bits,
     ) -> None:
         self._link = link
         self._database = database
@@ -75,6 +82,10 @@ class Ingester:
         self._telemetry = telemetry
         self._now_ms = now_ms
         self._backlog = backlog or Backlog()
+        self._granting = Granting()
+        self._copies = Copies(database, telemetry)
+        self._random_bits = random_bits
+        self._downlink = Downlink(link=link, database=database, leases=leases, telemetry=telemetry)
 
     async def run(self) -> None:
         """Work until cancelled. Raises what only a bug can raise."""
@@ -83,6 +94,7 @@ class Ingester:
             tasks.create_task(self._leases.run(), name="leases")
             tasks.create_task(self._read(), name="read")
             tasks.create_task(self._apply(), name="apply")
+            tasks.create_task(self._downlink.run(), name="downlink")
 
     # --- connection --------------------------------------------------------------------------------------------------
 
@@ -125,10 +137,10 @@ class Ingester:
             match message:
                 case Push():
                     return read_push(message, payload)
-                case Hello() | Heartbeat() | Recall() | Bye():
+                case Early():
+                    return self._copies.read(message, waiting=self._link.inbox.qsize())
+                case Hello() | Heartbeat() | Recall() | DeliverAck() | Bye():
                     return message
-                case DeliverAck():
-                    return None  # nothing is delivered yet
                 case _:
                     assert_never(message)
         except PeerFault as fault:
@@ -153,6 +165,7 @@ class Ingester:
         for recall in batch:
             if isinstance(recall, Recall):
                 await self._deliver(recall)
+        await self._copies.take([work for work in batch if isinstance(work, ReadEarly)])
         await self._note(batch)
 
     async def _welcome(self, hellos: Sequence[Hello]) -> None:
@@ -162,16 +175,25 @@ class Ingester:
             with attempt:
                 async with self._database.transaction() as connection:
                     history_id, noticed = await present_history(connection, hellos)
-                    answers = await greetings.welcome(connection, hellos, history_id=history_id, now_ms=self._now_ms())
+                    answers = await greetings.welcome(
+                        connection,
+                        hellos,
+                        history_id=history_id,
+                        now_ms=self._now_ms(),
+                        random_bits=self._random_bits,
+                    )
         self._history_id = history_id
         if noticed is not None:
             self._telemetry.restores.inc()
             _log.error(
                 "ingest.restore_noticed", detail=shown(noticed.detail), old=str(noticed.old), new=str(noticed.new)
             )
-        for node_id, answer in answers.items():
+        latest = {hello.node_id: hello for hello in hellos}
+        granted = self._granting.greeted([(latest[each], answer) for each, answer in answers.items()], _monotonic_ms())
+        for node_id, answer in zip(answers, granted, strict=True):
             _log.info("ingest.node_welcomed", node_id=node_id, decision=answer.decision, detail=answer.detail)
             await self._send(node_id, answer)
+        self._downlink.wake()
 
     async def _deliver(self, recall: Recall) -> None:
         async for attempt in self._retrying():
@@ -206,9 +228,17 @@ class Ingester:
         except PermanentFault as fault:
             await self._divide(pushes, fault)
             return
-        self._telemetry.batch_seconds.observe(time.perf_counter() - started)
+        self._observe(time.perf_counter() - started, pushes, outcome)
         self._count(pushes, outcome)
         await self._answer(outcome)
+
+    def _observe(self, took_s: float, pushes: Sequence[ReadPush], outcome: Outcome) -> None:
+        """What a push that came now would wait: the batches that what is queued makes, and its own."""
+        queued = (self._link.inbox.qsize() + len(self._backlog)) / len(pushes)
+        now_ms = _monotonic_ms()
+        self._granting.committed(wait_ms=int(took_s * (1 + queued) * 1000), entries=outcome.entries, now_ms=now_ms)
+        self._telemetry.batch_seconds.observe(took_s)
+        self._telemetry.granted(self._granting.regulator, self._granting.backlogged)
 
     async def _transact(self, pushes: Sequence[ReadPush]) -> Outcome:
         try:
@@ -244,22 +274,39 @@ class Ingester:
         beats = [work for work in batch if isinstance(work, Heartbeat)]
         byes = [work for work in batch if isinstance(work, Bye)]
         foreign = [work for work in batch if isinstance(work, ForeignMessage)]
-        if not (beats or byes or foreign):
+        acks = [work for work in batch if isinstance(work, DeliverAck)]
+        if not (beats or byes or foreign or acks):
             return
+        renewed = {beat.node_id: self._granting.reported(beat, _monotonic_ms()) for beat in beats}
+        rates = {node_id: self._granting.rate_of(node_id) for node_id in sorted(renewed)}
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.transaction() as connection:
                     self._history_id = await nodes.history_id(connection)
                     reported = await greetings.report(connection, beats, self._now_ms()) if beats else Reported()
+                    if rates:
+                        await nodes.note_grants(connection, rates)
+                    wrong = await greetings.claimed(connection, beats, acks)
                     await greetings.leave(connection, byes)
                     await greetings.park(connection, foreign)
+        for node_id, grant in renewed.items():
+            if grant is not None:
+                await self._send(node_id, grant)
         for difference in reported.news:
             self._telemetry.differences.inc()
             _log.error("ingest.books_differ", node_id=difference.node_id, differences=list(difference.found))
+        await self._call(reported, wrong)
+        if acks:
+            self._downlink.wake()
+
+    async def _call(self, reported: Reported, wrong: Sequence[Claim]) -> None:
+        """Tell nodes that are elsewhere than they think."""
         for key, row in reported.told.items():
             await self._send(key.node_id, _ack(self._history_id, key, row))
         for key, (decision, why) in reported.called.items():
             await self._send(key.node_id, greetings.call(key, decision, why, self._history_id))
+        for claim in wrong:
+            await self._send(claim.node_id, greetings.call_about_downlink(claim, self._history_id))
 
     # --- answering ---------------------------------------------------------------------------------------------------
 
@@ -269,6 +316,9 @@ class Ingester:
                 await self._send(key.node_id, greetings.fence(key, row, outcome.fences[key], self._history_id))
             else:
                 await self._send(key.node_id, _ack(self._history_id, key, row))
+                grant = self._granting.acked(*key, row.durable_seq, _monotonic_ms())
+                if grant is not None:
+                    await self._send(key.node_id, grant)
 
     async def _send(self, node_id: str, message: DownMessage) -> None:
         """Publish, waiting for room. Without a connection the answer is lost, and the edge asks again."""
@@ -299,6 +349,9 @@ class Ingester:
         for key in outcome.forks:
             telemetry.forks.inc()
             _log.error("ingest.stream_forked", node_id=key.node_id, lane=key.lane, detail=outcome.fences[key])
+        for answer in outcome.answers:
+            telemetry.instructions_answered.labels(answer.outcome).inc()
+            _log.info("downlink.answered", node_id=answer.node_id, outcome=answer.outcome, code=answer.code)
         _log.debug("ingest.batch_applied", pushes=len(pushes), entries=outcome.entries)
 
     def _retrying(self) -> AsyncRetrying:
@@ -311,6 +364,10 @@ class Ingester:
             wait=wait_random_exponential(DATABASE_RETRY_DELAY_MS / 1000, DATABASE_RETRY_DELAY_MS_MAX / 1000),
             before_sleep=before_sleep,
         )
+
+
+def _monotonic_ms() -> int:
+    return int(asyncio.get_running_loop().time() * 1000)
 
 
 def _check_sender(claimed: str, node_id: str) -> None:

@@ -1,6 +1,6 @@
 """`node` and `node_status`: who there is, and how they said they were."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -68,6 +68,7 @@ class NodeRow(NamedTuple):
     last_error: str | None
     refused: str | None
     differences: list[str]
+    granted_entries_per_s: int | None = None
 
 
 _GREET_NODES: Final = """
@@ -92,9 +93,24 @@ _REPORT: Final = """
         AS new (node_id, incarnation, ledger, age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error)
     WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation
 """
+_NOTE_DIFFERENCES: Final = """
+    UPDATE node_status AS old SET differences = new.differences
+    FROM (
+        SELECT node_id, incarnation, ARRAY(SELECT jsonb_array_elements_text(texts::jsonb)) AS differences
+        FROM unnest($1::text[], $2::uuid[], $3::text[]) AS found (node_id, incarnation, texts)
+    ) AS new
+    WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation AND old.differences <> new.differences
+    RETURNING old.node_id, old.incarnation
+"""
+_NOTE_GRANTS: Final = """
+    UPDATE node_status AS old SET granted_entries_per_s = new.rate
+    FROM unnest($1::text[], $2::integer[]) AS new (node_id, rate)
+    WHERE old.node_id = new.node_id AND old.granted_entries_per_s IS DISTINCT FROM new.rate
+"""
 _NODES: Final = """
     SELECT node_id, name, region, first_seen, node.incarnation, last_seen, heartbeat_at, is_gone, ledger,
-        oldest_unacked_age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error, refused, differences
+        oldest_unacked_age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error, refused, differences,
+        granted_entries_per_s
     FROM node JOIN node_status USING (node_id)
     WHERE $1::text IS NULL OR node_id = $1
     ORDER BY node_id
@@ -134,10 +150,21 @@ async def report(connection: Connection, reports: Sequence[Report]) -> None:
     await connection.execute(_REPORT, *zip(*reports, strict=True))
 
 
-async def note_differences(connection: Connection, node_id: str, differences: Sequence[str]) -> bool:
-    """Record what does not add up in a node's books and return whether that is news."""
-    statement = "UPDATE node_status SET differences = $2 WHERE node_id = $1 AND differences <> $2"
-    return str(await connection.execute(statement, node_id, list(differences))) != "UPDATE 0"
+async def note_differences(
+    connection: Connection, found: Mapping[tuple[str, UUID], Sequence[str]]
+) -> list[tuple[str, UUID]]:
+    """Record what does not add up in nodes' books, by node and incarnation, and return for which of them it is news.
+
+    A former incarnation's books say nothing about its node.
+    """
+    texts = [_encoder.encode(tuple(found[who])).decode() for who in found]
+    rows = await connection.fetch(_NOTE_DIFFERENCES, [who[0] for who in found], [who[1] for who in found], texts)
+    return [(row[0], row[1]) for row in rows]
+
+
+async def note_grants(connection: Connection, rates: Mapping[str, int | None]) -> None:
+    """Record what nodes are granted, in entries a second; None is no limit."""
+    await connection.execute(_NOTE_GRANTS, list(rates), list(rates.values()))
 
 
 async def note_error(connection: Connection, node_id: str, error: str) -> None:

@@ -1,12 +1,14 @@
 """The books of the link: what was accepted, confirmed, is pending and parked, and how old the oldest pending is."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 
+from edge_agent.instructions import Instructions
 from edge_agent.store import log
+from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_core.errors import PeerFault, StorageFault
 from edge_core.sync.conservation import ledger
@@ -101,7 +103,7 @@ class Books:
             self.last_error = str(error)
             return 0
 
-    async def heartbeat(self, state: LinkState) -> Heartbeat:
+    async def heartbeat(self, state: LinkState, instructions: Instructions) -> Heartbeat:
         """What the centre is told every few seconds."""
         return Heartbeat(
             node_id=self._file.node_id,
@@ -112,4 +114,22 @@ class Books:
             wall_clock_ms=self._now_ms(),
             software_version=self._software_version,
             last_error=self.last_error,
+            downlink=instructions.position_in(state.downlink) if state.takes_instructions else None,
+            parked_instructions=instructions.parked,
         )
+
+
+def advance(durable: dict[int, RecordDurable]) -> Callable[[Connection], Awaitable[None]]:
+    """A change of the file: how far each stream, by its number, is durable at the centre."""
+
+    async def change(connection: Connection) -> None:
+        for stream_no, position in durable.items():
+            await log.advance_durable(
+                connection,
+                stream_no,
+                durable_seq=position.durable_seq,
+                backed_up_seq=position.backed_up_seq,
+                parked=position.parked,
+            )
+
+    return change

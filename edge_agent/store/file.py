@@ -18,7 +18,7 @@ from edge_agent.store.connection import fetch, locked, open_checkpointer, open_r
 from edge_agent.store.log import Stream, Tail
 from edge_agent.store.reserve import Reserve
 from edge_agent.store.schema import migrate
-from edge_core.errors import PermanentFault, StorageFault
+from edge_core.errors import OutcomeUnknown, PermanentFault, StorageFault
 
 
 class StoreFile:
@@ -34,6 +34,7 @@ class StoreFile:
         self.streams: dict[str, Stream] = {}
         self.former: tuple[Stream, ...] = ()
         self.tails: dict[str, Tail] = {}
+        self.connect_attempt = 0
         self.history_id: UUID | None = None
         self._stack = ExitStack()
         self._writer: aiosqlite.Connection | None = None
@@ -92,14 +93,16 @@ class StoreFile:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
-        """The writing connection between BEGIN and COMMIT. Only one task may use it, and nothing may cancel it."""
+        """The writing connection between BEGIN and COMMIT. Only one task may use it, and nothing may cancel it.
+
+        Raises `OutcomeUnknown` where the COMMIT fails.
+        """
         writer = self.writer
         with translated():
             await writer.execute("BEGIN IMMEDIATE")
         try:
             yield writer
-            with translated():
-                await writer.execute("COMMIT")
+            await _commit(writer)
         except BaseException:
             await _roll_back(writer)
             raise
@@ -143,10 +146,20 @@ class StoreFile:
         present = await log.present_incarnation(self.writer)
         self.streams = {stream.lane: stream for stream in streams if stream.incarnation == present}
         self.former = tuple(stream for stream in streams if stream.incarnation != present)
+        self.connect_attempt = await log.read_attempt(self.writer)
         self.history_id = await log.read_history(self.writer)
         clock = await log.read_clock(self.writer)
         tails = {lane: await log.read_tail(self.writer, stream) for lane, stream in self.streams.items()}
         self.tails = {lane: replace(tail, hlc=max(tail.hlc, clock)) for lane, tail in tails.items()}
+
+
+async def _commit(writer: aiosqlite.Connection) -> None:
+    """After a sync that failed, nobody knows whether the commit is on the disk (see the head of this module)."""
+    try:
+        with translated():
+            await writer.execute("COMMIT")
+    except StorageFault as fault:
+        raise OutcomeUnknown(fault.slug, str(fault)) from fault
 
 
 async def _roll_back(writer: aiosqlite.Connection) -> None:

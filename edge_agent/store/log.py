@@ -10,7 +10,7 @@ from msgspec import Struct
 from edge_agent.store.connection import fetch, translated
 from edge_core.errors import InvariantViolated, PeerFault, RecordDamaged, StorageFault
 from edge_core.limits import STREAM_SEQ_BITS
-from edge_core.orders.events import StockMoved
+from edge_core.orders.events import InstructionAnswered, StockMoved
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.sync.chain import genesis, link
 from edge_core.sync.entry import LANES, Entry, decode_entry
@@ -66,10 +66,12 @@ class EntryRow(Struct, frozen=True):
 
 
 def subject_of(entry: Entry) -> bytes | None:
-    """What an entry is found by: its order's id, or the id of the stock movement."""
+    """What an entry is found by: its order's id, or that of the stock movement or of the instruction answered."""
     if entry.order_id is not None:
         return entry.order_id.bytes
     first = entry.events[0]
+    if isinstance(first, InstructionAnswered):
+        return first.instruction_id.bytes
     return first.movement_id.bytes if isinstance(first, StockMoved) else None
 
 
@@ -276,6 +278,17 @@ async def read_history(connection: aiosqlite.Connection) -> UUID | None:
     """The history of the centre that was seen last."""
     rows = await fetch(connection, "SELECT centre_history FROM identity")
     return UUID(bytes=rows[0][0]) if rows[0][0] is not None else None
+
+
+async def put_attempt(connection: aiosqlite.Connection, *, attempt: int) -> None:
+    """Write down how often the connection was lost since the centre acked something."""
+    with translated():
+        await connection.execute("UPDATE identity SET connect_attempt = ?", (attempt,))
+
+
+async def read_attempt(connection: aiosqlite.Connection) -> int:
+    """How often the connection was lost since the centre acked something."""
+    return int((await fetch(connection, "SELECT connect_attempt FROM identity"))[0][0])
 
 
 async def count_entries(connection: aiosqlite.Connection, stream: Stream) -> int:

@@ -35,6 +35,8 @@ Seq = Annotated[int, Meta(ge=0, lt=1 << 40)]
 Millis = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
 Hash = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 Lane = Literal["orders", "bulk"]
+StreamLane = Literal["orders", "bulk", "down"]  # "down" is the centre's stream; the others are a node's
+DOWN: Final = "down"
 ShortText = Annotated[str, Meta(max_length=ERROR_TEXT_CHARS_MAX)]
 Codec = Literal["zstd", "raw"]
 Decision = Literal["resume", "rewind", "fence", "refuse"]
@@ -106,6 +108,14 @@ class LaneLedger(Struct, frozen=True, array_like=True):
     pruned_seq: Seq = 0
 
 
+class DownPosition(Struct, frozen=True, array_like=True):
+    """How far a node has taken a downlink: its incarnation, the last seq, and the chain's hash there."""
+
+    incarnation: UUID
+    seq: Seq
+    hash: Hash
+
+
 class Hello(Struct, frozen=True, array_like=True, tag="hello"):
     """The edge introduces itself after each connection."""
 
@@ -119,6 +129,7 @@ class Hello(Struct, frozen=True, array_like=True, tag="hello"):
     name: ShortText = ""
     region: ShortText = ""
     former: Annotated[tuple[UUID, ...], Meta(max_length=FORMER_INCARNATIONS_MAX)] = ()
+    downlink: DownPosition | None = None
     acked: Annotated[tuple[AckedPosition, ...], Meta(max_length=4)] = ()
 
 
@@ -133,6 +144,7 @@ class Welcome(Struct, frozen=True, array_like=True, tag="welcome"):
     clock_offset_ms: Millis
     detail: ShortText = ""
     former: Annotated[tuple[FormerStream, ...], Meta(max_length=2 * FORMER_INCARNATIONS_MAX)] = ()
+    downlink: UUID | None = None
 
 
 class Push(Struct, frozen=True, array_like=True, tag="push"):
@@ -180,6 +192,8 @@ class Heartbeat(Struct, frozen=True, array_like=True, tag="heartbeat"):
     wall_clock_ms: Millis
     software_version: ShortText
     last_error: ShortText | None = None
+    downlink: DownPosition | None = None
+    parked_instructions: Seq = 0
 
 
 class Recall(Struct, frozen=True, array_like=True, tag="recall"):
@@ -197,10 +211,10 @@ class Recall(Struct, frozen=True, array_like=True, tag="recall"):
 
 
 class Deliver(Struct, frozen=True, array_like=True, tag="deliver"):
-    """The same stream the other way: entries of the centre's log for this node."""
+    """Down to the node: instructions of the centre's log (lane `down`), or what a recall asked for (any other lane)."""
 
     incarnation: UUID
-    lane: Lane
+    lane: StreamLane
     from_seq: Seq
     to_seq: Seq
     previous_hash: Hash
@@ -210,13 +224,14 @@ class Deliver(Struct, frozen=True, array_like=True, tag="deliver"):
 
 
 class DeliverAck(Struct, frozen=True, array_like=True, tag="deliver_ack"):
-    """The edge's word after its COMMIT of delivered entries."""
+    """The edge's word after its COMMIT: how far it has taken a downlink. `by` is the edge's own incarnation."""
 
     node_id: NodeId
     incarnation: UUID
-    lane: Lane
+    lane: StreamLane
     durable_seq: Seq
     durable_hash: Hash
+    by: UUID | None = None
 
 
 class Bye(Struct, frozen=True, array_like=True, tag="bye"):
@@ -227,7 +242,24 @@ class Bye(Struct, frozen=True, array_like=True, tag="bye"):
     reason: ShortText
 
 
-UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye
+class Early(Struct, frozen=True, array_like=True, tag="early"):
+    """The newest entries of a long backlog, ahead of their turn: a copy that is shown as provisional and never counted.
+
+    The fields are those of a push, and its chain is checked in the same way.
+    """
+
+    node_id: NodeId
+    incarnation: UUID
+    lane: Lane
+    from_seq: Seq
+    to_seq: Seq
+    previous_hash: Hash
+    tail_hash: Hash
+    codec: Codec
+    block: Annotated[bytes, Meta(max_length=MESSAGE_BYTES_MAX)]
+
+
+UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye | Early
 DownMessage = Welcome | Ack | GrantMessage | Deliver
 
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from edge_agent.store.log import subject_of
 from edge_agent.store.verify import verify_file
 from edge_core.orders.events import Event, OrderPlaced, StockMoved, deltas_of
 from edge_core.orders.merge import Merged, merge
@@ -16,6 +17,7 @@ from edge_core.sync.chain import genesis, link
 from edge_core.sync.conservation import differences
 from edge_core.sync.entry import decode_entry
 from tests.simulation.machine import Machine
+from tests.simulation.office import demand_instructions, unanswered
 from tests.simulation.promises import Broken, decision_of, on_disk
 
 if TYPE_CHECKING:
@@ -57,6 +59,9 @@ def _restless(house: "House") -> str:
     untold = [machine.name for machine in house.machines if _is_replaced(house, machine) != is_superseded(machine)]
     if untold:
         return f"{untold} have not heard who their node is"
+    waiting = unanswered(house.centre.tables)
+    if waiting:
+        return waiting
     found = {node_id: texts for node_id, texts in house.centre.tables.differences.items() if texts}
     return f"the centre sees differences: {found}" if found else ""
 
@@ -121,6 +126,7 @@ def _demand_node(house: "House", node_id: str) -> None:
     _demand_owed(house, node_id, there)
     orders = _by_order(there)
     is_whole = not any(loss.node_id == node_id for loss in house.centre.tables.losses)
+    demand_instructions(house, node_id, orders)
     for machine in selling:
         here = _edge_entries(machine)
         _demand_kept_orders(machine, _by_order(here), orders, is_whole=is_whole)
@@ -202,10 +208,13 @@ def _demand_stock(machine: Machine, here: list[Recorded], there: list[Recorded] 
 
 
 def _edge_entries(machine: Machine) -> list[Recorded]:
-    return [
+    """The log, without what was let go of and has come again: that changes nothing."""
+    gone = {subject for (subject,) in _query(machine, "SELECT subject FROM pruned_subject")}
+    entries = [
         Recorded(Origin(machine.node_id, UUID(bytes=incarnation), lane, seq), decode_entry(body))
         for incarnation, lane, seq, body in on_disk(machine.path)
     ]
+    return [recorded for recorded in entries if subject_of(recorded.entry) not in gone]
 
 
 def _centre_entries(house: "House", node_id: str) -> list[Recorded]:

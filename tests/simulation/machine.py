@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
@@ -41,7 +42,7 @@ ZONE = ZoneInfo("Asia/Shanghai")
 _PATIENCE_S = 2.0  # of a till
 _RESTART_S = (0.2, 3.0)
 # A month is a few seconds here, and what no backup covers goes in the course of a day.
-_WINDOW = Window(keep_ms=4_000, keep_ms_max=14_000, bytes_max=0, mark_ms=500)
+_WINDOW = Window(keep_ms=4_000, keep_ms_max=14_000, bytes_max=0, mark_ms=500, remember_ms=600_000)
 _LOOK_MS = 2_000
 
 
@@ -163,6 +164,7 @@ class Machine:
             introduction=Introduction(self.node_id, self.node_id, "", "0.1.0", ENTRY_VERSION),
             mqtt=cast("MqttLink", line),
             recovery=Recovery(file, intake, here),
+            instructions=Instructions(file, intake, here),
             surroundings=here,
         )
         intake.on_commit = session.wake

@@ -25,6 +25,7 @@ from edge_core.sync.link_types import (
     PushSent,
     Rebook,
     Received,
+    RecordAttempt,
     RecordDurable,
     RecordHistory,
     SendHeartbeat,
@@ -251,8 +252,8 @@ def test_a_lost_connection_is_tried_again_after_a_random_part_of_a_bound_that_do
         connect.delay_ms for _ in range(10) for connect in link.feed(TransportDown(1.0)) if isinstance(connect, Connect)
     ]
     assert delays == [min(CONNECT_DELAY_MS << n, CONNECT_DELAY_MS_MAX) for n in range(10)]
-    assert link.feed(TransportDown(0.0)) == (Connect(0),)
-    assert link.feed(TransportDown(0.25)) == (Connect(CONNECT_DELAY_MS_MAX // 4),)
+    assert link.feed(TransportDown(0.0)) == (Connect(0), RecordAttempt(11))
+    assert link.feed(TransportDown(0.25)) == (Connect(CONNECT_DELAY_MS_MAX // 4), RecordAttempt(12))
 
 
 def test_only_an_ack_of_the_centre_resets_the_pause() -> None:
