@@ -53,6 +53,7 @@ RETENTION_DAYS_MAX: Final = 3_650  # ten years: what tax law asks of books at mo
 RETENTION_BYTES_MAX_DEFAULT: Final = 16 * 1024**3  # some four million orders; a store's disk has more
 RETENTION_INTERVAL_MS: Final = 60_000  # between two looks at what may go
 RETENTION_MARK_INTERVAL_MS: Final = 86_400_000  # how finely the age of entries is known: a day
+RETENTION_MEMORY_MS: Final = 366 * 86_400_000  # ids of what is gone, 16 bytes each: no fork stays unheard for a year
 RETENTION_STEP_ENTRIES: Final = 128  # let go of in one transaction: 10 ms, for which a till waits at most
 RETENTION_STEP_PAUSE_MS: Final = 50  # between two steps: tills come first
 STORE_REOPEN_DELAY_MS: Final = 250  # first pause after a failed commit

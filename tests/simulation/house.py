@@ -71,6 +71,7 @@ class House:
         self.disks_are_whole = True  # none was lost, put back or copied
         self.centre.on_asked = self.office.owed.add
         self.machines: list[Machine] = []
+        self.lets_go = random.Random(f"{seed}/retention").random() < 0.5
         self.tills: list[Till] = []
         self._shops: list[asyncio.Task[None]] = []
         self.failure: asyncio.Future[None] = loop.create_future()
@@ -87,6 +88,7 @@ class House:
             story=self.story,
         )
         machine.on_failure = self._fail
+        machine.lets_go = self.lets_go
         self.machines.append(machine)
         return machine
 

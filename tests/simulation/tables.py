@@ -220,9 +220,10 @@ async def _change_history(connection: Tables, old: UUID, _reason: str, _detail: 
 
 
 async def _note_loss(connection: Tables, loss: LossRow) -> bool:
-    is_news = loss not in connection.losses
+    if any(known[:4] == loss[:4] for known in connection.losses):
+        return False
     connection.losses = (*connection.losses, loss)
-    return is_news
+    return True
 
 
 async def _note_gone(_connection: Tables, _node_id: str, _incarnation: UUID) -> None:
