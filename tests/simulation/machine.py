@@ -21,13 +21,10 @@ from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
 from edge_agent.recovery import Recovery
-<<<<<<< HEAD
-from edge_agent.scrub import Scrub
-=======
 from edge_agent.retention import Retention
+from edge_agent.scrub import Scrub
 from edge_agent.store import idempotency
 from edge_agent.store.connection import Connection
->>>>>>> backup
 from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer, Request
 from edge_agent.surroundings import Surroundings
@@ -56,11 +53,8 @@ class Agent(Struct, frozen=True):
     file: StoreFile
     intake: Intake
     session: Session
-<<<<<<< HEAD
     scrub: Scrub
-=======
     retention: Retention
->>>>>>> backup
 
 
 class Heard(Struct, frozen=True):
@@ -159,12 +153,9 @@ class Machine:
         self.agent = agent = self._assembled(file, here, line)
         self._spawn(process, agent.intake.run())
         self._spawn(process, agent.session.run())
-<<<<<<< HEAD
         self._spawn(process, agent.scrub.run())
-=======
         if self.lets_go:
             self._spawn(process, agent.retention.run())
->>>>>>> backup
 
     def _assembled(self, file: StoreFile, here: Surroundings, line: Line) -> Agent:
         intake = Intake(file, here, is_offline=lambda: not session.is_online)
@@ -180,16 +171,12 @@ class Machine:
             surroundings=here,
         )
         intake.on_commit = session.wake
-<<<<<<< HEAD
         scrub = Scrub(file, intake, here, session)
         session.on_audit = scrub.heard
-        return Agent(file, intake, session, scrub)
-=======
         retention = Retention(
             file=file, intake=intake, books=books, session=session, window=_WINDOW, interval_ms=_LOOK_MS
         )
-        return Agent(file, intake, session, retention)
->>>>>>> backup
+        return Agent(file, intake, session, scrub, retention)
 
     def _spawn(self, process: Process, work: Any) -> asyncio.Task[Any]:
         token = OWNER.set(process)
