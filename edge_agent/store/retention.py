@@ -1,8 +1,8 @@
 """Letting go of a stream's oldest entries in the file: marks of age, the floor of clients' keys, the cut itself.
 
 An order goes whole or not at all: when it is finished and every entry of it, in whatever stream, lies below its
-stream's cut. Until then its entries stay where they are, below the cut. What goes leaves its sum in `pruned_stock`, and
-the chain's hash at the cut. Functions take the connection and never commit.
+stream's cut. Until then its entries stay where they are, below the cut. What goes leaves its sums in `pruned_stock` and
+`pruned_day`, and the chain's hash at the cut. Functions take the connection and never commit.
 """
 
 from collections import defaultdict
@@ -25,6 +25,14 @@ from edge_core.sync.retention import Mark
 
 _SEQ_MASK: Final = (1 << STREAM_SEQ_BITS) - 1
 _FINISHED: Final = "('completed', 'cancelled', 'returned', 'rejected')"  # as the index order_open has it
+
+_KEEP_DAYS: Final = """
+    INSERT INTO pruned_day (business_date, currency, orders, total_minor)
+    SELECT business_date, currency, count(*), sum(grand_total_minor) FROM order_head
+    WHERE order_id IN ({}) GROUP BY business_date, currency
+    ON CONFLICT (business_date, currency) DO UPDATE SET
+        orders = orders + excluded.orders, total_minor = total_minor + excluded.total_minor
+"""
 
 
 async def read_marks(connection: aiosqlite.Connection) -> dict[int, tuple[Mark, ...]]:
@@ -85,6 +93,7 @@ async def prune(connection: aiosqlite.Connection, stream: Stream, to_seq: int, n
             "INSERT OR IGNORE INTO pruned_subject (subject, at_ms) VALUES (?, ?)", [(s, now_ms) for s in subjects]
         )
         await connection.execute(f"DELETE FROM entry WHERE order_id IN ({marks})", subjects)  # noqa: S608
+        await connection.execute(_KEEP_DAYS.format(marks), subjects)
         await connection.execute(f"DELETE FROM order_head WHERE order_id IN ({marks})", subjects)  # noqa: S608
     return len(gone)
 
