@@ -62,6 +62,7 @@ class NodeStatus(Struct, frozen=True):
     fenced_reason: str | None
     granted_entries_per_s: int | None = None
     alarms: tuple[str, ...] = ()
+    parked_instructions: int = 0
 
 
 def status_of(
@@ -97,6 +98,7 @@ def status_of(
         last_error=node.last_error,
         fenced_reason=fenced,
         granted_entries_per_s=node.granted_entries_per_s,
+        parked_instructions=node.parked_instructions,
         alarms=(*_unprotected(books, rows), *(_lost(loss) for loss in losses if loss.node_id == node.node_id)),
     )
 
