@@ -13,6 +13,9 @@ class Telemetry:
         self.faults = Counter(
             "central_peer_faults", "Messages that broke the protocol, by reason.", ["reason"], registry=registry
         )
+        self.breakers_open = Gauge(
+            "central_breakers_open", "Streams of a node held for an entry version.", registry=registry
+        )
         self.forks = Counter("central_forks", "Streams fenced for another history.", registry=registry)
         self.differences = Counter(
             "central_conservation_differences", "Times that a node's books did not add up.", registry=registry

@@ -52,6 +52,7 @@ STORE_REOPEN_DELAY_MS_MAX: Final = 5_000  # and the longest
 
 # --- the link (docs/protocol.md) -------------------------------------------------------------------------------------
 SHARDS: Final = 64  # leases for ingesters; two hex digits in the topic (00 to 3f)
+ENTRY_VERSION_MAX: Final = 255  # a newer one for each year of this century and the next; beyond that it is rubbish
 ENTRY_BYTES_MAX: Final = 512 * 1024  # a body of 256 KiB as MessagePack with its events is smaller
 PUSH_ENTRIES_MAX: Final = 512  # best batch for PostgreSQL (docs/adr/0005) and about 100 KB compressed
 PUSH_BYTES_MAX: Final = 768 * 1024  # of entries before compression, unless one entry alone is larger
@@ -60,6 +61,7 @@ BLOCK_BYTES_MAX: Final = 2 * 1024 * 1024  # what a compressed block may unpack t
 PUSH_WINDOW_MAX: Final = 8  # pushes in flight; hides a commit and a round trip, costs 8 x 100 KB
 RESEND_AFTER_MS: Final = 2_000  # no progress for so long: send again from the durable position
 RESEND_AFTER_MS_MAX: Final = 30_000  # doubled each time up to this
+HELD_RESEND_AFTER_MS_MAX: Final = 60_000  # the same where the centre holds the stream: so late is an upgrade noticed
 LINK_TICK_INTERVAL_MS: Final = 250  # how often the link looks at the clock when nothing happens
 HELLO_TIMEOUT_MS: Final = 3_000  # no welcome for so long: say hello again
 HELLO_TIMEOUT_MS_MAX: Final = 30_000  # doubled each time up to this, while a broker is there and no centre

@@ -21,7 +21,7 @@ from edge_core.orders.events import (
     deltas_of,
 )
 from edge_core.orders.fold import OrderState, fold_all
-from edge_core.sync.entry import Entry, decode_entry
+from edge_core.sync.entry import Entry, decode_entry, newer_version
 from edge_core.sync.messages import Push
 from edge_core.sync.receive_stream import Batch, prepare
 
@@ -49,7 +49,10 @@ class StockChange(NamedTuple):
 
 
 class Reading(Struct, frozen=True, gc=False):
-    """One entry as read. `state` is the order's where it begins here; `entry` is None where it has a `fault`."""
+    """One entry as read. `state` is the order's where it begins here; `entry` is None where it has a `fault`.
+
+    `newer_version` is the version of one that later software has written.
+    """
 
     seq: int
     hash: bytes
@@ -59,6 +62,7 @@ class Reading(Struct, frozen=True, gc=False):
     state: OrderState | None
     changes: tuple[StockChange, ...]
     fault: EntryFault | None
+    newer_version: int | None = None
 
 
 class ReadPush(Struct, frozen=True, gc=False):
@@ -118,7 +122,8 @@ def read_entry(seq: int, body: bytes, chain_hash: bytes) -> Reading:
     except (Fault, InvariantViolated) as error:
         # A bug of the node's, not of ours: what it decided cannot be.
         reason = error.reason if isinstance(error, PeerFault) else "unfoldable"
-        return Reading(seq, chain_hash, body, _order_id(body), None, None, (), EntryFault(reason, str(error)))
+        fault, version = EntryFault(reason, str(error)), newer_version(body)
+        return Reading(seq, chain_hash, body, _order_id(body), None, None, (), fault, version)
     return Reading(seq, chain_hash, body, entry.order_id, entry, state, changes, None)
 
 

@@ -17,6 +17,7 @@ from central_sync.ingest import greetings
 from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.backlog import Backlog, Work
 from central_sync.ingest.greetings import Reported
+from central_sync.ingest.holding import Held
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
 from central_sync.store.database import AlreadyThere, Database
@@ -161,7 +162,7 @@ class Ingester:
                     answers = await greetings.welcome(
                         connection, hellos, history_id=self._history_id, now_ms=self._now_ms()
                     )
-        for node_id, answer in answers.items():
+        for node_id, answer in answers:
             _log.info("ingest.node_welcomed", node_id=node_id, decision=answer.decision, detail=answer.detail)
             await self._send(node_id, answer)
 
@@ -239,7 +240,7 @@ class Ingester:
             if key in outcome.fences:
                 await self._send(key.node_id, greetings.fence(key, row, outcome.fences[key], self._history_id))
             else:
-                await self._send(key.node_id, _ack(self._history_id, key, row))
+                await self._send(key.node_id, _ack(self._history_id, key, row, outcome.held.get(key)))
 
     async def _send(self, node_id: str, message: DownMessage) -> None:
         """Publish, waiting for room. Without a connection the answer is lost, and the edge asks again."""
@@ -255,7 +256,8 @@ class Ingester:
         telemetry.pushes.labels("applied").inc(outcome.applied)
         telemetry.pushes.labels("duplicate").inc(outcome.duplicates)
         telemetry.pushes.labels("gap").inc(outcome.gaps)
-        telemetry.pushes.labels("fenced").inc(len(pushes) - outcome.applied - outcome.duplicates - outcome.gaps)
+        telemetry.pushes.labels("fenced").inc(_fenced(pushes, outcome))
+        telemetry.pushes.labels("held").inc(outcome.holds)
         telemetry.entries.inc(outcome.entries)
         for key, seq, fault in outcome.parked:
             telemetry.parked.labels(fault.reason).inc()
@@ -266,6 +268,15 @@ class Ingester:
                 seq=seq,
                 reason=fault.reason,
                 error=shown(fault.detail),
+            )
+        for breaker in outcome.opened:
+            telemetry.breakers_open.inc()
+            _log.error(
+                "ingest.breaker_opened",
+                node_id=breaker.node_id,
+                lane=breaker.lane,
+                seq=breaker.seq,
+                version=breaker.version,
             )
         for key in outcome.forks:
             telemetry.forks.inc()
@@ -290,7 +301,11 @@ def _check_sender(claimed: str, node_id: str) -> None:
         raise PeerFault("wrong-topic", f"a message of node {claimed!r} on the topic of {node_id!r}")
 
 
-def _ack(history_id: UUID, key: StreamKey, row: CursorRow) -> Ack:
+def _fenced(pushes: Sequence[ReadPush], outcome: Outcome) -> int:
+    return len(pushes) - outcome.applied - outcome.duplicates - outcome.gaps - outcome.holds
+
+
+def _ack(history_id: UUID, key: StreamKey, row: CursorRow, held: Held | None = None) -> Ack:
     lane: Lane = "bulk" if key.lane == "bulk" else "orders"
     return Ack(
         history_id,
@@ -301,6 +316,8 @@ def _ack(history_id: UUID, key: StreamKey, row: CursorRow) -> Ack:
         row.backed_up_seq,
         row.durable_hash,
         row.parked,
+        row.settled,
+        "" if held is None else held.why,
     )
 
 

@@ -130,10 +130,12 @@ async def report(connection: Connection, reports: Sequence[Report]) -> None:
     await connection.execute(_REPORT, *zip(*reports, strict=True))
 
 
-async def note_differences(connection: Connection, node_id: str, differences: Sequence[str]) -> bool:
-    """Record what does not add up in a node's books and return whether that is news."""
-    statement = "UPDATE node_status SET differences = $2 WHERE node_id = $1 AND differences <> $2"
-    return str(await connection.execute(statement, node_id, list(differences))) != "UPDATE 0"
+async def note_differences(connection: Connection, node_id: str, incarnation: UUID, differences: Sequence[str]) -> bool:
+    """Record what does not add up in a node's books and return whether that is news; not of a former incarnation."""
+    statement = """
+        UPDATE node_status SET differences = $3 WHERE node_id = $1 AND incarnation = $2 AND differences <> $3
+    """
+    return str(await connection.execute(statement, node_id, incarnation, list(differences))) != "UPDATE 0"
 
 
 async def note_error(connection: Connection, node_id: str, error: str) -> None:

@@ -13,6 +13,7 @@ from edge_core.sync.conservation import ledger
 from edge_core.sync.entry import decode_entry
 from edge_core.sync.link_types import LinkState, Rebook, RecordDurable
 from edge_core.sync.messages import Heartbeat, LaneLedger
+from holdfast_runtime.log import bounded
 
 _LOG: Final = structlog.get_logger()
 
@@ -26,6 +27,8 @@ class Books:
         self._software_version = software_version
         self._durable = {lane: stream.durable_seq for lane, stream in file.streams.items()}
         self._parked = {lane: stream.parked for lane, stream in file.streams.items()}
+        self._settled = dict.fromkeys(file.streams, 0)
+        self._held: dict[str, str] = {}
         self.last_error: str | None = None
         self.last_ack_ms: int | None = None
         self.peer_faults = 0
@@ -37,18 +40,31 @@ class Books:
         """The log goes on in a new incarnation: its books begin at zero."""
         self._durable = {lane: stream.durable_seq for lane, stream in self._file.streams.items()}
         self._parked = {lane: stream.parked for lane, stream in self._file.streams.items()}
+        self._settled = dict.fromkeys(self._file.streams, 0)
 
     def acked(self, position: RecordDurable) -> None:
         """The centre holds a lane up to here."""
         self._durable[position.lane] = position.durable_seq
         self._parked[position.lane] = position.parked
+        self._settled[position.lane] = position.settled
+        self._note_held(position)
         self.last_ack_ms = self._now_ms()
         self.acks += 1
+
+    def _note_held(self, position: RecordDurable) -> None:
+        before, self._held[position.lane] = self._held.get(position.lane, ""), position.held
+        if position.held:
+            self.last_error = bounded(f"the centre holds {position.lane} at {position.durable_seq}: {position.held}")
+        if position.held and not before:
+            _LOG.warning("link.stream_held", lane=position.lane, seq=position.durable_seq, reason=position.held)
+        elif before and not position.held:
+            _LOG.info("link.stream_released", lane=position.lane, seq=position.durable_seq)
 
     def rebook(self, position: Rebook) -> None:
         """The centre greeted with this position: what it lost is pending again."""
         self._durable[position.lane] = position.durable_seq
-        self._parked[position.lane] = min(self._parked[position.lane], position.durable_seq)
+        self._parked[position.lane] = position.parked
+        self._settled[position.lane] = position.settled
 
     def pushed(self, entries: int, size_bytes: int) -> None:
         """A push has left."""
@@ -63,6 +79,7 @@ class Books:
                 tail_seq=self._file.tails[lane].seq,
                 durable_seq=min(self._durable[lane], self._file.tails[lane].seq),
                 parked=self._parked[lane],
+                settled=self._settled[lane],
             )
             for lane in self._file.streams
         )

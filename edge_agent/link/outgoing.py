@@ -33,8 +33,11 @@ class Outgoing:
         self._introduction = introduction
         self._now_ms = now_ms
 
-    async def hello(self, history_id: UUID | None) -> Hello:
-        """The log's present positions; `history_id` is the history of the centre that was seen last."""
+    async def hello(self, history_id: UUID | None, succeeds: UUID | None = None) -> Hello:
+        """The log's present positions; `history_id` is the history of the centre that was seen last.
+
+        `succeeds` is the incarnation whose place this one means to take, once the centre has named it.
+        """
         lanes = []
         for lane, stream in self._file.streams.items():
             tail = self._file.tails[lane]
@@ -52,6 +55,7 @@ class Outgoing:
             name=who.name,
             region=who.region,
             former=self._former(),
+            succeeds=succeeds,
         )
 
     async def push(self, lane: str, from_seq: int) -> Push | None:

@@ -100,7 +100,9 @@ class Session:
         self._grown: dict[str, int] = {}
         self._inputs: deque[LinkInput] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._durable: dict[int, RecordDurable] = {}  # by the stream's number: the lane may go on in another meanwhile
+        self._durable: dict[
+            int, RecordDurable | Rebook
+        ] = {}  # by the stream's number: the lane may go on in another meanwhile
         self._recorder: asyncio.Task[None] | None = None
         self._connected = False
         self._failure: BaseException | None = None
@@ -210,7 +212,7 @@ class Session:
             case Connect():
                 self._connect_after(effect.delay_ms)
             case SendHello():
-                self._send(await self._outgoing.hello(self.state.history_id))
+                self._send(await self._outgoing.hello(self.state.history_id, self.state.succeeds))
             case SendHeartbeat():
                 self._send(await self._books.heartbeat(self.state))
             case SendPush():
@@ -311,18 +313,19 @@ class Session:
         match effect:
             case RecordDurable():
                 self._books.acked(effect)
-                self._durable[self._file.streams[effect.lane].stream_no] = effect
-                self._record()
+                self._record(effect)
             case Rebook():
                 self._books.rebook(effect)
+                self._record(effect)
             case RecordHistory():
                 _LOG.info("link.welcomed", history_id=str(effect.history_id))
                 self._in_background(self._write_history(effect))
             case _:
                 assert_never(effect)
 
-    def _record(self) -> None:
+    def _record(self, position: RecordDurable | Rebook) -> None:
         """Have the newest positions written down; while that runs, newer ones replace each other."""
+        self._durable[self._file.streams[position.lane].stream_no] = position
         if self._recorder is None or self._recorder.done():
             self._recorder = self._in_background(self._write_durable())
 
@@ -366,14 +369,14 @@ class Session:
             self._wake.set()
 
 
-def _advance(durable: dict[int, RecordDurable]) -> Callable[[Connection], Awaitable[None]]:
+def _advance(durable: dict[int, RecordDurable | Rebook]) -> Callable[[Connection], Awaitable[None]]:
     async def change(connection: Connection) -> None:
         for stream_no, position in durable.items():
             await log.advance_durable(
                 connection,
                 stream_no,
                 durable_seq=position.durable_seq,
-                backed_up_seq=position.backed_up_seq,
+                backed_up_seq=position.backed_up_seq if isinstance(position, RecordDurable) else 0,
                 parked=position.parked,
             )
 

@@ -61,7 +61,7 @@ from edge_core.sync.link_types import (
     TransportDown,
     TransportUp,
 )
-from edge_core.sync.messages import Ack, Deliver, GrantMessage, Welcome
+from edge_core.sync.messages import Ack, Deliver, DurablePosition, GrantMessage, Welcome
 from edge_core.sync.send_stream import SendStream
 
 _NOTHING: Final[tuple[Effect, ...]] = ()
@@ -150,6 +150,8 @@ def _received(state: LinkState, message: Welcome | Ack | GrantMessage | Deliver,
         return state, _NOTHING
     match message:
         case Welcome():
+            if message.decision == "confirm":
+                return _confirm(state, message.current, now_ms)
             if state.phase == "streaming" and message.decision == "refuse" and state.is_replaced:
                 return state, _NOTHING  # it is known
             if state.phase == "streaming" and message.decision != "resume":
@@ -164,16 +166,28 @@ def _received(state: LinkState, message: Welcome | Ack | GrantMessage | Deliver,
             assert_never(message)
 
 
+def _confirm(state: LinkState, current: UUID | None, now_ms: int) -> Stepped:
+    """Another incarnation is the node so far: say that this one, which is here now, means to take its place.
+
+    Asked twice for the same, the hello's own patience says it again.
+    """
+    if state.phase != "greeting" or current in {None, state.succeeds}:
+        return state, _NOTHING
+    return replace(state, succeeds=current, hello_ms=now_ms), (SendHello(),)
+
+
 def _welcomed(state: LinkState, welcome: Welcome) -> Stepped:
     if welcome.decision == "fence":
         return _renew(state, welcome.detail)
+    if {position.lane for position in welcome.lanes} != {stream.lane for stream in state.streams}:
+        return state, _NOTHING  # the centre's call to greet again, which is no answer to a hello
     effects: list[Effect] = [RecordHistory(welcome.history_id)]
     for position in welcome.lanes:
         stream = _stream(state, position.lane)
         if position.durable_seq > stream.tail_seq:
             return _renew(state, f"{position.lane}: the centre holds more than this file; the file was rolled back")
         state = _with_stream(state, send_stream.rewind(stream, position.durable_seq))
-        effects.append(CheckHash(position.lane, position.durable_seq, position.durable_hash))
+        effects.append(_check_of(position))
     is_refused = welcome.decision == "refuse"
     effects.append(StopSelling(welcome.detail) if is_refused else GoOnSelling())
     effects.append(CompareFormer(welcome.former, is_own_only=is_refused))
@@ -182,12 +196,23 @@ def _welcomed(state: LinkState, welcome: Welcome) -> Stepped:
         phase="streaming",
         hello_wait_ms=HELLO_TIMEOUT_MS,
         is_replaced=is_refused,
+        succeeds=None,
         history_id=welcome.history_id,
         window=min(welcome.grant.window, PUSH_WINDOW_MAX),
         unchecked=tuple(position.lane for position in welcome.lanes),
         heartbeat_ms=0,
     )
     return state, tuple(effects)
+
+
+def _check_of(position: DurablePosition) -> CheckHash:
+    return CheckHash(
+        position.lane,
+        position.durable_seq,
+        position.durable_hash,
+        parked=position.parked,
+        settled=position.settled,
+    )
 
 
 def _acked(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
@@ -200,7 +225,8 @@ def _acked(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
         return _renew(state, f"{ack.lane}: the centre acked {ack.durable_seq}, this file ends at {stream.tail_seq}")
     if ack.durable_seq == stream.durable_seq:
         # Known from the welcome, perhaps, but not yet in the books: the acks that brought it there were lost.
-        return replace(_with_stream(state, send_stream.heard(stream)), attempt=0), (_recorded(ack),)
+        stream = send_stream.held(stream) if ack.held else send_stream.heard(stream)
+        return replace(_with_stream(state, stream), attempt=0), (_recorded(ack),)
     known = send_stream.known_hash(stream, ack.durable_seq)
     if known is None:
         return state, (CheckHash(ack.lane, ack.durable_seq, ack.durable_hash, ack),)
@@ -218,11 +244,12 @@ def _confirmed(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
     if ack.history_id != state.history_id or ack.durable_seq <= _stream(state, ack.lane).durable_seq:
         return state, _NOTHING
     stream = send_stream.acked(_stream(state, ack.lane), ack.durable_seq, now_ms)
+    stream = send_stream.held(stream) if ack.held else stream
     return replace(_with_stream(state, stream), attempt=0, renewals=0), (_recorded(ack),)
 
 
 def _recorded(ack: Ack) -> RecordDurable:
-    return RecordDurable(ack.lane, ack.durable_seq, ack.backed_up_seq, ack.parked)
+    return RecordDurable(ack.lane, ack.durable_seq, ack.backed_up_seq, ack.parked, ack.settled, ack.held)
 
 
 def _checked(state: LinkState, checked: HashChecked, now_ms: int) -> Stepped:
@@ -235,7 +262,7 @@ def _checked(state: LinkState, checked: HashChecked, now_ms: int) -> Stepped:
         return _confirmed(state, check.ack, now_ms)
     state = replace(state, unchecked=tuple(lane for lane in state.unchecked if lane != check.lane))
     state, beat = (state, _NOTHING) if state.unchecked else _tick(state, now_ms)
-    return state, (Rebook(check.lane, check.seq), *beat)
+    return state, (Rebook(check.lane, check.seq, check.parked, check.settled), *beat)
 
 
 def _tick(state: LinkState, now_ms: int) -> Stepped:
@@ -281,7 +308,13 @@ def _renewed(state: LinkState, incarnation: UUID, now_ms: int) -> Stepped:
     """The log goes on in empty streams; what was on its way under the old name is void."""
     streams = tuple(SendStream(stream.lane) for stream in state.streams)
     state = replace(
-        state, incarnation=incarnation, streams=streams, renewals=state.renewals + 1, unchecked=(), heartbeat_ms=0
+        state,
+        incarnation=incarnation,
+        streams=streams,
+        renewals=state.renewals + 1,
+        unchecked=(),
+        heartbeat_ms=0,
+        succeeds=None,
     )
     if state.phase != "renewing":  # the connection went meanwhile; the next one greets under the new name
         return state, _NOTHING

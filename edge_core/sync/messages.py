@@ -37,7 +37,7 @@ Hash = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 Lane = Literal["orders", "bulk"]
 ShortText = Annotated[str, Meta(max_length=ERROR_TEXT_CHARS_MAX)]
 Codec = Literal["zstd", "raw"]
-Decision = Literal["resume", "rewind", "fence", "refuse"]
+Decision = Literal["resume", "rewind", "fence", "refuse", "confirm"]
 
 
 class LanePosition(Struct, frozen=True, array_like=True):
@@ -50,11 +50,16 @@ class LanePosition(Struct, frozen=True, array_like=True):
 
 
 class DurablePosition(Struct, frozen=True, array_like=True):
-    """How far a stream is durable at the centre, and the chain's hash there."""
+    """How far a stream is durable at the centre, the chain's hash there, and the books up to there.
+
+    `parked` entries wait for people; `settled` ones were parked once, and were replayed or discarded.
+    """
 
     lane: Lane
     durable_seq: Seq
     durable_hash: Hash
+    parked: Seq = 0
+    settled: Seq = 0
 
 
 class FormerStream(Struct, frozen=True, array_like=True):
@@ -83,17 +88,24 @@ class Grant(Struct, frozen=True, array_like=True):
 
 
 class LaneLedger(Struct, frozen=True, array_like=True):
-    """The books of one lane: accepted = confirmed + pending + parked (promise G8)."""
+    """The books of one lane: accepted = confirmed + pending + parked (promise G8).
+
+    `settled` is the centre's figure that came with `parked`: it says how old that is.
+    """
 
     lane: Lane
     accepted: Seq
     confirmed: Seq
     pending: Seq
     parked: Seq
+    settled: Seq = 0
 
 
 class Hello(Struct, frozen=True, array_like=True, tag="hello"):
-    """The edge introduces itself after each connection."""
+    """The edge introduces itself after each connection.
+
+    `succeeds` is the incarnation in whose place it means to be the node, once the centre has named it (`confirm`).
+    """
 
     node_id: NodeId
     incarnation: UUID
@@ -105,10 +117,14 @@ class Hello(Struct, frozen=True, array_like=True, tag="hello"):
     name: ShortText = ""
     region: ShortText = ""
     former: Annotated[tuple[UUID, ...], Meta(max_length=FORMER_INCARNATIONS_MAX)] = ()
+    succeeds: UUID | None = None
 
 
 class Welcome(Struct, frozen=True, array_like=True, tag="welcome"):
-    """The centre answers with what it holds and what the edge should do."""
+    """The centre answers with what it holds and what the edge should do.
+
+    `current` is the node's incarnation so far, where the edge has to `confirm` that it takes its place.
+    """
 
     history_id: UUID
     incarnation: UUID
@@ -118,6 +134,7 @@ class Welcome(Struct, frozen=True, array_like=True, tag="welcome"):
     clock_offset_ms: Millis
     detail: ShortText = ""
     former: Annotated[tuple[FormerStream, ...], Meta(max_length=2 * FORMER_INCARNATIONS_MAX)] = ()
+    current: UUID | None = None
 
 
 class Push(Struct, frozen=True, array_like=True, tag="push"):
@@ -135,7 +152,10 @@ class Push(Struct, frozen=True, array_like=True, tag="push"):
 
 
 class Ack(Struct, frozen=True, array_like=True, tag="ack"):
-    """The centre's word after its COMMIT: everything up to `durable_seq`, with the hash there."""
+    """The centre's word after its COMMIT: everything up to `durable_seq`, with the hash there.
+
+    `parked` and `settled` are its books of the stream. `held` says why it takes nothing more for now; empty otherwise.
+    """
 
     history_id: UUID
     incarnation: UUID
@@ -145,6 +165,8 @@ class Ack(Struct, frozen=True, array_like=True, tag="ack"):
     backed_up_seq: Seq
     durable_hash: Hash
     parked: Seq
+    settled: Seq = 0
+    held: ShortText = ""
 
 
 class GrantMessage(Struct, frozen=True, array_like=True, tag="grant"):

@@ -57,7 +57,10 @@ def test_a_message_without_the_fields_that_came_later_is_read_with_their_default
     payload = bytes.fromhex(EARLIER[tag])
     (message,) = (each for each in golden.MESSAGES if each.__struct_config__.tag == tag)
     read = decode_up(payload) if isinstance(message, UpMessage) else decode_down(payload)
-    assert read == msgspec.structs.replace(message, former=())
+    fields = len(msgspec.msgpack.decode(payload[3:])) - 1  # the first element is the tag
+    assert payload != encode_message(message), "nothing came later"
+    assert fields <= len(message.__struct_fields__)
+    assert read == type(message)(*[getattr(message, name) for name in message.__struct_fields__[:fields]])
 
 
 def test_every_event_and_every_message_has_its_golden_bytes() -> None:

@@ -146,7 +146,7 @@ _GRANT = Grant(8, 0, 0, 60_000)
 MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Hello(
         "store-0001", INCARNATION, (LanePosition("orders", 1, 9, HASH),), HISTORY, 1_795_000_000_000, "0.1.0", 1,
-        "Store 1", "DE-BE", (HISTORY,),
+        "Store 1", "DE-BE", (HISTORY,), MOVEMENT,
     ),
     Push("store-0001", INCARNATION, "orders", 1, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
     Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1),), 7, 1 << 40, 1, "0.1.0", "broker: gone"),
@@ -155,9 +155,9 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Bye("store-0001", INCARNATION, "the agent is stopping"),
     Welcome(
         HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH),), _GRANT, -5, "so it is",
-        (FormerStream(MOVEMENT, "orders", 9, HASH),),
+        (FormerStream(MOVEMENT, "orders", 9, HASH),), MOVEMENT,
     ),
-    Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1),
+    Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1, 2, "entry version 2 is not known here"),
     GrantMessage(INCARNATION, _GRANT),
     Deliver(INCARNATION, "orders", 1, 9, HASH, HASH, "raw", b"\x90"),
 )  # fmt: skip

@@ -148,7 +148,9 @@ async def _report(_connection: Tables, _reports: Sequence[Report]) -> None:
     """How a node says it is decides nothing."""
 
 
-async def _note_differences(connection: Tables, node_id: str, differences: Sequence[str]) -> bool:
+async def _note_differences(connection: Tables, node_id: str, incarnation: UUID, differences: Sequence[str]) -> bool:
+    if connection.incarnations.get(node_id) != incarnation:
+        return False
     before = connection.differences.get(node_id, ())
     connection.differences[node_id] = tuple(differences)
     return before != tuple(differences)

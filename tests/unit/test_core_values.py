@@ -222,6 +222,20 @@ def test_a_node_may_know_less_than_the_centre_and_never_more() -> None:
     )
 
 
+def test_a_lost_word_of_what_is_parked_is_a_difference_once_the_node_knows_of_everything_else() -> None:
+    books = conservation.ledger("orders", tail_seq=10, durable_seq=7, parked=0)
+    assert conservation.differences(books, durable_seq=8, parked=1) == ()
+    assert conservation.differences(books, durable_seq=7, parked=1) == (
+        "orders: the node counts 0 parked, the centre 1",
+    )
+
+
+def test_a_node_that_has_not_heard_of_a_replay_yet_does_not_differ() -> None:
+    books = conservation.ledger("orders", tail_seq=10, durable_seq=7, parked=2, settled=1)
+    assert conservation.differences(books, durable_seq=7, parked=0, settled=3) == ()
+    assert conservation.differences(books, durable_seq=7, parked=0, settled=1) != ()
+
+
 def test_books_that_do_not_add_up_are_told() -> None:
     books = LaneLedger("bulk", accepted=10, confirmed=5, pending=4, parked=0)
     assert conservation.differences(books, durable_seq=5, parked=0) == (
