@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from central_sync import commands
+from central_sync import commands, parking_commands
 from central_sync.config import load
 from edge_core.errors import Fault
 from holdfast_runtime import log
@@ -22,6 +22,7 @@ examples:
   central-sync nodes --config central-sync.toml      who is there, what waits at each store
   central-sync orders --node store-0001 --json       the newest orders of one store, for programs
   central-sync parked show 17                        what could not be used, with its bytes
+  central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
   central-sync verify                                walk every hash chain in the database
 
 The commands read the database of the configuration file; any key is overridden by the environment, for instance
@@ -68,8 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     orders.add_argument("--node", metavar="ID", help="only this node's")
     orders.add_argument("--status", metavar="STATE", help="only those in this state")
     orders.add_argument("--limit", type=int, default=50, metavar="N", help="how many (default 50)")
-    parked = several.add_parser("parked", parents=[common, printing], help="what could not be used, and why")
-    parked.add_argument("action", choices=["list", "show"], nargs="?", default="list", help="show one, or list all")
-    parked.add_argument("id", type=int, nargs="?", help="which one to show")
+    parking_commands.add_parsers(several, common, printing)
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
     return parser

@@ -6,13 +6,14 @@ lagging   it is heard, something waits, and the oldest of it waited longer than 
 online    everything else
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
 
+from central_sync.store.breakers import Breaker
 from central_sync.store.nodes import LaneBooks, NodeRow, decode_ledger
 from central_sync.store.streams import CursorRow, StreamKey
 from central_sync.times import rfc3339
@@ -23,11 +24,15 @@ NodeState = Literal["online", "lagging", "offline", "fenced"]
 
 
 class LaneStatus(Struct, frozen=True):
-    """One lane: what the centre holds, and the node's own books of it as they were at its last heartbeat."""
+    """One lane: what the centre holds, and the node's own books of it as they were at its last heartbeat.
+
+    `discarded` entries are held too, and are never to be used.
+    """
 
     lane: str
     durable_seq: int
     parked: int
+    discarded: int
     reported: LaneBooks | None
 
 
@@ -35,7 +40,8 @@ class NodeStatus(Struct, frozen=True):
     """A node as the fleet view shows it.
 
     `pending` is the node's word at its last heartbeat; `pending_unknown_since` is when that word became old, and None
-    while the node is heard. `conserved` is whether its books add up with the centre's; `differences` says where not.
+    while the node is heard. `held` says where its streams stop for an entry version that is not known here.
+    `conserved` is whether its books add up with the centre's; `differences` says where not.
     """
 
     node_id: str
@@ -55,10 +61,13 @@ class NodeStatus(Struct, frozen=True):
     disk_free_bytes: int | None
     software_version: str
     last_error: str | None
+    held: tuple[str, ...]
     fenced_reason: str | None
 
 
-def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: datetime) -> NodeStatus:
+def status_of(
+    node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: datetime, held: Sequence[Breaker] = ()
+) -> NodeStatus:
     """Put together what is known of a node."""
     books = {lane.lane: lane for lane in decode_ledger(node.ledger)}
     rows = {lane: cursors.get(StreamKey(node.node_id, node.incarnation, lane)) for lane in LANES}
@@ -77,7 +86,7 @@ def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: dateti
         pending_unknown_since=None if state in {"online", "lagging"} else rfc3339(node.last_seen),
         oldest_unacked_age_ms=node.oldest_unacked_age_ms if pending else 0,
         lanes=tuple(
-            LaneStatus(lane, row.durable_seq, row.parked, books.get(lane))
+            LaneStatus(lane, row.durable_seq, row.parked, row.discarded, books.get(lane))
             for lane, row in rows.items()
             if row is not None
         ),
@@ -87,6 +96,7 @@ def status_of(node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: dateti
         disk_free_bytes=node.disk_free_bytes,
         software_version=node.software_version,
         last_error=node.last_error,
+        held=tuple(f"{b.lane} at {b.seq}: entry version {b.version} is not known here" for b in held),
         fenced_reason=fenced,
     )
 

@@ -35,5 +35,6 @@ class Telemetry:
         )
         self.leases = Gauge("central_shard_leases", "Shards that this process listens to.", registry=registry)
         self.broker_connected = Gauge("central_broker_connected", "1 while the broker is connected.", registry=registry)
+        self.feed_pruned = Counter("central_feed_pruned", "Pushes that left the live feed.", registry=registry)
         self.viewers = Gauge("central_live_viewers", "Open live pages.", registry=registry)
         self.viewers_cut = Counter("central_live_viewers_cut", "Viewers that could not keep up.", registry=registry)

@@ -21,7 +21,8 @@ from central_sync.api.documents import (
 )
 from central_sync.fleet import NodeStatus, status_of
 from central_sync.ingest.projection import recorded
-from central_sync.store import nodes, orders, parked, stock, streams
+from central_sync.store import breakers, nodes, orders, parked, stock, streams
+from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection, Database
 from edge_core.errors import Rejected
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, TEXT_CHARS_MAX
@@ -104,7 +105,7 @@ class Handlers:
                 connection,
                 node_id=_query(request, "node"),
                 parked_id=None,
-                before=None if cursor is None else _number(cursor, "cursor", 1, (1 << 63) - 1),
+                before=None if cursor is None else number(cursor, "cursor", 1, (1 << 63) - 1),
                 rows_max=limit,
             )
         following = str(rows[-1].id) if len(rows) == limit else None
@@ -115,7 +116,11 @@ async def fleet_status(connection: Connection, now: datetime, node_id: str | Non
     """Every node as the fleet view shows it, or the one named."""
     rows = await nodes.page(connection, node_id)
     cursors = await streams.of_incarnations(connection, [(row.node_id, row.incarnation) for row in rows])
-    return [status_of(row, cursors, now) for row in rows]
+    held: dict[str, list[Breaker]] = {}
+    for breaker in await breakers.page(connection, None if node_id is None else [node_id]):
+        if breaker.state == "open":
+            held.setdefault(breaker.node_id, []).append(breaker)
+    return [status_of(row, cursors, now, held.get(row.node_id, ())) for row in rows]
 
 
 def answer(document: Struct, status: int = 200) -> Response:
@@ -126,7 +131,7 @@ def answer(document: Struct, status: int = 200) -> Response:
 
 def _limit(request: Request) -> int:
     text = _query(request, "limit")
-    return PAGE_ROWS_DEFAULT if text is None else _number(text, "limit", 1, PAGE_ROWS_MAX)
+    return PAGE_ROWS_DEFAULT if text is None else number(text, "limit", 1, PAGE_ROWS_MAX)
 
 
 def _query(request: Request, name: str) -> str | None:
@@ -140,7 +145,8 @@ def _text(text: str, name: str) -> str:
     return text
 
 
-def _number(text: str, name: str, low: int, high: int) -> int:
+def number(text: str, name: str, low: int, high: int) -> int:
+    """A whole number out of a query or a path. Raises `ProblemRaised` for anything else."""
     if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
         raise _invalid(name, f"expected a whole number from {low} to {high}")
     return int(text)

@@ -19,6 +19,7 @@ from central_sync.ingest.backlog import Backlog, Work
 from central_sync.ingest.greetings import Reported
 from central_sync.ingest.holding import Held
 from central_sync.ingest.leases import ShardLeases
+from central_sync.ingest.progress import Progress
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
 from central_sync.store.database import AlreadyThere, Database
 from central_sync.store.parked import ForeignMessage, shown
@@ -73,6 +74,7 @@ class Ingester:
         self._telemetry = telemetry
         self._now_ms = now_ms
         self._backlog = backlog or Backlog()
+        self.progress = Progress()
 
     async def run(self) -> None:
         """Work until cancelled. Raises what only a bug can raise."""
@@ -140,7 +142,9 @@ class Ingester:
         while True:
             batch = await self._backlog.take()
             self._telemetry.inbox_dropped.set(self._link.inbox.dropped)
+            self.progress.touch()
             await self.settle(batch)
+            self.progress.rest()
 
     async def settle(self, batch: Sequence[Work]) -> None:
         """Record a batch and answer it, trying again for as long as the database is away."""
@@ -187,6 +191,7 @@ class Ingester:
         await self._answer(outcome)
 
     async def _transact(self, pushes: Sequence[ReadPush]) -> Outcome:
+        self.progress.touch()
         try:
             async with self._database.transaction() as connection:
                 return await apply(connection, pushes)
@@ -250,6 +255,7 @@ class Ingester:
                 self._telemetry.replies_lost.inc()
                 return
             await self._link.room()
+        self.progress.touch()
 
     def _count(self, pushes: Sequence[ReadPush], outcome: Outcome) -> None:
         telemetry = self._telemetry
@@ -285,6 +291,7 @@ class Ingester:
 
     def _retrying(self) -> AsyncRetrying:
         def before_sleep(state: RetryCallState) -> None:
+            self.progress.touch()
             self._telemetry.database_faults.inc()
             _log_retry("ingest.database_unreachable")(state)
 

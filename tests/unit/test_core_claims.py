@@ -105,7 +105,8 @@ def test_a_held_stream_asks_with_one_push_ever_more_rarely() -> None:
     link.push(10)
     assert len(link.state.streams[0].in_flight) == 1
     assert pushes(link.feed(held(0))) == [], "one is on its way, and that is enough"
-    waits, waited_ms = [], 0
+    waits: list[int] = []
+    waited_ms = 0
     while len(waits) < 8 and waited_ms < 10 * HELD_RESEND_AFTER_MS_MAX:
         waited_ms += 250
         if pushes(link.after(250)):

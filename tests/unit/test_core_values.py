@@ -9,7 +9,7 @@ from edge_core import ids
 from edge_core.clock import COUNTER_BITS, tick, wall_ms
 from edge_core.errors import InvariantViolated, PeerFault
 from edge_core.limits import SHARDS
-from edge_core.orders.money import gross_minor, spread
+from edge_core.orders.money import gross_minor
 from edge_core.sync import chain, conservation, topics
 from edge_core.sync.messages import LaneLedger
 
@@ -122,12 +122,6 @@ def test_digests_of_different_keys_differ() -> None:
 )
 def test_gross_is_rounded_half_up(quantity_milli: int, unit_price_minor: int, gross: int) -> None:
     assert gross_minor(quantity_milli, unit_price_minor) == gross
-
-
-def test_the_remainder_of_a_discount_goes_to_the_largest_line() -> None:
-    assert spread(100, [1, 1, 1]) == (34, 33, 33)
-    assert spread(100, [1, 5, 1]) == (14, 72, 14)
-    assert spread(0, [1, 2]) == (0, 0)
 
 
 # --- topics ----------------------------------------------------------------------------------------------------------
