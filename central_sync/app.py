@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from central_sync import times
 from central_sync.api.access import Access
 from central_sync.api.application import application
+from central_sync.api.commands import Commands
 from central_sync.api.contract import centre_openapi
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers
@@ -83,6 +84,18 @@ async def opened_database(config: DatabaseConfig, *, shared: bool = False) -> As
         yield database
 
 
+def database_dsn(config: DatabaseConfig) -> str:
+    """Where a database that is open now is reached, for other programs. Raises `TransientFault`."""
+    if config.dsn != EMBEDDED:
+        return config.dsn
+    from central_sync.embedded.database import running_dsn  # noqa: PLC0415 - an optional extra
+
+    dsn = running_dsn(config.folder)
+    if dsn is None:
+        raise TransientFault("the embedded database has just stopped")
+    return dsn
+
+
 @asynccontextmanager
 async def opened_centre(config: CentreConfig) -> AsyncIterator[Centre]:
     """Everything, ready to run. Raises `ConfigError`, `PermanentFault` and `TransientFault`."""
@@ -126,6 +139,7 @@ def _assemble(
     access = Access(tokens)
     app = application(
         handlers=Handlers(database, times.now),
+        commands=Commands(database, times.now_ms),
         settling=Settling(database, access),
         events=Events(live),
         readiness=readiness,

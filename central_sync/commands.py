@@ -6,19 +6,26 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any, Final
+from uuid import UUID, uuid4
+
+import msgspec
 
 from central_sync import parking_commands, times
-from central_sync.api.documents import NodeList, OrderPage, order_summary
-from central_sync.api.handlers import fleet_status
+from central_sync.api.commands import cancel, instruction_status, read_cancel
+from central_sync.api.documents import OrderPage, order_summary
+from central_sync.api.handlers import fleet
 from central_sync.app import opened_database
+from central_sync.backup_commands import back_up, mark_restored, restore
 from central_sync.config import CentreConfig
 from central_sync.fleet import NodeStatus
-from central_sync.printing import print_json, print_table, say
-from central_sync.store import orders
+from central_sync.printing import print_json, print_table, printable, say
+from central_sync.store import instructions, orders
 from central_sync.store.database import Connection
 from central_sync.store.migrate import check, migrate
 from central_sync.verify import verify
+from edge_core.errors import UNREADABLE
 from edge_core.limits import PAGE_ROWS_MAX
+from holdfast_runtime.problems import ProblemRaised
 
 Command = Callable[[CentreConfig, argparse.Namespace], Coroutine[Any, Any, int]]
 _FINDINGS: Final = 1
@@ -41,15 +48,52 @@ async def _migrate(config: CentreConfig, _: argparse.Namespace) -> int:
 
 async def _nodes(config: CentreConfig, arguments: argparse.Namespace) -> int:
     async with _reading(config) as connection:
-        found = await fleet_status(connection, times.now())
+        found = await fleet(connection, times.now())
     if arguments.json:
-        print_json(NodeList(tuple(found)))
-    else:
-        print_table("NODE STATE PENDING OLDEST LAST-SEEN DURABLE PARKED BOOKS VERSION", map(_node_row, found))
+        print_json(found)
+        return 0
+    print_table("NODE STATE PENDING OLDEST LAST-SEEN DURABLE PARKED BOOKS VERSION", map(_node_row, found.nodes))
+    for node in found.nodes:
+        for alarm in node.alarms:
+            say(printable(f"{node.node_id}: {alarm}"))
+    history, backup = found.history, found.backup
+    say(
+        printable(f"history {history.history_id} since {history.began_at} ({history.reason}) {history.detail}").rstrip()
+    )
+    say(f"backup of {backup.taken_at}, {backup.entries} entries" if backup else "no backup was ever recorded")
+    return 0
+
+
+async def _cancel(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    if arguments.id is None or arguments.reason is None:
+        sys.stderr.write("central-sync: orders cancel needs the ID of an order and a --reason\n")
+        return 2
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        try:
+            order_id = UUID(arguments.id)
+            asked = read_cancel(msgspec.json.encode({"reason": arguments.reason}))
+        except (ValueError, *UNREADABLE) as error:
+            sys.stderr.write(f"central-sync: {error}\n")
+            return 2
+        key = arguments.key or str(uuid4())
+        try:
+            async with database.transaction() as connection:
+                issued = await cancel(connection, order_id, asked, key=key, now_ms=times.now_ms())
+                row = await instructions.one(connection, issued.instruction_id)
+        except ProblemRaised as problem:
+            sys.stderr.write(f"central-sync: {problem.rejected.detail}\n")
+            return _FINDINGS
+    if row is not None and arguments.json:
+        print_json(instruction_status(row))
+    elif row is not None:
+        say(f"asked of {row.node_id} as {row.instruction_id}; its answer will stand at /v1/instructions")
     return 0
 
 
 async def _orders(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    if arguments.action == "cancel":
+        return await _cancel(config, arguments)
     limit = min(max(arguments.limit, 1), PAGE_ROWS_MAX)
     async with _reading(config) as connection:
         rows = await orders.page(
@@ -102,6 +146,9 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "parked": _on_parked,
         "breaker": _on_parked,
         "verify": _verify,
+        "backup": back_up,
+        "restore": restore,
+        "restore-mark": mark_restored,
     }
 )
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.session import Session
@@ -58,6 +59,7 @@ class AgentStatus(Struct, frozen=True):
     link: LinkStatus
     disk_free_bytes: int
     last_error: str | None
+    parked_instructions: int = 0
 
 
 class Reporter:
@@ -69,6 +71,7 @@ class Reporter:
         file: StoreFile,
         intake: Intake,
         books: Books,
+        instructions: Instructions,
         session: Session | None,
         name: str,
         region: str,
@@ -77,6 +80,7 @@ class Reporter:
         self._file = file
         self._intake = intake
         self._books = books
+        self._instructions = instructions
         self._session = session
         self._name = name
         self._region = region
@@ -103,6 +107,7 @@ class Reporter:
             link=await self._link(),
             disk_free_bytes=self._books.disk_free_bytes(),
             last_error=self._books.last_error,
+            parked_instructions=self._instructions.parked,
         )
 
     async def _link(self) -> LinkStatus:

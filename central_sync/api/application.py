@@ -11,12 +11,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from central_sync.api.access import Access
+from central_sync.api.commands import Commands
 from central_sync.api.documents import Health
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers, answer
 from central_sync.api.settling import Settling
 from edge_core.errors import Rejected, TransientFault
 from holdfast_runtime.problems import EXCEPTION_HANDLERS, problem_response
+from holdfast_runtime.tokens import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Readiness = Callable[[], Awaitable[tuple[str, ...]]]
@@ -30,6 +32,7 @@ _LOOPBACK_NAMES: Final = ["localhost", "127.0.0.1", "[::1]"]
 def application(
     *,
     handlers: Handlers,
+    commands: Commands,
     settling: Settling,
     events: Events,
     readiness: Readiness,
@@ -39,9 +42,9 @@ def application(
 ) -> Starlette:
     """The ASGI application. `is_open` where no token is needed; `extra` are routes that never need one."""
 
-    def guarded(endpoint: Endpoint) -> Endpoint:
+    def guarded(endpoint: Endpoint, scope: Scope = "read") -> Endpoint:
         async def check(request: Request) -> Response:
-            access.who(request, "read")
+            access.who(request, scope)
             return await endpoint(request)
 
         return check
@@ -58,6 +61,9 @@ def application(
         Route("/v1/nodes/{node_id}", guarded(handlers.node)),
         Route("/v1/orders", guarded(handlers.orders)),
         Route("/v1/orders/{order_id}", guarded(handlers.order)),
+        Route("/v1/orders/{order_id}/cancel", guarded(commands.cancel_order, "order"), methods=["POST"]),
+        Route("/v1/instructions", guarded(commands.instructions)),
+        Route("/v1/instructions/{instruction_id}", guarded(commands.instruction)),
         Route("/v1/stock", guarded(handlers.stock)),
         Route("/v1/parked", guarded(handlers.parked)),
         Route("/v1/parked/{parked_id}", guarded(settling.show)),

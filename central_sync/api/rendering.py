@@ -55,6 +55,7 @@ def server_sent_events(entry: FeedEntry) -> list[bytes]:
             sequence=str(read.seq),
             subject=None if read.order_id is None else str(read.order_id),
             traceparent=read.traceparent,
+            provisional=entry.is_early,
         )
         place = event_id(entry.position, index)
         events.append(f"id: {place}\nevent: {name}\ndata: ".encode() + _encoder.encode(cloud) + b"\n\n")

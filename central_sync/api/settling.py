@@ -10,7 +10,7 @@ from starlette.responses import Response
 from central_sync import parking
 from central_sync.api.access import Access, require_json
 from central_sync.api.documents import ParkedItem, parked_item
-from central_sync.api.handlers import answer, number
+from central_sync.api.handlers import answer, parse_number
 from central_sync.foreign import outline
 from central_sync.parking import Verdict
 from central_sync.store import parked
@@ -83,7 +83,7 @@ class Settling:
 
 
 def _id(request: Request) -> int:
-    return number(request.path_params["parked_id"], "parked_id", 1, _ID_MAX)
+    return parse_number(request.path_params["parked_id"], "parked_id", 1, _ID_MAX)
 
 
 async def _body(request: Request, kind: type[B]) -> B:

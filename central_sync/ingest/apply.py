@@ -15,9 +15,11 @@ from msgspec import Struct, field
 from central_sync.ingest.holding import Held, open_breakers, passing, up_to_stop
 from central_sync.ingest.projection import KnownOrder, Parked, Projection, block_parked, known_orders
 from central_sync.ingest.reading import Reading, ReadPush
-from central_sync.store import feed, nodes, orders, parked, stock, streams
+from central_sync.instructions import answers_in
+from central_sync.store import feed, instructions, nodes, orders, parked, stock, streams
 from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection
+from central_sync.store.instructions import AnswerRow
 from central_sync.store.parked import ForeignMessage, ParkedEntry
 from central_sync.store.streams import CursorRow, EntryRow, StreamKey
 from edge_core.sync.receive_stream import Applied, Cursor, Duplicate, Fork, Gap, receive
@@ -33,6 +35,7 @@ class Outcome(Struct):
     forks: list[StreamKey] = field(default_factory=list)
     held: dict[StreamKey, Held] = field(default_factory=dict)
     opened: list[Breaker] = field(default_factory=list)
+    answers: list[AnswerRow] = field(default_factory=list)
     entries: int = 0
     applied: int = 0
     duplicates: int = 0
@@ -128,6 +131,9 @@ async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, care
     await (streams.append_missing if careful else streams.append)(connection, rows)
     await write_views(connection, projection, careful=careful)
     await _count_parked(connection, projection.parked, outcome)
+    outcome.answers = answers_in(plan.new)
+    if outcome.answers:
+        await instructions.answer(connection, outcome.answers)
     moved = {key for key, _, _ in plan.ranges}
     await streams.advance(connection, [(key, outcome.cursors[key]) for key in sorted(moved)])
     await feed.add(connection, plan.ranges)
@@ -143,7 +149,7 @@ async def _known(
     wanted: set[UUID] = set()
     for _, reading in new:
         if reading.order_id is not None and reading.order_id not in begun:
-            (begun if reading.state is not None and not careful else wanted).add(reading.order_id)
+            (begun if reading.standing is not None and not careful else wanted).add(reading.order_id)
     if not wanted:
         return {}
     arriving = {(key, reading.seq) for key, reading in new}

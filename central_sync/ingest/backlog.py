@@ -1,37 +1,51 @@
-"""What was read and waits for a transaction, bounded in messages and in entries."""
+"""What was read and waits for a transaction, bounded in messages, in entries and in bytes."""
 
 import asyncio
 from collections import deque
 from typing import TypeAlias
 
+from central_sync.ingest.early import ReadEarly
 from central_sync.ingest.reading import ReadPush
 from central_sync.store.parked import ForeignMessage
-from edge_core.limits import INGEST_ENTRIES_MAX, INGEST_PUSHES_MAX
-from edge_core.sync.messages import Bye, Heartbeat, Hello, Recall
+from edge_core.limits import INGEST_ENTRIES_MAX, INGEST_PUSHES_MAX, INGEST_WAITING_BYTES_MAX, INGEST_WORKS_MAX
+from edge_core.sync.messages import Bye, DeliverAck, Heartbeat, Hello, Recall
 
-Work: TypeAlias = ReadPush | Hello | Heartbeat | Recall | Bye | ForeignMessage
+Work: TypeAlias = ReadPush | ReadEarly | Hello | Heartbeat | Recall | DeliverAck | Bye | ForeignMessage
 
 
 class Backlog:
     """A queue of work that is taken in batches: whatever waits, up to one transaction's worth, and never lingering.
 
-    It holds up to two transactions' worth: one being filled while the other commits.
+    It holds up to two transactions' worth: one being filled while the other commits. What is short, greetings and
+    heartbeats, is counted apart from pushes: a thousand nodes that greet at once are a few transactions.
     """
 
-    def __init__(self, pushes_max: int = INGEST_PUSHES_MAX, entries_max: int = INGEST_ENTRIES_MAX) -> None:
+    def __init__(
+        self,
+        pushes_max: int = INGEST_PUSHES_MAX,
+        entries_max: int = INGEST_ENTRIES_MAX,
+        bytes_max: int = INGEST_WAITING_BYTES_MAX,
+    ) -> None:
         self._pushes_max = pushes_max
         self._entries_max = entries_max
+        self._bytes_max = bytes_max
         self._waiting: deque[Work] = deque()
+        self._pushes = 0
         self._entries = 0
+        self._bytes = 0
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+
+    def __len__(self) -> int:
+        """How many pieces wait."""
+        return len(self._waiting)
 
     async def put(self, work: Work) -> None:
         """Add work, waiting while there is no room."""
         await self._room.wait()
         self._waiting.append(work)
-        self._entries += _entries_of(work)
+        self._count(work, 1)
         self._filled.set()
         self._mark()
 
@@ -39,23 +53,44 @@ class Backlog:
         """The next batch, at least one piece, waiting until there is any."""
         await self._filled.wait()
         batch: list[Work] = []
-        entries = 0
-        while self._waiting and len(batch) < self._pushes_max:
+        pushes = entries = 0
+        while self._waiting and len(batch) < INGEST_WORKS_MAX:
+            pushes += isinstance(self._waiting[0], ReadPush)
             entries += _entries_of(self._waiting[0])
-            if batch and entries > self._entries_max:
+            if batch and (pushes > self._pushes_max or entries > self._entries_max):
                 break
             batch.append(self._waiting.popleft())
-        self._entries -= sum(_entries_of(work) for work in batch)
+            self._count(batch[-1], -1)
         if not self._waiting:
             self._filled.clear()
         self._mark()
         return batch
 
+    def _count(self, work: Work, sign: int) -> None:
+        self._pushes += sign * isinstance(work, ReadPush)
+        self._entries += sign * _entries_of(work)
+        self._bytes += sign * _bytes_of(work)
+
     def _mark(self) -> None:
-        if len(self._waiting) < self._pushes_max and self._entries < self._entries_max:
-            self._room.set()
-        else:
+        is_full = (
+            len(self._waiting) >= INGEST_WORKS_MAX
+            or self._pushes >= self._pushes_max
+            or self._entries >= self._entries_max
+            or self._bytes >= self._bytes_max
+        )
+        if is_full:
             self._room.clear()
+        else:
+            self._room.set()
+
+
+def _bytes_of(work: Work) -> int:
+    """What a piece holds in memory: a push its message and its bodies, twice as much once they are read."""
+    if isinstance(work, ReadEarly):
+        work = work.push
+    if isinstance(work, ReadPush):
+        return len(work.payload) + 2 * sum(map(len, work.batch.bodies))
+    return len(work.payload) if isinstance(work, ForeignMessage) else 0
 
 
 def _entries_of(work: Work) -> int:

@@ -19,13 +19,17 @@ class FeedPosition(NamedTuple):
 
 
 class FeedEntry(NamedTuple):
-    """One entry and its place. `is_settled` is False where a transaction before it may still commit."""
+    """One entry and its place. `is_settled` is False where a transaction before it may still commit.
+
+    `is_early` marks a copy that runs ahead of its stream; the same entry comes again when it is the truth.
+    """
 
     position: FeedPosition
     is_settled: bool
     key: StreamKey
     is_parked: bool
     body: bytes
+    is_early: bool = False
 
 
 _ADD: Final = """
@@ -35,10 +39,16 @@ _ADD: Final = """
 # OFFSET 0 keeps the planner at one index scan of one partition for each row of the feed.
 _AFTER: Final = """
     SELECT feed.xact::text, feed.batch, entry.seq, feed.xact < pg_snapshot_xmin(pg_current_snapshot()),
-        feed.node_id, feed.incarnation, feed.lane, entry.is_parked, entry.body
+        feed.node_id, feed.incarnation, feed.lane, entry.is_parked, entry.body,
+        feed.is_early
     FROM feed CROSS JOIN LATERAL (
         SELECT seq, is_parked, body FROM entry
-        WHERE node_id = feed.node_id AND incarnation = feed.incarnation AND lane = feed.lane
+        WHERE NOT feed.is_early AND node_id = feed.node_id AND incarnation = feed.incarnation AND lane = feed.lane
+            AND seq BETWEEN feed.from_seq AND feed.to_seq
+            AND seq > CASE WHEN (feed.xact, feed.batch) = ($1::text::xid8, $2::bigint) THEN $3::bigint ELSE 0 END
+        UNION ALL
+        SELECT seq, false, body FROM early_entry
+        WHERE feed.is_early AND node_id = feed.node_id AND incarnation = feed.incarnation AND lane = feed.lane
             AND seq BETWEEN feed.from_seq AND feed.to_seq
             AND seq > CASE WHEN (feed.xact, feed.batch) = ($1::text::xid8, $2::bigint) THEN $3::bigint ELSE 0 END
         ORDER BY seq
@@ -96,7 +106,7 @@ async def after(connection: Connection, position: FeedPosition, rows_max: int) -
     """Entries after a place, in order. The reader stops before the first that is not settled."""
     rows = await connection.fetch(_AFTER, str(position.xact), position.batch, position.seq, rows_max)
     return [
-        FeedEntry(FeedPosition(int(row[0]), row[1], row[2]), row[3], _key(row[4], row[5], row[6]), row[7], row[8])
+        FeedEntry(FeedPosition(int(row[0]), row[1], row[2]), row[3], _key(row[4], row[5], row[6]), *row[7:])
         for row in rows
     ]
 

@@ -1,14 +1,16 @@
 """`stream_cursor` and `entry`: how far each stream is durable, and its bytes."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
+from struct import Struct as Packing
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
 
+from central_sync.store.copying import stream_field, text
 from central_sync.store.database import Connection, copy_new
-from edge_core.sync.chain import genesis
+from edge_core.sync.chain import HASH_BYTES, genesis
 
 
 class StreamKey(NamedTuple):
@@ -69,6 +71,10 @@ class StoredEntry(Struct, frozen=True):
 
 
 _ENTRY_COLUMNS: Final = ("node_id", "incarnation", "lane", "seq", "order_id", "is_parked", "hash", "body")
+_FIELD_COUNT: Final = len(_ENTRY_COLUMNS).to_bytes(2, "big")
+# A length before each value: seq, order_id (-1 is NULL), is_parked, hash, and the length of the body that follows.
+_WITH_ORDER: Final = Packing(f">iqi16si?i{HASH_BYTES}si").pack
+_WITHOUT_ORDER: Final = Packing(f">iqii?i{HASH_BYTES}si").pack
 _COLUMNS: Final = "node_id, incarnation, lane, seq, order_id, is_parked, hash, body, ingested_at, is_discarded"
 _CURSOR_COLUMNS: Final = "durable_seq, durable_hash, parked, backed_up_seq, fenced, superseded_by, replayed, discarded"
 
@@ -96,16 +102,25 @@ _FENCE: Final = """
     UPDATE stream_cursor SET fenced = $3 WHERE node_id = $1 AND incarnation = $2 AND fenced IS NULL
 """
 _CLOSE: Final = """
-    UPDATE stream_cursor SET fenced = $3 WHERE node_id = $1 AND incarnation = ANY($2::uuid[]) AND fenced IS NULL
+    UPDATE stream_cursor AS old SET fenced = new.why
+    FROM unnest($1::text[], $2::uuid[], $3::text[]) AS new (node_id, incarnation, why)
+    WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation AND old.fenced IS NULL
 """
 _SUPERSEDE: Final = """
-    UPDATE stream_cursor SET superseded_by = $2
-    WHERE node_id = $1 AND incarnation <> $2 AND incarnation <> ALL($3::uuid[])
+    UPDATE stream_cursor AS old SET superseded_by = new.incarnation
+    FROM unnest($1::text[], $2::uuid[]) AS new (node_id, incarnation)
+    WHERE old.node_id = new.node_id AND old.incarnation <> new.incarnation
+        AND NOT EXISTS (
+            SELECT FROM unnest($3::text[], $4::uuid[]) AS own (node_id, incarnation)
+            WHERE own.node_id = old.node_id AND own.incarnation = old.incarnation)
 """
 _FORMER: Final = """
-    SELECT incarnation, lane, durable_seq, durable_hash FROM stream_cursor
-    WHERE node_id = $1 AND incarnation <> $2 AND durable_seq > 0
-    ORDER BY incarnation DESC, lane LIMIT $3
+    SELECT node_id, former.* FROM unnest($1::text[], $2::uuid[]) AS present (node_id, incarnation)
+    CROSS JOIN LATERAL (
+        SELECT incarnation, lane, durable_seq, durable_hash, backed_up_seq FROM stream_cursor AS old
+        WHERE old.node_id = present.node_id AND old.incarnation <> present.incarnation AND durable_seq > 0
+        ORDER BY incarnation DESC, lane LIMIT $3
+    ) AS former
 """
 _APPEND: Final = """
     INSERT INTO entry (node_id, incarnation, lane, seq, order_id, is_parked, hash, body)
@@ -147,22 +162,29 @@ async def fence(connection: Connection, node_id: str, incarnation: UUID, why: st
     await connection.execute(_FENCE, node_id, incarnation, why)
 
 
-async def close(connection: Connection, node_id: str, incarnations: Sequence[UUID], why: str) -> None:
-    """Take nothing more from incarnations that their own machine has left behind."""
-    await connection.execute(_CLOSE, node_id, incarnations, why)
+async def close(connection: Connection, left: Sequence[tuple[str, UUID, str]]) -> None:
+    """Take nothing more from incarnations that their own machines have left behind: node, incarnation, why."""
+    await connection.execute(_CLOSE, *_rows(left, 3))
 
 
-async def supersede(connection: Connection, node_id: str, by: UUID, own: Sequence[UUID]) -> None:
-    """Another machine is the node now: the incarnations that are not its own may only send what they have."""
-    await connection.execute(_SUPERSEDE, node_id, by, own)
+async def supersede(
+    connection: Connection, newcomers: Sequence[tuple[str, UUID]], own: Sequence[tuple[str, UUID]]
+) -> None:
+    """Other machines are these nodes now: what is not among their `own` incarnations may only send what it has."""
+    await connection.execute(_SUPERSEDE, *_rows(newcomers, 2), *_rows(own, 2))
 
 
 async def former(
-    connection: Connection, node_id: str, present: UUID, rows_max: int
-) -> list[tuple[UUID, str, int, bytes]]:
-    """The other streams of a node, the newest incarnations first: incarnation, lane, durable seq and hash."""
-    rows = await connection.fetch(_FORMER, node_id, present, rows_max)
-    return [(row["incarnation"], row["lane"], row["durable_seq"], row["durable_hash"]) for row in rows]
+    connection: Connection, present: Sequence[tuple[str, UUID]], rows_max: int
+) -> dict[str, list[tuple[UUID, str, int, bytes, int]]]:
+    """The other streams of some nodes, up to `rows_max` of each, the newest incarnations first.
+
+    By node, where there are any: incarnation, lane, durable seq, the hash there, and what is backed up.
+    """
+    found: dict[str, list[tuple[UUID, str, int, bytes, int]]] = {}
+    for node_id, *row in await connection.fetch(_FORMER, *_rows(present, 2), rows_max):
+        found.setdefault(node_id, []).append(tuple(row))
+    return found
 
 
 async def hashes_at(connection: Connection, key: StreamKey, seqs: Sequence[int]) -> dict[int, bytes]:
@@ -189,7 +211,7 @@ async def after(connection: Connection, key: StreamKey, seq: int, rows_max: int)
 
 async def append(connection: Connection, rows: Sequence[EntryRow]) -> None:
     """Insert entries after locked cursors. Raises `AlreadyThere` where the table has more than its cursor says."""
-    await copy_new(connection, "entry", _ENTRY_COLUMNS, [(*row.key, *row[1:]) for row in rows])
+    await copy_new(connection, "entry", _ENTRY_COLUMNS, _copied(rows))
 
 
 async def append_missing(connection: Connection, rows: Sequence[EntryRow]) -> None:
@@ -264,6 +286,24 @@ async def walk(connection: Connection, key: StreamKey, page_rows: int) -> AsyncI
         if len(rows) < page_rows:
             return
         last = rows[-1]["seq"]
+
+
+def _copied(rows: Sequence[EntryRow]) -> Iterator[bytes]:
+    """Rows as they are copied, in the order of `_ENTRY_COLUMNS`; the fields that name a stream are made once."""
+    last, head = None, b""
+    for key, seq, order_id, is_parked, entry_hash, body in rows:
+        if key is not last:
+            last, head = key, _FIELD_COUNT + text(key.node_id) + stream_field(key.incarnation, key.lane)
+        if order_id is None:
+            fields = _WITHOUT_ORDER(8, seq, -1, 1, is_parked, HASH_BYTES, entry_hash, len(body))
+        else:
+            fields = _WITH_ORDER(8, seq, 16, order_id.bytes, 1, is_parked, HASH_BYTES, entry_hash, len(body))
+        yield head + fields + body
+
+
+def _rows(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Rows as the columns that `unnest` takes; no rows are empty columns."""
+    return [[row[at] for row in rows] for at in range(width)]
 
 
 def _columns(keys: Sequence[StreamKey]) -> tuple[list[str], list[UUID], list[str]]:

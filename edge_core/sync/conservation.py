@@ -3,7 +3,16 @@
 from edge_core.sync.messages import LaneLedger
 
 
-def ledger(lane: str, *, tail_seq: int, durable_seq: int, parked: int, settled: int = 0) -> LaneLedger:
+def ledger(
+    lane: str,
+    *,
+    tail_seq: int,
+    durable_seq: int,
+    parked: int,
+    backed_up_seq: int = 0,
+    pruned_seq: int = 0,
+    settled: int = 0,
+) -> LaneLedger:
     """The edge's books: every accepted entry is parked, confirmed or pending, each of them once."""
     return LaneLedger(
         lane="bulk" if lane == "bulk" else "orders",
@@ -11,6 +20,8 @@ def ledger(lane: str, *, tail_seq: int, durable_seq: int, parked: int, settled: 
         confirmed=durable_seq - parked,
         pending=tail_seq - durable_seq,
         parked=parked,
+        backed_up_seq=backed_up_seq,
+        pruned_seq=pruned_seq,
         settled=settled,
     )
 

@@ -35,6 +35,8 @@ Seq = Annotated[int, Meta(ge=0, lt=1 << 40)]
 Millis = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
 Hash = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 Lane = Literal["orders", "bulk"]
+StreamLane = Literal["orders", "bulk", "down"]  # "down" is the centre's stream; the others are a node's
+DOWN: Final = "down"
 ShortText = Annotated[str, Meta(max_length=ERROR_TEXT_CHARS_MAX)]
 Codec = Literal["zstd", "raw"]
 Decision = Literal["resume", "rewind", "fence", "refuse", "confirm"]
@@ -49,26 +51,35 @@ class LanePosition(Struct, frozen=True, array_like=True):
     tail_hash: Hash
 
 
-class DurablePosition(Struct, frozen=True, array_like=True):
-    """How far a stream is durable at the centre, the chain's hash there, and the books up to there.
+class AckedPosition(Struct, frozen=True, array_like=True):
+    """How far the centre has acked a lane, by the word of the history that the hello names."""
 
-    `parked` entries wait for people; `settled` ones were parked once, and were replayed or discarded.
+    lane: Lane
+    durable_seq: Seq
+
+
+class DurablePosition(Struct, frozen=True, array_like=True):
+    """How far a stream is durable at the centre, the chain's hash there, and how far the centre's backup covers it.
+
+    `parked` entries of it wait for people; `settled` ones were parked once, and were replayed or discarded.
     """
 
     lane: Lane
     durable_seq: Seq
     durable_hash: Hash
+    backed_up_seq: Seq = 0
     parked: Seq = 0
     settled: Seq = 0
 
 
 class FormerStream(Struct, frozen=True, array_like=True):
-    """A lane of an earlier incarnation of the node, and how far the centre has it."""
+    """A lane of an earlier incarnation of the node, how far the centre has it, and its backup covers it."""
 
     incarnation: UUID
     lane: Lane
     durable_seq: Seq
     durable_hash: Hash
+    backed_up_seq: Seq = 0
 
 
 class Mark(Struct, frozen=True, array_like=True):
@@ -90,6 +101,7 @@ class Grant(Struct, frozen=True, array_like=True):
 class LaneLedger(Struct, frozen=True, array_like=True):
     """The books of one lane: accepted = confirmed + pending + parked (promise G8).
 
+    `backed_up_seq` is how far the node knows the centre's backup to cover it, `pruned_seq` how far it has let go of it.
     `settled` is the centre's figure that came with `parked`: it says how old that is.
     """
 
@@ -98,7 +110,17 @@ class LaneLedger(Struct, frozen=True, array_like=True):
     confirmed: Seq
     pending: Seq
     parked: Seq
+    backed_up_seq: Seq = 0
+    pruned_seq: Seq = 0
     settled: Seq = 0
+
+
+class DownPosition(Struct, frozen=True, array_like=True):
+    """How far a node has taken a downlink: its incarnation, the last seq, and the chain's hash there."""
+
+    incarnation: UUID
+    seq: Seq
+    hash: Hash
 
 
 class Hello(Struct, frozen=True, array_like=True, tag="hello"):
@@ -117,6 +139,8 @@ class Hello(Struct, frozen=True, array_like=True, tag="hello"):
     name: ShortText = ""
     region: ShortText = ""
     former: Annotated[tuple[UUID, ...], Meta(max_length=FORMER_INCARNATIONS_MAX)] = ()
+    downlink: DownPosition | None = None
+    acked: Annotated[tuple[AckedPosition, ...], Meta(max_length=4)] = ()
     succeeds: UUID | None = None
 
 
@@ -134,6 +158,7 @@ class Welcome(Struct, frozen=True, array_like=True, tag="welcome"):
     clock_offset_ms: Millis
     detail: ShortText = ""
     former: Annotated[tuple[FormerStream, ...], Meta(max_length=2 * FORMER_INCARNATIONS_MAX)] = ()
+    downlink: UUID | None = None
     current: UUID | None = None
 
 
@@ -187,6 +212,8 @@ class Heartbeat(Struct, frozen=True, array_like=True, tag="heartbeat"):
     wall_clock_ms: Millis
     software_version: ShortText
     last_error: ShortText | None = None
+    downlink: DownPosition | None = None
+    parked_instructions: Seq = 0
 
 
 class Recall(Struct, frozen=True, array_like=True, tag="recall"):
@@ -204,10 +231,10 @@ class Recall(Struct, frozen=True, array_like=True, tag="recall"):
 
 
 class Deliver(Struct, frozen=True, array_like=True, tag="deliver"):
-    """The same stream the other way: entries of the centre's log for this node."""
+    """Down to the node: instructions of the centre's log (lane `down`), or what a recall asked for (any other lane)."""
 
     incarnation: UUID
-    lane: Lane
+    lane: StreamLane
     from_seq: Seq
     to_seq: Seq
     previous_hash: Hash
@@ -217,13 +244,14 @@ class Deliver(Struct, frozen=True, array_like=True, tag="deliver"):
 
 
 class DeliverAck(Struct, frozen=True, array_like=True, tag="deliver_ack"):
-    """The edge's word after its COMMIT of delivered entries."""
+    """The edge's word after its COMMIT: how far it has taken a downlink. `by` is the edge's own incarnation."""
 
     node_id: NodeId
     incarnation: UUID
-    lane: Lane
+    lane: StreamLane
     durable_seq: Seq
     durable_hash: Hash
+    by: UUID | None = None
 
 
 class Bye(Struct, frozen=True, array_like=True, tag="bye"):
@@ -234,7 +262,24 @@ class Bye(Struct, frozen=True, array_like=True, tag="bye"):
     reason: ShortText
 
 
-UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye
+class Early(Struct, frozen=True, array_like=True, tag="early"):
+    """The newest entries of a long backlog, ahead of their turn: a copy that is shown as provisional and never counted.
+
+    The fields are those of a push, and its chain is checked in the same way.
+    """
+
+    node_id: NodeId
+    incarnation: UUID
+    lane: Lane
+    from_seq: Seq
+    to_seq: Seq
+    previous_hash: Hash
+    tail_hash: Hash
+    codec: Codec
+    block: Annotated[bytes, Meta(max_length=MESSAGE_BYTES_MAX)]
+
+
+UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye | Early
 DownMessage = Welcome | Ack | GrantMessage | Deliver
 
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")

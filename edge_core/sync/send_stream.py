@@ -48,6 +48,11 @@ def wants(stream: SendStream, window: int) -> int | None:
     return None if idle else stream.sent_seq + 1
 
 
+def is_hungry(stream: SendStream, window: int) -> bool:
+    """Whether the next push could be asked for, now or once the present load is there."""
+    return not stream.is_blocked and stream.sent_seq < stream.tail_seq and len(stream.in_flight) < window
+
+
 def loading(stream: SendStream) -> SendStream:
     """A load was asked for; no second one until it is there."""
     return replace(stream, is_loading=True)

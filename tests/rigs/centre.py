@@ -43,10 +43,10 @@ async def greet(database: Database, *logs: NodeLog) -> dict[str, Welcome]:
     async with database.transaction() as connection:
         history_id = await nodes.history_id(connection)
         hellos = [log.hello() for log in logs]
-        answers = dict(await greetings.welcome(connection, hellos, history_id=history_id, now_ms=START_MS))
-        claims = [replace(log.hello(), succeeds=answers[log.node_id].current) for log in logs]
-        claims = [claim for claim in claims if claim.succeeds is not None]
-        return answers | dict(await greetings.welcome(connection, claims, history_id=history_id, now_ms=START_MS))
+        said = await greetings.welcome(connection, hellos, history_id=history_id, now_ms=START_MS)
+        claims = [replace(hello, succeeds=answer.current) for hello, answer in said if answer.current is not None]
+        said += await greetings.welcome(connection, claims, history_id=history_id, now_ms=START_MS)
+        return {hello.node_id: answer for hello, answer in said}
 
 
 async def push(database: Database, *pushes: Push) -> Outcome:

@@ -225,6 +225,7 @@ class Chaos:
                 before[decision.content] = decision
                 house.promises.owe(key.node_id, decision)
         house.centre.restore(older, is_marked=self._chance.random() < 0.5)
+        house.office.forget(house.centre.tables)
         house.promises.forgive(before, house.machines, house.centre.tables)
 
     def _restore_both(self) -> None:

@@ -16,6 +16,7 @@ from edge_core.sync.chain import genesis, link
 from edge_core.sync.conservation import differences
 from edge_core.sync.entry import decode_entry
 from tests.simulation.machine import Machine
+from tests.simulation.office import demand_instructions, unanswered
 from tests.simulation.promises import Broken, decision_of, on_disk
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ def _restless(house: "House") -> str:
     untold = [machine.name for machine in house.machines if _is_replaced(house, machine) != is_superseded(machine)]
     if untold:
         return f"{untold} have not heard who their node is"
+    waiting = unanswered(house.centre.tables)
+    if waiting:
+        return waiting
     found = {node_id: texts for node_id, texts in house.centre.tables.differences.items() if texts}
     return f"the centre sees differences: {found}" if found else ""
 
@@ -119,6 +123,7 @@ def _demand_node(house: "House", node_id: str) -> None:
     there = _centre_entries(house, node_id)
     _demand_owed(house, node_id, there)
     orders = _by_order(there)
+    demand_instructions(house, node_id, orders)
     for machine in selling:
         here = _edge_entries(machine)
         _demand_same_orders(machine, _by_order(here), orders)

@@ -24,6 +24,7 @@ from tests.simulation.loop import Stuck, VirtualLoop
 from tests.simulation.loop import run as run_loop
 from tests.simulation.machine import Machine
 from tests.simulation.network import CENTRE, Broker
+from tests.simulation.office import Office
 from tests.simulation.promises import Broken, Promises
 from tests.simulation.sqlite import OWNER
 from tests.simulation.story import Story
@@ -66,6 +67,8 @@ class House:
         self.broker = Broker(loop, random.Random(f"{seed}/network"))
         self.centre = Centre(loop, self.broker, random.Random(f"{seed}/centre"), story)
         self.centre.on_failure = self._fail
+        self.office = Office(self, seed)
+        self.centre.on_asked = self.office.owed.add
         self.machines: list[Machine] = []
         self.tills: list[Till] = []
         self._shops: list[asyncio.Task[None]] = []
@@ -109,6 +112,7 @@ class House:
         if self.centre.process is None:
             self.loop.call_later(self._chance.uniform(1, 10), self.centre.start)
         self._shops.append(self.loop.create_task(self._keep_centre()))
+        self._shops.append(self.loop.create_task(self.office.run()))
 
     async def _keep_centre(self) -> None:
         """What systemd does for the centre."""
@@ -119,6 +123,7 @@ class House:
 
     async def close_shops(self) -> None:
         """The tills finish what they had begun, as far as there is an answer to be had."""
+        self.office.is_open = False
         begun = self.loop.time()
         while any(till.is_busy for till in self.tills) and self.loop.time() - begun < _CLOSING_S:
             for till in self.tills:

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
@@ -150,6 +151,7 @@ class Machine:
             introduction=Introduction(self.node_id, self.node_id, "", "0.1.0", ENTRY_VERSION),
             mqtt=cast("MqttLink", line),
             recovery=Recovery(file, intake, here),
+            instructions=Instructions(file, intake, here),
             surroundings=here,
         )
         intake.on_commit = session.wake

@@ -90,7 +90,7 @@ def test_a_call_to_greet_again_is_not_taken_for_the_answer_to_the_hello() -> Non
 
 def test_a_welcome_brings_the_books_that_lost_acks_have_not() -> None:
     link = Link(durable_seq=7)
-    lanes = (DurablePosition("orders", 7, hash_at(7), 2, 1), DurablePosition("bulk", 0, HASH))
+    lanes = (DurablePosition("orders", 7, hash_at(7), 0, 2, 1), DurablePosition("bulk", 0, HASH))
     message = Received(Welcome(HISTORY, INCARNATION, "resume", lanes, Grant(1, 0, 0, 0), 0))
     orders, _ = of(CheckHash, link.feed(TransportUp(), message))
     assert isinstance(orders, CheckHash)

@@ -1,0 +1,21 @@
+-- Up to where a stream was let go of, and the chain's hash there, on which what is left stands. Entries of orders that
+-- are still open stay below the cut.
+ALTER TABLE stream ADD COLUMN pruned_seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE stream ADD COLUMN pruned_hash BLOB;
+
+-- How old entries are, by the centre's clock: at this time the centre had the stream up to here. One row a day.
+CREATE TABLE retention_mark (
+    stream_no INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (stream_no, at_ms)
+) STRICT, WITHOUT ROWID;
+
+-- What the entries that are gone had made of the stock: it plus the log is what the table of positions says.
+CREATE TABLE pruned_stock (
+    sku TEXT NOT NULL,
+    lot TEXT NOT NULL,
+    on_hand_milli INTEGER NOT NULL,
+    reserved_milli INTEGER NOT NULL,
+    PRIMARY KEY (sku, lot)
+) STRICT;
