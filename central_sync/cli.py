@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from central_sync import commands
+from central_sync import commands, parking_commands
 from central_sync.config import load
 from edge_core.errors import Fault
 from holdfast_runtime import log
@@ -24,6 +24,7 @@ examples:
   central-sync orders --node store-0001 --json       the newest orders of one store, for programs
   central-sync orders cancel ID --reason fraud       ask the order's store to cancel it; the store decides
   central-sync parked show 17                        what could not be used, with its bytes
+  central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
   central-sync verify                                walk every hash chain in the database
   central-sync backup --to /backup                   dump the database, and let the stores know what is covered
   central-sync restore --from /backup/NAME.dump      put a dump into an empty database; the stores send the rest
@@ -76,11 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     orders.add_argument("--node", metavar="ID", help="only this node's")
     orders.add_argument("--status", metavar="STATE", help="only those in this state")
     orders.add_argument("--limit", type=int, default=50, metavar="N", help="how many (default 50)")
-    parked = several.add_parser("parked", parents=[common, printing], help="what could not be used, and why")
-    parked.add_argument("action", choices=["list", "show"], nargs="?", default="list", help="show one, or list all")
-    parked.add_argument("id", type=int, nargs="?", help="which one to show")
     audit = several.add_parser("audit", parents=[common], help="have a node compare its file with what is here, now")
     audit.add_argument("node", metavar="NODE", help="the node's id")
+    parking_commands.add_parsers(several, common, printing)
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
     _add_backup(several, [common, printing])
     return parser

@@ -6,7 +6,7 @@ lagging   it is heard, something waits, and the oldest of it waited longer than 
 online    everything else
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from central_sync.store.backups import LossRow
+from central_sync.store.breakers import Breaker
 from central_sync.store.nodes import LaneBooks, NodeRow, decode_ledger
 from central_sync.store.streams import CursorRow, StreamKey
 from central_sync.times import rfc3339
@@ -24,11 +25,15 @@ NodeState = Literal["online", "lagging", "offline", "fenced"]
 
 
 class LaneStatus(Struct, frozen=True):
-    """One lane: what the centre holds and its backup covers, and the node's own books of it at its last heartbeat."""
+    """One lane: what the centre holds and its backup covers, and the node's own books of it at its last heartbeat.
+
+    `discarded` entries are held too, and are never to be used.
+    """
 
     lane: str
     durable_seq: int
     parked: int
+    discarded: int
     backed_up_seq: int
     reported: LaneBooks | None
 
@@ -37,9 +42,9 @@ class NodeStatus(Struct, frozen=True):
     """A node as the fleet view shows it.
 
     `pending` is the node's word at its last heartbeat; `pending_unknown_since` is when that word became old, and None
-    while the node is heard. `conserved` is whether its books add up with the centre's; `differences` says where not,
-    and where the books of a business day do not agree. `damaged_entries` are those of its file, when it was last
-    scrubbed or since.
+    while the node is heard. `held` says where its streams stop for an entry version that is not known here.
+    `conserved` is whether its books add up with the centre's; `differences` says where not, and where the books of a
+    business day do not agree. `damaged_entries` are those of its file, when it was last scrubbed or since.
     `granted_entries_per_s` is what the centre lets it send of its backlog, None without a limit. `alarms` are what
     people must know of what is lost, or would be with the next failure.
     """
@@ -61,6 +66,7 @@ class NodeStatus(Struct, frozen=True):
     disk_free_bytes: int | None
     software_version: str
     last_error: str | None
+    held: tuple[str, ...]
     fenced_reason: str | None
     granted_entries_per_s: int | None = None
     alarms: tuple[str, ...] = ()
@@ -70,7 +76,11 @@ class NodeStatus(Struct, frozen=True):
 
 
 def status_of(
-    node: NodeRow, cursors: Mapping[StreamKey, CursorRow], now: datetime, losses: Iterable[LossRow] = ()
+    node: NodeRow,
+    cursors: Mapping[StreamKey, CursorRow],
+    now: datetime,
+    losses: Iterable[LossRow] = (),
+    held: Sequence[Breaker] = (),
 ) -> NodeStatus:
     """Put together what is known of a node; of the losses, those of the node."""
     books = {lane.lane: lane for lane in decode_ledger(node.ledger)}
@@ -90,7 +100,7 @@ def status_of(
         pending_unknown_since=None if state in {"online", "lagging"} else rfc3339(node.last_seen),
         oldest_unacked_age_ms=node.oldest_unacked_age_ms if pending else 0,
         lanes=tuple(
-            LaneStatus(lane, row.durable_seq, row.parked, row.backed_up_seq, books.get(lane))
+            LaneStatus(lane, row.durable_seq, row.parked, row.discarded, row.backed_up_seq, books.get(lane))
             for lane, row in rows.items()
             if row is not None
         ),
@@ -100,6 +110,7 @@ def status_of(
         disk_free_bytes=node.disk_free_bytes,
         software_version=node.software_version,
         last_error=node.last_error,
+        held=tuple(f"{b.lane} at {b.seq}: entry version {b.version} is not known here" for b in held),
         fenced_reason=fenced,
         granted_entries_per_s=node.granted_entries_per_s,
         parked_instructions=node.parked_instructions,

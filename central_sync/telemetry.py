@@ -15,6 +15,9 @@ class Telemetry:
         self.faults = Counter(
             "central_peer_faults", "Messages that broke the protocol, by reason.", ["reason"], registry=registry
         )
+        self.breakers_open = Gauge(
+            "central_breakers_open", "Streams of a node held for an entry version.", registry=registry
+        )
         self.early = Counter(
             "central_early_entries",
             "Copies of the newest entries of long backlogs, by what became of them.",
@@ -68,6 +71,7 @@ class Telemetry:
         )
         self.leases = Gauge("central_shard_leases", "Shards that this process listens to.", registry=registry)
         self.broker_connected = Gauge("central_broker_connected", "1 while the broker is connected.", registry=registry)
+        self.feed_pruned = Counter("central_feed_pruned", "Pushes that left the live feed.", registry=registry)
         self.viewers = Gauge("central_live_viewers", "Open live pages.", registry=registry)
         self.viewers_cut = Counter("central_live_viewers_cut", "Viewers that could not keep up.", registry=registry)
 

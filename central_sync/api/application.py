@@ -10,13 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from central_sync.api.access import Access
 from central_sync.api.commands import Commands
 from central_sync.api.documents import Health
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers, answer
+from central_sync.api.settling import Settling
 from edge_core.errors import Rejected, TransientFault
 from holdfast_runtime.problems import EXCEPTION_HANDLERS, problem_response
-from holdfast_runtime.tokens import Scope, TokenCheck
+from holdfast_runtime.tokens import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Readiness = Callable[[], Awaitable[tuple[str, ...]]]
@@ -31,18 +33,18 @@ def application(
     *,
     handlers: Handlers,
     commands: Commands,
+    settling: Settling,
     events: Events,
     readiness: Readiness,
-    tokens: TokenCheck | None,
+    access: Access,
+    is_open: bool,
     extra: Sequence[BaseRoute],
 ) -> Starlette:
-    """The ASGI application. `extra` are routes that need no token: metrics, contract, page."""
+    """The ASGI application. `is_open` where no token is needed; `extra` are routes that never need one."""
 
     def guarded(endpoint: Endpoint, scope: Scope = "read") -> Endpoint:
         async def check(request: Request) -> Response:
-            if tokens is not None:
-                header = request.headers.get("authorization")
-                tokens.authorize(None if header is None else header.encode("latin-1"), scope)
+            access.who(request, scope)
             return await endpoint(request)
 
         return check
@@ -64,6 +66,11 @@ def application(
         Route("/v1/instructions/{instruction_id}", guarded(commands.instruction)),
         Route("/v1/stock", guarded(handlers.stock)),
         Route("/v1/parked", guarded(handlers.parked)),
+        Route("/v1/parked/{parked_id}", guarded(settling.show)),
+        Route("/v1/parked/{parked_id}/replay", settling.replay, methods=["POST"]),
+        Route("/v1/parked/{parked_id}/discard", settling.discard, methods=["POST"]),
+        Route("/v1/session", access.begin, methods=["POST"]),
+        Route("/v1/session", access.end, methods=["DELETE"]),
         Route("/v1/events", guarded(events.events)),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
@@ -72,7 +79,7 @@ def application(
     names = Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES, www_redirect=False)
     return Starlette(
         routes=routes,
-        middleware=[] if tokens is not None else [names],
+        middleware=[names] if is_open else [],
         exception_handlers={**EXCEPTION_HANDLERS, TransientFault: _on_database_away},
     )
 

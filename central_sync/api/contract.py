@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from central_sync.api.commands import InstructionPage, InstructionStatus
 from central_sync.api.documents import CentreOrder, CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
+from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
 from central_sync.fleet import NodeStatus
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from edge_core.orders.commands import CancelRequest
@@ -12,6 +13,7 @@ from holdfast_runtime.openapi import Operation, Parameter, openapi
 
 _TEXT: Final = {"type": "string"}
 _NODE: Final = Parameter("node", "query", "Only this node.", _TEXT)
+_PARKED: Final = Parameter("parked_id", "path", "Its number in the list.", {"type": "integer", "minimum": 1})
 _LIMIT: Final = Parameter(
     "limit",
     "query",
@@ -129,6 +131,52 @@ OPERATIONS: Final = (
         scope="read",
         tag="fleet",
     ),
+    Operation(
+        "get",
+        "/v1/parked/{parked_id}",
+        "getParked",
+        "Something parked, with its bytes",
+        {200: ParkedDetail},
+        parameters=(_PARKED,),
+        problems=("parked-not-found", *_LIST),
+        scope="read",
+        tag="fleet",
+    ),
+    Operation(
+        "post",
+        "/v1/parked/{parked_id}/replay",
+        "replayParked",
+        "Use a parked entry now, and what waits behind it in its order",
+        {200: Verdicts},
+        body=ReplayRequest,
+        parameters=(_PARKED,),
+        problems=("parked-not-found", "parked-not-entry", "invalid-document", "unsupported-media-type", *_LIST),
+        scope="operate",
+        tag="fleet",
+    ),
+    Operation(
+        "post",
+        "/v1/parked/{parked_id}/discard",
+        "discardParked",
+        "Never use it; an entry stays in the log",
+        {200: Verdicts},
+        body=DiscardRequest,
+        parameters=(_PARKED,),
+        problems=("parked-not-found", "invalid-document", "unsupported-media-type", *_LIST),
+        scope="operate",
+        tag="fleet",
+    ),
+    Operation(
+        "post",
+        "/v1/session",
+        "beginSession",
+        "A cookie with which a page reads, for a token that may read",
+        {204: None},
+        problems=_AUTH,
+        scope="read",
+        tag="service",
+    ),
+    Operation("delete", "/v1/session", "endSession", "The cookie opens nothing any more", {204: None}, tag="service"),
     Operation(
         "get",
         "/v1/events",

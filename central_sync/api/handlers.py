@@ -24,7 +24,8 @@ from central_sync.api.documents import (
 )
 from central_sync.fleet import NodeStatus, status_of
 from central_sync.ingest.projection import recorded
-from central_sync.store import backups, early, histories, nodes, orders, parked, stock, streams
+from central_sync.store import backups, breakers, early, histories, nodes, orders, parked, stock, streams
+from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection, Database
 from edge_core.errors import Rejected
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, TEXT_CHARS_MAX
@@ -120,7 +121,11 @@ async def fleet_status(connection: Connection, now: datetime, node_id: str | Non
     rows = await nodes.page(connection, node_id)
     cursors = await streams.of_incarnations(connection, [(row.node_id, row.incarnation) for row in rows])
     losses = await backups.losses(connection, [row.node_id for row in rows])
-    return [status_of(row, cursors, now, losses) for row in rows]
+    held: dict[str, list[Breaker]] = {}
+    for breaker in await breakers.page(connection, None if node_id is None else [node_id]):
+        if breaker.state == "open":
+            held.setdefault(breaker.node_id, []).append(breaker)
+    return [status_of(row, cursors, now, losses, held.get(row.node_id, ())) for row in rows]
 
 
 async def fleet(connection: Connection, now: datetime) -> NodeList:

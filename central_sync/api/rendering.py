@@ -67,6 +67,11 @@ def event_id(position: FeedPosition, index: int) -> str:
     return f"{position.xact}-{position.batch}-{position.seq}-{index}"
 
 
+def truncated() -> bytes:
+    """Said first to a viewer that was away for longer than the feed is kept. It has no id; what is kept follows."""
+    return b'event: feed.truncated\ndata: {"detail":"events have been missed; load the lists anew"}\n\n'
+
+
 def parse_event_id(text: str) -> tuple[FeedPosition, int] | None:
     """Where to go on after an event: the place before its entry, and how many events of that entry are known.
 

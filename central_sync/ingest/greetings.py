@@ -16,7 +16,6 @@ from central_sync.store.parked import ForeignMessage, shown
 from central_sync.store.streams import CursorRow, StreamKey
 from edge_core.limits import FORMER_INCARNATIONS_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX, PUSH_WINDOW_MAX
 from edge_core.sync import handshake
-from edge_core.sync.chain import genesis
 from edge_core.sync.conservation import differences
 from edge_core.sync.entry import LANES
 from edge_core.sync.handshake import CentreView
@@ -76,14 +75,38 @@ async def welcome(
     history_id: UUID,
     now_ms: int,
     random_bits: RandomBits = machine_bits,
+) -> list[tuple[Hello, Welcome]]:
+    """Admit nodes, make their cursors, and say what to do: to each incarnation's last hello of the batch, in turn."""
+    turns: list[dict[str, Hello]] = []
+    for hello in {(hello.node_id, hello.incarnation): hello for hello in hellos}.values():
+        turn = next((turn for turn in turns if hello.node_id not in turn), None)
+        if turn is None:
+            turns.append(turn := {})
+        turn[hello.node_id] = hello
+    answers: list[tuple[Hello, Welcome]] = []
+    for turn in turns:
+        ordered = [turn[node_id] for node_id in sorted(turn)]
+        found = await _welcome(connection, ordered, history_id, now_ms, random_bits)
+        answers += [(turn[node_id], answer) for node_id, answer in found.items()]
+    return answers
+
+
+async def _welcome(
+    connection: Connection, ordered: Sequence[Hello], history_id: UUID, now_ms: int, random_bits: RandomBits
 ) -> dict[str, Welcome]:
-    """Admit nodes, make their cursors, and say what to do, for each node's last hello of the batch."""
-    latest = {hello.node_id: hello for hello in hellos}
-    ordered = [latest[node_id] for node_id in sorted(latest)]
+    """The same for one hello of each node, in the order of their ids."""
     current = await nodes.incarnations(connection, [hello.node_id for hello in ordered])
     keys = [StreamKey(hello.node_id, hello.incarnation, lane) for hello in ordered for lane in LANES]
     known = await streams.lock(connection, keys)
-    admitted = [hello for hello in ordered if (hello.node_id, hello.incarnation, LANES[0]) not in known]
+    unknown = [hello for hello in ordered if (hello.node_id, hello.incarnation, LANES[0]) not in known]
+    asked = {
+        hello.node_id: _confirm(hello, current[hello.node_id], history_id)
+        for hello in unknown
+        if not handshake.may_succeed(hello, current.get(hello.node_id))
+    }
+    ordered = [hello for hello in ordered if hello.node_id not in asked]
+    keys = [key for key in keys if key.node_id not in asked]
+    admitted = [hello for hello in unknown if hello.node_id not in asked]
     await _succeed(connection, [hello for hello in admitted if hello.node_id in current])
     missing = [key for key in keys if key not in known]
     if missing:
@@ -98,7 +121,7 @@ async def welcome(
         await nodes.greet(connection, greetings)
     going_on = [hello for hello in ordered if answers[hello.node_id].decision in {"resume", "rewind"}]
     named = await instructions.greet(connection, going_on, now_ms, random_bits) if going_on else {}
-    return {node_id: replace(answer, downlink=named.get(node_id)) for node_id, answer in answers.items()}
+    return asked | {node_id: replace(answer, downlink=named.get(node_id)) for node_id, answer in answers.items()}
 
 
 async def recalled(connection: Connection, recall: Recall) -> Recalled:
@@ -120,9 +143,9 @@ async def recalled(connection: Connection, recall: Recall) -> Recalled:
 
 
 async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int) -> Reported:
-    """Record each node's last heartbeat of the batch and check its books against the cursors (promise G8)."""
-    latest = {beat.node_id: beat for beat in heartbeats}
-    ordered = [latest[node_id] for node_id in sorted(latest)]
+    """Record each incarnation's last heartbeat of the batch and check its books against the cursors (promise G8)."""
+    latest = {(beat.node_id, beat.incarnation): beat for beat in heartbeats}
+    ordered = [latest[who] for who in sorted(latest)]
     await nodes.report(connection, [_report(beat, now_ms) for beat in ordered])
     rows = await streams.of_incarnations(connection, [(beat.node_id, beat.incarnation) for beat in ordered])
     reported = Reported()
@@ -135,12 +158,12 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
     for beat in ordered:
         for books in beat.lanes:
             key = StreamKey(beat.node_id, beat.incarnation, books.lane)
-            row = rows.get(key) or unknown(key)
+            row = rows.get(key) or streams.beginning(key)
             if books.lane == LANES[0] and key not in rows:
                 reported.called[key] = "rewind", "the centre does not know this stream"
             elif books.lane == LANES[0] and row.superseded_by is not None:
                 reported.called[key] = "refuse", f"incarnation {row.superseded_by} has taken this node over"
-            if key not in rows or (row.durable_seq, row.parked) != (books.confirmed + books.parked, books.parked):
+            if _is_news(row, books) or key not in rows:
                 reported.told[key] = row
             if row.backed_up_seq > books.backed_up_seq:
                 reported.told[key] = row  # the node may let go of more than it knows
@@ -183,11 +206,6 @@ async def park(connection: Connection, messages: Sequence[ForeignMessage]) -> No
         await parked.add_foreign(connection, message)
 
 
-def unknown(key: StreamKey) -> CursorRow:
-    """Where a stream that never said hello is: at its beginning. Its edge sees that the centre's history is another."""
-    return CursorRow(0, genesis(*key), parked=0, backed_up_seq=0, fenced=None)
-
-
 def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome:
     """The word to a stream from which nothing more is taken."""
     return Welcome(history_id, key.incarnation, "fence", (_position(key, row),), GRANT, 0, shown(why))
@@ -196,6 +214,18 @@ def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome
 def call(key: StreamKey, decision: Decision, why: str, history_id: UUID) -> Welcome:
     """The word, unasked, to a stream that is to greet again."""
     return Welcome(history_id, key.incarnation, decision, (), GRANT, 0, shown(why))
+
+
+def _confirm(hello: Hello, current: UUID, history_id: UUID) -> Welcome:
+    """The question to a newcomer: does it mean, here and now, to be the node in the place of the one that is?"""
+    why = f"incarnation {current} is the node so far"
+    return Welcome(history_id, hello.incarnation, "confirm", (), GRANT, 0, why, current=current)
+
+
+def _is_news(row: CursorRow, books: LaneLedger) -> bool:
+    """Whether the node does not know its stream's place, or not what became of what was parked."""
+    told = books.confirmed + books.parked, books.parked, books.settled
+    return told != (row.durable_seq, row.parked, row.settled)
 
 
 def call_about_downlink(claim: Claim, history_id: UUID) -> Welcome:
@@ -259,7 +289,7 @@ def _answer(
     now_ms: int,
 ) -> Welcome:
     rows = {lane: known[StreamKey(hello.node_id, hello.incarnation, lane)] for lane in LANES}
-    views = {lane: CentreView(row.durable_seq, row.durable_hash, None) for lane, row in rows.items()}
+    views = {lane: CentreView(row.durable_seq, row.durable_hash) for lane, row in rows.items()}
     fenced = next((row.fenced for row in rows.values() if row.fenced is not None), None)
     superseded_by = next((row.superseded_by for row in rows.values() if row.superseded_by is not None), None)
     decision: Decision
@@ -284,7 +314,7 @@ def _answer(
 
 def _position(key: StreamKey, row: CursorRow) -> DurablePosition:
     lane: Lane = "bulk" if key.lane == "bulk" else "orders"
-    return DurablePosition(lane, row.durable_seq, row.durable_hash, row.backed_up_seq)
+    return DurablePosition(lane, row.durable_seq, row.durable_hash, row.backed_up_seq, row.parked, row.settled)
 
 
 def _is_current(hello: Hello, known: dict[StreamKey, CursorRow]) -> bool:
@@ -322,4 +352,4 @@ def _differences(beat: Heartbeat, books: LaneLedger, rows: dict[StreamKey, Curso
     row = rows.get(StreamKey(beat.node_id, beat.incarnation, books.lane))
     if row is None:
         return (f"{books.lane}: the centre does not know this stream",)
-    return differences(books, durable_seq=row.durable_seq, parked=row.parked)
+    return differences(books, durable_seq=row.durable_seq, parked=row.parked, settled=row.settled)

@@ -166,7 +166,7 @@ def recorded(stored: StoredEntry) -> Recorded:
 def block_parked(known: dict[UUID, KnownOrder], entries: Iterable[StoredEntry]) -> None:
     """Mark the orders of which their own node has an entry parked."""
     for stored in entries:
-        if stored.is_parked and stored.order_id is not None:
+        if stored.is_parked and not stored.is_discarded and stored.order_id is not None:
             order = known.setdefault(stored.order_id, KnownOrder(stored.node_id, None, None, is_new=True))
             if order.node_id == stored.node_id:
                 order.fault = EntryFault("order-parked", f"seq {stored.seq} is parked")

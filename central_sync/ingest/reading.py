@@ -16,7 +16,7 @@ from edge_core.errors import UNREADABLE, Fault, InvariantViolated, PeerFault
 from edge_core.orders.events import InstructionAnswered, OrderPlaced, StockMoved
 from edge_core.orders.fold import fold_all
 from edge_core.orders.sale import STATUS, handed_over
-from edge_core.sync.entry import Entry, decode_entry
+from edge_core.sync.entry import Entry, decode_entry, newer_version
 from edge_core.sync.messages import Early, Push
 from edge_core.sync.receive_stream import Batch, prepare
 
@@ -36,6 +36,7 @@ class Reading(Struct, frozen=True, gc=False):
     """One entry as read, with only what its transaction needs: a decoded document is ten times as large as its bytes.
 
     `standing` is how the order stands where it begins here; `entry` is kept where an order that began earlier goes on.
+    `newer_version` is the version of one that later software has written.
     """
 
     seq: int
@@ -46,6 +47,7 @@ class Reading(Struct, frozen=True, gc=False):
     entry: Entry | None = None
     changes: tuple[StockChange, ...] = ()
     fault: EntryFault | None = None
+    newer_version: int | None = None
 
 
 class ReadPush(Struct, frozen=True, gc=False):
@@ -102,7 +104,8 @@ def read_entry(seq: int, body: bytes, chain_hash: bytes) -> Reading:
     except (Fault, InvariantViolated, ValueError) as error:
         # A bug of the node's, not of ours: what it decided cannot be.
         reason = error.reason if isinstance(error, PeerFault) else "unfoldable"
-        return Reading(seq, chain_hash, body, _order_id(body), fault=EntryFault(reason, str(error)))
+        fault, version = EntryFault(reason, str(error)), newer_version(body)
+        return Reading(seq, chain_hash, body, _order_id(body), fault=fault, newer_version=version)
 
 
 def _read(seq: int, body: bytes, chain_hash: bytes, entry: Entry) -> Reading:

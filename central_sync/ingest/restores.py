@@ -39,7 +39,7 @@ async def present_history(connection: Connection, hellos: Sequence[Hello]) -> tu
         for lane in LANES:
             key = StreamKey(hello.node_id, hello.incarnation, lane)
             row = rows.get(key)
-            views[lane] = CentreView(row.durable_seq, row.durable_hash, None) if row else _nothing(key)
+            views[lane] = CentreView(row.durable_seq, row.durable_hash) if row else _nothing(key)
         detail = handshake.restored(hello, present, views)
         if detail is not None:
             detail = f"{hello.node_id}: {detail}"
@@ -51,4 +51,4 @@ async def present_history(connection: Connection, hellos: Sequence[Hello]) -> tu
 
 
 def _nothing(key: StreamKey) -> CentreView:
-    return CentreView(0, genesis(*key), None)
+    return CentreView(0, genesis(*key))

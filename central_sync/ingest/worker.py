@@ -19,10 +19,13 @@ from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.audit_desk import AuditDesk
 from central_sync.ingest.backlog import Backlog, Work
 from central_sync.ingest.copies import Copies
+from central_sync.ingest.counting import count
 from central_sync.ingest.early import ReadEarly
 from central_sync.ingest.granting import Granting
 from central_sync.ingest.greetings import Reported
+from central_sync.ingest.holding import Held
 from central_sync.ingest.leases import ShardLeases
+from central_sync.ingest.progress import Progress
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
 from central_sync.ingest.restores import present_history
 from central_sync.instructions import Claim, RandomBits, machine_bits
@@ -84,6 +87,7 @@ class Ingester:
         self._telemetry = telemetry
         self._now_ms = now_ms
         self._backlog = backlog or Backlog()
+        self.progress = Progress()
         self._granting = Granting()
         self._audits = AuditDesk(database, telemetry, self._retrying, self._send)
         self._copies = Copies(database, telemetry)
@@ -157,7 +161,9 @@ class Ingester:
         while True:
             batch = await self._backlog.take()
             self._telemetry.inbox_dropped.set(self._link.inbox.dropped)
+            self.progress.touch()
             await self.settle(batch)
+            self.progress.rest()
 
     async def settle(self, batch: Sequence[Work]) -> None:
         """Record a batch and answer it, trying again for as long as the database is away."""
@@ -192,9 +198,8 @@ class Ingester:
             _log.error(
                 "ingest.restore_noticed", detail=shown(noticed.detail), old=str(noticed.old), new=str(noticed.new)
             )
-        latest = {hello.node_id: hello for hello in hellos}
-        granted = self._granting.greeted([(latest[each], answer) for each, answer in answers.items()], _monotonic_ms())
-        for node_id, answer in zip(answers, granted, strict=True):
+        granted = self._granting.greeted(answers, _monotonic_ms())
+        for node_id, answer in zip((hello.node_id for hello, _ in answers), granted, strict=True):
             _log.info("ingest.node_welcomed", node_id=node_id, decision=answer.decision, detail=answer.detail)
             await self._send(node_id, answer)
         self._downlink.wake()
@@ -233,7 +238,7 @@ class Ingester:
             await self._divide(pushes, fault)
             return
         self._observe(time.perf_counter() - started, pushes, outcome)
-        self._count(pushes, outcome)
+        count(self._telemetry, pushes, outcome)
         await self._answer(outcome)
 
     def _observe(self, took_s: float, pushes: Sequence[ReadPush], outcome: Outcome) -> None:
@@ -245,6 +250,7 @@ class Ingester:
         self._telemetry.granted(self._granting.regulator, self._granting.backlogged)
 
     async def _transact(self, pushes: Sequence[ReadPush]) -> Outcome:
+        self.progress.touch()
         try:
             return await self._try(pushes, careful=False)
         except AlreadyThere:
@@ -321,7 +327,7 @@ class Ingester:
             if key in outcome.fences:
                 await self._send(key.node_id, greetings.fence(key, row, outcome.fences[key], self._history_id))
             else:
-                await self._send(key.node_id, _ack(self._history_id, key, row))
+                await self._send(key.node_id, _ack(self._history_id, key, row, outcome.held.get(key)))
                 grant = self._granting.acked(*key, row.durable_seq, _monotonic_ms())
                 if grant is not None:
                     await self._send(key.node_id, grant)
@@ -334,34 +340,11 @@ class Ingester:
                 self._telemetry.replies_lost.inc()
                 return
             await self._link.room()
-
-    def _count(self, pushes: Sequence[ReadPush], outcome: Outcome) -> None:
-        telemetry = self._telemetry
-        telemetry.pushes.labels("applied").inc(outcome.applied)
-        telemetry.pushes.labels("duplicate").inc(outcome.duplicates)
-        telemetry.pushes.labels("gap").inc(outcome.gaps)
-        telemetry.pushes.labels("fenced").inc(len(pushes) - outcome.applied - outcome.duplicates - outcome.gaps)
-        telemetry.entries.inc(outcome.entries)
-        for key, seq, fault in outcome.parked:
-            telemetry.parked.labels(fault.reason).inc()
-            _log.warning(
-                "ingest.entry_parked",
-                node_id=key.node_id,
-                lane=key.lane,
-                seq=seq,
-                reason=fault.reason,
-                error=shown(fault.detail),
-            )
-        for key in outcome.forks:
-            telemetry.forks.inc()
-            _log.error("ingest.stream_forked", node_id=key.node_id, lane=key.lane, detail=outcome.fences[key])
-        for answer in outcome.answers:
-            telemetry.instructions_answered.labels(answer.outcome).inc()
-            _log.info("downlink.answered", node_id=answer.node_id, outcome=answer.outcome, code=answer.code)
-        _log.debug("ingest.batch_applied", pushes=len(pushes), entries=outcome.entries)
+        self.progress.touch()
 
     def _retrying(self) -> AsyncRetrying:
         def before_sleep(state: RetryCallState) -> None:
+            self.progress.touch()
             self._telemetry.database_faults.inc()
             _log_retry("ingest.database_unreachable")(state)
 
@@ -382,10 +365,20 @@ def _check_sender(claimed: str, node_id: str) -> None:
         raise PeerFault("wrong-topic", f"a message of node {claimed!r} on the topic of {node_id!r}")
 
 
-def _ack(history_id: UUID, key: StreamKey, row: CursorRow) -> Ack:
+def _ack(history_id: UUID, key: StreamKey, row: CursorRow, held: Held | None = None) -> Ack:
     lane: Lane = "bulk" if key.lane == "bulk" else "orders"
-    done, there = row.durable_seq, row.backed_up_seq
-    return Ack(history_id, key.incarnation, lane, done, done, there, row.durable_hash, row.parked)
+    return Ack(
+        history_id,
+        key.incarnation,
+        lane,
+        row.durable_seq,
+        row.durable_seq,
+        row.backed_up_seq,
+        row.durable_hash,
+        row.parked,
+        row.settled,
+        "" if held is None else held.why,
+    )
 
 
 def _log_retry(event: str) -> Callable[[RetryCallState], None]:

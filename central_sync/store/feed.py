@@ -65,6 +65,15 @@ _END: Final = """
 """
 
 
+_PRUNE: Final = """
+    WITH oldest AS (SELECT xact, batch FROM feed ORDER BY xact, batch LIMIT $2)
+    DELETE FROM feed USING oldest
+    WHERE (feed.xact, feed.batch) = (oldest.xact, oldest.batch)
+        AND feed.applied_at < now() - $1 * interval '1 millisecond'
+    RETURNING feed.xact::text, feed.batch
+"""
+
+
 async def add(connection: Connection, ranges: Sequence[tuple[StreamKey, int, int]]) -> None:
     """Record that entries were applied, from a seq to a seq of each stream named, and wake the readers at commit."""
     columns = zip(*((*key, from_seq, to_seq) for key, from_seq, to_seq in ranges), strict=True)
@@ -76,6 +85,21 @@ async def end(connection: Connection) -> FeedPosition:
     """Where the feed ends now."""
     row = await connection.fetchrow(_END)
     return FeedPosition(0, 0, 0) if row is None else FeedPosition(int(row[0]), row[1], row[2])
+
+
+async def horizon(connection: Connection) -> FeedPosition:
+    """The last push that was pruned: a viewer that comes from there or before has missed something."""
+    row = await connection.fetchrow("SELECT xact::text, batch FROM feed_horizon")
+    return FeedPosition(int(row[0]), row[1], 0)
+
+
+async def prune(connection: Connection, retention_ms: int, rows_max: int) -> int:
+    """Forget the oldest pushes of the feed, not their entries, and note up to where. Returns how many."""
+    rows = await connection.fetch(_PRUNE, retention_ms, rows_max)
+    if rows:
+        last = max((int(row[0]), row[1]) for row in rows)
+        await connection.execute("UPDATE feed_horizon SET xact = $1::text::xid8, batch = $2", str(last[0]), last[1])
+    return len(rows)
 
 
 async def after(connection: Connection, position: FeedPosition, rows_max: int) -> list[FeedEntry]:

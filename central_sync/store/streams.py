@@ -23,7 +23,8 @@ class CursorRow(NamedTuple):
     """How far a stream is durable here.
 
     `fenced` says why nothing more is taken from it, or is None; `superseded_by` is the incarnation of another machine
-    that is this node now, while this one may still send what it has.
+    that is this node now, while this one may still send what it has. `parked` entries wait for people, who have had
+    `replayed` others applied and have `discarded` others.
     """
 
     durable_seq: int
@@ -32,6 +33,13 @@ class CursorRow(NamedTuple):
     backed_up_seq: int
     fenced: str | None
     superseded_by: UUID | None = None
+    replayed: int = 0
+    discarded: int = 0
+
+    @property
+    def settled(self) -> int:
+        """How many entries were parked once and are not any more."""
+        return self.replayed + self.discarded
 
 
 class EntryRow(NamedTuple):
@@ -57,19 +65,20 @@ class StoredEntry(Struct, frozen=True):
     hash: bytes
     body: bytes
     ingested_at: datetime
+    is_discarded: bool = False
 
 
 _ENTRY_COLUMNS: Final = ("node_id", "incarnation", "lane", "seq", "order_id", "is_parked", "hash", "body")
-_COLUMNS: Final = "node_id, incarnation, lane, seq, order_id, is_parked, hash, body, ingested_at"
-_CURSOR_COLUMNS: Final = "durable_seq, durable_hash, parked, backed_up_seq, fenced, superseded_by"
+_COLUMNS: Final = "node_id, incarnation, lane, seq, order_id, is_parked, hash, body, ingested_at, is_discarded"
+_CURSOR_COLUMNS: Final = "durable_seq, durable_hash, parked, backed_up_seq, fenced, superseded_by, replayed, discarded"
 
-_LOCK: Final = """
-    SELECT node_id, incarnation, lane, durable_seq, durable_hash, parked, backed_up_seq, fenced, superseded_by
+_LOCK: Final = f"""
+    SELECT node_id, incarnation, lane, {_CURSOR_COLUMNS}
     FROM stream_cursor
     WHERE (node_id, incarnation, lane) IN (SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[]))
     ORDER BY node_id, incarnation, lane
     FOR UPDATE
-"""
+"""  # noqa: S608
 _CREATE: Final = """
     INSERT INTO stream_cursor (node_id, incarnation, lane, durable_hash)
     SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[]) AS new (node_id, incarnation, lane, hash)
@@ -119,6 +128,11 @@ async def lock(connection: Connection, keys: Sequence[StreamKey]) -> dict[Stream
     """Lock the cursors of streams, in their order, until the end of the transaction. Unknown streams are left out."""
     rows = await connection.fetch(_LOCK, *_columns(keys))
     return {StreamKey(*row[:3]): CursorRow(*row[3:]) for row in rows}
+
+
+def beginning(key: StreamKey) -> CursorRow:
+    """Where a stream that never said hello is: at its beginning. Its edge sees that the centre's history is another."""
+    return CursorRow(0, genesis(*key), parked=0, backed_up_seq=0, fenced=None)
 
 
 async def create(connection: Connection, keys: Sequence[StreamKey]) -> None:
@@ -275,3 +289,46 @@ def _rows(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
 
 def _columns(keys: Sequence[StreamKey]) -> tuple[list[str], list[UUID], list[str]]:
     return [key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys]
+
+
+# --- what was parked --------------------------------------------------------------------------------------------------
+
+
+async def lock_node(connection: Connection, node_id: str) -> dict[StreamKey, CursorRow]:
+    """Lock every cursor of a node, in their order, until the end of the transaction."""
+    statement = f"""
+        SELECT node_id, incarnation, lane, {_CURSOR_COLUMNS} FROM stream_cursor
+        WHERE node_id = $1 ORDER BY node_id, incarnation, lane FOR UPDATE
+    """  # noqa: S608
+    return {StreamKey(*row[:3]): CursorRow(*row[3:]) for row in await connection.fetch(statement, node_id)}
+
+
+async def unpark(connection: Connection, key: StreamKey, seq: int, order_id: UUID | None) -> None:
+    """An entry is used from now on, and `order_id` is the order that it turned out to be about."""
+    await connection.execute(
+        "UPDATE entry SET is_parked = false, order_id = $5"
+        " WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq = $4",
+        *key,
+        seq,
+        order_id,
+    )
+
+
+async def discard(connection: Connection, key: StreamKey, seq: int) -> None:
+    """A parked entry is never to be used; it stays where it is."""
+    await connection.execute(
+        "UPDATE entry SET is_discarded = true WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq = $4",
+        *key,
+        seq,
+    )
+
+
+async def settle(connection: Connection, key: StreamKey, *, replayed: int, discarded: int) -> None:
+    """So many entries of a locked stream are parked no more."""
+    await connection.execute(
+        "UPDATE stream_cursor SET parked = parked - $4 - $5, replayed = replayed + $4, discarded = discarded + $5"
+        " WHERE node_id = $1 AND incarnation = $2 AND lane = $3",
+        *key,
+        replayed,
+        discarded,
+    )

@@ -1,7 +1,7 @@
 """The books of the link: what was accepted, confirmed, is pending and parked, and how old the oldest pending is."""
 
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import structlog
@@ -16,6 +16,7 @@ from edge_core.sync.conservation import ledger
 from edge_core.sync.entry import decode_entry
 from edge_core.sync.link_types import LinkState, Rebook, RecordDurable, RecordHistory
 from edge_core.sync.messages import Heartbeat, LaneLedger
+from holdfast_runtime.log import bounded
 
 _LOG: Final = structlog.get_logger()
 
@@ -30,6 +31,8 @@ class Books:
         self._durable = {lane: stream.durable_seq for lane, stream in file.streams.items()}
         self._parked = {lane: stream.parked for lane, stream in file.streams.items()}
         self.scrub_report: Callable[[], ScrubReport | None] = lambda: None
+        self._settled = dict.fromkeys(file.streams, 0)
+        self._held: dict[str, str] = {}
         self._backed_up = {lane: stream.backed_up_seq for lane, stream in file.streams.items()}
         self.pruned_entries = 0
         self.forced_prunings = 0
@@ -44,15 +47,27 @@ class Books:
         """The log goes on in a new incarnation: its books begin at zero."""
         self._durable = {lane: stream.durable_seq for lane, stream in self._file.streams.items()}
         self._parked = {lane: stream.parked for lane, stream in self._file.streams.items()}
+        self._settled = dict.fromkeys(self._file.streams, 0)
         self._backed_up = {lane: stream.backed_up_seq for lane, stream in self._file.streams.items()}
 
     def acked(self, position: RecordDurable) -> None:
         """The centre holds a lane up to here."""
         self._durable[position.lane] = position.durable_seq
         self._parked[position.lane] = position.parked
+        self._settled[position.lane] = position.settled
         self._backed_up[position.lane] = max(self._backed_up[position.lane], position.backed_up_seq)
+        self._note_held(position)
         self.last_ack_ms = self._now_ms()
         self.acks += 1
+
+    def _note_held(self, position: RecordDurable) -> None:
+        before, self._held[position.lane] = self._held.get(position.lane, ""), position.held
+        if position.held:
+            self.last_error = bounded(f"the centre holds {position.lane} at {position.durable_seq}: {position.held}")
+        if position.held and not before:
+            _LOG.warning("link.stream_held", lane=position.lane, seq=position.durable_seq, reason=position.held)
+        elif before and not position.held:
+            _LOG.info("link.stream_released", lane=position.lane, seq=position.durable_seq)
 
     def greeted(self, history: RecordHistory) -> None:
         """The centre's backup covers so much: less than before where the centre came back from an older one."""
@@ -62,7 +77,8 @@ class Books:
     def rebook(self, position: Rebook) -> None:
         """The centre greeted with this position: what it lost is pending again."""
         self._durable[position.lane] = position.durable_seq
-        self._parked[position.lane] = min(self._parked[position.lane], position.durable_seq)
+        self._parked[position.lane] = position.parked
+        self._settled[position.lane] = position.settled
 
     def pushed(self, entries: int, size_bytes: int) -> None:
         """A push has left."""
@@ -77,6 +93,7 @@ class Books:
                 tail_seq=self._file.tails[lane].seq,
                 durable_seq=min(self._durable[lane], self._file.tails[lane].seq),
                 parked=self._parked[lane],
+                settled=self._settled[lane],
                 backed_up_seq=self._backed_up[lane],
                 pruned_seq=stream.pruned_seq,
             )
@@ -122,7 +139,7 @@ class Books:
         )
 
 
-def advance(durable: dict[int, RecordDurable]) -> Callable[[Connection], Awaitable[None]]:
+def advance(durable: Mapping[int, RecordDurable | Rebook]) -> Callable[[Connection], Awaitable[None]]:
     """A change of the file: how far each stream, by its number, is durable at the centre."""
 
     async def change(connection: Connection) -> None:
@@ -131,7 +148,7 @@ def advance(durable: dict[int, RecordDurable]) -> Callable[[Connection], Awaitab
                 connection,
                 stream_no,
                 durable_seq=position.durable_seq,
-                backed_up_seq=position.backed_up_seq,
+                backed_up_seq=position.backed_up_seq if isinstance(position, RecordDurable) else 0,
                 parked=position.parked,
             )
 

@@ -59,6 +59,7 @@ class Outgoing:
             former=self._former(),
             downlink=downlink,
             acked=tuple(AckedPosition(lane_of(stream.lane), stream.durable_seq) for stream in state.streams),
+            succeeds=state.succeeds,
         )
 
     async def push(

@@ -120,7 +120,9 @@ class Session:
         self._grown: dict[str, int] = {}
         self._inputs: deque[LinkInput] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._durable: dict[int, RecordDurable] = {}  # by the stream's number: the lane may go on in another meanwhile
+        self._durable: dict[
+            int, RecordDurable | Rebook
+        ] = {}  # by the stream's number: the lane may go on in another meanwhile
         self._recorder: asyncio.Task[None] | None = None
         self._attempts = Attempts(intake)
         self._connected = False
@@ -389,10 +391,10 @@ class Session:
         match effect:
             case RecordDurable():
                 self._books.acked(effect)
-                self._durable[self._file.streams[effect.lane].stream_no] = effect
-                self._record()
+                self._record(effect)
             case Rebook():
                 self._books.rebook(effect)
+                self._record(effect)
             case RecordHistory():
                 _LOG.info("link.welcomed", history_id=str(effect.history_id))
                 self._books.greeted(effect)
@@ -403,8 +405,9 @@ class Session:
             case _:
                 assert_never(effect)
 
-    def _record(self) -> None:
+    def _record(self, position: RecordDurable | Rebook) -> None:
         """Have the newest positions written down; while that runs, newer ones replace each other."""
+        self._durable[self._file.streams[position.lane].stream_no] = position
         if self._recorder is None or self._recorder.done():
             self._recorder = self._in_background(self._write_durable())
 

@@ -253,9 +253,9 @@ async def read_recorded(connection: aiosqlite.Connection, where: str, parameters
 async def advance_durable(
     connection: aiosqlite.Connection, stream_no: int, *, durable_seq: int, backed_up_seq: int, parked: int
 ) -> None:
-    """Write down how far the centre has a stream; it never goes back here."""
+    """Write down how far the centre has a stream: less than before, where the centre came back with less."""
     sql = """
-        UPDATE stream SET durable_seq = max(durable_seq, ?), backed_up_seq = max(backed_up_seq, ?), parked = ?
+        UPDATE stream SET durable_seq = ?, backed_up_seq = max(backed_up_seq, ?), parked = ?
         WHERE stream_no = ?
     """
     with translated():

@@ -21,10 +21,9 @@ from edge_core.limits import (
     HELLO_TIMEOUT_MS,
     HELLO_TIMEOUT_MS_MAX,
     PUSH_WINDOW_MAX,
-    RECALL_TIMEOUT_MS,
     RENEWALS_MAX,
 )
-from edge_core.sync import early, pacing, send_stream
+from edge_core.sync import early, pacing, recalls, send_stream
 from edge_core.sync.link_types import (
     BeginIncarnation,
     CheckHash,
@@ -33,7 +32,6 @@ from edge_core.sync.link_types import (
     EarlySent,
     Effect,
     FormerCompared,
-    FormerKey,
     GoOnSelling,
     HashChecked,
     LinkInput,
@@ -48,14 +46,12 @@ from edge_core.sync.link_types import (
     RecordDurable,
     RecordHistory,
     Renewed,
-    Restore,
     Restored,
     RestoreFailed,
     SendEarly,
     SendHeartbeat,
     SendHello,
     SendPush,
-    SendRecall,
     Stepped,
     Stop,
     StopSelling,
@@ -64,7 +60,7 @@ from edge_core.sync.link_types import (
     TransportDown,
     TransportUp,
 )
-from edge_core.sync.messages import DOWN, Ack, Deliver, Grant, GrantMessage, Welcome
+from edge_core.sync.messages import DOWN, Ack, Deliver, DurablePosition, Grant, GrantMessage, Welcome
 from edge_core.sync.send_stream import SendStream
 
 _NOTHING: Final[tuple[Effect, ...]] = ()
@@ -93,9 +89,9 @@ def _take(state: LinkState, event: LinkInput, now_ms: int) -> Stepped:
             return _renewed(state, event.incarnation, now_ms)
         case FormerCompared():
             compared = replace(state, recalls=event.differing, is_restoring=False, is_compared=True)
-            return _recall_next(compared, now_ms)
+            return recalls.recall_next(compared, now_ms)
         case Restored():
-            return _restored(state, event, now_ms)
+            return recalls.restored(state, event, now_ms)
         case RestoreFailed():
             return replace(state, is_restoring=False), _NOTHING
         case _:
@@ -184,11 +180,13 @@ def _disconnected(state: LinkState, jitter: float) -> Stepped:
 
 def _received(state: LinkState, message: Welcome | Ack | GrantMessage | Deliver, now_ms: int) -> Stepped:
     if isinstance(message, Deliver):
-        return _instructed(state, message, now_ms) if message.lane == DOWN else _delivered(state, message)
+        return _instructed(state, message, now_ms) if message.lane == DOWN else recalls.delivered(state, message)
     if message.incarnation != state.incarnation or state.phase in {"stopped", "renewing"}:
         return state, _NOTHING
     match message:
         case Welcome():
+            if message.decision == "confirm":
+                return _confirm(state, message.current, now_ms)
             if state.phase == "streaming" and message.decision == "refuse" and state.is_replaced:
                 return state, _NOTHING  # it is known
             if state.phase == "streaming" and message.decision != "resume":
@@ -203,6 +201,16 @@ def _received(state: LinkState, message: Welcome | Ack | GrantMessage | Deliver,
             assert_never(message)
 
 
+def _confirm(state: LinkState, current: UUID | None, now_ms: int) -> Stepped:
+    """Another incarnation is the node so far: say that this one, which is here now, means to take its place.
+
+    Asked twice for the same, the hello's own patience says it again.
+    """
+    if state.phase != "greeting" or current in {None, state.succeeds}:
+        return state, _NOTHING
+    return replace(state, succeeds=current, hello_ms=now_ms), (SendHello(),)
+
+
 def _granted(state: LinkState, grant: Grant, now_ms: int) -> LinkState:
     window = min(grant.window, PUSH_WINDOW_MAX)
     return replace(state, window=window, pace=pacing.granted(state.pace, grant, now_ms))
@@ -211,13 +219,15 @@ def _granted(state: LinkState, grant: Grant, now_ms: int) -> LinkState:
 def _welcomed(state: LinkState, welcome: Welcome, now_ms: int) -> Stepped:
     if welcome.decision == "fence":
         return _renew(state, welcome.detail)
+    if {position.lane for position in welcome.lanes} != {stream.lane for stream in state.streams}:
+        return state, _NOTHING  # the centre's call to greet again, which is no answer to a hello
     effects: list[Effect] = [RecordHistory(welcome.history_id, welcome.lanes, welcome.former)]
     for position in welcome.lanes:
         stream = _stream(state, position.lane)
         if position.durable_seq > stream.tail_seq:
             return _renew(state, f"{position.lane}: the centre holds more than this file; the file was rolled back")
         state = _with_stream(state, send_stream.rewind(stream, position.durable_seq))
-        effects.append(CheckHash(position.lane, position.durable_seq, position.durable_hash))
+        effects.append(_check_of(position))
     is_refused = welcome.decision == "refuse"
     effects.append(StopSelling(welcome.detail) if is_refused else GoOnSelling())
     effects.append(CompareFormer(welcome.former, is_own_only=is_refused))
@@ -227,6 +237,7 @@ def _welcomed(state: LinkState, welcome: Welcome, now_ms: int) -> Stepped:
         early=early.greeted(_stream(state, "orders").tail_seq),
         hello_wait_ms=HELLO_TIMEOUT_MS,
         is_replaced=is_refused,
+        succeeds=None,
         history_id=welcome.history_id,
         downlink=welcome.downlink,
         is_compared=False,
@@ -234,6 +245,16 @@ def _welcomed(state: LinkState, welcome: Welcome, now_ms: int) -> Stepped:
         heartbeat_ms=0,
     )
     return state, tuple(effects)
+
+
+def _check_of(position: DurablePosition) -> CheckHash:
+    return CheckHash(
+        position.lane,
+        position.durable_seq,
+        position.durable_hash,
+        parked=position.parked,
+        settled=position.settled,
+    )
 
 
 def _acked(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
@@ -246,7 +267,8 @@ def _acked(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
         return _renew(state, f"{ack.lane}: the centre acked {ack.durable_seq}, this file ends at {stream.tail_seq}")
     if ack.durable_seq == stream.durable_seq:
         # Known from the welcome, perhaps, but not yet in the books: the acks that brought it there were lost.
-        state, answered = _answered(_with_stream(state, send_stream.heard(stream)))
+        stream = send_stream.held(stream) if ack.held else send_stream.heard(stream)
+        state, answered = _answered(_with_stream(state, stream))
         return state, (_recorded(ack), *answered)
     known = send_stream.known_hash(stream, ack.durable_seq)
     if known is None:
@@ -265,6 +287,7 @@ def _confirmed(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
     if ack.history_id != state.history_id or ack.durable_seq <= _stream(state, ack.lane).durable_seq:
         return state, _NOTHING
     stream = send_stream.acked(_stream(state, ack.lane), ack.durable_seq, now_ms)
+    stream = send_stream.held(stream) if ack.held else stream
     state, answered = _answered(replace(_with_stream(state, stream), renewals=0))
     return state, (_recorded(ack), *answered)
 
@@ -275,7 +298,7 @@ def _answered(state: LinkState) -> Stepped:
 
 
 def _recorded(ack: Ack) -> RecordDurable:
-    return RecordDurable(ack.lane, ack.durable_seq, ack.backed_up_seq, ack.parked)
+    return RecordDurable(ack.lane, ack.durable_seq, ack.backed_up_seq, ack.parked, ack.settled, ack.held)
 
 
 def _checked(state: LinkState, checked: HashChecked, now_ms: int) -> Stepped:
@@ -288,7 +311,7 @@ def _checked(state: LinkState, checked: HashChecked, now_ms: int) -> Stepped:
         return _confirmed(state, check.ack, now_ms)
     state = replace(state, unchecked=tuple(lane for lane in state.unchecked if lane != check.lane))
     state, beat = (state, _NOTHING) if state.unchecked else _tick(state, now_ms)
-    return state, (Rebook(check.lane, check.seq), *beat)
+    return state, (Rebook(check.lane, check.seq, check.parked, check.settled), *beat)
 
 
 def _tick(state: LinkState, now_ms: int) -> Stepped:
@@ -301,7 +324,7 @@ def _tick(state: LinkState, now_ms: int) -> Stepped:
         case "streaming":
             unblocked = [send_stream.unblocked(stream) for stream in state.streams]
             streams = tuple(send_stream.resend_if_stalled(stream, now_ms) for stream in unblocked)
-            state, recall = _recall_again(replace(state, streams=streams), now_ms)
+            state, recall = recalls.recall_again(replace(state, streams=streams), now_ms)
             state, beat = _beat(state, now_ms)
             return state, recall + beat
         case "stopped":
@@ -334,7 +357,13 @@ def _renewed(state: LinkState, incarnation: UUID, now_ms: int) -> Stepped:
     """The log goes on in empty streams; what was on its way under the old name is void."""
     streams = tuple(SendStream(stream.lane) for stream in state.streams)
     state = replace(
-        state, incarnation=incarnation, streams=streams, renewals=state.renewals + 1, unchecked=(), heartbeat_ms=0
+        state,
+        incarnation=incarnation,
+        streams=streams,
+        renewals=state.renewals + 1,
+        unchecked=(),
+        heartbeat_ms=0,
+        succeeds=None,
     )
     if state.phase != "renewing":  # the connection went meanwhile; the next one greets under the new name
         return state, _NOTHING
@@ -348,34 +377,6 @@ def _instructed(state: LinkState, deliver: Deliver, now_ms: int) -> Stepped:
     if deliver.incarnation != state.downlink:  # the centre has begun its log anew, or this one is late
         return _greet_again(state, now_ms)
     return state, (TakeInstructions(deliver),)
-
-
-def _delivered(state: LinkState, deliver: Deliver) -> Stepped:
-    key = FormerKey(deliver.incarnation, deliver.lane)
-    if state.phase != "streaming" or state.is_restoring or state.recalls[:1] != (key,):
-        return state, _NOTHING
-    return replace(state, is_restoring=True), (Restore(key, deliver),)
-
-
-def _restored(state: LinkState, restored: Restored, now_ms: int) -> Stepped:
-    if state.recalls[:1] != (restored.key,):
-        return replace(state, is_restoring=False), _NOTHING
-    rest = state.recalls[1:] if restored.is_complete else state.recalls
-    if not rest:
-        state = replace(state, heartbeat_ms=0)  # say soon that the node has its past again, and takes instructions
-    return _recall_next(replace(state, recalls=rest, is_restoring=False), now_ms)
-
-
-def _recall_next(state: LinkState, now_ms: int) -> Stepped:
-    if not state.recalls or state.phase != "streaming":
-        return state, _NOTHING
-    return replace(state, recall_ms=now_ms), (SendRecall(state.recalls[0]),)
-
-
-def _recall_again(state: LinkState, now_ms: int) -> Stepped:
-    if not state.recalls or state.is_restoring or 0 <= now_ms - state.recall_ms < RECALL_TIMEOUT_MS:
-        return state, _NOTHING
-    return _recall_next(state, now_ms)
 
 
 def _unless_stopped(state: LinkState, phase: Phase) -> Phase:

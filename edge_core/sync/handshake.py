@@ -13,11 +13,20 @@ from edge_core.sync.messages import Decision, Hello
 
 
 class CentreView(Struct, frozen=True):
-    """What the centre holds of one lane; `hash_at_tail` is its hash at the tail that the hello names, if it has it."""
+    """What the centre holds of one lane."""
 
     durable_seq: int
     durable_hash: bytes
-    hash_at_tail: bytes | None
+
+
+def may_succeed(hello: Hello, current: UUID | None) -> bool:
+    """Whether an incarnation that the centre does not know may become the node at once.
+
+    A hello can be delivered long after its machine was put back to a time before it. So a newcomer has to name the
+    incarnation in whose place it comes, and it learns that name only by being there to be told: a compare-and-swap,
+    which a hello of the past cannot win, whatever the clocks say.
+    """
+    return current is None or hello.succeeds == current
 
 
 def answer(

@@ -164,12 +164,17 @@ class SendEarly(Struct, frozen=True):
 
 
 class CheckHash(Struct, frozen=True):
-    """Compare a hash with the own chain; answer with `HashChecked`. `ack` is what waits for the answer, if anything."""
+    """Compare a hash with the own chain; answer with `HashChecked`. `ack` is what waits for the answer, if anything.
+
+    `parked` and `settled` are the centre's books at a position that it greeted with.
+    """
 
     lane: str
     seq: int
     expected: bytes
     ack: Ack | None = None
+    parked: int = 0
+    settled: int = 0
 
 
 class RecordDurable(Struct, frozen=True):
@@ -179,13 +184,17 @@ class RecordDurable(Struct, frozen=True):
     durable_seq: int
     backed_up_seq: int
     parked: int
+    settled: int = 0
+    held: str = ""
 
 
 class Rebook(Struct, frozen=True):
-    """Correct the books: the centre greeted with this position, be it less than it had acked before."""
+    """Correct the books, in memory and in the file: the centre greeted with this position, be it less than before."""
 
     lane: str
     durable_seq: int
+    parked: int
+    settled: int
 
 
 class RecordHistory(Struct, frozen=True):
@@ -303,6 +312,7 @@ class LinkState(Struct, frozen=True):
     stop_reason: str = ""
     renewals: int = 0
     is_replaced: bool = False
+    succeeds: UUID | None = None
     recalls: tuple[FormerKey, ...] = ()
     recall_ms: int = 0
     is_restoring: bool = False

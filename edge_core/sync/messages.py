@@ -58,12 +58,17 @@ class AckedPosition(Struct, frozen=True, array_like=True):
 
 
 class DurablePosition(Struct, frozen=True, array_like=True):
-    """How far a stream is durable at the centre, the chain's hash there, and how far the centre's backup covers it."""
+    """How far a stream is durable at the centre, the chain's hash there, and how far the centre's backup covers it.
+
+    `parked` entries of it wait for people; `settled` ones were parked once, and were replayed or discarded.
+    """
 
     lane: Lane
     durable_seq: Seq
     durable_hash: Hash
     backed_up_seq: Seq = 0
+    parked: Seq = 0
+    settled: Seq = 0
 
 
 class FormerStream(Struct, frozen=True, array_like=True):
@@ -96,6 +101,7 @@ class LaneLedger(Struct, frozen=True, array_like=True):
     """The books of one lane: accepted = confirmed + pending + parked (promise G8).
 
     `backed_up_seq` is how far the node knows the centre's backup to cover it, `pruned_seq` how far it has let go of it.
+    `settled` is the centre's figure that came with `parked`: it says how old that is.
     """
 
     lane: Lane
@@ -105,6 +111,7 @@ class LaneLedger(Struct, frozen=True, array_like=True):
     parked: Seq
     backed_up_seq: Seq = 0
     pruned_seq: Seq = 0
+    settled: Seq = 0
 
 
 class DownPosition(Struct, frozen=True, array_like=True):
@@ -116,7 +123,10 @@ class DownPosition(Struct, frozen=True, array_like=True):
 
 
 class Hello(Struct, frozen=True, array_like=True, tag="hello"):
-    """The edge introduces itself after each connection."""
+    """The edge introduces itself after each connection.
+
+    `succeeds` is the incarnation in whose place it means to be the node, once the centre has named it (`confirm`).
+    """
 
     node_id: NodeId
     incarnation: UUID
@@ -130,10 +140,14 @@ class Hello(Struct, frozen=True, array_like=True, tag="hello"):
     former: Annotated[tuple[UUID, ...], Meta(max_length=FORMER_INCARNATIONS_MAX)] = ()
     downlink: DownPosition | None = None
     acked: Annotated[tuple[AckedPosition, ...], Meta(max_length=4)] = ()
+    succeeds: UUID | None = None
 
 
 class Welcome(Struct, frozen=True, array_like=True, tag="welcome"):
-    """The centre answers with what it holds and what the edge should do."""
+    """The centre answers with what it holds and what the edge should do.
+
+    `current` is the node's incarnation so far, where the edge has to `confirm` that it takes its place.
+    """
 
     history_id: UUID
     incarnation: UUID
@@ -144,6 +158,7 @@ class Welcome(Struct, frozen=True, array_like=True, tag="welcome"):
     detail: ShortText = ""
     former: Annotated[tuple[FormerStream, ...], Meta(max_length=2 * FORMER_INCARNATIONS_MAX)] = ()
     downlink: UUID | None = None
+    current: UUID | None = None
 
 
 class Push(Struct, frozen=True, array_like=True, tag="push"):
@@ -161,7 +176,10 @@ class Push(Struct, frozen=True, array_like=True, tag="push"):
 
 
 class Ack(Struct, frozen=True, array_like=True, tag="ack"):
-    """The centre's word after its COMMIT: everything up to `durable_seq`, with the hash there."""
+    """The centre's word after its COMMIT: everything up to `durable_seq`, with the hash there.
+
+    `parked` and `settled` are its books of the stream. `held` says why it takes nothing more for now; empty otherwise.
+    """
 
     history_id: UUID
     incarnation: UUID
@@ -171,6 +189,8 @@ class Ack(Struct, frozen=True, array_like=True, tag="ack"):
     backed_up_seq: Seq
     durable_hash: Hash
     parked: Seq
+    settled: Seq = 0
+    held: ShortText = ""
 
 
 class GrantMessage(Struct, frozen=True, array_like=True, tag="grant"):

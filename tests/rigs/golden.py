@@ -168,7 +168,7 @@ _GRANT = Grant(8, 0, 0, 60_000)
 MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Hello(
         "store-0001", INCARNATION, (LanePosition("orders", 1, 9, HASH),), HISTORY, 1_795_000_000_000, "0.1.0", 1,
-        "Store 1", "DE-BE", (HISTORY,), DownPosition(MOVEMENT, 9, HASH), (AckedPosition("orders", 8),),
+        "Store 1", "DE-BE", (HISTORY,), DownPosition(MOVEMENT, 9, HASH), (AckedPosition("orders", 8),), HISTORY,
     ),
     Push("store-0001", INCARNATION, "orders", 1, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
     Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1, 4, 2),), 7, 1 << 40, 1, "0.1.0",
@@ -181,10 +181,10 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     DayTotals("store-0001", INCARNATION, 9, (DayTotal("2026-11-21", 3, 1, (CurrencyTotal("EUR", -300),)),)),
     Early("store-0001", INCARNATION, "orders", 8, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
     Welcome(
-        HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH, 7),), _GRANT, -5, "so it is",
-        (FormerStream(MOVEMENT, "orders", 9, HASH, 6),), MOVEMENT,
+        HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH, 7, 1, 2),), _GRANT, -5, "so it is",
+        (FormerStream(MOVEMENT, "orders", 9, HASH, 6),), MOVEMENT, HISTORY,
     ),
-    Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1),
+    Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1, 2, "entry version 2 is not known here"),
     GrantMessage(INCARNATION, _GRANT),
     Deliver(INCARNATION, "orders", 1, 9, HASH, HASH, "raw", b"\x90"),
     DigestReply(INCARNATION, MOVEMENT, "orders", 1, 9, True, HASH, (Run(7, 7),), Supply(2, HASH, "raw", b"\x90")),

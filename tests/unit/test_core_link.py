@@ -198,7 +198,7 @@ def test_the_books_are_corrected_to_what_the_centre_greets_with() -> None:
     link = Link(durable_seq=50)
     link.feed(TransportUp(), welcome(20))
     check = CheckHash("orders", 20, hash_at(20))
-    assert Rebook("orders", 20) in link.feed(HashChecked(check, is_same=True))
+    assert Rebook("orders", 20, 0, 0) in link.feed(HashChecked(check, is_same=True))
 
 
 def test_a_check_that_was_begun_under_another_history_confirms_nothing() -> None:

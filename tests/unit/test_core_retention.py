@@ -66,7 +66,7 @@ def test_a_cut_never_goes_back(held: Held, now_ms: int) -> None:
 
 
 def _views(durable_seq: int) -> dict[str, CentreView]:
-    return {lane: CentreView(durable_seq, HASH, None) for lane in ("orders", "bulk")}
+    return {lane: CentreView(durable_seq, HASH) for lane in ("orders", "bulk")}
 
 
 def test_an_ack_of_the_present_history_beyond_what_is_held_shows_a_restore() -> None:
