@@ -66,6 +66,7 @@ class NodeStatus(Struct, frozen=True):
     alarms: tuple[str, ...] = ()
     scrubbed_at: str | None = None
     damaged_entries: int = 0
+    parked_instructions: int = 0
 
 
 def status_of(
@@ -101,6 +102,7 @@ def status_of(
         last_error=node.last_error,
         fenced_reason=fenced,
         granted_entries_per_s=node.granted_entries_per_s,
+        parked_instructions=node.parked_instructions,
         alarms=(*_unprotected(books, rows), *(_lost(loss) for loss in losses if loss.node_id == node.node_id)),
         scrubbed_at=None if node.scrubbed_at is None else rfc3339(node.scrubbed_at),
         damaged_entries=node.damaged_entries,

@@ -96,12 +96,15 @@ async def greet(
 ) -> dict[str, UUID]:
     """The downlink of each node that says hello; it goes on after what the node has taken, or begins anew."""
     rows = await downlinks.lock(connection, [hello.node_id for hello in hellos])
-    found: dict[str, UUID] = {}
+    new = {hello.node_id: ids.uuid7(now_ms, random_bits()) for hello in hellos if hello.node_id not in rows}
+    begun = await downlinks.begin_first(connection, new) if new else {}
+    found = {node_id: row.incarnation for node_id, row in begun.items()}
     for hello in hellos:
         row = rows.get(hello.node_id)
         if row is None:
-            row = await downlinks.begin(connection, hello.node_id, ids.uuid7(now_ms, random_bits()))
-        elif not await _resume(connection, row, hello.downlink):
+            continue
+        is_there = hello.downlink is not None and _is_known(row, hello.downlink)
+        if not is_there and not await _resume(connection, row, hello.downlink):
             row = await _begin_anew(connection, row, ids.uuid7(now_ms, random_bits()))
         found[hello.node_id] = row.incarnation
     return found

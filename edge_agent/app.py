@@ -122,11 +122,13 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         scrub=scrub,
         introduction=_introduction(config),
     )
+    queries = Queries(file, tokens, reporter)
+    intake.on_damage = queries.on_damage = scrub.suspect
     metrics = Metrics()
     metrics.registry.register(AgentCollector(intake, books, instructions, scrub, session))
     app = agent_app(
         Commands(intake, tokens, frozenset(config.node.stores)),
-        Queries(file, tokens, reporter),
+        queries,
         [metrics.route(), *docs_routes(lambda: agent_openapi(VERSION))],
     )
     return Agent(file, intake, session, scrub, retention, app)

@@ -17,7 +17,7 @@ from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.log import EntryRow, Stream, subject_of
 from edge_agent.store.orders import head_of
-from edge_core.errors import PeerFault, StorageFault
+from edge_core.errors import PeerFault, RecordDamaged, StorageFault
 from edge_core.limits import AUDIT_EXCHANGES_MAX, SCRUB_STEP_ENTRIES
 from edge_core.orders.merge import merge
 from edge_core.sync.audit import Entry, Examination, Examiner, Following, proven, supplied
@@ -128,6 +128,9 @@ class Mender:
             await self._intake.change_log(change)
         except PeerFault as fault:
             _LOG.warning("scrub.supply_refused", lane=stream.lane, reason=fault.reason, error=str(fault))
+            return 0
+        except RecordDamaged as fault:  # the page itself cannot be written to: docs/operations.md, "A damaged page"
+            _LOG.warning("scrub.supply_refused", lane=stream.lane, reason="page-damaged", error=str(fault))
             return 0
         _LOG.warning("scrub.mended", lane=stream.lane, from_seq=supply.from_seq, entries=taken)
         return taken

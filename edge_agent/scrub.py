@@ -69,6 +69,7 @@ class Scrub:
         self._hurries = False
         self._next_retry_ms = 0
         self._next_totals_ms = 0
+        self._next_suspicion_ms = 0
         self._totals_at: tuple[int, int] | None = None
         self._round = Round(0, 0, None, 0, 0, "")
         self.damage: tuple[Damaged, ...] = ()
@@ -96,6 +97,13 @@ class Scrub:
             self._is_called = self._hurries = True
             self._next_totals_ms, self._totals_at = 0, None
             self._wake.set()
+
+    def suspect(self) -> None:
+        """A request met a damaged record: look at the whole file now, unless that was done just before."""
+        now_ms = self._here.monotonic_ms()
+        if now_ms >= self._next_suspicion_ms:
+            self._next_suspicion_ms = now_ms + SCRUB_RETRY_MS
+            self.begin()
 
     def heard(self, message: DigestReply | AuditCall) -> None:
         """A message of the centre."""

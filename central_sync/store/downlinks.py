@@ -1,6 +1,6 @@
 """`downlink_cursor` and `downlink`: the centre's log for each node, and how far the node has taken it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -27,6 +27,14 @@ class DownlinkRow(NamedTuple):
 _COLUMNS: Final = "node_id, incarnation, tail_seq, tail_hash, durable_seq, durable_hash"
 _BEGIN: Final = """
     INSERT INTO downlink_cursor (node_id, shard, incarnation, tail_hash, durable_hash) VALUES ($1, $2, $3, $4, $4)
+    ON CONFLICT (node_id) DO UPDATE SET
+        incarnation = excluded.incarnation, tail_seq = 0, tail_hash = excluded.tail_hash,
+        durable_seq = 0, durable_hash = excluded.durable_hash
+"""
+_BEGIN_FIRST: Final = """
+    INSERT INTO downlink_cursor (node_id, shard, incarnation, tail_hash, durable_hash)
+    SELECT node_id, shard, incarnation, first, first
+    FROM unnest($1::text[], $2::integer[], $3::uuid[], $4::bytea[]) AS new (node_id, shard, incarnation, first)
     ON CONFLICT (node_id) DO UPDATE SET
         incarnation = excluded.incarnation, tail_seq = 0, tail_hash = excluded.tail_hash,
         durable_seq = 0, durable_hash = excluded.durable_hash
@@ -65,6 +73,18 @@ async def begin(connection: Connection, node_id: str, incarnation: UUID) -> Down
     first = genesis(node_id, incarnation, DOWN)
     await connection.execute(_BEGIN, node_id, shard_of(node_id), incarnation, first)
     return DownlinkRow(node_id, incarnation, 0, first, 0, first)
+
+
+async def begin_first(connection: Connection, incarnations: Mapping[str, UUID]) -> dict[str, DownlinkRow]:
+    """The same for nodes that have none yet, by node, in one statement: thousands may say hello at once."""
+    ordered = sorted(incarnations)
+    firsts = [genesis(node_id, incarnations[node_id], DOWN) for node_id in ordered]
+    shards = [shard_of(node_id) for node_id in ordered]
+    await connection.execute(_BEGIN_FIRST, ordered, shards, [incarnations[node_id] for node_id in ordered], firsts)
+    return {
+        node_id: DownlinkRow(node_id, incarnations[node_id], 0, first, 0, first)
+        for node_id, first in zip(ordered, firsts, strict=True)
+    }
 
 
 async def append(

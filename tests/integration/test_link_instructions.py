@@ -18,7 +18,7 @@ from tests.rigs.brokers import Broker
 from tests.rigs.house import House, arrived, opened_house
 from tests.rigs.postgres import Postgres
 from tests.rigs.processes import run
-from tests.rigs.stores import SKU, Json
+from tests.rigs.stores import SKU, Json, charge
 from tests.rigs.waiting import eventually
 
 
@@ -136,6 +136,7 @@ async def test_an_instruction_that_a_store_does_not_know_is_parked_with_what_fol
         waiting = await _answered(house, behind)
         assert (waiting["state"], waiting["code"]) == ("parked", "waits")
         await eventually(lambda: _parked(house, 2))
+        await eventually(lambda: _reported(house, 2))
         listed = house.store.agent.run("parked")
         assert "order.gift_wrap" in listed.stdout
         assert "order.cancel" in listed.stdout
@@ -165,8 +166,10 @@ async def test_an_order_is_cancelled_from_the_command_line_of_the_centre(
 
 
 async def _ship(house: House) -> UUID:
+    headers = key()
     order = sale(
         SKU,
+        charge(headers["idempotency-key"]) * 10,
         order_type="ship",
         store_id=house.store.node_id,
         fulfillment={
@@ -174,7 +177,6 @@ async def _ship(house: House) -> UUID:
             "ship_to": {"name": "A. Receiver", "country": "CN", "city": "Haikou", "lines": ["1 Example Road"]},
         },
     )
-    headers = key()
     answer = await house.store.till.post("/v1/orders", json=order, headers=headers)
     assert answer.status_code == 201, answer.text
     order_id = UUID(answer.json()["order_id"])
@@ -227,6 +229,12 @@ def _answers(house: House) -> list[tuple[str, str]]:
     bodies = [body for (body,) in house.store.agent.query("SELECT body FROM entry ORDER BY entry_id")]
     events = [event for body in bodies for event in decode_entry(body).events]
     return [(str(e.instruction_id), e.outcome) for e in events if isinstance(e, InstructionAnswered)]
+
+
+async def _reported(house: House, count: int) -> bool:
+    found = (await house.centre.node(house.store.node_id))["parked_instructions"]
+    assert found == count, found
+    return True
 
 
 async def _parked(house: House, count: int) -> bool:

@@ -288,6 +288,10 @@ async def _begin_downlink(connection: Tables, node_id: str, incarnation: UUID) -
     return row
 
 
+async def _begin_first(connection: Tables, incarnations: Mapping[str, UUID]) -> dict[str, DownlinkRow]:
+    return {node_id: await _begin_downlink(connection, node_id, incarnations[node_id]) for node_id in incarnations}
+
+
 async def _append_downlink(
     connection: Tables, row: DownlinkRow, instruction_ids: Sequence[UUID], hashes: Sequence[bytes]
 ) -> None:
@@ -387,6 +391,7 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (downlinks, "read", _read_downlinks),
     (downlinks, "lock", _read_downlinks),
     (downlinks, "begin", _begin_downlink),
+    (downlinks, "begin_first", _begin_first),
     (downlinks, "append", _append_downlink),
     (downlinks, "move", _move_downlink),
     (downlinks, "hash_at", _hash_in_downlink),
