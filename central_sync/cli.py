@@ -22,6 +22,7 @@ examples:
   central-sync run --config central-sync.toml        start; Ctrl-C or SIGTERM stops it gracefully
   central-sync nodes --config central-sync.toml      who is there, what waits at each store
   central-sync orders --node store-0001 --json       the newest orders of one store, for programs
+  central-sync orders cancel ID --reason fraud       ask the order's store to cancel it; the store decides
   central-sync parked show 17                        what could not be used, with its bytes
   central-sync verify                                walk every hash chain in the database
   central-sync backup --to /backup                   dump the database, and let the stores know what is covered
@@ -68,12 +69,18 @@ def _parser() -> argparse.ArgumentParser:
         "nodes", parents=[common, printing], help="every node: state, what waits, whether its books add up"
     )
     orders = several.add_parser("orders", parents=[common, printing], help="orders, the newest first")
+    orders.add_argument("action", choices=["list", "cancel"], nargs="?", default="list", help="list, or cancel one")
+    orders.add_argument("id", nargs="?", help="which order to cancel")
+    orders.add_argument("--reason", metavar="WORD", help="why it is cancelled")
+    orders.add_argument("--key", metavar="KEY", help="an Idempotency-Key, to repeat a cancel (default: a new one)")
     orders.add_argument("--node", metavar="ID", help="only this node's")
     orders.add_argument("--status", metavar="STATE", help="only those in this state")
     orders.add_argument("--limit", type=int, default=50, metavar="N", help="how many (default 50)")
     parked = several.add_parser("parked", parents=[common, printing], help="what could not be used, and why")
     parked.add_argument("action", choices=["list", "show"], nargs="?", default="list", help="show one, or list all")
     parked.add_argument("id", type=int, nargs="?", help="which one to show")
+    audit = several.add_parser("audit", parents=[common], help="have a node compare its file with what is here, now")
+    audit.add_argument("node", metavar="NODE", help="the node's id")
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
     _add_backup(several, [common, printing])
     return parser

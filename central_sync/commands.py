@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any, Final
+from uuid import UUID, uuid4
 
 import msgspec
 from msgspec import Struct
 
 from central_sync import times
+from central_sync.api.commands import cancel, instruction_status, read_cancel
 from central_sync.api.documents import OrderPage, ParkedPage, order_summary, parked_item
 from central_sync.api.handlers import fleet
 from central_sync.app import opened_database
@@ -18,12 +20,14 @@ from central_sync.backup_commands import back_up, mark_restored, restore
 from central_sync.config import CentreConfig
 from central_sync.fleet import NodeStatus
 from central_sync.foreign import outline
-from central_sync.store import orders, parked
+from central_sync.store import audits, instructions, orders, parked
 from central_sync.store.database import Connection
 from central_sync.store.migrate import check, migrate
 from central_sync.store.parked import ParkedRow
 from central_sync.verify import verify
+from edge_core.errors import UNREADABLE
 from edge_core.limits import PAGE_ROWS_MAX
+from holdfast_runtime.problems import ProblemRaised
 
 Command = Callable[[CentreConfig, argparse.Namespace], Coroutine[Any, Any, int]]
 _HEX_COLUMNS: Final = 16
@@ -64,7 +68,36 @@ async def _nodes(config: CentreConfig, arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def _cancel(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    if arguments.id is None or arguments.reason is None:
+        sys.stderr.write("central-sync: orders cancel needs the ID of an order and a --reason\n")
+        return 2
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        try:
+            order_id = UUID(arguments.id)
+            asked = read_cancel(msgspec.json.encode({"reason": arguments.reason}))
+        except (ValueError, *UNREADABLE) as error:
+            sys.stderr.write(f"central-sync: {error}\n")
+            return 2
+        key = arguments.key or str(uuid4())
+        try:
+            async with database.transaction() as connection:
+                issued = await cancel(connection, order_id, asked, key=key, now_ms=times.now_ms())
+                row = await instructions.one(connection, issued.instruction_id)
+        except ProblemRaised as problem:
+            sys.stderr.write(f"central-sync: {problem.rejected.detail}\n")
+            return _FINDINGS
+    if row is not None and arguments.json:
+        _print_json(instruction_status(row))
+    elif row is not None:
+        _say(f"asked of {row.node_id} as {row.instruction_id}; its answer will stand at /v1/instructions")
+    return 0
+
+
 async def _orders(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    if arguments.action == "cancel":
+        return await _cancel(config, arguments)
     limit = min(max(arguments.limit, 1), PAGE_ROWS_MAX)
     async with _reading(config) as connection:
         rows = await orders.page(
@@ -119,6 +152,18 @@ async def _parked(config: CentreConfig, arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def _audit(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        async with database.transaction() as connection:
+            is_known = await audits.want_audit(connection, arguments.node)
+    if not is_known:
+        sys.stderr.write(f"central-sync: no node {arguments.node!r} has ever said hello\n")
+        return _FINDINGS
+    _say(f"{arguments.node} is asked at its next heartbeat to compare its file with what is here (see the log)")
+    return 0
+
+
 async def _verify(config: CentreConfig, arguments: argparse.Namespace) -> int:
     async with opened_database(config.database, shared=True) as database:
         await check(database)
@@ -140,6 +185,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "nodes": _nodes,
         "orders": _orders,
         "parked": _parked,
+        "audit": _audit,
         "verify": _verify,
         "backup": back_up,
         "restore": restore,

@@ -150,11 +150,14 @@ def answers_in(new: Iterable[tuple[StreamKey, Reading]]) -> list[AnswerRow]:
 
 
 async def _resume(connection: Connection, row: DownlinkRow, held: DownPosition | None) -> bool:
-    """Go on after what the node has. A file that has nothing of this downlink hears all of it, and knows what is done.
+    """Go on after what the node has; False where the downlink has to begin anew.
 
-    False where the node has taken what this database does not hold.
+    So it has where the node has taken what this database does not hold, and where the file is another than the one
+    that took this downlink: what is known to be done need not be said again.
     """
     if held is None or held.incarnation != row.incarnation:
+        if row.durable_seq:
+            return False
         held = DownPosition(row.incarnation, 0, await downlinks.hash_at(connection, row, 0) or b"")
     if await downlinks.hash_at(connection, row, held.seq) != held.hash:
         return False

@@ -71,6 +71,7 @@ class Intake:
         self._here = surroundings
         self._is_offline = is_offline
         self._key_days = key_days
+        self.on_damage: Callable[[], None] = lambda: None
         self.on_commit: Callable[[str, int], None] = lambda _lane, _seq: None
         self._queue: asyncio.Queue[Submission | Write | LogChange | None] = asyncio.Queue()
         self._fault: StorageFault | None = None
@@ -192,6 +193,8 @@ class Intake:
             async with self._file.transaction() as connection:
                 await item.change(connection)
             await self._file.load()
+        except RecordDamaged as fault:  # a page of the file, not the disk
+            _fail([item], fault)
         except StorageFault as fault:
             self.faults += 1
             _fail([item], fault)
@@ -274,6 +277,7 @@ class Intake:
             return
         self.faults += 1
         _LOG.error("store.record_damaged", error=str(fault))
+        self.on_damage()
         _settle(submissions, [_refused(fault)] * len(submissions))
         _fail(writes, fault)
 

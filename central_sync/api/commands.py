@@ -54,7 +54,8 @@ class InstructionPage(Struct, frozen=True):
     next_cursor: str | None
 
 
-_read_cancel: Final = json_reader(CancelRequest)
+read_cancel: Final = json_reader(CancelRequest)
+"""A cancel's body, read strictly."""
 
 
 class Commands:
@@ -70,7 +71,7 @@ class Commands:
         require_json(_header(request, "content-type"))
         body = await read_body(request.scope, request.receive)
         try:
-            asked = _read_cancel(body)
+            asked = read_cancel(body)
         except UNREADABLE as error:
             raise ProblemRaised(undecodable(error)) from error
         key, trace = required_key(_header(request, "idempotency-key")), trace_of(_header(request, "traceparent"))

@@ -140,7 +140,7 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
                 reported.called[key] = "rewind", "the centre does not know this stream"
             elif books.lane == LANES[0] and row.superseded_by is not None:
                 reported.called[key] = "refuse", f"incarnation {row.superseded_by} has taken this node over"
-            if row.durable_seq != books.confirmed + books.parked or key not in rows:
+            if key not in rows or (row.durable_seq, row.parked) != (books.confirmed + books.parked, books.parked):
                 reported.told[key] = row
             if row.backed_up_seq > books.backed_up_seq:
                 reported.told[key] = row  # the node may let go of more than it knows
@@ -314,6 +314,7 @@ def _report(beat: Heartbeat, now_ms: int) -> Report:
         now_ms - beat.wall_clock_ms,
         shown(beat.software_version),
         None if beat.last_error is None else shown(beat.last_error),
+        beat.parked_instructions,
     )
 
 

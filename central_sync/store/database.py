@@ -6,13 +6,12 @@ InvariantViolated  it refuses the statement itself: a bug, or a schema that is n
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeAlias
 
 import asyncpg
 
-from central_sync.store import copying
 from edge_core.errors import InvariantViolated, PermanentFault, TransientFault
 from edge_core.limits import DATABASE_PING_TIMEOUT_MS, DATABASE_POOL_MAX, DATABASE_TIMEOUT_MS
 
@@ -30,10 +29,12 @@ class AlreadyThere(Exception):  # noqa: N818 - it names what happened
     """A row that was taken to be new has its key in the table. The transaction can only be rolled back."""
 
 
-async def copy_new(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
-    """Insert rows (`central_sync.store.copying`) by COPY, at half the cost of an INSERT. Raises `AlreadyThere`."""
+async def copy_new(
+    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Insert rows by COPY, at half the cost of an INSERT. Raises `AlreadyThere`."""
     try:
-        await connection.copy_to_table(table, source=copying.source(rows), columns=columns, format="binary")
+        await connection.copy_records_to_table(table, records=rows, columns=columns)
     except asyncpg.UniqueViolationError as error:
         raise AlreadyThere(str(error)) from error
 

@@ -35,6 +35,7 @@ class Report(NamedTuple):
     clock_offset_ms: int
     software_version: str
     last_error: str | None
+    parked_instructions: int = 0
 
 
 class LaneBooks(Struct, frozen=True):
@@ -69,6 +70,10 @@ class NodeRow(NamedTuple):
     refused: str | None
     differences: list[str]
     granted_entries_per_s: int | None = None
+    scrubbed_at: datetime | None = None
+    damaged_entries: int = 0
+    day_differences: Sequence[str] = ()
+    parked_instructions: int = 0
 
 
 _GREET_NODES: Final = """
@@ -88,9 +93,12 @@ _REPORT: Final = """
     UPDATE node_status AS old
     SET last_seen = now(), heartbeat_at = now(), is_gone = false, ledger = new.ledger::jsonb,
         oldest_unacked_age_ms = new.age_ms, disk_free_bytes = new.disk_free_bytes,
-        clock_offset_ms = new.clock_offset_ms, software_version = new.software_version, last_error = new.last_error
-    FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[])
-        AS new (node_id, incarnation, ledger, age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error)
+        clock_offset_ms = new.clock_offset_ms, software_version = new.software_version, last_error = new.last_error,
+        parked_instructions = new.parked_instructions
+    FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
+                $9::bigint[])
+        AS new (node_id, incarnation, ledger, age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error,
+                parked_instructions)
     WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation
 """
 _NOTE_DIFFERENCES: Final = """
@@ -110,7 +118,7 @@ _NOTE_GRANTS: Final = """
 _NODES: Final = """
     SELECT node_id, name, region, first_seen, node.incarnation, last_seen, heartbeat_at, is_gone, ledger,
         oldest_unacked_age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error, refused, differences,
-        granted_entries_per_s
+        granted_entries_per_s, scrubbed_at, damaged_entries, day_differences, parked_instructions
     FROM node JOIN node_status USING (node_id)
     WHERE $1::text IS NULL OR node_id = $1
     ORDER BY node_id

@@ -1,12 +1,10 @@
 """`order_view`: one row for each order, as it stands."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
-from struct import Struct as Packing
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from central_sync.store.copying import days, microseconds, stream_field, text, texts
 from central_sync.store.database import Connection, copy_new
 
 
@@ -31,10 +29,6 @@ class OrderRow(NamedTuple):
     last_seq: int
 
 
-# The number of fields, then a length before each value, in the order of the columns; texts and streams in between.
-_ORDER_ID: Final = Packing(">hi16s").pack
-_FIGURES: Final = Packing(">iqiqiiii").pack  # grand_total_minor, placed_at, business_date, revision
-_SEQ: Final = Packing(">iq").pack
 _COLUMNS: Final = ", ".join(OrderRow._fields)
 _ROWS: Final = """unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
     $8::timestamptz[], $9::date[], $10::integer[], $11::uuid[], $12::text[], $13::bigint[], $14::uuid[], $15::text[],
@@ -60,7 +54,7 @@ _PAGE: Final = f"""
 
 async def insert(connection: Connection, rows: Sequence[OrderRow]) -> None:
     """Insert orders that begin. Raises `AlreadyThere` where one does not."""
-    await copy_new(connection, "order_view", OrderRow._fields, _copied(rows))
+    await copy_new(connection, "order_view", OrderRow._fields, rows)
 
 
 async def update(connection: Connection, rows: Sequence[OrderRow]) -> None:
@@ -81,28 +75,3 @@ async def one(connection: Connection, order_id: UUID) -> OrderRow | None:
     """One order, or None."""
     row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM order_view WHERE order_id = $1", order_id)  # noqa: S608
     return None if row is None else OrderRow(*row)
-
-
-def _copied(rows: Sequence[OrderRow]) -> Iterator[bytes]:
-    """Rows as they are copied, in the order of the columns; most come from the stream of the row before."""
-    last: tuple[UUID, str] | None = None
-    stream = b""
-    for row in rows:
-        order_id, node_id, number, kind, status, currency, total, placed_at, day, revision = row[:10]
-        first_incarnation, first_lane, first_seq, incarnation, lane, seq = row[10:]
-        if last is None or last[0] is not incarnation or last[1] is not lane:
-            last, stream = (incarnation, lane), stream_field(incarnation, lane)
-        is_single = first_incarnation is incarnation and first_lane is lane
-        yield b"".join(
-            (
-                _ORDER_ID(len(row), 16, order_id.bytes),
-                texts(node_id),
-                text(number),
-                texts(kind, status, currency),
-                _FIGURES(8, total, 8, microseconds(placed_at), 4, days(day), 4, revision),
-                stream if is_single else stream_field(first_incarnation, first_lane),
-                _SEQ(8, first_seq),
-                stream,
-                _SEQ(8, seq),
-            )
-        )

@@ -1,16 +1,14 @@
 """`stream_cursor` and `entry`: how far each stream is durable, and its bytes."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from struct import Struct as Packing
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
 
-from central_sync.store.copying import stream_field, text
 from central_sync.store.database import Connection, copy_new
-from edge_core.sync.chain import HASH_BYTES, genesis
+from edge_core.sync.chain import genesis
 
 
 class StreamKey(NamedTuple):
@@ -62,10 +60,6 @@ class StoredEntry(Struct, frozen=True):
 
 
 _ENTRY_COLUMNS: Final = ("node_id", "incarnation", "lane", "seq", "order_id", "is_parked", "hash", "body")
-_FIELD_COUNT: Final = len(_ENTRY_COLUMNS).to_bytes(2, "big")
-# A length before each value: seq, order_id (-1 is NULL), is_parked, hash, and the length of the body that follows.
-_WITH_ORDER: Final = Packing(f">iqi16si?i{HASH_BYTES}si").pack
-_WITHOUT_ORDER: Final = Packing(f">iqii?i{HASH_BYTES}si").pack
 _COLUMNS: Final = "node_id, incarnation, lane, seq, order_id, is_parked, hash, body, ingested_at"
 _CURSOR_COLUMNS: Final = "durable_seq, durable_hash, parked, backed_up_seq, fenced, superseded_by"
 
@@ -197,7 +191,7 @@ async def after(connection: Connection, key: StreamKey, seq: int, rows_max: int)
 
 async def append(connection: Connection, rows: Sequence[EntryRow]) -> None:
     """Insert entries after locked cursors. Raises `AlreadyThere` where the table has more than its cursor says."""
-    await copy_new(connection, "entry", _ENTRY_COLUMNS, _copied(rows))
+    await copy_new(connection, "entry", _ENTRY_COLUMNS, [(*row.key, *row[1:]) for row in rows])
 
 
 async def append_missing(connection: Connection, rows: Sequence[EntryRow]) -> None:
@@ -272,19 +266,6 @@ async def walk(connection: Connection, key: StreamKey, page_rows: int) -> AsyncI
         if len(rows) < page_rows:
             return
         last = rows[-1]["seq"]
-
-
-def _copied(rows: Sequence[EntryRow]) -> Iterator[bytes]:
-    """Rows as they are copied, in the order of `_ENTRY_COLUMNS`; the fields that name a stream are made once."""
-    last, head = None, b""
-    for key, seq, order_id, is_parked, entry_hash, body in rows:
-        if key is not last:
-            last, head = key, _FIELD_COUNT + text(key.node_id) + stream_field(key.incarnation, key.lane)
-        if order_id is None:
-            fields = _WITHOUT_ORDER(8, seq, -1, 1, is_parked, HASH_BYTES, entry_hash, len(body))
-        else:
-            fields = _WITH_ORDER(8, seq, 16, order_id.bytes, 1, is_parked, HASH_BYTES, entry_hash, len(body))
-        yield head + fields + body
 
 
 def _rows(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:

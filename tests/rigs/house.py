@@ -31,6 +31,11 @@ class CentreProcess:
         self.service = Service("central-sync", self._write(), url=f"http://127.0.0.1:{self._port}")
         self.http = httpx.AsyncClient(base_url=self.service.url, timeout=TIMEOUT_S, trust_env=False, verify=False)
 
+    @property
+    def config(self) -> Path:
+        """Its configuration."""
+        return self._path
+
     def use(self, dsn: str) -> None:
         """Work with another database from the next start on."""
         self.dsn = dsn

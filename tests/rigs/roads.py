@@ -25,11 +25,11 @@ class Road:
     def __init__(self, side: Side, holder: int, subnet: int) -> None:
         self._side = side
         self._inside = ["nsenter", "--target", str(holder), "--net", "--"]
-        self._ours = f"hf{subnet:x}"
+        self.interface = f"hf{subnet:x}"
         self.host = _address(subnet, 2)
-        _run("ip", "link", "add", self._ours, "type", "veth", "peer", "name", side, "netns", str(holder))
-        _run("ip", "address", "add", f"{_address(subnet, 1)}/30", "dev", self._ours)
-        _run("ip", "link", "set", self._ours, "up")
+        _run("ip", "link", "add", self.interface, "type", "veth", "peer", "name", side, "netns", str(holder))
+        _run("ip", "address", "add", f"{_address(subnet, 1)}/30", "dev", self.interface)
+        _run("ip", "link", "set", self.interface, "up")
         _run(*self._inside, "ip", "address", "add", f"{self.host}/30", "dev", side)
         _run(*self._inside, "ip", "link", "set", side, "up")
 
@@ -53,7 +53,7 @@ class Road:
     def slow_down(self, rate: str = "64kbit") -> None:
         """A thin line, in either direction."""
         line = ["tbf", "rate", rate, "burst", str(_SLOW_BURST_BYTES), "latency", f"{_SLOW_LATENCY_MS}ms"]
-        _run("tc", "qdisc", "replace", "dev", self._ours, "root", *line)
+        _run("tc", "qdisc", "replace", "dev", self.interface, "root", *line)
         _run(*self._inside, "tc", "qdisc", "replace", "dev", self._side, "root", *line)
 
     def cut_connections(self) -> None:
@@ -64,14 +64,14 @@ class Road:
         """Take every fault away."""
         _run(*self._inside, "nft", "--file", "-", stdin=self._without_table())
         for command in (
-            ["tc", "qdisc", "del", "dev", self._ours, "root"],
+            ["tc", "qdisc", "del", "dev", self.interface, "root"],
             [*self._inside, "tc", "qdisc", "del", "dev", self._side, "root"],
         ):
             subprocess.run(command, capture_output=True, check=False)  # there is none, unless it was slowed down
 
     def remove(self) -> None:
         """Take both ends away now; the kernel would do it some time after the namespace has ended."""
-        _run("ip", "link", "delete", self._ours)
+        _run("ip", "link", "delete", self.interface)
 
     def _filter(self, *, towards: str = "accept", away: str = "accept") -> None:
         table = (

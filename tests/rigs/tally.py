@@ -17,15 +17,12 @@ _FIGURES: Final = ("rounds", "orders", "money", "lost", "doubled", "diverged", "
 class Comparison(NamedTuple):
     """What is not the same on the tills' paper, in a store's file and at the centre."""
 
-    lost: int = 0
+    lost: int
     """orders that were answered `201` and are missing at either end"""
-    doubled: int = 0
+    doubled: int
     """orders at either end that no till was answered, and answers that name the same order"""
-    diverged: int = 0
+    diverged: int
     """orders of another amount, and places of the log with another hash or at one end only"""
-
-    def __add__(self, other: "tuple[int, ...]") -> "Comparison":  # type: ignore[override]
-        return Comparison(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
 class Tally:
@@ -38,23 +35,24 @@ class Tally:
         self._before = self._sold()
         self._since = time.monotonic()
         self._seconds: float | None = None
+        self._after: tuple[int, int] | None = None
         self._compared: Comparison | None = None
 
     async def settle(self, timeout_s: float = 90) -> None:
         """Wait until all stores have drained, compare, and only then demand: the table shows also what is wrong."""
         for store in self._house.stores:
             await store.drained(timeout_s)
-        self._seconds = time.monotonic() - self._since
-        self._compared = Comparison()
-        for store in self._house.stores:
-            self._compared += await _compare(store, self._house)
-        assert self._compared == Comparison(), f"{self._fault}: {self._compared}"
+        self._seconds, self._after = time.monotonic() - self._since, self._sold()
+        found = [await _compare(store, self._house) for store in self._house.stores]
+        self._compared = Comparison(*map(sum, zip(*found, strict=True)))
+        assert self._compared == (0, 0, 0), f"{self._fault}: {self._compared}"
         for store in self._house.stores:
             await audit(store, self._house.centre, timeout_s)
 
     def line(self) -> Line:
         """Its figures as plain values. What was never compared has none."""
-        orders, money = (now - before for now, before in zip(self._sold(), self._before, strict=True))
+        after = self._after or self._sold()
+        orders, money = after[0] - self._before[0], after[1] - self._before[1]
         compared = dict.fromkeys(Comparison._fields) if self._compared is None else self._compared._asdict()
         seconds = self._seconds or time.monotonic() - self._since
         sold = {"rounds": self.rounds, "orders": orders, "money": money}
@@ -68,13 +66,18 @@ class Tally:
 
 def table(lines: Sequence[Line]) -> Iterable[str]:
     """The summary: a heading, the lines, and their sums."""
-    total = {name: sum(line[name] or 0 for line in lines) for name in _FIGURES}  # type: ignore[misc]
-    total["seconds"] = round(total["seconds"], 1)
+    total = {name: _sum([line[name] for line in lines]) for name in _FIGURES}
     width = max(len(str(line["fault"])) for line in lines)
     yield f"{'fault':<{width}}" + "".join(f"{name:>10}" for name in _FIGURES)
     for line in [*lines, {"fault": "all", **total}]:
         cells = ("?" if line[name] is None else line[name] for name in _FIGURES)
         yield f"{line['fault']:<{width}}" + "".join(f"{cell:>10}" for cell in cells)
+
+
+def _sum(figures: Sequence[str | float | None]) -> float | None:
+    """Their sum; None when one is not known."""
+    known = [figure for figure in figures if isinstance(figure, int | float)]
+    return round(sum(known), 1) if len(known) == len(figures) else None
 
 
 def demand_sound(house: House) -> None:

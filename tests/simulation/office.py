@@ -5,11 +5,13 @@ What it was told is asked for is owed an answer; a centre that is put back to be
 
 import asyncio
 import random
+from collections import Counter
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from edge_core.orders.events import OrderCancelled
+from edge_core.orders.events import InstructionAnswered, OrderCancelled
 from edge_core.orders.merge import Merged
+from edge_core.sync.entry import decode_entry
 from tests.simulation.promises import Broken
 from tests.simulation.sqlite import OWNER
 from tests.simulation.tables import Tables
@@ -72,6 +74,18 @@ def unanswered(tables: Tables) -> str:
     return next((f"{r.node_id} has not acked its downlink" for r in tables.downlinks.values() if _waits(r)), "")
 
 
+def _demand_one_answer(house: "House", node_id: str) -> None:
+    """Where no disk was lost, put back or copied, nothing is decided twice, however often it was heard."""
+    if not house.disks_are_whole:
+        return
+    entries = [e for key, held in house.centre.tables.entries.items() if key.node_id == node_id for e in held]
+    events = [event for entry in entries for event in decode_entry(entry.body).events]
+    counts = Counter(e.instruction_id for e in events if isinstance(e, InstructionAnswered) and e.outcome in _FINAL)
+    twice = [asked for asked, count in counts.items() if count > 1]
+    if twice:
+        raise Broken("G1", f"{node_id} has decided {twice[0]} {counts[twice[0]]} times")
+
+
 def _waits(row: object) -> bool:
     return row.durable_seq != row.tail_seq  # type: ignore[attr-defined, no-any-return]
 
@@ -82,6 +96,7 @@ def demand_instructions(house: "House", node_id: str, orders: dict[UUID, Merged]
     lost = house.office.owed - tables.instructions.keys()
     if lost:
         raise Broken("G1", f"the centre has lost {len(lost)} instructions")
+    _demand_one_answer(house, node_id)
     for row in tables.instructions.values():
         if row.node_id != node_id or row.outcome not in _FINAL or row.subject is None:
             continue

@@ -17,6 +17,7 @@ from central_sync.store.streams import StreamKey
 from edge_core.errors import PeerFault
 from edge_core.limits import INGEST_HELLOS_MAX, INGEST_WORKS_MAX
 from edge_core.sync.messages import Bye, Hello, Push, decode_up
+from tests.rigs.orders import cancelled, order_id, placed, till_order
 from tests.rigs.streams import NodeLog
 
 
@@ -98,6 +99,21 @@ def test_a_sale_of_goods_that_were_found_for_it_changes_no_stock() -> None:
     (reading,) = read_push(log.push(), b"").readings
     assert reading.fault is None
     assert reading.changes == ()
+
+
+def test_an_order_that_goes_on_in_the_batch_in_which_it_began_is_folded_from_its_bytes() -> None:
+    log = NodeLog()
+    history = placed(1, till_order(method="ship"))
+    log.record(history, order_id(1))
+    log.record(cancelled(1, history), order_id(1))
+    log.record(history, order_id(1))
+    projection = Projection({})
+    work = read_push(log.push(), b"")
+    assert work.readings[0].standing is not None
+    assert [projection.take(work.key, reading) for reading in work.readings] == [True, True, False]
+    (row,) = projection.new_orders()
+    assert (row.status, row.revision, row.first_seq, row.last_seq) == ("cancelled", len(history) + 1, 1, 2)
+    assert [(parked.seq, parked.fault.detail) for parked in projection.parked] == [(3, "order.placed twice")]
 
 
 @pytest.mark.parametrize("seed", range(50))

@@ -42,3 +42,6 @@ CREATE TABLE downlink (
     hash bytea NOT NULL,
     PRIMARY KEY (node_id, incarnation, seq)
 );
+
+-- How many of them wait for people at the node, by its own word.
+ALTER TABLE node_status ADD COLUMN parked_instructions bigint NOT NULL DEFAULT 0;

@@ -19,3 +19,19 @@ CREATE TABLE pruned_stock (
     reserved_milli INTEGER NOT NULL,
     PRIMARY KEY (sku, lot)
 ) STRICT;
+
+-- What the orders that are gone had made of their business days: it plus the list of orders is what the day has come to.
+CREATE TABLE pruned_day (
+    business_date TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    orders INTEGER NOT NULL,
+    total_minor INTEGER NOT NULL,
+    PRIMARY KEY (business_date, currency)
+) STRICT;
+
+-- Which orders and movements are gone, and since when. A fork of this history may bring one of them again, in another
+-- stream: then it changes nothing, since what it did is in the sums.
+CREATE TABLE pruned_subject (
+    subject BLOB PRIMARY KEY,
+    at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
