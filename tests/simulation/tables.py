@@ -265,12 +265,8 @@ async def _add_feed(_connection: Tables, _ranges: Sequence[tuple[StreamKey, int,
     """Nobody watches."""
 
 
-async def _early_add(_connection: Tables, _rows: object) -> list[object]:
-    return []  # nobody looks at copies, and nothing depends on them
-
-
-async def _early_settle(_connection: Tables, _rows_max: int) -> tuple[list[object], bool]:
-    return [], False
+async def _early(_connection: Tables, what: object) -> tuple[list[object], bool] | list[object]:
+    return ([], False) if isinstance(what, int) else []  # nobody looks at copies, and nothing depends on them
 
 
 # --- the downlink ----------------------------------------------------------------------------------------------------
@@ -384,8 +380,8 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (orders, "update", _put_orders),
     (stock, "add", _add_stock),
     (feed, "add", _add_feed),
-    (early, "add", _early_add),
-    (early, "settle", _early_settle),
+    (early, "add", _early),
+    (early, "settle", _early),
     (downlinks, "read", _read_downlinks),
     (downlinks, "lock", _read_downlinks),
     (downlinks, "begin", _begin_downlink),
