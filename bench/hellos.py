@@ -2,7 +2,8 @@
 
 Broker, PostgreSQL, centre and one selling store are the real processes. The thousands are this program: each says the
 product's hello over the product's MQTT client, says it again as the edge does while none answers, and reports with a
-heartbeat. As many as the limit of open files allows have a connection of their own; the rest share some.
+heartbeat. As many as the limit of open files allows have a connection of their own; the rest share some. The fresh
+orders are placed and looked for by the same program: what they feel holds its own work for the thousands too.
 """
 
 import asyncio

@@ -2,12 +2,21 @@
 
 import asyncio
 from collections import deque
+from itertools import islice
 from typing import TypeAlias
+from uuid import UUID
 
 from central_sync.ingest.early import ReadEarly
 from central_sync.ingest.reading import ReadPush
 from central_sync.store.parked import ForeignMessage
-from edge_core.limits import INGEST_ENTRIES_MAX, INGEST_PUSHES_MAX, INGEST_WAITING_BYTES_MAX, INGEST_WORKS_MAX
+from edge_core.limits import (
+    INGEST_ENTRIES_MAX,
+    INGEST_HELLOS_MAX,
+    INGEST_HELLOS_WAITING_MAX,
+    INGEST_PUSHES_MAX,
+    INGEST_WAITING_BYTES_MAX,
+    INGEST_WORKS_MAX,
+)
 from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.messages import Bye, DeliverAck, Heartbeat, Hello, Recall
 
@@ -19,8 +28,9 @@ Work: TypeAlias = (
 class Backlog:
     """A queue of work that is taken in batches: whatever waits, up to one transaction's worth, and never lingering.
 
-    It holds up to two transactions' worth: one being filled while the other commits. What is short, greetings and
-    heartbeats, is counted apart from pushes: a thousand nodes that greet at once are a few transactions.
+    It holds up to two transactions' worth: one being filled while the other commits. What is short is counted apart
+    from pushes. Hellos wait in a queue of their own, each incarnation's last one, and a few go with each batch: when
+    thousands greet at once, a fresh order does not wait behind them (promise G10).
     """
 
     def __init__(
@@ -33,6 +43,7 @@ class Backlog:
         self._entries_max = entries_max
         self._bytes_max = bytes_max
         self._waiting: deque[Work] = deque()
+        self._hellos: dict[tuple[str, UUID], Hello] = {}
         self._pushes = 0
         self._entries = 0
         self._bytes = 0
@@ -42,10 +53,13 @@ class Backlog:
 
     def __len__(self) -> int:
         """How many pieces wait."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._hellos)
 
     async def put(self, work: Work) -> None:
-        """Add work, waiting while there is no room."""
+        """Add work, waiting while there is no room. A hello never waits: beyond the bound it is said again."""
+        if isinstance(work, Hello):
+            self._greet(work)
+            return
         await self._room.wait()
         self._waiting.append(work)
         self._count(work, 1)
@@ -64,10 +78,17 @@ class Backlog:
                 break
             batch.append(self._waiting.popleft())
             self._count(batch[-1], -1)
-        if not self._waiting:
+        batch += [self._hellos.pop(who) for who in list(islice(self._hellos, INGEST_HELLOS_MAX))]
+        if not self._waiting and not self._hellos:
             self._filled.clear()
         self._mark()
         return batch
+
+    def _greet(self, hello: Hello) -> None:
+        who = hello.node_id, hello.incarnation
+        if who in self._hellos or len(self._hellos) < INGEST_HELLOS_WAITING_MAX:
+            self._hellos[who] = hello
+            self._filled.set()
 
     def _count(self, work: Work, sign: int) -> None:
         self._pushes += sign * isinstance(work, ReadPush)

@@ -167,10 +167,10 @@ class Ingester:
 
     async def settle(self, batch: Sequence[Work]) -> None:
         """Record a batch and answer it, trying again for as long as the database is away."""
-        await self._welcome([work for work in batch if isinstance(work, Hello)])
         pushes = [work for work in batch if isinstance(work, ReadPush)]
         if pushes:
             await self._push(pushes)
+        await self._welcome([work for work in batch if isinstance(work, Hello)])
         for recall in batch:
             if isinstance(recall, Recall):
                 await self._deliver(recall)

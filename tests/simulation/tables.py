@@ -27,7 +27,6 @@ from central_sync.store import (
 from central_sync.store.backups import LossRow
 from central_sync.store.database import AlreadyThere
 from central_sync.store.downlinks import DownlinkRow
-from central_sync.store.early import Copy, Reached
 from central_sync.store.instructions import AnswerRow, Asked, InstructionRow
 from central_sync.store.nodes import Greeting, Report
 from central_sync.store.orders import OrderRow
@@ -266,13 +265,8 @@ async def _add_feed(_connection: Tables, _ranges: Sequence[tuple[StreamKey, int,
     """Nobody watches."""
 
 
-async def _early_add(_connection: Tables, _rows: Sequence[Copy]) -> list[tuple[StreamKey, int, UUID]]:
-    """Nobody looks at copies, and nothing depends on them."""
-    return []
-
-
-async def _early_settle(_connection: Tables, _rows_max: int) -> tuple[list[Reached], bool]:
-    return [], False
+async def _early(_connection: Tables, what: object) -> tuple[list[object], bool] | list[object]:
+    return ([], False) if isinstance(what, int) else []  # nobody looks at copies, and nothing depends on them
 
 
 # --- the downlink ----------------------------------------------------------------------------------------------------
@@ -386,8 +380,8 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (orders, "update", _put_orders),
     (stock, "add", _add_stock),
     (feed, "add", _add_feed),
-    (early, "add", _early_add),
-    (early, "settle", _early_settle),
+    (early, "add", _early),
+    (early, "settle", _early),
     (downlinks, "read", _read_downlinks),
     (downlinks, "lock", _read_downlinks),
     (downlinks, "begin", _begin_downlink),

@@ -15,8 +15,8 @@ from central_sync.store.feed import FeedEntry, FeedPosition
 from central_sync.store.parked import ForeignMessage
 from central_sync.store.streams import StreamKey
 from edge_core.errors import PeerFault
-from edge_core.limits import INGEST_WORKS_MAX
-from edge_core.sync.messages import Bye, Push, decode_up
+from edge_core.limits import INGEST_HELLOS_MAX, INGEST_WORKS_MAX
+from edge_core.sync.messages import Bye, Hello, Push, decode_up
 from tests.rigs.orders import cancelled, order_id, placed, till_order
 from tests.rigs.streams import NodeLog
 
@@ -65,7 +65,28 @@ async def test_a_backlog_is_bounded_in_the_bytes_of_what_waits() -> None:
     await waiting
 
 
-async def test_thousands_of_greetings_are_a_few_transactions() -> None:
+async def test_a_push_does_not_wait_behind_thousands_of_hellos_and_those_go_on_meanwhile() -> None:
+    backlog = Backlog()
+    for number in range(3_000):
+        await backlog.put(NodeLog(f"store-{number:04}").hello())
+    push = pushed(1)
+    await backlog.put(push)
+    batch = await backlog.take()
+    assert batch[0] is push
+    assert len(batch) == 1 + INGEST_HELLOS_MAX
+
+
+async def test_a_hello_that_is_said_again_is_answered_once_and_with_its_newest_words() -> None:
+    backlog, log = Backlog(), NodeLog()
+    await backlog.put(log.hello())
+    log.sell(1)
+    await backlog.put(log.hello())
+    (hello,) = await backlog.take()
+    assert isinstance(hello, Hello)
+    assert hello.lanes[0].tail_seq == 1
+
+
+async def test_a_thousand_short_messages_are_one_batch() -> None:
     backlog = Backlog(pushes_max=1)
     for _ in range(INGEST_WORKS_MAX):
         await backlog.put(Bye("store-0001", UUID(int=1), "the evening"))
