@@ -79,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     parked = several.add_parser("parked", parents=[common, printing], help="what could not be used, and why")
     parked.add_argument("action", choices=["list", "show"], nargs="?", default="list", help="show one, or list all")
     parked.add_argument("id", type=int, nargs="?", help="which one to show")
+    audit = several.add_parser("audit", parents=[common], help="have a node compare its file with what is here, now")
+    audit.add_argument("node", metavar="NODE", help="the node's id")
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
     _add_backup(several, [common, printing])
     return parser

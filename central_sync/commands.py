@@ -20,7 +20,7 @@ from central_sync.backup_commands import back_up, mark_restored, restore
 from central_sync.config import CentreConfig
 from central_sync.fleet import NodeStatus
 from central_sync.foreign import outline
-from central_sync.store import instructions, orders, parked
+from central_sync.store import audits, instructions, orders, parked
 from central_sync.store.database import Connection
 from central_sync.store.migrate import check, migrate
 from central_sync.store.parked import ParkedRow
@@ -152,6 +152,18 @@ async def _parked(config: CentreConfig, arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def _audit(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        async with database.transaction() as connection:
+            is_known = await audits.want_audit(connection, arguments.node)
+    if not is_known:
+        sys.stderr.write(f"central-sync: no node {arguments.node!r} has ever said hello\n")
+        return _FINDINGS
+    _say(f"{arguments.node} is asked at its next heartbeat to compare its file with what is here (see the log)")
+    return 0
+
+
 async def _verify(config: CentreConfig, arguments: argparse.Namespace) -> int:
     async with opened_database(config.database, shared=True) as database:
         await check(database)
@@ -173,6 +185,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "nodes": _nodes,
         "orders": _orders,
         "parked": _parked,
+        "audit": _audit,
         "verify": _verify,
         "backup": back_up,
         "restore": restore,

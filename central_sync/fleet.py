@@ -37,7 +37,9 @@ class NodeStatus(Struct, frozen=True):
     """A node as the fleet view shows it.
 
     `pending` is the node's word at its last heartbeat; `pending_unknown_since` is when that word became old, and None
-    while the node is heard. `conserved` is whether its books add up with the centre's; `differences` says where not.
+    while the node is heard. `conserved` is whether its books add up with the centre's; `differences` says where not,
+    and where the books of a business day do not agree. `damaged_entries` are those of its file, when it was last
+    scrubbed or since.
     `granted_entries_per_s` is what the centre lets it send of its backlog, None without a limit. `alarms` are what
     people must know of what is lost, or would be with the next failure.
     """
@@ -62,6 +64,8 @@ class NodeStatus(Struct, frozen=True):
     fenced_reason: str | None
     granted_entries_per_s: int | None = None
     alarms: tuple[str, ...] = ()
+    scrubbed_at: str | None = None
+    damaged_entries: int = 0
     parked_instructions: int = 0
 
 
@@ -91,7 +95,7 @@ def status_of(
             if row is not None
         ),
         conserved=not node.differences,
-        differences=tuple(node.differences),
+        differences=(*node.differences, *node.day_differences),
         clock_offset_ms=node.clock_offset_ms,
         disk_free_bytes=node.disk_free_bytes,
         software_version=node.software_version,
@@ -100,6 +104,8 @@ def status_of(
         granted_entries_per_s=node.granted_entries_per_s,
         parked_instructions=node.parked_instructions,
         alarms=(*_unprotected(books, rows), *(_lost(loss) for loss in losses if loss.node_id == node.node_id)),
+        scrubbed_at=None if node.scrubbed_at is None else rfc3339(node.scrubbed_at),
+        damaged_entries=node.damaged_entries,
     )
 
 

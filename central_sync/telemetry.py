@@ -29,6 +29,12 @@ class Telemetry:
         self.differences = Counter(
             "central_conservation_differences", "Times that a node's books did not add up.", registry=registry
         )
+        self.mended = Counter("central_entries_mended", "Damaged entries replaced by a node's.", registry=registry)
+        self.day_differences = Counter(
+            "central_day_differences",
+            "Times that the books of a node's business days did not agree.",
+            registry=registry,
+        )
         self.database_faults = Counter(
             "central_database_faults", "Batches that had to be tried again.", registry=registry
         )

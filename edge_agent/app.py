@@ -21,6 +21,7 @@ from edge_agent.link.session import Session
 from edge_agent.metrics import AgentCollector
 from edge_agent.recovery import Recovery
 from edge_agent.retention import Retention, window_of
+from edge_agent.scrub import Scrub
 from edge_agent.status import Reporter
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
@@ -46,6 +47,7 @@ class Agent(Struct, frozen=True):
     file: StoreFile
     intake: Intake
     session: Session | None
+    scrub: Scrub
     retention: Retention | None
     app: ASGIApp
 
@@ -106,6 +108,10 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
             bandwidth=bandwidth_of(config),
         )
         intake.on_commit = session.wake
+    scrub = Scrub(file, intake, here, session)
+    books.scrub_report = lambda: scrub.report
+    if session is not None:
+        session.on_audit = scrub.heard
         retention = Retention(file=file, intake=intake, books=books, session=session, window=_window(config))
     reporter = Reporter(
         file=file,
@@ -113,18 +119,17 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         books=books,
         instructions=instructions,
         session=session,
-        name=config.node.name,
-        region=config.node.region,
-        software_version=VERSION,
+        scrub=scrub,
+        introduction=_introduction(config),
     )
     metrics = Metrics()
-    metrics.registry.register(AgentCollector(intake, books, instructions, session))
+    metrics.registry.register(AgentCollector(intake, books, instructions, scrub, session))
     app = agent_app(
         Commands(intake, tokens, frozenset(config.node.stores)),
         Queries(file, tokens, reporter),
         [metrics.route(), *docs_routes(lambda: agent_openapi(VERSION))],
     )
-    return Agent(file, intake, session, retention, app)
+    return Agent(file, intake, session, scrub, retention, app)
 
 
 def _window(config: AgentConfig) -> Window:

@@ -10,12 +10,16 @@ from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.session import Session
+from edge_agent.scrub import Scrub
 
 
 class AgentCollector(Collector):
     """Turns the parts' counts into samples; nothing is counted twice."""
 
-    def __init__(self, intake: Intake, books: Books, instructions: Instructions, session: Session | None) -> None:
+    def __init__(
+        self, intake: Intake, books: Books, instructions: Instructions, scrub: Scrub, session: Session | None
+    ) -> None:
+        self._scrub = scrub
         self._intake = intake
         self._instructions = instructions
         self._books = books
@@ -38,6 +42,10 @@ class AgentCollector(Collector):
         yield GaugeMetricFamily("holdfast_link_online", "1 while the centre has greeted back.", int(online))
         parked = self._instructions.parked
         yield GaugeMetricFamily("holdfast_instructions_parked", "Instructions that wait for people.", parked)
+        scrub = self._scrub
+        yield GaugeMetricFamily("holdfast_scrub_damaged", "Records damaged and not yet mended.", scrub.report.damaged)
+        yield _counter("holdfast_scrub_mended", "Records mended from the centre.", scrub.mended)
+        yield _counter("holdfast_scrub_rounds", "Rounds over the whole file.", scrub.rounds)
         entries = GaugeMetricFamily("holdfast_lane_entries", "The books of each lane.", labels=("lane", "state"))
         for lane in books.ledgers():
             for state in ("accepted", "confirmed", "pending", "parked"):

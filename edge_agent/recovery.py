@@ -153,16 +153,19 @@ class _Restoration:
             return
         self._outcome.is_complete = batch is None
         new = [(seq, decode_entry(body)) for seq, body in _numbered(batch)]
-        order_ids = sorted({entry.order_id for _, entry in new if entry.order_id is not None})
+        subjects = {subject for _, entry in new if (subject := subject_of(entry)) is not None}
+        gone = await retention.read_gone(self._connection, sorted(subjects))
+        alive = [(seq, entry) for seq, entry in new if subject_of(entry) not in gone]
+        order_ids = sorted({entry.order_id for _, entry in alive if entry.order_id is not None})
         before = await self._merged(order_ids)
         await self._keep_answers(stream, common, order_ids)
         await self._move_beyond(stream, common)
         await log.raise_clock(self._connection, max([self._tail.hlc, *(entry.hlc for _, entry in new)]))
         if batch is None:
             return
-        moves = await self._new_movements(new)
+        moves = await self._new_movements(alive)
         await log.append(self._connection, [_row(stream, batch, index, e) for index, (_, e) in enumerate(new)])
-        await self._remember_keys(stream, new)
+        await self._remember_keys(stream, alive)
         after = await self._merged(order_ids)
         await self._write_heads(after)
         await self._write_stock(_difference(before.values(), after.values(), moves))

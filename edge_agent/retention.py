@@ -20,6 +20,7 @@ from edge_core.errors import StorageFault
 from edge_core.limits import (
     RETENTION_INTERVAL_MS,
     RETENTION_MARK_INTERVAL_MS,
+    RETENTION_MEMORY_MS,
     RETENTION_STEP_ENTRIES,
     RETENTION_STEP_PAUSE_MS,
     STREAM_SEQ_BITS,
@@ -33,7 +34,7 @@ _DAY_MS: Final = 86_400_000
 
 def window_of(*, days: int, days_max: int, bytes_max: int) -> Window:
     """The window that a configuration in days means."""
-    return Window(days * _DAY_MS, days_max * _DAY_MS, bytes_max, RETENTION_MARK_INTERVAL_MS)
+    return Window(days * _DAY_MS, days_max * _DAY_MS, bytes_max, RETENTION_MARK_INTERVAL_MS, RETENTION_MEMORY_MS)
 
 
 class Retention:
@@ -74,11 +75,11 @@ class Retention:
         for stream, held in await self._held():
             mark = next_mark(held, self._window, now_ms)
             if mark is not None:
-                await self._write_mark(stream.stream_no, mark)
+                await self._write_mark(stream.stream_no, mark, now_ms)
             used_bytes = await retention.used_bytes(self._file.reader)
             wanted = cut(held, self._window, now_ms=now_ms, used_bytes=used_bytes)
             if wanted.seq > stream.pruned_seq:
-                gone += await self._let_go(stream, wanted)
+                gone += await self._let_go(stream, wanted, now_ms)
         return gone
 
     async def _held(self) -> list[tuple[Stream, Held]]:
@@ -99,18 +100,19 @@ class Retention:
             found.append((stream, held))
         return found
 
-    async def _write_mark(self, stream_no: int, mark: Mark) -> None:
+    async def _write_mark(self, stream_no: int, mark: Mark, now_ms: int) -> None:
         async def change(connection: Connection) -> None:
             await retention.put_marks(connection, [(stream_no, mark)])
+            await retention.forget_gone(connection, now_ms - self._window.remember_ms)
 
         await self._intake.write(change)
 
-    async def _let_go(self, stream: Stream, wanted: Cut) -> int:
+    async def _let_go(self, stream: Stream, wanted: Cut, now_ms: int) -> int:
         """Step by step, for as long as nothing that is going on needs the old entries."""
         gone, seq = 0, stream.pruned_seq
         while seq < wanted.seq and self._session.is_settled:
             seq = min(seq + RETENTION_STEP_ENTRIES, wanted.seq)
-            gone += await self._step(stream.stream_no, seq)
+            gone += await self._step(stream.stream_no, seq, now_ms)
             await asyncio.sleep(RETENTION_STEP_PAUSE_MS / 1000)
         self._books.pruned_entries += gone
         said = {"lane": stream.lane, "incarnation": str(stream.incarnation), "up_to": seq, "entries": gone}
@@ -122,7 +124,7 @@ class Retention:
             _LOG.info("retention.pruned", **said)
         return gone
 
-    async def _step(self, stream_no: int, to_seq: int) -> int:
+    async def _step(self, stream_no: int, to_seq: int, now_ms: int) -> int:
         gone = 0
 
         async def change(connection: Connection) -> None:
@@ -130,7 +132,7 @@ class Retention:
             # As the file has it now: a greeting may have said meanwhile that the centre holds less.
             (stream,) = [s for s in await log.read_streams(connection) if s.stream_no == stream_no]
             if stream.pruned_seq < to_seq <= stream.durable_seq:
-                gone = await retention.prune(connection, stream, to_seq)
+                gone = await retention.prune(connection, stream, to_seq, now_ms)
 
         await self._intake.change_log(change)
         return gone

@@ -53,6 +53,7 @@ RETENTION_DAYS_MAX: Final = 3_650  # ten years: what tax law asks of books at mo
 RETENTION_BYTES_MAX_DEFAULT: Final = 16 * 1024**3  # some four million orders; a store's disk has more
 RETENTION_INTERVAL_MS: Final = 60_000  # between two looks at what may go
 RETENTION_MARK_INTERVAL_MS: Final = 86_400_000  # how finely the age of entries is known: a day
+RETENTION_MEMORY_MS: Final = 366 * 86_400_000  # ids of what is gone, 16 bytes each: no fork stays unheard for a year
 RETENTION_STEP_ENTRIES: Final = 128  # let go of in one transaction: 10 ms, for which a till waits at most
 RETENTION_STEP_PAUSE_MS: Final = 50  # between two steps: tills come first
 STORE_REOPEN_DELAY_MS: Final = 250  # first pause after a failed commit
@@ -99,6 +100,24 @@ MQTT_INBOX_BYTES_MAX: Final = 16 * 1024 * 1024  # the same in bytes; sixteen of 
 MQTT_IN_FLIGHT_MAX: Final = 100  # published and not yet PUBACKed; paho slows down with more (measured)
 MQTT_CLOSE_TIMEOUT_MS: Final = 1_000  # for the DISCONNECT to leave; then the socket is cut
 ERROR_TEXT_CHARS_MAX: Final = 300  # an error as it is shown to the centre
+
+# --- the audit (docs/protocol.md, "The audit") -----------------------------------------------------------------------
+SCRUB_INTERVAL_MS: Final = 86_400_000  # each record is read and compared once a day, spread over the day
+SCRUB_STEP_ENTRIES: Final = 256  # read at once: about 256 KB, a few milliseconds
+SCRUB_PAUSE_MS: Final = 1_000  # at least so long between two segments of the daily round
+SCRUB_PAUSE_MS_MAX: Final = 600_000  # and at most, so that a machine that runs for an hour a day comes round too
+SCRUB_RETRY_MS: Final = 60_000  # between two attempts to mend what is known to be damaged
+SCRUB_BUSY_PAUSE_MS: Final = 250  # while requests wait for a commit, nothing is read
+SCRUB_BUSY_PAUSES_MAX: Final = 40  # then it reads a step all the same: a store that is never idle is read too
+DAMAGE_ROWS_MAX: Final = 1_000  # damaged records that are listed; a file with more is replaced, not mended
+AUDIT_SEGMENT_ENTRIES: Final = 4_096  # compared by one digest: 4 MB read at each end, 200 bytes sent
+AUDIT_RUNS_MAX: Final = 16  # runs of damaged entries named in one message; the others follow when these are mended
+AUDIT_EXCHANGES_MAX: Final = 64  # for one segment in one round; a file with more damage goes on in the next round
+AUDIT_REPLY_TIMEOUT_MS: Final = 5_000  # no answer to a digest for so long: ask again
+AUDIT_TRIES_MAX: Final = 3  # then the segment waits for the next round
+BUSINESS_DAYS_MAX: Final = 31  # compared at once; the newest
+CURRENCIES_MAX: Final = 16  # of one business day; a store takes two or three
+DAY_TOTALS_INTERVAL_MS: Final = 300_000  # between two comparisons of the business days, when orders came meanwhile
 
 # --- the centre ------------------------------------------------------------------------------------------------------
 GRANT_LATENCY_MS_TARGET: Final = 1_000  # what nine of ten pushes may wait for their COMMIT: half of a fresh order's 2 s

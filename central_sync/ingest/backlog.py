@@ -8,9 +8,12 @@ from central_sync.ingest.early import ReadEarly
 from central_sync.ingest.reading import ReadPush
 from central_sync.store.parked import ForeignMessage
 from edge_core.limits import INGEST_ENTRIES_MAX, INGEST_PUSHES_MAX, INGEST_WAITING_BYTES_MAX, INGEST_WORKS_MAX
+from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.messages import Bye, DeliverAck, Heartbeat, Hello, Recall
 
-Work: TypeAlias = ReadPush | ReadEarly | Hello | Heartbeat | Recall | DeliverAck | Bye | ForeignMessage
+Work: TypeAlias = (
+    ReadPush | ReadEarly | Hello | Heartbeat | Recall | DeliverAck | Digest | DayTotals | Bye | ForeignMessage
+)
 
 
 class Backlog:

@@ -136,16 +136,21 @@ class Projection:
 
 
 def known_orders(entries: Iterable[StoredEntry]) -> dict[UUID, KnownOrder]:
-    """The orders that stored entries make. Parked entries are left out."""
+    """The orders that stored entries make. Parked entries are left out; an order with a damaged one takes no more."""
     by_order: dict[UUID, list[Recorded]] = {}
-    for stored in entries:
-        if stored.order_id is not None and not stored.is_parked:
-            by_order.setdefault(stored.order_id, []).append(recorded(stored))
     found: dict[UUID, KnownOrder] = {}
+    for stored in entries:
+        if stored.order_id is None or stored.is_parked:
+            continue
+        try:
+            by_order.setdefault(stored.order_id, []).append(recorded(stored))
+        except PeerFault:  # it could be read when it came: its row was damaged since
+            fault = EntryFault("order-damaged", f"seq {stored.seq} of {stored.lane} is damaged here; audit the node")
+            found[stored.order_id] = KnownOrder(stored.node_id, None, None, is_new=True, fault=fault)
     for order_id, several in by_order.items():
         merged = merge(several)
-        if merged.state is None:
-            continue  # its placing is still on its way
+        if merged.state is None or order_id in found:
+            continue  # its placing is still on its way, or a part of it is damaged
         origin = merged.accepted[0].origin
         first = (StreamKey(origin.node_id, origin.incarnation, origin.lane), origin.seq)
         found[order_id] = KnownOrder(origin.node_id, merged.state, first, is_new=False)

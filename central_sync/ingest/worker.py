@@ -14,8 +14,9 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from central_sync.downlink import Downlink
-from central_sync.ingest import greetings
+from central_sync.ingest import auditing, greetings
 from central_sync.ingest.apply import Outcome, apply
+from central_sync.ingest.audit_desk import AuditDesk
 from central_sync.ingest.backlog import Backlog, Work
 from central_sync.ingest.copies import Copies
 from central_sync.ingest.early import ReadEarly
@@ -38,6 +39,7 @@ from edge_core.limits import (
     DATABASE_RETRY_DELAY_MS,
     DATABASE_RETRY_DELAY_MS_MAX,
 )
+from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.messages import (
     Ack,
     Bye,
@@ -83,6 +85,7 @@ class Ingester:
         self._now_ms = now_ms
         self._backlog = backlog or Backlog()
         self._granting = Granting()
+        self._audits = AuditDesk(database, telemetry, self._retrying, self._send)
         self._copies = Copies(database, telemetry)
         self._random_bits = random_bits
         self._downlink = Downlink(link=link, database=database, leases=leases, telemetry=telemetry)
@@ -139,7 +142,7 @@ class Ingester:
                     return read_push(message, payload)
                 case Early():
                     return self._copies.read(message, waiting=self._link.inbox.qsize())
-                case Hello() | Heartbeat() | Recall() | DeliverAck() | Bye():
+                case Hello() | Heartbeat() | Recall() | DeliverAck() | Digest() | DayTotals() | Bye():
                     return message
                 case _:
                     assert_never(message)
@@ -165,6 +168,7 @@ class Ingester:
         for recall in batch:
             if isinstance(recall, Recall):
                 await self._deliver(recall)
+        await self._audits.settle(batch)
         await self._copies.take([work for work in batch if isinstance(work, ReadEarly)])
         await self._note(batch)
 
@@ -284,6 +288,7 @@ class Ingester:
                 async with self._database.transaction() as connection:
                     self._history_id = await nodes.history_id(connection)
                     reported = await greetings.report(connection, beats, self._now_ms()) if beats else Reported()
+                    wanted = await auditing.note(connection, beats)
                     if rates:
                         await nodes.note_grants(connection, rates)
                     wrong = await greetings.claimed(connection, beats, acks)
@@ -295,6 +300,7 @@ class Ingester:
         for difference in reported.news:
             self._telemetry.differences.inc()
             _log.error("ingest.books_differ", node_id=difference.node_id, differences=list(difference.found))
+        await self._audits.call(wanted)
         await self._call(reported, wrong)
         if acks:
             self._downlink.wake()
@@ -378,16 +384,8 @@ def _check_sender(claimed: str, node_id: str) -> None:
 
 def _ack(history_id: UUID, key: StreamKey, row: CursorRow) -> Ack:
     lane: Lane = "bulk" if key.lane == "bulk" else "orders"
-    return Ack(
-        history_id,
-        key.incarnation,
-        lane,
-        row.durable_seq,
-        row.durable_seq,
-        row.backed_up_seq,
-        row.durable_hash,
-        row.parked,
-    )
+    done, there = row.durable_seq, row.backed_up_seq
+    return Ack(history_id, key.incarnation, lane, done, done, there, row.durable_hash, row.parked)
 
 
 def _log_retry(event: str) -> Callable[[RetryCallState], None]:

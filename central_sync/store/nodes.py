@@ -70,6 +70,9 @@ class NodeRow(NamedTuple):
     refused: str | None
     differences: list[str]
     granted_entries_per_s: int | None = None
+    scrubbed_at: datetime | None = None
+    damaged_entries: int = 0
+    day_differences: Sequence[str] = ()
     parked_instructions: int = 0
 
 
@@ -115,7 +118,7 @@ _NOTE_GRANTS: Final = """
 _NODES: Final = """
     SELECT node_id, name, region, first_seen, node.incarnation, last_seen, heartbeat_at, is_gone, ledger,
         oldest_unacked_age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error, refused, differences,
-        granted_entries_per_s, parked_instructions
+        granted_entries_per_s, scrubbed_at, damaged_entries, day_differences, parked_instructions
     FROM node JOIN node_status USING (node_id)
     WHERE $1::text IS NULL OR node_id = $1
     ORDER BY node_id

@@ -11,6 +11,7 @@ from edge_agent.store import log
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_core.errors import PeerFault, StorageFault
+from edge_core.sync.audit_messages import ScrubReport
 from edge_core.sync.conservation import ledger
 from edge_core.sync.entry import decode_entry
 from edge_core.sync.link_types import LinkState, Rebook, RecordDurable, RecordHistory
@@ -28,6 +29,7 @@ class Books:
         self._software_version = software_version
         self._durable = {lane: stream.durable_seq for lane, stream in file.streams.items()}
         self._parked = {lane: stream.parked for lane, stream in file.streams.items()}
+        self.scrub_report: Callable[[], ScrubReport | None] = lambda: None
         self._backed_up = {lane: stream.backed_up_seq for lane, stream in file.streams.items()}
         self.pruned_entries = 0
         self.forced_prunings = 0
@@ -116,6 +118,7 @@ class Books:
             last_error=self.last_error,
             downlink=instructions.position_in(state.downlink) if state.takes_instructions else None,
             parked_instructions=instructions.parked,
+            scrub=self.scrub_report(),
         )
 
 

@@ -6,7 +6,7 @@ keeps nothing in memory but the pushes on their way; what waits, waits in the fi
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Final, assert_never
 from uuid import UUID
@@ -27,6 +27,7 @@ from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import Surroundings
 from edge_core.errors import PeerFault, StorageFault, TransientFault
 from edge_core.limits import LINK_TICK_INTERVAL_MS
+from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply
 from edge_core.sync.edge_link import step
 from edge_core.sync.link_types import (
     BeginIncarnation,
@@ -125,6 +126,7 @@ class Session:
         self._connected = False
         self._failure: BaseException | None = None
         self._next_tick_ms = 0
+        self.on_audit: Callable[[DigestReply | AuditCall], None] = lambda _message: None
         self._incarnation = file.streams["orders"].incarnation
         self.state = LinkState(
             incarnation=self._incarnation,
@@ -146,6 +148,14 @@ class Session:
         """Whether both ends know what the other has: greeted, this machine is the node, nothing is being restored."""
         state = self.state
         return self.is_online and not (state.unchecked or state.recalls or state.is_restoring or state.is_replaced)
+
+    def durable_seq(self, lane: str) -> int:
+        """How far the centre has a lane of the present incarnation."""
+        return next(stream.durable_seq for stream in self.state.streams if stream.lane == lane)
+
+    def send_audit(self, message: Digest | DayTotals) -> bool:
+        """Hand a message of the audit over; False where there is no room or no connection."""
+        return self._send(message)
 
     def centre_now_ms(self) -> int | None:
         """The centre's clock, as far as it was ever heard."""
@@ -227,6 +237,10 @@ class Session:
             self._books.peer_faults += 1
             self._books.last_error = bounded(fault)
             _LOG.warning("link.message_refused", reason=fault.reason, error=bounded(fault))
+            return
+        if isinstance(message, DigestReply | AuditCall):
+            if message.incarnation == self.state.incarnation:
+                self.on_audit(message)
             return
         if isinstance(message, Welcome):
             self.clock.heard(self._here.now_ms() + message.clock_offset_ms, self._here.monotonic_ms())

@@ -60,7 +60,7 @@ class StoreFile:
         applied = await migrate(self._writer)
         await self._identify(self._writer, incarnation, now_ms)
         await self.load()
-        for _ in range(2):
+        for _ in range(3):
             self._readers.append(await open_reader(self.path))
         self._checkpointer = await open_checkpointer(self.path)
         self._reserve.take()
@@ -123,6 +123,11 @@ class StoreFile:
     def link_reader(self) -> aiosqlite.Connection:
         """The connection from which the link reads the log."""
         return self._readers[1]
+
+    @property
+    def scrub_reader(self) -> aiosqlite.Connection:
+        """The connection from which the scrub reads the whole file."""
+        return self._readers[2]
 
     async def checkpoint(self) -> None:
         """Move what is committed into the file without making anyone wait."""

@@ -200,6 +200,13 @@ async def first_seq(connection: aiosqlite.Connection, stream: Stream) -> int:
     return (await read_cut(connection, stream))[0] + 1
 
 
+async def last_seq(connection: aiosqlite.Connection, stream: Stream) -> int:
+    """The last seq that is there, or 0 for an empty stream; unlike `read_tail` it reads no body."""
+    sql = "SELECT max(entry_id) FROM entry WHERE entry_id BETWEEN ? AND ?"
+    rows = await fetch(connection, sql, (stream.entry_id(0), stream.entry_id(_SEQ_MASK)))
+    return 0 if rows[0][0] is None else seq_of(rows[0][0])
+
+
 async def append(connection: aiosqlite.Connection, rows: Sequence[EntryRow]) -> None:
     """Write entries. Their keys follow the tail; a key that exists is an error of the database."""
     with translated():

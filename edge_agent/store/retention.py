@@ -14,7 +14,7 @@ from uuid import UUID
 import aiosqlite
 
 from edge_agent.store.connection import fetch, translated
-from edge_agent.store.log import Stream, read_hash, read_recorded, seq_of, stream_no_of
+from edge_agent.store.log import Stream, read_hash, read_recorded, seq_of, stream_no_of, subject_of
 from edge_core.errors import RecordDamaged
 from edge_core.limits import STREAM_SEQ_BITS
 from edge_core.orders.events import StockMoved
@@ -64,7 +64,7 @@ async def used_bytes(connection: aiosqlite.Connection) -> int:
     return int(rows[0][0])
 
 
-async def prune(connection: aiosqlite.Connection, stream: Stream, to_seq: int) -> int:
+async def prune(connection: aiosqlite.Connection, stream: Stream, to_seq: int, now_ms: int) -> int:
     """Move a stream's cut to `to_seq` and let go of what that finishes; says how many entries went.
 
     Raises `RecordDamaged` where the entry at the cut is not in the file: then nothing can stand on it.
@@ -78,11 +78,38 @@ async def prune(connection: aiosqlite.Connection, stream: Stream, to_seq: int) -
         return 0
     marks = ",".join("?" * len(subjects))
     gone = await read_recorded(connection, f"order_id IN ({marks})", subjects)
-    await _keep_sums(connection, gone)
+    known = await read_gone(connection, subjects)
+    await _keep_sums(connection, [recorded for recorded in gone if subject_of(recorded.entry) not in known])
     with translated():
+        await connection.executemany(
+            "INSERT OR IGNORE INTO pruned_subject (subject, at_ms) VALUES (?, ?)", [(s, now_ms) for s in subjects]
+        )
         await connection.execute(f"DELETE FROM entry WHERE order_id IN ({marks})", subjects)  # noqa: S608
         await connection.execute(f"DELETE FROM order_head WHERE order_id IN ({marks})", subjects)  # noqa: S608
     return len(gone)
+
+
+async def read_gone(connection: aiosqlite.Connection, subjects: Sequence[bytes]) -> set[bytes]:
+    """Which of these orders and movements were let go of: whatever comes of them again changes nothing."""
+    marks = ",".join("?" * len(subjects))
+    sql = f"SELECT subject FROM pruned_subject WHERE subject IN ({marks})"  # noqa: S608 - only question marks
+    return {subject for (subject,) in await fetch(connection, sql, subjects)}
+
+
+async def read_come_again(connection: aiosqlite.Connection) -> set[bytes]:
+    """Orders and movements that were let go of and are in the log again, from a fork of this history."""
+    sql = "SELECT DISTINCT order_id FROM entry JOIN pruned_subject ON subject = order_id"
+    return {subject for (subject,) in await fetch(connection, sql)}
+
+
+async def forget_gone(connection: aiosqlite.Connection, before_ms: int) -> None:
+    """Forget what was let go of before a time and has not come again: no fork is that old."""
+    sql = """
+        DELETE FROM pruned_subject
+        WHERE at_ms < ? AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.order_id = pruned_subject.subject)
+    """
+    with translated():
+        await connection.execute(sql, (before_ms,))
 
 
 async def move_cut(connection: aiosqlite.Connection, stream: Stream, seq: int, at_cut: bytes) -> None:

@@ -67,6 +67,7 @@ class _Walk:
         self.entries = 0
         self.placed = 0
         self.moved: set[bytes] = set()
+        self.come_again: set[bytes] = set()
         self.findings: list[Finding] = []
         self.cuts: list[KnownCut] = []
         self.stock: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
@@ -103,6 +104,7 @@ async def _check_pages(walk: _Walk) -> None:
 
 
 async def _check_log(walk: _Walk) -> None:
+    walk.come_again = await retention.read_come_again(walk.connection)
     for stream in await log.read_streams(walk.connection):
         await _check_stream(walk, stream)
 
@@ -156,7 +158,12 @@ def _check_body(walk: _Walk, where: str, seq: int, body: bytes) -> None:
 
 
 def _note(walk: _Walk, entry: Entry) -> None:
-    """Movements of stock count once by their id: a decision that was appended again is in the log twice."""
+    """Add an entry to the totals. What has come again after it was let go of is in the sums already.
+
+    Movements of stock count once by their id: a decision that was appended again is in the log twice.
+    """
+    if log.subject_of(entry) in walk.come_again:
+        return
     for event in entry.events:
         if isinstance(event, OrderPlaced):
             walk.placed += 1

@@ -16,30 +16,29 @@ from edge_core.errors import UNREADABLE, PeerFault
 from edge_core.limits import (
     BLOCK_BYTES_MAX,
     ENTRY_BYTES_MAX,
-    ERROR_TEXT_CHARS_MAX,
     FORMER_INCARNATIONS_MAX,
     LOCATOR_MARKS_MAX,
     MESSAGE_BYTES_MAX,
     PUSH_ENTRIES_MAX,
 )
-from edge_core.sync.chain import HASH_BYTES
-from edge_core.sync.topics import NODE_ID_PATTERN
+from edge_core.sync import fields
+from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply, ScrubReport
 
 M = TypeVar("M")
 
 PROTOCOL_VERSION: Final = 1
 _MAGIC: Final = b"HF" + bytes([PROTOCOL_VERSION])
 
-NodeId = Annotated[str, Meta(pattern=NODE_ID_PATTERN)]
-Seq = Annotated[int, Meta(ge=0, lt=1 << 40)]
-Millis = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
-Hash = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
-Lane = Literal["orders", "bulk"]
+NodeId = fields.NodeId
+Seq = fields.Seq
+Millis = fields.Millis
+Hash = fields.Hash
+Lane = fields.Lane
 StreamLane = Literal["orders", "bulk", "down"]  # "down" is the centre's stream; the others are a node's
 DOWN: Final = "down"
-ShortText = Annotated[str, Meta(max_length=ERROR_TEXT_CHARS_MAX)]
-Codec = Literal["zstd", "raw"]
-Decision = Literal["resume", "rewind", "fence", "refuse"]
+ShortText = fields.ShortText
+Codec = fields.Codec
+Decision = fields.Decision
 
 
 class LanePosition(Struct, frozen=True, array_like=True):
@@ -194,6 +193,7 @@ class Heartbeat(Struct, frozen=True, array_like=True, tag="heartbeat"):
     last_error: ShortText | None = None
     downlink: DownPosition | None = None
     parked_instructions: Seq = 0
+    scrub: ScrubReport | None = None
 
 
 class Recall(Struct, frozen=True, array_like=True, tag="recall"):
@@ -259,8 +259,8 @@ class Early(Struct, frozen=True, array_like=True, tag="early"):
     block: Annotated[bytes, Meta(max_length=MESSAGE_BYTES_MAX)]
 
 
-UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye | Early
-DownMessage = Welcome | Ack | GrantMessage | Deliver
+UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye | Early | Digest | DayTotals
+DownMessage = Welcome | Ack | GrantMessage | Deliver | DigestReply | AuditCall
 
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
 _UP: Final[msgspec.msgpack.Decoder[UpMessage]] = msgspec.msgpack.Decoder(UpMessage)

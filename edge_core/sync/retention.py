@@ -15,12 +15,16 @@ from msgspec import Struct
 
 
 class Window(Struct, frozen=True):
-    """How long and how much is kept: `keep_ms` in any case, `keep_ms_max` and `bytes_max` (0: no limit) at most."""
+    """How long and how much is kept: `keep_ms` in any case, `keep_ms_max` and `bytes_max` (0: no limit) at most.
+
+    Marks are `mark_ms` apart; for `remember_ms` it is known what is gone.
+    """
 
     keep_ms: int
     keep_ms_max: int
     bytes_max: int
     mark_ms: int
+    remember_ms: int = 0
 
 
 class Mark(Struct, frozen=True):

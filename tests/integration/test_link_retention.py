@@ -4,21 +4,31 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final, cast
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from edge_agent.link.books import Books
 from edge_agent.link.session import Session
+from edge_agent.recovery import Recovery
 from edge_agent.retention import Retention
 from edge_agent.store import idempotency, log
 from edge_agent.store.connection import Connection, fetch
 from edge_agent.store.verify import verify_file
+from edge_agent.surroundings import real_surroundings
 from edge_core.limits import STREAM_SEQ_BITS
+from edge_core.sync.entry import decode_entry, encode_entry
+from edge_core.sync.link_types import FormerKey
+from edge_core.sync.messages import Deliver
 from edge_core.sync.retention import Window
 from tests.rigs.desk import Desk, opened_desk
+from tests.rigs.streams import NodeLog
 
 _DAY_MS: Final = 86_400_000
-_WINDOW: Final = Window(keep_ms=10 * _DAY_MS, keep_ms_max=20 * _DAY_MS, bytes_max=0, mark_ms=_DAY_MS)
+_WINDOW: Final = Window(
+    keep_ms=10 * _DAY_MS, keep_ms_max=20 * _DAY_MS, bytes_max=0, mark_ms=_DAY_MS, remember_ms=900 * _DAY_MS
+)
 
 
 class _Link:
@@ -132,7 +142,7 @@ async def test_a_limit_that_goes_before_the_backup_is_an_alarm(shop: Shop) -> No
 
 async def test_a_file_that_is_too_large_lets_go_of_its_oldest_share(tmp_path: Path) -> None:
     async with opened_desk(tmp_path / "store.db") as desk:
-        shop = Shop(desk, Window(10 * _DAY_MS, 20 * _DAY_MS, bytes_max=1, mark_ms=_DAY_MS))
+        shop = Shop(desk, Window(10 * _DAY_MS, 20 * _DAY_MS, bytes_max=1, mark_ms=_DAY_MS, remember_ms=900 * _DAY_MS))
         await desk.receive(100_000)
         await desk.sell(7)
         await shop.acked(8, backed_up_seq=8)
@@ -214,4 +224,27 @@ async def test_many_entries_go_in_small_steps_and_only_once(shop: Shop) -> None:
     await shop.forget_keys()
     assert await shop.later(11) == 299
     assert await shop.later(11) == 0
+    assert await shop.is_sound()
+
+
+async def test_what_comes_again_from_a_fork_after_it_was_let_go_of_changes_nothing(shop: Shop) -> None:
+    await shop.desk.sell(3)
+    file = shop.desk.file
+    present = file.streams["orders"]
+    bodies = [body for _, _, body in await log.read_range(file.reader, present, 1, 10)]
+    await shop.acked(4, backed_up_seq=4)
+    await shop.forget_keys()
+    await shop.later(11)
+    assert await shop.seqs() == [4]
+    before = await shop.desk.on_hand()
+    twin = NodeLog(file.node_id, UUID(int=7))  # its machine appended them again under a name of its own
+    for seq, body in enumerate(bodies[:3], 1):
+        twin.append(encode_entry(replace(decode_entry(body), seq=seq)))
+    recovery = Recovery(file, shop.desk.intake, real_surroundings(ZoneInfo("UTC")))
+    push = twin.push()
+    deliver = Deliver(twin.incarnation, "orders", 1, 3, push.previous_hash, push.tail_hash, push.codec, push.block)
+    await recovery.restore(FormerKey(twin.incarnation, "orders"), deliver)
+    assert await shop.seqs() == [4, 1, 2, 3]
+    assert await shop.desk.on_hand() == before
+    assert len(await fetch(file.reader, "SELECT order_id FROM order_head")) == 1
     assert await shop.is_sound()

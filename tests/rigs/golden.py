@@ -48,6 +48,17 @@ from edge_core.orders.events import (
 )
 from edge_core.shapes import json_object
 from edge_core.stock.ledger import Allocation, StockDelta
+from edge_core.sync.audit_messages import (
+    AuditCall,
+    CurrencyTotal,
+    DayTotal,
+    DayTotals,
+    Digest,
+    DigestReply,
+    Run,
+    ScrubReport,
+    Supply,
+)
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
 from edge_core.sync.instruction import CancelTask, Instruction, encode_instruction
 from edge_core.sync.messages import (
@@ -161,11 +172,13 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     ),
     Push("store-0001", INCARNATION, "orders", 1, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
     Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1, 4, 2),), 7, 1 << 40, 1, "0.1.0",
-        "broker: gone", DownPosition(MOVEMENT, 9, HASH), 2,
+        "broker: gone", DownPosition(MOVEMENT, 9, HASH), 2, ScrubReport(1_795_000_000_000, 9, 1),
     ),
     Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),)),
     DeliverAck("store-0001", INCARNATION, "orders", 9, HASH, MOVEMENT),
     Bye("store-0001", INCARNATION, "the agent is stopping"),
+    Digest("store-0001", INCARNATION, MOVEMENT, "orders", 1, 9, HASH, (Run(2, 3),), Supply(7, HASH, "raw", b"\x90")),
+    DayTotals("store-0001", INCARNATION, 9, (DayTotal("2026-11-21", 3, 1, (CurrencyTotal("EUR", -300),)),)),
     Early("store-0001", INCARNATION, "orders", 8, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
     Welcome(
         HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH, 7),), _GRANT, -5, "so it is",
@@ -174,6 +187,8 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1),
     GrantMessage(INCARNATION, _GRANT),
     Deliver(INCARNATION, "orders", 1, 9, HASH, HASH, "raw", b"\x90"),
+    DigestReply(INCARNATION, MOVEMENT, "orders", 1, 9, True, HASH, (Run(7, 7),), Supply(2, HASH, "raw", b"\x90")),
+    AuditCall(INCARNATION),
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ class Service:
 
     def __init__(self, program: Program, config: Path, *, url: str, log: Path | None = None) -> None:
         self.url = url
+        self.config = config
         self.log = log or config.with_suffix(".log")
         # Were the test to be killed, an agent must not go on beside the next one.
         self.child = Child([_SCRIPTS / program, "run", "--config", config], log=self.log, stop_signal=signal.SIGTERM)

@@ -35,13 +35,14 @@ class Tally:
         self._before = self._sold()
         self._since = time.monotonic()
         self._seconds: float | None = None
+        self._after: tuple[int, int] | None = None
         self._compared: Comparison | None = None
 
     async def settle(self, timeout_s: float = 90) -> None:
         """Wait until all stores have drained, compare, and only then demand: the table shows also what is wrong."""
         for store in self._house.stores:
             await store.drained(timeout_s)
-        self._seconds = time.monotonic() - self._since
+        self._seconds, self._after = time.monotonic() - self._since, self._sold()
         found = [await _compare(store, self._house) for store in self._house.stores]
         self._compared = Comparison(*map(sum, zip(*found, strict=True)))
         assert self._compared == (0, 0, 0), f"{self._fault}: {self._compared}"
@@ -50,7 +51,8 @@ class Tally:
 
     def line(self) -> Line:
         """Its figures as plain values. What was never compared has none."""
-        orders, money = (now - before for now, before in zip(self._sold(), self._before, strict=True))
+        after = self._after or self._sold()
+        orders, money = after[0] - self._before[0], after[1] - self._before[1]
         compared = dict.fromkeys(Comparison._fields) if self._compared is None else self._compared._asdict()
         seconds = self._seconds or time.monotonic() - self._since
         sold = {"rounds": self.rounds, "orders": orders, "money": money}

@@ -140,6 +140,14 @@ class Centre:
         if is_marked:
             self.tables.history_id = self._new_history()
 
+    def back_up(self) -> Tables:
+        """A copy of the tables, and word in the tables of what it covers, as `central-sync backup` leaves it."""
+        copy = self.tables.copy()
+        covered = {key: row._replace(backed_up_seq=row.durable_seq) for key, row in copy.cursors.items()}
+        self.tables = self.tables.copy()
+        self.tables.cursors |= covered
+        return copy
+
     def commit_s(self) -> float:
         """How long the next COMMIT takes."""
         return self._chance.uniform(0.5, 4) if self.is_slow else self._chance.uniform(0.001, 0.01)

@@ -17,7 +17,7 @@ import structlog
 from msgspec import Struct
 
 from edge_agent.link import books
-from tests.simulation import demands, sqlite
+from tests.simulation import audit_tables, damage, demands, sqlite
 from tests.simulation.centre import Centre
 from tests.simulation.chaos import Chaos
 from tests.simulation.loop import Stuck, VirtualLoop
@@ -71,6 +71,7 @@ class House:
         self.disks_are_whole = True  # none was lost, put back or copied
         self.centre.on_asked = self.office.owed.add
         self.machines: list[Machine] = []
+        self.lets_go = random.Random(f"{seed}/retention").random() < 0.5
         self.tills: list[Till] = []
         self._shops: list[asyncio.Task[None]] = []
         self.failure: asyncio.Future[None] = loop.create_future()
@@ -87,6 +88,7 @@ class House:
             story=self.story,
         )
         machine.on_failure = self._fail
+        machine.lets_go = self.lets_go
         self.machines.append(machine)
         return machine
 
@@ -206,6 +208,7 @@ async def _day(house: House, chaos: Chaos) -> None:
     house.story.tell("house", "the night")
     house.broker.wipe("the broker is restarted for the night")
     await demands.wait_until_quiet(house, _QUIET_S)
+    await damage.strike_and_demand_mending(house, random.Random(f"{house.seed}/damage"), _QUIET_S)
     await demands.demand_all(house)
 
 
@@ -221,7 +224,7 @@ def _in_its_world(seed: int, story: Story) -> Iterator[None]:
             stack.enter_context(patch.object(aiosqlite, "connect", sqlite.connect))
             disk = SimpleNamespace(disk_usage=lambda _path: SimpleNamespace(free=10**9))
             stack.enter_context(patch.object(books, "shutil", disk))
-            for module, name, stand_in in IN_PLACE_OF:
+            for module, name, stand_in in (*IN_PLACE_OF, *audit_tables.IN_PLACE_OF):
                 stack.enter_context(patch.object(module, name, stand_in))
             yield
     finally:

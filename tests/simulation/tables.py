@@ -25,6 +25,7 @@ from central_sync.store import (
     streams,
 )
 from central_sync.store.backups import LossRow
+from central_sync.store.database import AlreadyThere
 from central_sync.store.downlinks import DownlinkRow
 from central_sync.store.early import Copy, Reached
 from central_sync.store.instructions import AnswerRow, Asked, InstructionRow
@@ -51,6 +52,7 @@ class Tables(Struct):
     by_order: dict[UUID, tuple[StoredEntry, ...]] = field(default_factory=dict)
     incarnations: dict[str, UUID] = field(default_factory=dict)
     differences: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    day_differences: dict[str, tuple[str, ...]] = field(default_factory=dict)
     parked: tuple[ParkedEntry, ...] = ()
     foreign: tuple[ForeignMessage, ...] = ()
     orders: dict[UUID, OrderRow] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class Tables(Struct):
             dict(self.by_order),
             dict(self.incarnations),
             dict(self.differences),
+            dict(self.day_differences),
             self.parked,
             self.foreign,
             dict(self.orders),
@@ -217,9 +220,10 @@ async def _change_history(connection: Tables, old: UUID, _reason: str, _detail: 
 
 
 async def _note_loss(connection: Tables, loss: LossRow) -> bool:
-    is_news = loss not in connection.losses
+    if any(known[:4] == loss[:4] for known in connection.losses):
+        return False
     connection.losses = (*connection.losses, loss)
-    return is_news
+    return True
 
 
 async def _note_gone(_connection: Tables, _node_id: str, _incarnation: UUID) -> None:
@@ -236,6 +240,12 @@ async def _add_entries(connection: Tables, rows: Sequence[ParkedEntry]) -> None:
 async def _add_foreign(connection: Tables, message: ForeignMessage) -> bool:
     connection.foreign = (*connection.foreign, message)
     return True
+
+
+async def _insert_orders(connection: Tables, rows: Sequence[OrderRow]) -> None:
+    if any(row.order_id in connection.orders for row in rows):
+        raise AlreadyThere("an order that begins is there")
+    await _put_orders(connection, rows)
 
 
 async def _put_orders(connection: Tables, rows: Sequence[OrderRow]) -> None:
@@ -368,7 +378,7 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (backups, "note_loss", _note_loss),
     (parked, "add_entries", _add_entries),
     (parked, "add_foreign", _add_foreign),
-    (orders, "insert", _put_orders),
+    (orders, "insert", _insert_orders),
     (orders, "update", _put_orders),
     (stock, "add", _add_stock),
     (feed, "add", _add_feed),

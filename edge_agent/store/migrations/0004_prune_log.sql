@@ -19,3 +19,10 @@ CREATE TABLE pruned_stock (
     reserved_milli INTEGER NOT NULL,
     PRIMARY KEY (sku, lot)
 ) STRICT;
+
+-- Which orders and movements are gone, and since when. A fork of this history may bring one of them again, in another
+-- stream: then it changes nothing, since what it did is in the sums.
+CREATE TABLE pruned_subject (
+    subject BLOB PRIMARY KEY,
+    at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
