@@ -228,7 +228,7 @@ MUTATIONS = (
         "the clock of the log follows the wall", clock, "tick", lambda _last, now_ms: now_ms << clock.COUNTER_BITS, 21
     ),
     _plant("an instruction that was heard again is decided again", instructions._Work, "_done", _nothing_is_done, 18),
-    _plant("a new downlink forgets what has no answer", store_instructions, "unanswered", _begin_anew_with_nothing, 7),
+    _plant("a new downlink forgets what has no answer", store_instructions, "unanswered", _begin_anew_with_nothing, 6),
     _plant("nobody asks how far a node has taken its downlink", rules, "_resume", _believe_every_position, 6),
     _plant("entries are folded as they arrive", merge, "in_order", list, 12),
     _plant(
