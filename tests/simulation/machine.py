@@ -93,6 +93,7 @@ class Machine:
         self.on_failure: Callable[[str, BaseException], None] = lambda _who, _error: None
         self.stays_down = False
         self.lets_go = False
+        self._letting_go: asyncio.Task[Any] | None = None
         folder.mkdir(parents=True)
 
     @property
@@ -155,7 +156,7 @@ class Machine:
         self._spawn(process, agent.session.run())
         self._spawn(process, agent.scrub.run())
         if self.lets_go:
-            self._spawn(process, agent.retention.run())
+            self._letting_go = self._spawn(process, agent.retention.run())
 
     def _assembled(self, file: StoreFile, here: Surroundings, line: Line) -> Agent:
         intake = Intake(file, here, is_offline=lambda: not session.is_online)
@@ -210,6 +211,12 @@ class Machine:
         done, _ = await asyncio.wait({task}, timeout=_PATIENCE_S)
         listening = False
         return task.result() if done and not task.cancelled() and task.exception() is None else None
+
+    def keep_log(self) -> None:
+        """Let go of nothing more."""
+        self.lets_go = False
+        if self._letting_go is not None:
+            self._letting_go.cancel()
 
     async def forget_keys(self) -> None:
         """The days on which clients' keys are remembered pass at once: no answer is owed for them any more."""
