@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from central_sync import times
 from central_sync.api.application import application
 from central_sync.api.contract import centre_openapi
+from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers
 from central_sync.api.live import LiveFeed
@@ -118,6 +119,7 @@ def _assemble(
     app = application(
         handlers=Handlers(database, times.now),
         events=Events(live),
+        enrolments=Enrolments(database),
         readiness=readiness,
         tokens=tokens,
         extra=[metrics.route(), *docs_routes(lambda: centre_openapi(VERSION)), *page_routes()],

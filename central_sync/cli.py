@@ -12,6 +12,7 @@ from pathlib import Path
 from central_sync import commands
 from central_sync.config import load
 from edge_core.errors import Fault
+from edge_core.limits import TICKET_HOURS_DEFAULT, TICKET_HOURS_MAX
 from holdfast_runtime import log
 from holdfast_runtime.config import config_errors_exit
 from holdfast_runtime.http_server import run as run_on_uvloop
@@ -71,5 +72,17 @@ def _parser() -> argparse.ArgumentParser:
     parked = several.add_parser("parked", parents=[common, printing], help="what could not be used, and why")
     parked.add_argument("action", choices=["list", "show"], nargs="?", default="list", help="show one, or list all")
     parked.add_argument("id", type=int, nargs="?", help="which one to show")
+    enrol = several.add_parser(
+        "enrol", parents=[common, printing], help="make a ticket that lets one machine in as a node"
+    )
+    enrol.add_argument("node", nargs="?", metavar="NODE", help="which node; without one, list the enrolments")
+    enrol.add_argument(
+        "--hours",
+        type=int,
+        default=TICKET_HOURS_DEFAULT,
+        choices=range(1, TICKET_HOURS_MAX + 1),
+        metavar="N",
+        help=f"how long the ticket is good (default {TICKET_HOURS_DEFAULT}, at most {TICKET_HOURS_MAX})",
+    )
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
     return parser

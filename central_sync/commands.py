@@ -1,6 +1,7 @@
 """What each command of `central-sync` does. Each answers with the exit code: 0 fine, 1 findings."""
 
 import argparse
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -11,22 +12,34 @@ import msgspec
 from msgspec import Struct
 
 from central_sync import times
-from central_sync.api.documents import NodeList, OrderPage, ParkedPage, order_summary, parked_item
+from central_sync.api.documents import (
+    EnrolmentList,
+    NodeList,
+    OrderPage,
+    ParkedPage,
+    Ticket,
+    enrolment_item,
+    order_summary,
+    parked_item,
+)
 from central_sync.api.handlers import fleet_status
 from central_sync.app import opened_database
 from central_sync.config import CentreConfig
 from central_sync.fleet import NodeStatus
 from central_sync.foreign import outline
-from central_sync.store import orders, parked
+from central_sync.store import enrolments, orders, parked
 from central_sync.store.database import Connection
 from central_sync.store.migrate import check, migrate
 from central_sync.store.parked import ParkedRow
 from central_sync.verify import verify
 from edge_core.limits import PAGE_ROWS_MAX
+from edge_core.sync.topics import NODE_ID_PATTERN
+from holdfast_runtime.tokens import digest_of, new_secret
 
 Command = Callable[[CentreConfig, argparse.Namespace], Coroutine[Any, Any, int]]
 _HEX_COLUMNS: Final = 16
 _FINDINGS: Final = 1
+_HOUR_S: Final = 3_600
 
 
 async def _run(config: CentreConfig, _: argparse.Namespace) -> int:
@@ -122,8 +135,48 @@ async def _verify(config: CentreConfig, arguments: argparse.Namespace) -> int:
     return _FINDINGS if result.findings else 0
 
 
+async def _enrol(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    if arguments.node is None:
+        return await _list_enrolments(config, arguments)
+    if not re.fullmatch(NODE_ID_PATTERN, arguments.node):
+        sys.stderr.write(f"central-sync: a node id matches {NODE_ID_PATTERN}\n")
+        return 2
+    secret = new_secret()
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        async with database.transaction() as connection:
+            expires_at = await enrolments.offer(
+                connection, arguments.node, digest_of(secret), ttl_s=arguments.hours * _HOUR_S
+            )
+    if arguments.json:
+        _print_json(Ticket(arguments.node, secret, times.rfc3339(expires_at)))
+    else:
+        sys.stderr.write(f"good for one machine until {times.rfc3339(expires_at)}; on it: edge-agent enrol\n")
+        _say(secret)
+    return 0
+
+
+async def _list_enrolments(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    async with _reading(config) as connection:
+        found = await enrolments.every(connection)
+    if arguments.json:
+        _print_json(EnrolmentList(tuple(map(enrolment_item, found))))
+    else:
+        cells = ((e.node_id, str(e.incarnation), str(e.number), times.rfc3339(e.enrolled_at)) for e in found)
+        _print_table("NODE INCARNATION NUMBER ENROLLED", cells)
+    return 0
+
+
 COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
-    {"run": _run, "migrate": _migrate, "nodes": _nodes, "orders": _orders, "parked": _parked, "verify": _verify}
+    {
+        "run": _run,
+        "migrate": _migrate,
+        "nodes": _nodes,
+        "orders": _orders,
+        "parked": _parked,
+        "verify": _verify,
+        "enrol": _enrol,
+    }
 )
 
 

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct
 
 from edge_core.limits import IDEMPOTENCY_DAYS_MAX, RESERVE_BYTES_DEFAULT
 from edge_core.sync.topics import NODE_ID_PATTERN
-from holdfast_runtime.config import ConfigError, load_config
+from holdfast_runtime.config import ConfigError, is_loopback, load_config
 
 ENV_PREFIX = "EDGE_AGENT"
 Port = Annotated[int, Meta(ge=0, le=65_535)]
@@ -52,9 +53,10 @@ class BrokerSection(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CentreSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the centre answers HTTPS, for what is too large for the broker."""
+    """Where the centre's API answers: for enrolment, and for what is too large for the broker."""
 
     url: str = ""
+    ca_file: str | None = None
 
 
 class AgentConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,8 +72,18 @@ class AgentConfig(Struct, frozen=True, forbid_unknown_fields=True):
 def read_config(path: Path | None, environ: "dict[str, str]") -> AgentConfig:
     """Load and check. Raises `ConfigError`."""
     config = load_config(AgentConfig, path=path, env_prefix=ENV_PREFIX, environ=environ)
-    zone_of(config, f"file {path}" if path else "environment")
+    source = f"file {path}" if path else "environment"
+    zone_of(config, source)
+    _check_centre(config.centre.url, source)
     return config
+
+
+def _check_centre(url: str, source: str) -> None:
+    """Tickets and snapshots go to the centre: nobody on the way may see or change them."""
+    parts = urlsplit(url)
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    if url and not (is_safe and parts.hostname):
+        raise ConfigError("centre.url", source, f"expected an https:// address, found {url!r}")
 
 
 def zone_of(config: AgentConfig, source: str = "configuration") -> ZoneInfo:

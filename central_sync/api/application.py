@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from central_sync.api.documents import Health
+from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers, answer
 from edge_core.errors import Rejected, TransientFault
@@ -27,7 +28,13 @@ _LOOPBACK_NAMES: Final = ["localhost", "127.0.0.1", "[::1]"]
 
 
 def application(
-    *, handlers: Handlers, events: Events, readiness: Readiness, tokens: TokenCheck | None, extra: Sequence[BaseRoute]
+    *,
+    handlers: Handlers,
+    events: Events,
+    enrolments: Enrolments,
+    readiness: Readiness,
+    tokens: TokenCheck | None,
+    extra: Sequence[BaseRoute],
 ) -> Starlette:
     """The ASGI application. `extra` are routes that need no token: metrics, contract, page."""
 
@@ -55,6 +62,7 @@ def application(
         Route("/v1/stock", guarded(handlers.stock)),
         Route("/v1/parked", guarded(handlers.parked)),
         Route("/v1/events", guarded(events.events)),
+        Route("/v1/enrolments", enrolments.enrol, methods=["POST"]),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         *extra,

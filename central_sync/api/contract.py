@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from central_sync.api.documents import CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
+from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
 from central_sync.fleet import NodeStatus
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from edge_core.orders.rendering import OrderDocument
@@ -97,6 +98,23 @@ OPERATIONS: Final = (
         scope="read",
         media_type="text/event-stream",
         tag="orders",
+    ),
+    Operation(
+        "post",
+        "/v1/enrolments",
+        "enrolNode",
+        "Let a machine in as a node; the bearer token is a ticket of `central-sync enrol`",
+        {201: EnrolmentAnswer},
+        body=EnrolmentRequest,
+        problems=(
+            "enrolment-refused",
+            "token-missing",
+            "malformed-json",
+            "invalid-document",
+            "body-too-large",
+            "database-unavailable",
+        ),
+        tag="fleet",
     ),
     Operation("get", "/healthz", "isAlive", "Whether the process is there", {200: Health}, tag="service"),
     Operation("get", "/readyz", "isReady", "Whether it takes work", {200: Health, 503: Health}, tag="service"),

@@ -24,6 +24,7 @@ from edge_core.errors import PeerFault, StorageFault, TransientFault
 from edge_core.limits import LINK_TICK_INTERVAL_MS
 from edge_core.sync.edge_link import step
 from edge_core.sync.link_types import (
+    AwaitEnrolment,
     BeginIncarnation,
     CheckHash,
     CompareFormer,
@@ -221,6 +222,9 @@ class Session:
                 self._write_down(effect)
             case BeginIncarnation() | CompareFormer() | SendRecall() | Restore() | StopSelling() | GoOnSelling():
                 await self._recover(effect)
+            case AwaitEnrolment():
+                self._books.last_error = bounded(effect.reason)
+                _LOG.warning("link.not_enrolled", reason=effect.reason)
             case Stop():
                 self._books.last_error = bounded(effect.reason)
                 _LOG.error("link.stopped", reason=effect.reason)

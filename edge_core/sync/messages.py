@@ -37,7 +37,7 @@ Hash = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
 Lane = Literal["orders", "bulk"]
 ShortText = Annotated[str, Meta(max_length=ERROR_TEXT_CHARS_MAX)]
 Codec = Literal["zstd", "raw"]
-Decision = Literal["resume", "rewind", "fence", "refuse"]
+Decision = Literal["resume", "rewind", "fence", "refuse", "enrol"]
 
 
 class LanePosition(Struct, frozen=True, array_like=True):

@@ -131,7 +131,7 @@ def test_only_the_composition_root_builds_from_the_configuration(package: str) -
         for path in in_package(package)
         if f"{package}.config" in set(imported(path))
     }
-    assert seen <= {"app", "cli", "service", "inspect", "commands", "verify"}
+    assert seen <= {"app", "cli", "service", "inspect", "commands", "verify", "enrolment"}
 
 
 # --- how things are written ------------------------------------------------------------------------------------------

@@ -28,8 +28,12 @@ class NotNow(Exception):  # noqa: N818 - it names what happened
 class Store:
     """One store: an agent, and what its tills were promised."""
 
-    def __init__(self, folder: Path, broker_url: str, node_id: str = NODE_ID) -> None:
-        sections = {"node": {"id": node_id, "name": f"Store {node_id}"}, "broker": {"url": broker_url}}
+    def __init__(self, folder: Path, broker_url: str, node_id: str = NODE_ID, *, centre_url: str = "") -> None:
+        sections = {
+            "node": {"id": node_id, "name": f"Store {node_id}"},
+            "broker": {"url": broker_url},
+            "centre": {"url": centre_url},
+        }
         self.node_id = node_id
         self.agent = Agent(folder / node_id, sections)
         self.promised: dict[str, UUID] = {}
