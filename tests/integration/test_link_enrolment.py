@@ -1,4 +1,4 @@
-"""Enrolment on real parts: who is not let in waits and sells, a ticket lets one machine in, the last one is the node."""
+"""Enrolment on real parts: strangers wait and sell, a ticket lets one machine in, the last one is the node."""
 
 import asyncio
 import subprocess
