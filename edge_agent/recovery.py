@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_agent.intake import Intake, read_replay
-from edge_agent.store import idempotency, log, orders, stock
+from edge_agent.store import idempotency, log, orders, retention, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.idempotency import Answered
@@ -101,7 +101,7 @@ class Recovery:
         await self._intake.change_log(change)
         if outcome.added or outcome.moved:
             _LOG.warning("recovery.entries_restored", incarnation=str(key.incarnation), **outcome.counts())
-        return batch is None
+        return outcome.is_complete
 
     def _former(self, key: FormerKey) -> Stream | None:
         return next((s for s in self._file.former if s.incarnation == key.incarnation and s.lane == key.lane), None)
@@ -115,6 +115,7 @@ class _Outcome:
         self.moved = 0
         self.refused = 0
         self.found = 0
+        self.is_complete = True
 
     def counts(self) -> dict[str, int]:
         return {"added": self.added, "moved": self.moved, "refused": self.refused, "found": self.found}
@@ -147,17 +148,24 @@ class _Restoration:
 
     async def run(self, key: FormerKey, common: int, common_hash: bytes, batch: Batch | None) -> None:
         stream = await self._stream(key, common, common_hash)
+        if common < stream.pruned_seq:
+            await self._move_after_gap(stream, common)
+            return
+        self._outcome.is_complete = batch is None
         new = [(seq, decode_entry(body)) for seq, body in _numbered(batch)]
-        order_ids = sorted({entry.order_id for _, entry in new if entry.order_id is not None})
+        subjects = {subject for _, entry in new if (subject := subject_of(entry)) is not None}
+        gone = await retention.read_gone(self._connection, sorted(subjects))
+        alive = [(seq, entry) for seq, entry in new if subject_of(entry) not in gone]
+        order_ids = sorted({entry.order_id for _, entry in alive if entry.order_id is not None})
         before = await self._merged(order_ids)
         await self._keep_answers(stream, common, order_ids)
         await self._move_beyond(stream, common)
         await log.raise_clock(self._connection, max([self._tail.hlc, *(entry.hlc for _, entry in new)]))
         if batch is None:
             return
-        moves = await self._new_movements(new)
+        moves = await self._new_movements(alive)
         await log.append(self._connection, [_row(stream, batch, index, e) for index, (_, e) in enumerate(new)])
-        await self._remember_keys(stream, new)
+        await self._remember_keys(stream, alive)
         after = await self._merged(order_ids)
         await self._write_heads(after)
         await self._write_stock(_difference(before.values(), after.values(), moves))
@@ -170,13 +178,15 @@ class _Restoration:
         if stream is None:
             stream = await log.create_former(self._connection, key.incarnation, key.lane)
         held = await log.read_hash(self._connection, stream, common)
-        if held != common_hash:
+        if held != common_hash and common >= stream.pruned_seq:
             raise PeerFault("fork", f"the delivery does not stand on the file's copy at {common}")
         return stream
 
-    async def _keep_answers(self, stream: Stream, common: int, order_ids: list[UUID]) -> None:
+    async def _keep_answers(
+        self, stream: Stream, common: int, order_ids: list[UUID], last_seq: int = (1 << STREAM_SEQ_BITS) - 1
+    ) -> None:
         """What was said stays said, word for word (G4): entries will move, and orders get another past."""
-        last = stream.entry_id((1 << STREAM_SEQ_BITS) - 1)
+        last = stream.entry_id(last_seq)
         rows = await idempotency.unkept(
             self._connection, stream.entry_id(common + 1), last, [order_id.bytes for order_id in order_ids]
         )
@@ -201,20 +211,47 @@ class _Restoration:
 
     async def _move_beyond(self, stream: Stream, common: int) -> None:
         """What only this file has of the old stream goes on in the present one, in its order, under the same times."""
-        present = self._file.streams["orders"]
-        first_new = self._tail.seq + 1
-        seq = common + 1
+        first_new, seq = self._tail.seq + 1, common + 1
         while rows := await log.read_range(self._connection, stream, seq, PUSH_ENTRIES_MAX):
-            moved = [self._next_row(replace(decode_entry(body), seq=0)) for _, _, body in rows]
-            await log.append(self._connection, moved)
+            await self._append_again(rows)
             seq = rows[-1][0] + 1
-        if seq == common + 1:
+        if seq > common + 1:
+            await self._leave_place(stream, common + 1, seq - 1, first_new)
+
+    async def _move_after_gap(self, stream: Stream, common: int) -> None:
+        """The centre lost what this file has let go of: what is left after the cut goes on in the present stream.
+
+        So do the entries of open orders below it, as far as the centre lacks them. The cut moves along, a step at a
+        time, so that no till waits for a month of orders.
+        """
+        rows = await log.read_range(self._connection, stream, common + 1, PUSH_ENTRIES_MAX)
+        self._outcome.is_complete = len(rows) < PUSH_ENTRIES_MAX
+        for row in rows:
+            if row[0] <= stream.pruned_seq:
+                await self._append_again([row])
+                await self._leave_place(stream, row[0], row[0], self._tail.seq)
+        beyond = [row for row in rows if row[0] > stream.pruned_seq]
+        if not beyond:
             return
-        offset = present.entry_id(first_new) - stream.entry_id(common + 1)
-        await log.forget_range(self._connection, stream, common + 1, seq - 1)
-        await orders.shift_entries(self._connection, stream.entry_id(common + 1), stream.entry_id(seq - 1), offset)
-        await idempotency.shift_entries(self._connection, stream.entry_id(common + 1), stream.entry_id(seq - 1), offset)
-        self._outcome.moved += seq - common - 1
+        last_seq, last_hash, _ = beyond[-1]
+        await self._keep_answers(stream, stream.pruned_seq, [], last_seq)
+        first_new = self._tail.seq + 1
+        await self._append_again(beyond)
+        await self._leave_place(stream, beyond[0][0], last_seq, first_new)
+        await retention.move_cut(self._connection, stream, last_seq, last_hash)
+
+    async def _append_again(self, rows: list[tuple[int, bytes, bytes]]) -> None:
+        moved = [self._next_row(replace(decode_entry(body), seq=0)) for _, _, body in rows]
+        await log.append(self._connection, moved)
+        self._outcome.moved += len(moved)
+
+    async def _leave_place(self, stream: Stream, from_seq: int, to_seq: int, first_new: int) -> None:
+        """Entries are in the present stream from `first_new` on: their old places go, and who pointed there follows."""
+        first, last = stream.entry_id(from_seq), stream.entry_id(to_seq)
+        offset = self._file.streams["orders"].entry_id(first_new) - first
+        await log.forget_range(self._connection, stream, from_seq, to_seq)
+        await orders.shift_entries(self._connection, first, last, offset)
+        await idempotency.shift_entries(self._connection, first, last, offset)
 
     def _next_row(self, entry: Entry) -> EntryRow:
         present = self._file.streams["orders"]

@@ -25,9 +25,9 @@ from edge_core.limits import IDENTIFIER_CHARS_MAX, TOKENS_MAX
 from holdfast_runtime.config import ConfigError
 from holdfast_runtime.problems import ProblemRaised
 
-Scope = Literal["order", "read", "stock"]
+Scope = Literal["order", "read", "stock", "operate"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
-"""`order` places and changes orders, `read` looks, `stock` moves stock."""
+"""`order` places and changes orders, `read` looks, `stock` moves stock, `operate` settles what is parked."""
 
 _PREFIX: Final = "hf_"
 _RANDOM_BYTES: Final = 32

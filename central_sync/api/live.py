@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 import structlog
 
+from central_sync.api.rendering import truncated
 from central_sync.store import feed
 from central_sync.store.database import Database
 from central_sync.store.feed import FeedEntry, FeedPosition
@@ -115,11 +116,14 @@ class LiveFeed:
     async def watch(self, after: FeedPosition | None, skip: int) -> AsyncGenerator[bytes, None]:
         """Events after a place (None: from now on), without the first `skip` events that follow it.
 
-        Ends when the viewer is cut off. Raises `TransientFault` while it catches up.
+        A viewer that comes from before what is kept is told so first. Ends when the viewer is cut off.
+        Raises `TransientFault` while it catches up.
         """
         viewer = Viewer()
         self._joining += 1
         try:
+            if after is not None and await self._has_missed(after):
+                yield truncated()
             if not self._viewers:
                 async with self._database.reading() as connection:
                     self._position = max(self._position, await feed.end(connection))
@@ -147,6 +151,10 @@ class LiveFeed:
         finally:
             self._viewers.discard(viewer)
             self._telemetry.viewers.set(len(self._viewers))
+
+    async def _has_missed(self, after: FeedPosition) -> bool:
+        async with self._database.reading() as connection:
+            return after[:2] <= (await feed.horizon(connection))[:2]
 
     async def _follow(self) -> None:
         lost = asyncio.Event()

@@ -55,6 +55,7 @@ def server_sent_events(entry: FeedEntry) -> list[bytes]:
             sequence=str(read.seq),
             subject=None if read.order_id is None else str(read.order_id),
             traceparent=read.traceparent,
+            provisional=entry.is_early,
         )
         place = event_id(entry.position, index)
         events.append(f"id: {place}\nevent: {name}\ndata: ".encode() + _encoder.encode(cloud) + b"\n\n")
@@ -64,6 +65,11 @@ def server_sent_events(entry: FeedEntry) -> list[bytes]:
 def event_id(position: FeedPosition, index: int) -> str:
     """A place in the feed as text: transaction, push, entry, event."""
     return f"{position.xact}-{position.batch}-{position.seq}-{index}"
+
+
+def truncated() -> bytes:
+    """Said first to a viewer that was away for longer than the feed is kept. It has no id; what is kept follows."""
+    return b'event: feed.truncated\ndata: {"detail":"events have been missed; load the lists anew"}\n\n'
 
 
 def parse_event_id(text: str) -> tuple[FeedPosition, int] | None:

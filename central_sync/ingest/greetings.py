@@ -4,23 +4,31 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
-from central_sync.store import nodes, parked, streams
+from central_sync import instructions
+from central_sync.ingest.admission import Standing, standing
+from central_sync.instructions import Claim, RandomBits, machine_bits
+from central_sync.store import enrolments, nodes, parked, streams
+from central_sync.store.backups import LossRow
 from central_sync.store.database import Connection
 from central_sync.store.nodes import Greeting, Report
 from central_sync.store.parked import ForeignMessage, shown
 from central_sync.store.streams import CursorRow, StreamKey
 from edge_core.limits import FORMER_INCARNATIONS_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX, PUSH_WINDOW_MAX
 from edge_core.sync import handshake
-from edge_core.sync.chain import genesis
+from edge_core.sync.admission import NOT_ENROLLED, Admit
 from edge_core.sync.conservation import differences
 from edge_core.sync.entry import LANES
 from edge_core.sync.handshake import CentreView
 from edge_core.sync.locator import newest_common
 from edge_core.sync.messages import (
+    DOWN,
     Bye,
     Decision,
     Deliver,
+    DeliverAck,
+    DownPosition,
     DurablePosition,
     FormerStream,
     Grant,
@@ -34,7 +42,7 @@ from edge_core.sync.messages import (
 )
 
 GRANT = Grant(window=PUSH_WINDOW_MAX, rate_entries_per_s=0, start_after_ms=0, ttl_ms=0)
-"""No limit but the window: grants that follow the centre's load come with the recovery work."""
+"""No limit but the window: what a word that is no greeting carries, and a greeting until `Granting` has its say."""
 
 
 class Difference(Struct, frozen=True):
@@ -42,6 +50,13 @@ class Difference(Struct, frozen=True):
 
     node_id: str
     found: tuple[str, ...]
+
+
+class Recalled(Struct, frozen=True):
+    """The answer to a recall, and what it shows that neither end has any more."""
+
+    deliver: Deliver
+    loss: LossRow | None = None
 
 
 class Reported(Struct):
@@ -56,73 +71,140 @@ class Reported(Struct):
 
 
 async def welcome(
-    connection: Connection, hellos: Sequence[Hello], *, history_id: UUID, now_ms: int
+    connection: Connection,
+    hellos: Sequence[Hello],
+    *,
+    history_id: UUID,
+    now_ms: int,
+    random_bits: RandomBits = machine_bits,
+    admit: Admit = "any",
+) -> list[tuple[Hello, Welcome]]:
+    """Admit nodes, make their cursors, and say what to do: to each incarnation's last hello of the batch, in turn."""
+    turns: list[dict[str, Hello]] = []
+    for hello in {(hello.node_id, hello.incarnation): hello for hello in hellos}.values():
+        turn = next((turn for turn in turns if hello.node_id not in turn), None)
+        if turn is None:
+            turns.append(turn := {})
+        turn[hello.node_id] = hello
+    answers: list[tuple[Hello, Welcome]] = []
+    for turn in turns:
+        ordered = [turn[node_id] for node_id in sorted(turn)]
+        ranks = await standing(connection, ordered) if admit == "enrolled" else Standing()
+        strangers = {h.node_id: _to_enrol(h, history_id) for h in ordered if h.node_id in ranks.strangers}
+        ordered = [hello for hello in ordered if hello.node_id not in strangers]
+        found = await _welcome(connection, ordered, ranks, history_id, now_ms, random_bits)
+        answers += [(turn[node_id], answer) for node_id, answer in (strangers | found).items()]
+    return answers
+
+
+async def _welcome(
+    connection: Connection,
+    ordered: Sequence[Hello],
+    ranks: Standing,
+    history_id: UUID,
+    now_ms: int,
+    random_bits: RandomBits,
 ) -> dict[str, Welcome]:
-    """Admit nodes, make their cursors, and say what to do, for each node's last hello of the batch."""
-    latest = {hello.node_id: hello for hello in hellos}
-    ordered = [latest[node_id] for node_id in sorted(latest)]
+    """The same for one hello of each node, in the order of their ids."""
     current = await nodes.incarnations(connection, [hello.node_id for hello in ordered])
     keys = [StreamKey(hello.node_id, hello.incarnation, lane) for hello in ordered for lane in LANES]
     known = await streams.lock(connection, keys)
-    admitted = [hello for hello in ordered if (hello.node_id, hello.incarnation, LANES[0]) not in known]
-    for hello in admitted:
-        if hello.node_id in current:
-            why = f"the node has gone on as incarnation {hello.incarnation}"
-            await streams.close(connection, hello.node_id, hello.former, why)
-            await streams.supersede(connection, hello.node_id, hello.incarnation, hello.former)
+    unknown = [hello for hello in ordered if (hello.node_id, hello.incarnation, LANES[0]) not in known]
+    asked = {
+        hello.node_id: _confirm(hello, current[hello.node_id], history_id)
+        for hello in unknown
+        if not handshake.may_succeed(hello, current.get(hello.node_id))
+    }
+    ordered = [hello for hello in ordered if hello.node_id not in asked]
+    keys = [key for key in keys if key.node_id not in asked]
+    admitted = [hello for hello in unknown if hello.node_id not in asked]
+    outranked = [hello for hello in admitted if ranks.outranks(current.get(hello.node_id), hello)]
+    await _succeed(connection, [h for h in admitted if h.node_id in current and h not in outranked])
     missing = [key for key in keys if key not in known]
     if missing:
         await streams.create(connection, missing)
+        await _rank(connection, ranks, admitted, [(hello.node_id, current[hello.node_id]) for hello in outranked])
         known |= await streams.lock(connection, missing)
+    former = await _former(connection, ordered)
     answers = {
-        hello.node_id: _answer(hello, known, await _former(connection, hello), history_id, now_ms) for hello in ordered
+        hello.node_id: _answer(hello, known, former.get(hello.node_id, ()), history_id, now_ms) for hello in ordered
     }
     greetings = [_greeting(hello, answers[hello.node_id]) for hello in ordered if _is_current(hello, known)]
     if greetings:
         await nodes.greet(connection, greetings)
-    return answers
+    going_on = [hello for hello in ordered if answers[hello.node_id].decision in {"resume", "rewind"}]
+    named = await instructions.greet(connection, going_on, now_ms, random_bits) if going_on else {}
+    return asked | {node_id: replace(answer, downlink=named.get(node_id)) for node_id, answer in answers.items()}
 
 
-async def recalled(connection: Connection, recall: Recall) -> Deliver:
-    """The entries of an earlier stream that follow the newest common mark; none when the node has them all."""
+async def recalled(connection: Connection, recall: Recall) -> Recalled:
+    """The entries of an earlier stream that follow the newest common mark; none when the node has them all.
+
+    Where the node has let go of everything that both had, there is nothing to deliver: it hears where the centre ends.
+    """
     key = StreamKey(recall.node_id, recall.former, recall.lane)
     held = await streams.hashes_at(connection, key, [mark.seq for mark in recall.locator])
-    common = newest_common(recall.locator, held) or 0
+    newest = newest_common(recall.locator, held)
+    if newest is None and recall.locator and recall.locator[-1].seq > 0:
+        return await _apart(connection, recall, key)
+    common = newest or 0
     rows = _within_bytes(await streams.after(connection, key, common, PUSH_ENTRIES_MAX))
     codec, block = pack_block([body for _, body in rows])
-    return Deliver(
-        recall.former,
-        recall.lane,
-        common + 1,
-        common + len(rows),
-        held[common],
-        rows[-1][0] if rows else held[common],
-        codec,
-        block,
-    )
+    tail_hash = rows[-1][0] if rows else held[common]
+    first, last = common + 1, common + len(rows)
+    return Recalled(Deliver(recall.former, recall.lane, first, last, held[common], tail_hash, codec, block))
 
 
 async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int) -> Reported:
-    """Record each node's last heartbeat of the batch and check its books against the cursors (promise G8)."""
-    latest = {beat.node_id: beat for beat in heartbeats}
-    ordered = [latest[node_id] for node_id in sorted(latest)]
+    """Record each incarnation's last heartbeat of the batch and check its books against the cursors (promise G8)."""
+    latest = {(beat.node_id, beat.incarnation): beat for beat in heartbeats}
+    ordered = [latest[who] for who in sorted(latest)]
     await nodes.report(connection, [_report(beat, now_ms) for beat in ordered])
     rows = await streams.of_incarnations(connection, [(beat.node_id, beat.incarnation) for beat in ordered])
     reported = Reported()
+    found = {
+        (beat.node_id, beat.incarnation): tuple(t for books in beat.lanes for t in _differences(beat, books, rows))
+        for beat in ordered
+    }
+    news = await nodes.note_differences(connection, found)
+    reported.news = [Difference(who[0], found[who]) for who in news if found[who]]
     for beat in ordered:
-        found = tuple(text for books in beat.lanes for text in _differences(beat, books, rows))
-        if await nodes.note_differences(connection, beat.node_id, found) and found:
-            reported.news.append(Difference(beat.node_id, found))
         for books in beat.lanes:
             key = StreamKey(beat.node_id, beat.incarnation, books.lane)
-            row = rows.get(key) or unknown(key)
+            row = rows.get(key) or streams.beginning(key)
             if books.lane == LANES[0] and key not in rows:
                 reported.called[key] = "rewind", "the centre does not know this stream"
             elif books.lane == LANES[0] and row.superseded_by is not None:
                 reported.called[key] = "refuse", f"incarnation {row.superseded_by} has taken this node over"
-            if row.durable_seq != books.confirmed + books.parked or key not in rows:
+            if _is_news(row, books) or key not in rows:
                 reported.told[key] = row
+            if row.backed_up_seq > books.backed_up_seq:
+                reported.told[key] = row  # the node may let go of more than it knows
     return reported
+
+
+async def claimed(connection: Connection, beats: Sequence[Heartbeat], acks: Sequence[DeliverAck]) -> list[Claim]:
+    """Take the nodes' word about their downlinks, as far as it is the word of who the node is now.
+
+    Returns the claims that cannot be: those nodes have to greet again.
+    """
+    claims = [Claim(beat.node_id, beat.incarnation, beat.downlink) for beat in beats if beat.downlink is not None]
+    claims += [
+        Claim(ack.node_id, ack.by, DownPosition(ack.incarnation, ack.durable_seq, ack.durable_hash))
+        for ack in acks
+        if ack.by is not None and ack.lane == DOWN
+    ]
+    if not claims:
+        return []
+    rows = await streams.of_incarnations(connection, [(claim.node_id, claim.by) for claim in claims])
+    present = [
+        claim
+        for claim in claims
+        if (row := rows.get(StreamKey(claim.node_id, claim.by, LANES[0]))) is not None
+        and row.fenced is None
+        and row.superseded_by is None
+    ]
+    return await instructions.acknowledge(connection, present)
 
 
 async def leave(connection: Connection, byes: Sequence[Bye]) -> None:
@@ -137,11 +219,6 @@ async def park(connection: Connection, messages: Sequence[ForeignMessage]) -> No
         await parked.add_foreign(connection, message)
 
 
-def unknown(key: StreamKey) -> CursorRow:
-    """Where a stream that never said hello is: at its beginning. Its edge sees that the centre's history is another."""
-    return CursorRow(0, genesis(*key), parked=0, backed_up_seq=0, fenced=None)
-
-
 def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome:
     """The word to a stream from which nothing more is taken."""
     return Welcome(history_id, key.incarnation, "fence", (_position(key, row),), GRANT, 0, shown(why))
@@ -150,6 +227,43 @@ def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome
 def call(key: StreamKey, decision: Decision, why: str, history_id: UUID) -> Welcome:
     """The word, unasked, to a stream that is to greet again."""
     return Welcome(history_id, key.incarnation, decision, (), GRANT, 0, shown(why))
+
+
+def _to_enrol(hello: Hello, history_id: UUID) -> Welcome:
+    """The word to a machine that no ticket has let in."""
+    return Welcome(history_id, hello.incarnation, "enrol", (), GRANT, 0, NOT_ENROLLED)
+
+
+def _confirm(hello: Hello, current: UUID, history_id: UUID) -> Welcome:
+    """The question to a newcomer: does it mean, here and now, to be the node in the place of the one that is?"""
+    why = f"incarnation {current} is the node so far"
+    return Welcome(history_id, hello.incarnation, "confirm", (), GRANT, 0, why, current=current)
+
+
+def _is_news(row: CursorRow, books: LaneLedger) -> bool:
+    """Whether the node does not know its stream's place, or not what became of what was parked."""
+    told = books.confirmed + books.parked, books.parked, books.settled
+    return told != (row.durable_seq, row.parked, row.settled)
+
+
+def call_about_downlink(claim: Claim, history_id: UUID) -> Welcome:
+    """The word, unasked, to a node that has taken what the centre's log for it does not hold."""
+    return call(StreamKey(claim.node_id, claim.by, LANES[0]), "rewind", "the downlink goes on otherwise", history_id)
+
+
+async def _apart(connection: Connection, recall: Recall, key: StreamKey) -> Recalled:
+    """The node's copy begins where the centre's has ended, or is another history: an empty delivery before the cut.
+
+    The node then appends again what is left. What lies between both is nowhere.
+    """
+    cut_seq = recall.locator[-1].seq
+    rows = await streams.of_incarnations(connection, [(key.node_id, key.incarnation)])
+    end_seq = rows[key].durable_seq if key in rows else 0
+    ground = min(end_seq, cut_seq - 1)
+    at_ground = (await streams.hashes_at(connection, key, [ground]))[ground]
+    codec, block = pack_block([])
+    deliver = Deliver(recall.former, recall.lane, ground + 1, ground, at_ground, at_ground, codec, block)
+    return Recalled(deliver, LossRow(*key, end_seq + 1, cut_seq) if end_seq < cut_seq else None)
 
 
 def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -162,12 +276,36 @@ def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     return rows
 
 
-async def _former(connection: Connection, hello: Hello) -> tuple[FormerStream, ...]:
-    rows = await streams.former(connection, hello.node_id, hello.incarnation, len(LANES) * FORMER_INCARNATIONS_MAX)
-    return tuple(
-        FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash)
-        for incarnation, lane, seq, seq_hash in rows
-    )
+async def _succeed(connection: Connection, newcomers: Sequence[Hello]) -> None:
+    """Close what the newcomers' own machines have left behind; what is another machine's may only drain."""
+    if not newcomers:
+        return
+    own = [(hello.node_id, former, hello.incarnation) for hello in newcomers for former in hello.former]
+    left = [(node_id, former, f"the node has gone on as incarnation {by}") for node_id, former, by in own]
+    await streams.close(connection, left)
+    present = [(hello.node_id, hello.incarnation) for hello in newcomers]
+    await streams.supersede(connection, present, [(node_id, former) for node_id, former, _ in own])
+
+
+async def _rank(
+    connection: Connection, ranks: Standing, admitted: Sequence[Hello], outranking: Sequence[tuple[str, UUID]]
+) -> None:
+    """Write down which machines newcomers are; those of a machine that was enrolled earlier may only drain."""
+    if outranking:
+        await streams.supersede(connection, outranking, [])
+    await enrolments.inherit(connection, ranks.heirs(admitted))
+
+
+async def _former(connection: Connection, hellos: Sequence[Hello]) -> dict[str, tuple[FormerStream, ...]]:
+    present = [(hello.node_id, hello.incarnation) for hello in hellos]
+    found = await streams.former(connection, present, len(LANES) * FORMER_INCARNATIONS_MAX)
+    return {
+        node_id: tuple(
+            FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash, backed_up_seq)
+            for incarnation, lane, seq, seq_hash, backed_up_seq in rows
+        )
+        for node_id, rows in found.items()
+    }
 
 
 def _answer(
@@ -178,7 +316,7 @@ def _answer(
     now_ms: int,
 ) -> Welcome:
     rows = {lane: known[StreamKey(hello.node_id, hello.incarnation, lane)] for lane in LANES}
-    views = {lane: CentreView(row.durable_seq, row.durable_hash, None) for lane, row in rows.items()}
+    views = {lane: CentreView(row.durable_seq, row.durable_hash) for lane, row in rows.items()}
     fenced = next((row.fenced for row in rows.values() if row.fenced is not None), None)
     superseded_by = next((row.superseded_by for row in rows.values() if row.superseded_by is not None), None)
     decision: Decision
@@ -203,7 +341,7 @@ def _answer(
 
 def _position(key: StreamKey, row: CursorRow) -> DurablePosition:
     lane: Lane = "bulk" if key.lane == "bulk" else "orders"
-    return DurablePosition(lane, row.durable_seq, row.durable_hash)
+    return DurablePosition(lane, row.durable_seq, row.durable_hash, row.backed_up_seq, row.parked, row.settled)
 
 
 def _is_current(hello: Hello, known: dict[StreamKey, CursorRow]) -> bool:
@@ -233,6 +371,7 @@ def _report(beat: Heartbeat, now_ms: int) -> Report:
         now_ms - beat.wall_clock_ms,
         shown(beat.software_version),
         None if beat.last_error is None else shown(beat.last_error),
+        beat.parked_instructions,
     )
 
 
@@ -240,4 +379,4 @@ def _differences(beat: Heartbeat, books: LaneLedger, rows: dict[StreamKey, Curso
     row = rows.get(StreamKey(beat.node_id, beat.incarnation, books.lane))
     if row is None:
         return (f"{books.lane}: the centre does not know this stream",)
-    return differences(books, durable_seq=row.durable_seq, parked=row.parked)
+    return differences(books, durable_seq=row.durable_seq, parked=row.parked, settled=row.settled)

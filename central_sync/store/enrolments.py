@@ -36,6 +36,11 @@ _OF_NODES: Final = f"""
 """  # noqa: S608 - the columns are ours
 _ALL: Final = f"SELECT {_COLUMNS} FROM enrolment ORDER BY node_id, number"  # noqa: S608
 
+_INHERIT: Final = """
+    INSERT INTO enrolment (node_id, incarnation, number) OVERRIDING SYSTEM VALUE
+    SELECT * FROM unnest($1::text[], $2::uuid[], $3::bigint[]) ON CONFLICT DO NOTHING
+"""
+
 
 async def offer(connection: Connection, node_id: str, digest: bytes, ttl_s: int) -> datetime:
     """Keep a new ticket's digest, and say until when it is good."""
@@ -56,6 +61,12 @@ async def redeem(connection: Connection, node_id: str, digest: bytes, incarnatio
     await connection.execute(_USE, node_id, digest, incarnation)
     await connection.execute(_ENROL, node_id, incarnation)
     return None
+
+
+async def inherit(connection: Connection, heirs: Sequence[tuple[str, UUID, int]]) -> None:
+    """Incarnations of enrolled machines: node, incarnation, and the number of the enrolment on which it stands."""
+    if heirs:
+        await connection.execute(_INHERIT, *(list(column) for column in zip(*heirs, strict=True)))
 
 
 async def of_nodes(connection: Connection, node_ids: Sequence[str]) -> list[Enrolment]:

@@ -63,8 +63,11 @@ def apply_delta(position: Position | None, delta: StockDelta) -> Position:
     return after
 
 
-def total(deltas: Iterable[StockDelta]) -> Iterable[StockDelta]:
-    """One delta for each position, the sum of several."""
+def total(deltas: Iterable[StockDelta]) -> list[StockDelta]:
+    """One delta for each position that changes, the sum of several.
+
+    Goods that were found and handed over at once change nothing: a SKU that nobody has counted stays uncounted.
+    """
     sums: dict[tuple[str, str | None], StockDelta] = {}
     for delta in deltas:
         place = delta.sku, delta.lot
@@ -81,7 +84,7 @@ def total(deltas: Iterable[StockDelta]) -> Iterable[StockDelta]:
                 before.expires_on or delta.expires_on,
             )
         )
-    return sums.values()
+    return [delta for delta in sums.values() if delta.on_hand_milli or delta.reserved_milli]
 
 
 def allocate(

@@ -20,14 +20,5 @@ def rank(hello: Hello, enrolled: Mapping[UUID, int]) -> int | None:
     return max((enrolled[life] for life in _lineage(hello) if life in enrolled), default=None)
 
 
-def successor(hello: Hello, enrolled: Mapping[UUID, int]) -> UUID | None:
-    """The incarnation of the machine that was enrolled after this one, if any was."""
-    own = rank(hello, enrolled)
-    newest = max(enrolled, key=lambda life: enrolled[life], default=None)
-    if own is None or newest is None or enrolled[newest] <= own:
-        return None
-    return newest
-
-
 def _lineage(hello: Hello) -> Iterable[UUID]:
     return (hello.incarnation, *hello.former)

@@ -1,6 +1,6 @@
 """SIGKILL of the agent under load: what it answered is there once, what it did not answer is there at most once.
 
-`HOLDFAST_KILLS=200 make faults ARGS="-k killed"` is the long run; `make test` takes a few rounds.
+`HOLDFAST_AGENT_KILLS=200 make faults ARGS="-k killed"` is the long run; `make test` takes a few rounds.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import pytest
 from tests.rigs.agents import Agent, key, receipt, running, sale
 from tests.rigs.strace import Injection
 
-KILLS: Final = int(os.environ.get("HOLDFAST_KILLS", "8"))
+KILLS: Final = int(os.environ.get("HOLDFAST_AGENT_KILLS", "8"))
 TILLS: Final = 8
 ANSWERS_MAX: Final = 60  # of one round; where in it the kill comes is drawn
 SKUS: Final = tuple(f"sku-{number}" for number in range(4))

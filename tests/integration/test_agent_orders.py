@@ -142,6 +142,18 @@ def test_an_agent_of_named_stores_refuses_the_orders_of_others(tmp_path: Path) -
         assert (refused.status_code, slug(refused)) == (422, "wrong-store")
 
 
+def test_goods_that_nobody_has_counted_are_sold_again_and_again_until_a_receipt_counts_them(till: httpx.Client) -> None:
+    for _ in range(3):
+        assert till.post("/v1/orders", headers=key(), json=sale("uncounted", 2_000)).status_code == 201
+    parcel = till.post("/v1/orders", headers=key(), json=pickup("uncounted"))
+    assert parcel.status_code == 201
+    (group,) = till.get(parcel.headers["location"]).json()["fulfillment_groups"]
+    assert group["status"] == "backordered"
+    stock(till, "uncounted", 1_000)
+    beyond = till.post("/v1/orders", headers=key(), json=sale("uncounted", 2_000))
+    assert (beyond.status_code, slug(beyond)) == (409, "out-of-stock")
+
+
 # --- idempotency -----------------------------------------------------------------------------------------------------
 
 

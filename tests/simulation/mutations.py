@@ -13,10 +13,12 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from central_sync import instructions as rules
 from central_sync.ingest import apply as applying
 from central_sync.ingest import worker
-from central_sync.store import streams
-from edge_agent import intake, recovery
+from central_sync.store import downlinks, streams
+from central_sync.store import instructions as store_instructions
+from edge_agent import instructions, intake, recovery
 from edge_agent.intake import Intake
 from edge_agent.link.session import Session
 from edge_agent.store import idempotency, log
@@ -26,6 +28,7 @@ from edge_core.orders import merge
 from edge_core.orders.events import deltas_of
 from edge_core.sync import send_stream
 from edge_core.sync.link_types import HashChecked
+from edge_core.sync.messages import DownPosition
 from edge_core.sync.receive_stream import Applied, Batch, Cursor, Duplicate, Gap, receive
 from edge_core.sync.send_stream import SendStream
 
@@ -161,6 +164,21 @@ async def _every_movement_is_new(_self: object, new: Any) -> Any:
     return [delta for _, entry in new if entry.order_id is None for event in entry.events for delta in deltas_of(event)]
 
 
+async def _nothing_is_done(_self: object, _wanted: object) -> set[UUID]:
+    return set()
+
+
+async def _begin_anew_with_nothing(_connection: object, _node_id: str) -> list[Any]:
+    return []
+
+
+async def _believe_every_position(connection: Any, row: downlinks.DownlinkRow, held: DownPosition | None) -> bool:
+    same = held is not None and held.incarnation == row.incarnation and held.seq <= row.tail_seq
+    found = await downlinks.hash_at(connection, row, held.seq if same and held else 0)
+    await downlinks.move(connection, row.node_id, held.seq if same and held else row.tail_seq, found or b"")
+    return True
+
+
 def _plant(name: str, target: Any, attribute: str, bug: Callable[..., Any], seed: int) -> Mutation:
     return Mutation(name, ((target, attribute, bug),), seed)
 
@@ -209,6 +227,9 @@ MUTATIONS = (
     _plant(
         "the clock of the log follows the wall", clock, "tick", lambda _last, now_ms: now_ms << clock.COUNTER_BITS, 21
     ),
+    _plant("an instruction that was heard again is decided again", instructions._Work, "_done", _nothing_is_done, 18),
+    _plant("a new downlink forgets what has no answer", store_instructions, "unanswered", _begin_anew_with_nothing, 6),
+    _plant("nobody asks how far a node has taken its downlink", rules, "_resume", _believe_every_position, 6),
     _plant("entries are folded as they arrive", merge, "in_order", list, 12),
     _plant(
         "display numbers forget the start of the process",

@@ -127,6 +127,10 @@ class Promises:
                 raise Broken("G4", f"{machine.name} took {order_id} for {key}, for which it holds {twice[0]} already")
         known.add(order_id)
 
+    def forget_keys(self, node_id: str) -> None:
+        """A node's keys are older than their retention: the same key may begin another order."""
+        self._orders_of_key = {key: known for key, known in self._orders_of_key.items() if key[0] != node_id}
+
     # --- what is owed ------------------------------------------------------------------------------------------------
 
     def owe(self, node_id: str, decision: Decision) -> None:

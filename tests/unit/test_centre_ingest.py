@@ -3,6 +3,7 @@
 import asyncio
 import os
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
 
@@ -14,7 +15,9 @@ from central_sync.store.feed import FeedEntry, FeedPosition
 from central_sync.store.parked import ForeignMessage
 from central_sync.store.streams import StreamKey
 from edge_core.errors import PeerFault
-from edge_core.sync.messages import Push, decode_up
+from edge_core.limits import INGEST_HELLOS_MAX, INGEST_WORKS_MAX
+from edge_core.sync.messages import Bye, Hello, Push, decode_up
+from tests.rigs.orders import cancelled, order_id, placed, till_order
 from tests.rigs.streams import NodeLog
 
 
@@ -40,24 +43,77 @@ async def test_a_push_that_alone_is_over_the_bound_is_taken_alone() -> None:
 
 async def test_a_full_backlog_makes_the_reader_wait_until_a_batch_is_taken() -> None:
     backlog = Backlog(pushes_max=2, entries_max=100)
-    note = ForeignMessage("", "", "undecodable", "", b"")
-    await backlog.put(note)
-    await backlog.put(note)
-    waiting = asyncio.ensure_future(backlog.put(note))
+    push = pushed(1)
+    await backlog.put(push)
+    await backlog.put(push)
+    waiting = asyncio.ensure_future(backlog.put(push))
     done, _ = await asyncio.wait({waiting}, timeout=0)
     assert not done
     assert len(await backlog.take()) == 2
     await waiting
+    assert await backlog.take() == [push]
+
+
+async def test_a_backlog_is_bounded_in_the_bytes_of_what_waits() -> None:
+    backlog = Backlog(bytes_max=1_000)
+    note = ForeignMessage("", "", "undecodable", "", bytes(1_000))
+    await backlog.put(note)
+    waiting = asyncio.ensure_future(backlog.put(note))
+    done, _ = await asyncio.wait({waiting}, timeout=0)
+    assert not done
     assert await backlog.take() == [note]
+    await waiting
 
 
-def test_a_whole_sale_changes_its_stock_by_the_sum_of_its_events() -> None:
+async def test_a_push_does_not_wait_behind_thousands_of_hellos_and_those_go_on_meanwhile() -> None:
+    backlog = Backlog()
+    for number in range(3_000):
+        await backlog.put(NodeLog(f"store-{number:04}").hello())
+    push = pushed(1)
+    await backlog.put(push)
+    batch = await backlog.take()
+    assert batch[0] is push
+    assert len(batch) == 1 + INGEST_HELLOS_MAX
+
+
+async def test_a_hello_that_is_said_again_is_answered_once_and_with_its_newest_words() -> None:
+    backlog, log = Backlog(), NodeLog()
+    await backlog.put(log.hello())
+    log.sell(1)
+    await backlog.put(log.hello())
+    (hello,) = await backlog.take()
+    assert isinstance(hello, Hello)
+    assert hello.lanes[0].tail_seq == 1
+
+
+async def test_a_thousand_short_messages_are_one_batch() -> None:
+    backlog = Backlog(pushes_max=1)
+    for _ in range(INGEST_WORKS_MAX):
+        await backlog.put(Bye("store-0001", UUID(int=1), "the evening"))
+    assert len(await backlog.take()) == INGEST_WORKS_MAX
+
+
+def test_a_sale_of_goods_that_were_found_for_it_changes_no_stock() -> None:
     log = NodeLog()
     log.sell(1)
     (reading,) = read_push(log.push(), b"").readings
     assert reading.fault is None
-    assert {(change.on_hand_milli, change.reserved_milli) for change in reading.changes} == {(0, 0)}
-    assert len(reading.changes) == 2
+    assert reading.changes == ()
+
+
+def test_an_order_that_goes_on_in_the_batch_in_which_it_began_is_folded_from_its_bytes() -> None:
+    log = NodeLog()
+    history = placed(1, till_order(method="ship"))
+    log.record(history, order_id(1))
+    log.record(cancelled(1, history), order_id(1))
+    log.record(history, order_id(1))
+    projection = Projection({})
+    work = read_push(log.push(), b"")
+    assert work.readings[0].standing is not None
+    assert [projection.take(work.key, reading) for reading in work.readings] == [True, True, False]
+    (row,) = projection.new_orders()
+    assert (row.status, row.revision, row.first_seq, row.last_seq) == ("cancelled", len(history) + 1, 1, 2)
+    assert [(parked.seq, parked.fault.detail) for parked in projection.parked] == [(3, "order.placed twice")]
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -68,7 +124,7 @@ def test_bytes_of_any_kind_are_an_entry_or_a_fault_and_nothing_else(seed: int) -
     position = seed * len(body) // 50
     for damaged in (bytes(body[:position]), bytes(body[:position] + os.urandom(3) + body[position + 3 :])):
         reading = read_entry(1, damaged, b"")
-        assert (reading.entry is None) == (reading.fault is not None)
+        assert (reading.entry is None and reading.standing is None) == (reading.fault is not None)
         assert Projection({}).take(StreamKey("store-0001", log.incarnation, "orders"), reading) in {True, False}
 
 

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from edge_core.limits import HELLO_TIMEOUT_MS_MAX
-from edge_core.sync.admission import rank, successor
+from edge_core.sync.admission import rank
 from edge_core.sync.link_types import AwaitEnrolment, LogGrew, SendHello, TransportUp
 from edge_core.sync.messages import Hello
 from tests.rigs.link_steps import Link, pushes, welcome
@@ -25,15 +25,8 @@ def test_a_file_keeps_the_rank_of_its_enrolment_under_new_incarnations() -> None
     assert rank(hello(FIRST), ENROLLED) == rank(hello(RENEWED, FIRST), ENROLLED) == 1
 
 
-def test_the_machine_that_was_enrolled_last_is_the_node() -> None:
-    assert successor(hello(FIRST), ENROLLED) == SECOND
-    assert successor(hello(RENEWED, FIRST), ENROLLED) == SECOND
-    assert successor(hello(SECOND), ENROLLED) is None
-    assert successor(hello(RENEWED, FIRST, SECOND), ENROLLED) is None
-
-
-def test_a_machine_that_is_not_enrolled_has_no_successor_because_it_never_was_the_node() -> None:
-    assert successor(hello(STRANGER), ENROLLED) is None
+def test_the_newest_enrolment_of_a_lineage_counts() -> None:
+    assert rank(hello(RENEWED, FIRST, SECOND), ENROLLED) == 2
 
 
 def test_a_machine_that_is_told_to_enrol_pushes_nothing_and_asks_again_with_patience() -> None:

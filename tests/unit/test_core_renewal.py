@@ -23,6 +23,7 @@ from edge_core.sync.link_types import (
     LogGrew,
     PushSent,
     Received,
+    RecordAttempt,
     Renewed,
     Restore,
     Restored,
@@ -122,7 +123,7 @@ def test_a_new_incarnation_greets_with_empty_streams_and_hears_what_is_meant_for
 
 def test_a_new_incarnation_that_began_while_the_connection_was_lost_greets_on_the_next_one() -> None:
     link = renewing()
-    assert link.feed(TransportDown(0.5), Renewed(UUID(int=9)))[1:] == ()
+    assert link.feed(TransportDown(0.5), Renewed(UUID(int=9)))[1:] == (RecordAttempt(1),)
     assert link.feed(TransportUp()) == (SendHello(),)
     assert link.state.incarnation == UUID(int=9)
 

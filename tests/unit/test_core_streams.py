@@ -196,7 +196,7 @@ def answer(
     """The centre's decision on a node that ends at `seq`, where it holds `holds` entries."""
     lanes = (LanePosition("orders", 1, seq, LOG.hashes[seq]),)
     hello = Hello("store-0001", LOG.incarnation, lanes, known, 0, "0.1.0", 1)
-    view = CentreView(holds, hash_ or LOG.hashes[holds], None)
+    view = CentreView(holds, hash_ or LOG.hashes[holds])
     decision, detail = handshake.answer(hello, HISTORY, {"orders": view}, superseded_by=superseded_by)
     assert (decision == "resume") == (detail == "")
     return decision

@@ -9,7 +9,7 @@ from edge_core import ids
 from edge_core.clock import COUNTER_BITS, tick, wall_ms
 from edge_core.errors import InvariantViolated, PeerFault
 from edge_core.limits import SHARDS
-from edge_core.orders.money import gross_minor, spread
+from edge_core.orders.money import gross_minor
 from edge_core.sync import chain, conservation, topics
 from edge_core.sync.messages import LaneLedger
 
@@ -124,12 +124,6 @@ def test_gross_is_rounded_half_up(quantity_milli: int, unit_price_minor: int, gr
     assert gross_minor(quantity_milli, unit_price_minor) == gross
 
 
-def test_the_remainder_of_a_discount_goes_to_the_largest_line() -> None:
-    assert spread(100, [1, 1, 1]) == (34, 33, 33)
-    assert spread(100, [1, 5, 1]) == (14, 72, 14)
-    assert spread(0, [1, 2]) == (0, 0)
-
-
 # --- topics ----------------------------------------------------------------------------------------------------------
 
 
@@ -220,6 +214,20 @@ def test_a_node_may_know_less_than_the_centre_and_never_more() -> None:
     assert conservation.differences(books, durable_seq=7, parked=0) == (
         "orders: the node counts 1 parked, the centre 0",
     )
+
+
+def test_a_lost_word_of_what_is_parked_is_a_difference_once_the_node_knows_of_everything_else() -> None:
+    books = conservation.ledger("orders", tail_seq=10, durable_seq=7, parked=0)
+    assert conservation.differences(books, durable_seq=8, parked=1) == ()
+    assert conservation.differences(books, durable_seq=7, parked=1) == (
+        "orders: the node counts 0 parked, the centre 1",
+    )
+
+
+def test_a_node_that_has_not_heard_of_a_replay_yet_does_not_differ() -> None:
+    books = conservation.ledger("orders", tail_seq=10, durable_seq=7, parked=2, settled=1)
+    assert conservation.differences(books, durable_seq=7, parked=0, settled=3) == ()
+    assert conservation.differences(books, durable_seq=7, parked=0, settled=1) != ()
 
 
 def test_books_that_do_not_add_up_are_told() -> None:
