@@ -68,6 +68,11 @@ async def sold(house: House) -> list[UUID]:
     return orders
 
 
+def counted(who: str, total: int) -> str:
+    """How a difference words one end's book of a day."""
+    return f"{who} 20 orders (0 open, {total} CNY)"
+
+
 @pytest.mark.parametrize("what", EDGE_DAMAGE)
 async def test_entries_damaged_at_the_store_are_mended_from_the_centre(
     broker: Broker, postgres_dsn: str, tmp_path: Path, what: str
@@ -135,19 +140,25 @@ async def test_an_order_whose_view_differs_shows_in_the_books_of_its_day(
 ) -> None:
     async with opened_house(tmp_path, broker, postgres_dsn) as house:
         await sold(house)
-        await damage_centre(house.centre, "UPDATE order_view SET grand_total_minor = 1 WHERE first_seq = 7")
+        await damage_centre(
+            house.centre, "UPDATE order_view SET grand_total_minor = grand_total_minor + 1 WHERE first_seq = 7"
+        )
         await audited(house)
+
+        total = sum(house.store.totals().values())
 
         async def told() -> bool:
             node = await house.centre.node()
             assert node["differences"] == [
-                "2026-11-21: the node counts 20 orders (0 open, 2000 CNY), the centre 20 orders (0 open, 1901 CNY)"
+                f"2026-11-21: {counted('the node counts', total)}, {counted('the centre', total + 1)}"
             ]
             return True
 
         await eventually(told)
         assert "audit.days_differ" in house.centre.service.log_text()
-        await damage_centre(house.centre, "UPDATE order_view SET grand_total_minor = 100 WHERE first_seq = 7")
+        await damage_centre(
+            house.centre, "UPDATE order_view SET grand_total_minor = grand_total_minor - 1 WHERE first_seq = 7"
+        )
         await audited(house)
 
         async def gone() -> bool:

@@ -1,16 +1,18 @@
-"""What the audit asks of the centre's tables, on those in memory (see `tables`)."""
+"""What the audit asks of the centre's tables, on those in memory (see `tables`), and how a key refuses a second row."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from msgspec.structs import replace
 
-from central_sync.store import audits
+from central_sync.store import audits, orders
 from central_sync.store.audits import ScrubRow
+from central_sync.store.database import AlreadyThere
+from central_sync.store.orders import OrderRow
 from central_sync.store.streams import EntryRow, StoredEntry, StreamKey
 from edge_core.sync.audit import Entry, totals_of_days
 from edge_core.sync.audit_messages import DayTotal
-from tests.simulation.tables import Tables
+from tests.simulation.tables import Tables, put_orders
 
 
 def put(tables: Tables, changed: StoredEntry) -> None:
@@ -45,9 +47,9 @@ async def _day_totals(connection: Tables, node_id: str, days: Sequence[str]) -> 
     for row in connection.orders.values():
         day = row.business_date.isoformat()
         if row.node_id == node_id and day in days:
-            orders, are_open, total = sums.get((day, row.currency), (0, 0, 0))
+            count, are_open, total = sums.get((day, row.currency), (0, 0, 0))
             is_open = row.status not in {"completed", "cancelled", "returned", "rejected"}
-            sums[day, row.currency] = orders + 1, are_open + is_open, total + row.grand_total_minor
+            sums[day, row.currency] = count + 1, are_open + is_open, total + row.grand_total_minor
     return totals_of_days((date, currency, *figures) for (date, currency), figures in sums.items())
 
 
@@ -59,6 +61,12 @@ async def _note_day_differences(connection: Tables, node_id: str, differences: S
     before = connection.day_differences.get(node_id, ())
     connection.day_differences[node_id] = tuple(differences)
     return before != tuple(differences)
+
+
+async def _insert_orders(connection: Tables, rows: Sequence[OrderRow]) -> None:
+    if any(row.order_id in connection.orders for row in rows):
+        raise AlreadyThere("an order that begins is there")
+    await put_orders(connection, rows)
 
 
 async def _note_scrubs(_connection: Tables, _rows: Sequence[ScrubRow]) -> None:
@@ -74,6 +82,7 @@ async def _note_begun(_connection: Tables, _node_id: str) -> None:
 
 
 IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
+    (orders, "insert", _insert_orders),
     (audits, "entries_in", _entries_in),
     (audits, "replace", _replace),
     (audits, "put_hash", _put_hash),

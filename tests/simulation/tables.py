@@ -25,7 +25,6 @@ from central_sync.store import (
     streams,
 )
 from central_sync.store.backups import LossRow
-from central_sync.store.database import AlreadyThere
 from central_sync.store.downlinks import DownlinkRow
 from central_sync.store.instructions import AnswerRow, Asked, InstructionRow
 from central_sync.store.nodes import Greeting, Report
@@ -241,13 +240,8 @@ async def _add_foreign(connection: Tables, message: ForeignMessage) -> bool:
     return True
 
 
-async def _insert_orders(connection: Tables, rows: Sequence[OrderRow]) -> None:
-    if any(row.order_id in connection.orders for row in rows):
-        raise AlreadyThere("an order that begins is there")
-    await _put_orders(connection, rows)
-
-
-async def _put_orders(connection: Tables, rows: Sequence[OrderRow]) -> None:
+async def put_orders(connection: Tables, rows: Sequence[OrderRow]) -> None:
+    """Write views, whether they are there or not."""
     for row in rows:
         if row.grand_total_minor == UNSTORABLE_TOTAL:
             raise PermanentFault(f"{row.grand_total_minor} is more than the column holds")
@@ -376,8 +370,7 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (backups, "note_loss", _note_loss),
     (parked, "add_entries", _add_entries),
     (parked, "add_foreign", _add_foreign),
-    (orders, "insert", _insert_orders),
-    (orders, "update", _put_orders),
+    (orders, "update", put_orders),
     (stock, "add", _add_stock),
     (feed, "add", _add_feed),
     (early, "add", _early),

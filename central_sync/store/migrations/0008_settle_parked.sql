@@ -8,8 +8,6 @@ ALTER TABLE stream_cursor
 -- A discarded entry stays in its place in the log, parked for ever; later entries of its order no longer wait for it.
 ALTER TABLE entry ADD COLUMN is_discarded boolean NOT NULL DEFAULT false;
 
-CREATE INDEX parked_entry ON parked (node_id, incarnation, lane, seq) WHERE seq IS NOT NULL;
-
 -- Who settled what was parked, and why. Rows are only ever added.
 CREATE TABLE settlement (
     id bigint GENERATED ALWAYS AS IDENTITY,
