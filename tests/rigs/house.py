@@ -214,7 +214,7 @@ async def reported(store: Store, centre: CentreProcess) -> None:
     async def look() -> bool:
         lane, node = await store.lane(), await centre.node(store.node_id)
         theirs = next(row for row in node["lanes"] if row["lane"] == "orders")
-        assert lane.items() <= theirs["reported"].items(), node  # a heartbeat says more than the status page
+        assert lane.items() <= (theirs["reported"] or {}).items(), node  # a heartbeat says more than the status page
         assert (node["conserved"], node["pending"]) == (True, 0), node
         assert theirs["durable_seq"] == lane["accepted"], node
         return True
