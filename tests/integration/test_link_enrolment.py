@@ -103,11 +103,13 @@ async def enrol(centre: CentreProcess, store: Store) -> "subprocess.CompletedPro
     return shown
 
 
-async def _waits(store: Store) -> None:
+async def _waits(store: Store) -> bool:
     status = await store.get("/v1/status")
     assert "not enrolled" in (status["last_error"] or ""), status
+    return True
 
 
-async def _is_barred(store: Store) -> None:
+async def _is_barred(store: Store) -> bool:
     status = await store.get("/v1/status")
     assert (status["accepting"], status["link"]["state"]) == (False, "online"), status
+    return True
