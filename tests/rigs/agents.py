@@ -58,9 +58,9 @@ class Agent:
         assert self.stop() == 0, self.service.log_text()
         self.start()
 
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
         """Another command of `edge-agent` with this configuration."""
-        return run("edge-agent", *arguments, "--config", self.config)
+        return run("edge-agent", *arguments, "--config", self.config, stdin=stdin)
 
     def add_token(self, name: str, *scopes: Scope) -> str:
         """A new token."""
