@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import httpx
 
-from central_sync.embedded.broker import free_port
 from holdfast_runtime.tokens import SCOPES, Scope, TokenFile
+from tests.rigs.ports import free_port
 from tests.rigs.processes import Service, run, write_config
 
 NODE_ID: Final = "store-0001"

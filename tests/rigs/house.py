@@ -11,10 +11,10 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from central_sync.embedded.broker import free_port
 from edge_core.sync.admission import Admit
 from tests.rigs.agents import TIMEOUT_S
 from tests.rigs.brokers import Broker
+from tests.rigs.ports import free_port
 from tests.rigs.processes import Service, run, write_config
 from tests.rigs.stores import Hashes, Json, Store
 from tests.rigs.waiting import eventually
