@@ -26,6 +26,8 @@ T = TypeVar("T")
 DEADLINE_S = 10
 Links = Callable[..., Awaitable[MqttLink]]
 
+pytestmark = pytest.mark.each_broker
+
 
 @pytest.fixture(scope="module")
 def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
