@@ -22,6 +22,7 @@ from central_sync.store.migrate import check, migrations
 from edge_core.errors import PermanentFault
 from edge_core.limits import BACKUP_MARK_MARGIN_MS, TEXT_CHARS_MAX
 
+_NOW: Final = "now"
 _USAGE: Final = 2
 
 
@@ -49,12 +50,14 @@ class RestoreDone(Struct, frozen=True):
 
 async def back_up(config: CentreConfig, arguments: argparse.Namespace) -> int:
     """Make a backup and record what it covers, or record what another tool's backup covers."""
-    if arguments.mark == (arguments.to is not None) or (arguments.at is not None and not arguments.mark):
-        sys.stderr.write("central-sync: say either --to FILE or --mark; --at goes with --mark\n")
+    if arguments.mark == (arguments.to is not None) or arguments.mark != (arguments.at is not None):
+        sys.stderr.write("central-sync: say either --to FILE, or --mark --at with the time when the backup began\n")
         return _USAGE
     async with opened_database(config.database, shared=True) as database:
         await check(database)
-        done = await (_mark(database, arguments.at) if arguments.mark else _dump(config, database, arguments.to))
+        done = await (
+            _mark(database, arguments.at) if arguments.at is not None else _dump(config, database, arguments.to)
+        )
     where = f" in {done.file} ({done.bytes} bytes)" if done.file else ""
     _print(done, f"{done.entries} entries of {done.streams} streams, as of {done.taken_at}{where}", arguments.json)
     return 0
@@ -118,16 +121,16 @@ async def _dump(config: CentreConfig, database: Database, to: Path) -> BackupDon
     return BackupDone("dump", times.rfc3339(taken_at), str(target), size, sha256, streams, entries)
 
 
-async def _mark(database: Database, at: str | None) -> BackupDone:
+async def _mark(database: Database, at: str) -> BackupDone:
     """Coverage of a moment: of now, or of a time, a little before which everything has certainly committed."""
     async with database.reading() as connection:
         _, now = await backups.server(connection)
         history_id = await nodes.history_id(connection)
-        taken_at = now if at is None else _time(at)
+        taken_at = now if at == _NOW else _time(at)
         if taken_at > now:
             raise PermanentFault(f"{times.rfc3339(taken_at)} is yet to come: no backup can cover it")
         safe = taken_at - timedelta(milliseconds=BACKUP_MARK_MARGIN_MS)
-        covered = await (backups.positions(connection) if at is None else backups.positions_at(connection, safe))
+        covered = await (backups.positions(connection) if at == _NOW else backups.positions_at(connection, safe))
     streams, entries = len(covered), sum(row.durable_seq for row in covered)
     row = BackupRow(uuid4(), history_id, "mark", taken_at, "", "", streams, entries)
     await _record(database, row, covered)

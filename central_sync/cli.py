@@ -109,7 +109,7 @@ def _add_backup(several: Any, parents: list[argparse.ArgumentParser]) -> None:
     )
     backup.add_argument("--to", type=Path, metavar="DIR|FILE", help="where to; in a folder the file is named after now")
     backup.add_argument("--mark", action="store_true", help="only record what a backup made with another tool covers")
-    backup.add_argument("--at", metavar="TIME", help="with --mark: when that backup began, RFC 3339 (default: now)")
+    backup.add_argument("--at", metavar="TIME", help="with --mark: when that backup began, RFC 3339, or `now`")
     restore = several.add_parser(
         "restore",
         parents=parents,

@@ -19,7 +19,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from uuid import UUID
 
 import msgspec
@@ -32,6 +32,7 @@ FORMAT: Final = 1
 Progress = Callable[[int], None]
 """Hears how many bytes there are so far."""
 
+_FILE_MODE: Final = 0o600
 _VERSION: Final = re.compile(rb"\(PostgreSQL\) (\d+)")
 # Who listens and who watches is of the moment: it is made anew, and its counters belong to one server.
 _LEFT_OUT: Final = ("feed", "shard_lease", "ingester")
@@ -94,6 +95,8 @@ async def dump(dsn: str, snapshot: str, target: Path, server_version: int, on_pr
         f"--snapshot={snapshot}",
         "--no-password",
     ]
+    partial.unlink(missing_ok=True)
+    partial.touch(_FILE_MODE, exist_ok=False)  # customers and addresses are in it: nobody else may read it
     command += ["--no-owner", "--no-privileges", *left_out, f"--file={partial}", f"--dbname={address}"]
     try:
         await _run(command, environment, lambda: on_progress(_size(partial)))
@@ -197,11 +200,16 @@ def _candidates(name: str) -> list[Path]:
 def _connection(dsn: str) -> tuple[str, dict[str, str]]:
     """The address without its password, which every user of the machine could read in the list of processes."""
     parts = urlsplit(dsn)
-    if parts.password is None:
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    rest = [(name, value) for name, value in query if name != "password"]
+    secret = dict(query).get("password", None if parts.password is None else unquote(parts.password))
+    if secret is None:
         return dsn, dict(os.environ)
-    user, _, host = parts.netloc.rpartition("@")
-    address = urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}@{host}"))
-    return address, {**os.environ, "PGPASSWORD": unquote(parts.password)}
+    user, at, host = parts.netloc.rpartition("@")
+    netloc = f"{user.partition(':')[0]}{at}{host}"
+    ending = f"?{urlencode(rest, quote_via=quote)}" if rest else ""
+    address = f"{parts.scheme}://{netloc}{parts.path}{ending}"  # urlunsplit would drop the slashes of an empty host
+    return address, {**os.environ, "PGPASSWORD": secret}
 
 
 def _make_folder(folder: Path) -> None:

@@ -29,7 +29,14 @@ _LOCK_TICKET: Final = """
     WHERE node_id = $1 AND digest = $2 FOR UPDATE
 """
 _USE: Final = "UPDATE enrolment_ticket SET used_by = $3 WHERE node_id = $1 AND digest = $2"
-_ENROL: Final = "INSERT INTO enrolment (node_id, incarnation) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+_ENROL: Final = """
+    INSERT INTO enrolment (node_id, incarnation) VALUES ($1, $2)
+    ON CONFLICT (node_id, incarnation) DO UPDATE SET number = DEFAULT, enrolled_at = now()
+"""
+_REINSTATE: Final = """
+    UPDATE stream_cursor SET superseded_by = NULLIF($2::uuid, incarnation)
+    WHERE node_id = $1 AND EXISTS (SELECT FROM stream_cursor WHERE node_id = $1 AND incarnation = $2)
+"""
 _COLUMNS: Final = "node_id, incarnation, number, enrolled_at"
 _OF_NODES: Final = f"""
     SELECT {_COLUMNS} FROM enrolment WHERE node_id = ANY($1::text[]) ORDER BY node_id, number
@@ -50,16 +57,20 @@ async def offer(connection: Connection, node_id: str, digest: bytes, ttl_s: int)
 
 
 async def redeem(connection: Connection, node_id: str, digest: bytes, incarnation: UUID) -> Refusal | None:
-    """Let a machine in with its ticket, or say why not. Doing it again changes nothing."""
+    """Let a machine in with its ticket, or say why not. Doing it again changes nothing.
+
+    A machine that was replaced, and is let in again with another ticket, is the node again.
+    """
     ticket = await connection.fetchrow(_LOCK_TICKET, node_id, digest)
     if ticket is None:
         return "unknown"
-    if ticket["used_by"] not in {None, incarnation}:
-        return "used"
-    if ticket["used_by"] is None and ticket["is_expired"]:
+    if ticket["used_by"] is not None:
+        return None if ticket["used_by"] == incarnation else "used"
+    if ticket["is_expired"]:
         return "expired"
     await connection.execute(_USE, node_id, digest, incarnation)
     await connection.execute(_ENROL, node_id, incarnation)
+    await connection.execute(_REINSTATE, node_id, incarnation)
     return None
 
 

@@ -124,7 +124,7 @@ async def test_a_mark_covers_what_had_come_by_the_time_that_it_names(postgres_ds
         config = _config(tmp_path, postgres_dsn)
         _command(config, "backup", "--mark", "--at", yesterday)
         assert await rows(database, _COVERED) == [(6, 4)]
-        _command(config, "backup", "--mark")
+        _command(config, "backup", "--mark", "--at", "now")
         assert await rows(database, _COVERED) == [(6, 6)]
         _command(config, "backup", "--mark", "--at", yesterday)
         assert await rows(database, _COVERED) == [(6, 6)]  # what is covered stays covered
@@ -154,5 +154,10 @@ async def test_of_two_who_notice_a_restore_at_once_one_makes_the_new_history(pos
 
 async def test_usage_that_says_nothing_or_both_is_refused(postgres_dsn: str, tmp_path: Path) -> None:
     config = _config(tmp_path, postgres_dsn)
-    for arguments in ((), ("--to", tmp_path, "--mark"), ("--to", tmp_path, "--at", "2026-11-21T09:30:00Z")):
+    for arguments in (
+        (),
+        ("--to", tmp_path, "--mark"),
+        ("--mark",),
+        ("--to", tmp_path, "--at", "2026-11-21T09:30:00Z"),
+    ):
         assert run("central-sync", "backup", *arguments, "--config", config).returncode == 2

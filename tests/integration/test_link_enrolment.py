@@ -61,6 +61,11 @@ async def test_the_machine_that_is_enrolled_last_is_the_node_and_the_first_one_d
             await store.sell()
         assert len(await other.sell(1)) == 1
         await other.drained()
+        await enrol(centre, store)  # a change of mind: the first machine is the node again
+        store.agent.restart()
+        await eventually(lambda: _is_barred(other))
+        await store.sell(1)
+        await store.drained()
     finally:
         await other.end()
 
