@@ -73,7 +73,7 @@ class FreshOrders:
 
 async def sell(job: Job) -> list[Sample]:
     """Sell until stdin ends."""
-    ending = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
+    ending = asyncio.create_task(_ended_ns())
     till, pollers, page = Till(job.till_port, job.till_token), Pollers(job.centre_port), LivePage(job.centre_port)
     watching = asyncio.create_task(page.watch())
     following: list[asyncio.Task[Sample]] = []
@@ -83,7 +83,7 @@ async def sell(job: Job) -> list[Sample]:
         return Sample(due_ns, placed.answered_ns, await pollers.seen_ns(placed.order_id))
 
     due_ns = time.monotonic_ns() + _OPENING_NS
-    while not ending.done():
+    while not ending.done() or due_ns < ending.result():  # what was due is placed, however late
         await asyncio.sleep(max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
         following.append(asyncio.create_task(follow(due_ns, await till.place())))
         due_ns += int(1e9 / job.rate_per_s)
@@ -93,6 +93,12 @@ async def sell(job: Job) -> list[Sample]:
     till.close()
     pollers.close()
     return samples
+
+
+async def _ended_ns() -> int:
+    """When stdin ended."""
+    await asyncio.to_thread(sys.stdin.read)
+    return time.monotonic_ns()
 
 
 def main() -> None:

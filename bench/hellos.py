@@ -21,6 +21,7 @@ from msgspec import Struct
 from bench.fresh import FreshOrders, Sample
 from bench.house import Agent, Centre, cpu_s, running_database
 from bench.results import Row, percentile, say
+from bench.wire import Client, get
 from central_sync.embedded import EmbeddedBroker
 from edge_core import ids
 from edge_core.errors import TransientFault
@@ -92,11 +93,22 @@ async def measure_hellos(folder: Path, *, nodes: int) -> list[Row]:
             await store.receive_stock()
             assert broker.child is not None
             pids = {"broker": broker.child.pid, "PostgreSQL": server, "centre": centre.pid, "store": store.pid}
-            return await _measured(broker.url, nodes, FreshOrders(store, centre, _FRESH_PER_S), pids)
+            rows = await _measured(broker.url, nodes, FreshOrders(store, centre, _FRESH_PER_S), pids)
+            say(f"  the centre's inbox dropped {await _dropped(centre)} messages")
+            return rows
         finally:
             store.service.child.stop()
             centre.service.child.stop()
             broker.stop()
+
+
+async def _dropped(centre: Centre) -> int:
+    """What found the inbox full: a fresh order among it comes again only after `RESEND_AFTER_MS`."""
+    client = Client(centre.port)
+    answer = await client.request(get("/metrics"))
+    client.close()
+    (line,) = (line for line in answer.body.splitlines() if line.startswith(b"central_inbox_dropped "))
+    return int(float(line.split()[1]))
 
 
 async def _measured(url: str, count: int, fresh: FreshOrders, pids: dict[str, int]) -> list[Row]:
@@ -166,11 +178,15 @@ def _admitted(nodes: list[_Node], began_s: float) -> list[Row]:
 
 
 def _say_fresh(when: str, samples: Sequence[Sample]) -> None:
+    if not samples:
+        return
     answered, visible = [each.answered_ms for each in samples], [each.visible_ms for each in samples]
+    after = [each.visible_ms - each.answered_ms for each in samples]
     say(
         f"  {len(samples)} fresh orders of another store {when}: 201 p50 {percentile(answered, 50):.1f}, "
         f"p99 {percentile(answered, 99):.1f} ms; visible p50 {percentile(visible, 50):.0f}, "
-        f"p99 {percentile(visible, 99):.0f}, at most {max(visible):.0f} ms"
+        f"p99 {percentile(visible, 99):.0f}, at most {max(visible):.0f} ms; of it after the 201 p50 "
+        f"{percentile(after, 50):.0f}, p99 {percentile(after, 99):.0f} ms"
     )
 
 
