@@ -19,7 +19,7 @@ demo: $(STAMP) ## Three stores and a centre on this machine, with failures; ARGS
 	$(PYTHON) -m deploy.demo $(ARGS)
 
 test: lint mosquitto rigs ## Everything that CI runs but the demo: lint and all tiers, on real brokers and a real PostgreSQL
-	$(PYTHON) -m pytest -n 2 --dist loadfile $(TIERS) $(ARGS)
+	$(PYTHON) -m pytest -n 3 --dist loadfile $(TIERS) $(ARGS)
 
 unit: $(STAMP) ## The core alone, in seconds
 	$(PYTHON) -m pytest tests/unit $(ARGS)
@@ -33,7 +33,8 @@ property: $(STAMP) ## The laws, tried with Hypothesis
 sim: $(STAMP) ## The whole house in virtual time; SEEDS=500 tries so many, ARGS="--seed 7 --trace" tells one
 	$(PYTHON) -m tests.simulation --seeds $(or $(SEEDS),500) $(ARGS)
 
-integration: $(STAMP) mosquitto ## Shells with real brokers, SQLite and PostgreSQL
+integration faults: export HOLDFAST_BROKERS := both
+integration: $(STAMP) mosquitto ## Shells with real brokers, SQLite and PostgreSQL, each test on each broker
 	$(PYTHON) -m pytest tests/integration $(ARGS)
 
 # What takes longer than a quarter of an hour is interrupted, as by Ctrl-C: the table then shows how far it came.

@@ -18,6 +18,7 @@ from central_sync.api.access import Access
 from central_sync.api.application import application
 from central_sync.api.commands import Commands
 from central_sync.api.contract import centre_openapi
+from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers
 from central_sync.api.live import LiveFeed
@@ -131,6 +132,7 @@ def _assemble(
         telemetry=telemetry,
         now_ms=times.now_ms,
         backlog=Backlog(config.ingest.batch_pushes_max, config.ingest.batch_entries_max),
+        admit=config.ingest.admit,
     )
     live = LiveFeed(database, server_sent_events, telemetry)
 
@@ -143,6 +145,7 @@ def _assemble(
         commands=Commands(database, times.now_ms),
         settling=Settling(database, access),
         events=Events(live),
+        enrolments=Enrolments(database),
         readiness=readiness,
         access=access,
         is_open=tokens is None,

@@ -13,6 +13,7 @@ from typing import Any
 from central_sync import commands, parking_commands
 from central_sync.config import load
 from edge_core.errors import Fault
+from edge_core.limits import TICKET_HOURS_DEFAULT, TICKET_HOURS_MAX
 from holdfast_runtime import log
 from holdfast_runtime.config import config_errors_exit
 from holdfast_runtime.http_server import run as run_on_uvloop
@@ -77,6 +78,18 @@ def _parser() -> argparse.ArgumentParser:
     orders.add_argument("--node", metavar="ID", help="only this node's")
     orders.add_argument("--status", metavar="STATE", help="only those in this state")
     orders.add_argument("--limit", type=int, default=50, metavar="N", help="how many (default 50)")
+    enrol = several.add_parser(
+        "enrol", parents=[common, printing], help="make a ticket that lets one machine in as a node"
+    )
+    enrol.add_argument("node", nargs="?", metavar="NODE", help="which node; without one, list the enrolments")
+    enrol.add_argument(
+        "--hours",
+        type=int,
+        default=TICKET_HOURS_DEFAULT,
+        choices=range(1, TICKET_HOURS_MAX + 1),
+        metavar="N",
+        help=f"how long the ticket is good (default {TICKET_HOURS_DEFAULT}, at most {TICKET_HOURS_MAX})",
+    )
     audit = several.add_parser("audit", parents=[common], help="have a node compare its file with what is here, now")
     audit.add_argument("node", metavar="NODE", help="the node's id")
     parking_commands.add_parsers(several, common, printing)

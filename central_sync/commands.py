@@ -1,6 +1,7 @@
 """What each command of `central-sync` does. Each answers with the exit code: 0 fine, 1 findings."""
 
 import argparse
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -12,23 +13,26 @@ import msgspec
 
 from central_sync import parking_commands, times
 from central_sync.api.commands import cancel, instruction_status, read_cancel
-from central_sync.api.documents import OrderPage, order_summary
+from central_sync.api.documents import EnrolmentList, OrderPage, Ticket, enrolment_item, order_summary
 from central_sync.api.handlers import fleet
 from central_sync.app import opened_database
 from central_sync.backup_commands import back_up, mark_restored, restore
 from central_sync.config import CentreConfig
 from central_sync.fleet import NodeStatus
 from central_sync.printing import print_json, print_table, printable, say
-from central_sync.store import audits, instructions, orders
+from central_sync.store import audits, enrolments, instructions, orders
 from central_sync.store.database import Connection
 from central_sync.store.migrate import check, migrate
 from central_sync.verify import verify
 from edge_core.errors import UNREADABLE
 from edge_core.limits import PAGE_ROWS_MAX
+from edge_core.sync.topics import NODE_ID_PATTERN
 from holdfast_runtime.problems import ProblemRaised
+from holdfast_runtime.tokens import digest_of, new_secret
 
 Command = Callable[[CentreConfig, argparse.Namespace], Coroutine[Any, Any, int]]
 _FINDINGS: Final = 1
+_HOUR_S: Final = 3_600
 _USAGE: Final = 2
 
 
@@ -149,6 +153,38 @@ async def _verify(config: CentreConfig, arguments: argparse.Namespace) -> int:
     return _FINDINGS if result.findings else 0
 
 
+async def _enrol(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    if arguments.node is None:
+        return await _list_enrolments(config, arguments)
+    if not re.fullmatch(NODE_ID_PATTERN, arguments.node):
+        sys.stderr.write(f"central-sync: a node id matches {NODE_ID_PATTERN}\n")
+        return _USAGE
+    secret = new_secret()
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        async with database.transaction() as connection:
+            expires_at = await enrolments.offer(
+                connection, arguments.node, digest_of(secret), ttl_s=arguments.hours * _HOUR_S
+            )
+    if arguments.json:
+        print_json(Ticket(arguments.node, secret, times.rfc3339(expires_at)))
+    else:
+        sys.stderr.write(f"good for one machine until {times.rfc3339(expires_at)}; on it: edge-agent enrol\n")
+        say(secret)
+    return 0
+
+
+async def _list_enrolments(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    async with _reading(config) as connection:
+        found = await enrolments.every(connection)
+    if arguments.json:
+        print_json(EnrolmentList(tuple(map(enrolment_item, found))))
+    else:
+        cells = ((e.node_id, str(e.incarnation), str(e.number), times.rfc3339(e.enrolled_at)) for e in found)
+        print_table("NODE INCARNATION NUMBER ENROLLED", cells)
+    return 0
+
+
 COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
     {
         "run": _run,
@@ -156,6 +192,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "nodes": _nodes,
         "orders": _orders,
         "audit": _audit,
+        "enrol": _enrol,
         "parked": _on_parked,
         "breaker": _on_parked,
         "verify": _verify,

@@ -12,6 +12,7 @@ import msgspec
 
 from edge_agent.config import AgentConfig, read_config
 from edge_core.errors import Fault, PermanentFault
+from edge_core.limits import TICKET_CHARS_MAX
 from holdfast_runtime.config import config_errors_exit
 
 EXIT_OK: Final = 0
@@ -20,6 +21,7 @@ EXIT_USAGE: Final = 2
 
 _EPILOG: Final = """\
 first steps:
+  central-sync enrol store-0001 | ssh store edge-agent enrol --config edge-agent.toml
   edge-agent token add till-1 --scope order,read --config edge-agent.toml
   edge-agent run --config edge-agent.toml
   edge-agent status --config edge-agent.toml
@@ -68,6 +70,16 @@ def _parser() -> argparse.ArgumentParser:
     export = command("export", _export, "write the log as JSON lines to stdout")
     export.add_argument("--lane", choices=("orders", "bulk"), default="orders", help="which lane (default: orders)")
     export.add_argument("--from", dest="from_seq", type=_positive, default=1, metavar="SEQ", help="first entry")
+    enrol = command(
+        "enrol", _enrol, "tell the centre that this machine is the node, with a ticket of `central-sync enrol`"
+    )
+    enrol.add_argument(
+        "--ticket-file",
+        type=argparse.FileType(encoding="utf-8"),
+        default="-",
+        metavar="FILE",
+        help="where the ticket is written (default: standard input)",
+    )
     parked = command("parked", _parked, "instructions of the centre that could not be used: look, try again, give up")
     parked.add_argument("action", choices=("list", "show", "replay", "discard"), nargs="?", default="list")
     parked.add_argument("number", nargs="?", type=_positive, help="which one: the first column of the list")
@@ -178,6 +190,20 @@ def _migrate(config: AgentConfig, options: argparse.Namespace) -> int:
         print(msgspec.json.encode({"applied": applied}).decode())
     else:
         print("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+    return EXIT_OK
+
+
+def _enrol(config: AgentConfig, options: argparse.Namespace) -> int:
+    from edge_agent.enrolment import enrol  # noqa: PLC0415
+
+    ticket = options.ticket_file.readline(TICKET_CHARS_MAX + 1)
+    enrolled = _wait(
+        enrol(config, ticket, lambda reason: print(f"edge-agent: trying again: {reason}", file=sys.stderr))
+    )
+    if options.json:
+        print(msgspec.json.encode(enrolled).decode())
+    else:
+        print(f"{enrolled.node_id} is enrolled at {config.centre.url} as incarnation {enrolled.incarnation}")
     return EXIT_OK
 
 

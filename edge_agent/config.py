@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct
@@ -17,7 +18,7 @@ from edge_core.limits import (
     RETENTION_DAYS_MAX_DEFAULT,
 )
 from edge_core.sync.topics import NODE_ID_PATTERN
-from holdfast_runtime.config import ConfigError, load_config
+from holdfast_runtime.config import ConfigError, is_loopback, load_config
 
 ENV_PREFIX = "EDGE_AGENT"
 Port = Annotated[int, Meta(ge=0, le=65_535)]
@@ -77,9 +78,10 @@ class LinkSection(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CentreSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the centre answers HTTPS, for what is too large for the broker."""
+    """Where the centre's API answers: for enrolment, and for what is too large for the broker."""
 
     url: str = ""
+    ca_file: str | None = None
 
 
 class AgentConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,6 +101,7 @@ def read_config(path: Path | None, environ: "dict[str, str]") -> AgentConfig:
     source = f"file {path}" if path else "environment"
     zone_of(config, source)
     bandwidth_of(config, source)
+    _check_centre(config.centre.url, source)
     if config.store.log_days_max < config.store.log_days:
         expected = f"expected at least store.log_days ({config.store.log_days}), found {config.store.log_days_max}"
         raise ConfigError("store.log_days_max", source, expected)
@@ -116,6 +119,14 @@ def bandwidth_of(config: AgentConfig, source: str = "configuration") -> Bandwidt
     except ValueError as error:
         raise ConfigError("link.schedule", source, f"{error}, found {list(config.link.schedule)}") from None
     return Bandwidth(rate, windows)
+
+
+def _check_centre(url: str, source: str) -> None:
+    """Tickets and snapshots go to the centre: nobody on the way may see or change them."""
+    parts = urlsplit(url)
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    if url and not (is_safe and parts.hostname):
+        raise ConfigError("centre.url", source, f"expected an https:// address, found {url!r}")
 
 
 def zone_of(config: AgentConfig, source: str = "configuration") -> ZoneInfo:

@@ -69,6 +69,7 @@ _ROWS: Final = (
     (3001, "token-missing", 401, "A bearer token is needed"),
     (3002, "token-unknown", 401, "The bearer token is not known"),
     (3003, "scope-missing", 403, "The bearer token does not allow this"),
+    (3004, "enrolment-refused", 403, "The enrolment ticket does not let this machine in"),
     (4001, "busy", 503, "Too much is waiting; try again shortly"),
     (4002, "stopping", 503, "The agent is stopping; try again shortly"),
     (4003, "storage-unavailable", 503, "The store's file cannot be written"),

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from central_sync.api.access import Access
 from central_sync.api.commands import Commands
 from central_sync.api.documents import Health
+from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers, answer
 from central_sync.api.settling import Settling
@@ -29,12 +30,13 @@ Readiness = Callable[[], Awaitable[tuple[str, ...]]]
 _LOOPBACK_NAMES: Final = ["localhost", "127.0.0.1", "[::1]"]
 
 
-def application(
+def application(  # noqa: PLR0913 - the composition root gives each part by its name
     *,
     handlers: Handlers,
     commands: Commands,
     settling: Settling,
     events: Events,
+    enrolments: Enrolments,
     readiness: Readiness,
     access: Access,
     is_open: bool,
@@ -72,6 +74,7 @@ def application(
         Route("/v1/session", access.begin, methods=["POST"]),
         Route("/v1/session", access.end, methods=["DELETE"]),
         Route("/v1/events", guarded(events.events)),
+        Route("/v1/enrolments", enrolments.enrol, methods=["POST"]),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         *extra,

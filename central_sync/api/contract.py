@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from central_sync.api.commands import InstructionPage, InstructionStatus
 from central_sync.api.documents import CentreOrder, CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
+from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
 from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
 from central_sync.fleet import NodeStatus
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
@@ -188,6 +189,23 @@ OPERATIONS: Final = (
         scope="read",
         media_type="text/event-stream",
         tag="orders",
+    ),
+    Operation(
+        "post",
+        "/v1/enrolments",
+        "enrolNode",
+        "Let a machine in as a node; the bearer token is a ticket of `central-sync enrol`",
+        {201: EnrolmentAnswer},
+        body=EnrolmentRequest,
+        problems=(
+            "enrolment-refused",
+            "token-missing",
+            "malformed-json",
+            "invalid-document",
+            "body-too-large",
+            "database-unavailable",
+        ),
+        tag="fleet",
     ),
     Operation("get", "/healthz", "isAlive", "Whether the process is there", {200: Health}, tag="service"),
     Operation("get", "/readyz", "isReady", "Whether it takes work", {200: Health, 503: Health}, tag="service"),

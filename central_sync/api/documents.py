@@ -8,6 +8,7 @@ from msgspec.structs import asdict
 
 from central_sync.fleet import NodeStatus
 from central_sync.store.backups import BackupRow
+from central_sync.store.enrolments import Enrolment
 from central_sync.store.histories import HistoryRow
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ParkedRow
@@ -205,3 +206,31 @@ def parked_item(row: ParkedRow) -> ParkedItem:
         row.detail,
         len(row.payload),
     )
+
+
+class Ticket(Struct, frozen=True):
+    """What lets one machine in as a node, printed once."""
+
+    node_id: str
+    ticket: str
+    expires_at: str
+
+
+class EnrolmentItem(Struct, frozen=True):
+    """A machine that was let in. The largest number of a node is the node."""
+
+    node_id: str
+    incarnation: UUID
+    number: int
+    enrolled_at: str
+
+
+class EnrolmentList(Struct, frozen=True):
+    """Every enrolment, by node, the earliest first."""
+
+    enrolments: tuple[EnrolmentItem, ...]
+
+
+def enrolment_item(row: Enrolment) -> EnrolmentItem:
+    """A row as people and programs see it."""
+    return EnrolmentItem(row.node_id, row.incarnation, row.number, rfc3339(row.enrolled_at))

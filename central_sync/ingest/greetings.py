@@ -7,8 +7,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from central_sync import instructions
+from central_sync.ingest.admission import Standing, standing
 from central_sync.instructions import Claim, RandomBits, machine_bits
-from central_sync.store import nodes, parked, streams
+from central_sync.store import enrolments, nodes, parked, streams
 from central_sync.store.backups import LossRow
 from central_sync.store.database import Connection
 from central_sync.store.nodes import Greeting, Report
@@ -16,6 +17,7 @@ from central_sync.store.parked import ForeignMessage, shown
 from central_sync.store.streams import CursorRow, StreamKey
 from edge_core.limits import FORMER_INCARNATIONS_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX, PUSH_WINDOW_MAX
 from edge_core.sync import handshake
+from edge_core.sync.admission import NOT_ENROLLED, Admit
 from edge_core.sync.conservation import differences
 from edge_core.sync.entry import LANES
 from edge_core.sync.handshake import CentreView
@@ -75,6 +77,7 @@ async def welcome(
     history_id: UUID,
     now_ms: int,
     random_bits: RandomBits = machine_bits,
+    admit: Admit = "any",
 ) -> list[tuple[Hello, Welcome]]:
     """Admit nodes, make their cursors, and say what to do: to each incarnation's last hello of the batch, in turn."""
     turns: list[dict[str, Hello]] = []
@@ -86,13 +89,21 @@ async def welcome(
     answers: list[tuple[Hello, Welcome]] = []
     for turn in turns:
         ordered = [turn[node_id] for node_id in sorted(turn)]
-        found = await _welcome(connection, ordered, history_id, now_ms, random_bits)
-        answers += [(turn[node_id], answer) for node_id, answer in found.items()]
+        ranks = await standing(connection, ordered) if admit == "enrolled" else Standing()
+        strangers = {h.node_id: _to_enrol(h, history_id) for h in ordered if h.node_id in ranks.strangers}
+        ordered = [hello for hello in ordered if hello.node_id not in strangers]
+        found = await _welcome(connection, ordered, ranks, history_id, now_ms, random_bits)
+        answers += [(turn[node_id], answer) for node_id, answer in (strangers | found).items()]
     return answers
 
 
 async def _welcome(
-    connection: Connection, ordered: Sequence[Hello], history_id: UUID, now_ms: int, random_bits: RandomBits
+    connection: Connection,
+    ordered: Sequence[Hello],
+    ranks: Standing,
+    history_id: UUID,
+    now_ms: int,
+    random_bits: RandomBits,
 ) -> dict[str, Welcome]:
     """The same for one hello of each node, in the order of their ids."""
     current = await nodes.incarnations(connection, [hello.node_id for hello in ordered])
@@ -107,10 +118,12 @@ async def _welcome(
     ordered = [hello for hello in ordered if hello.node_id not in asked]
     keys = [key for key in keys if key.node_id not in asked]
     admitted = [hello for hello in unknown if hello.node_id not in asked]
-    await _succeed(connection, [hello for hello in admitted if hello.node_id in current])
+    outranked = [hello for hello in admitted if ranks.outranks(current.get(hello.node_id), hello)]
+    await _succeed(connection, [h for h in admitted if h.node_id in current and h not in outranked])
     missing = [key for key in keys if key not in known]
     if missing:
         await streams.create(connection, missing)
+        await _rank(connection, ranks, admitted, [(hello.node_id, current[hello.node_id]) for hello in outranked])
         known |= await streams.lock(connection, missing)
     former = await _former(connection, ordered)
     answers = {
@@ -216,6 +229,11 @@ def call(key: StreamKey, decision: Decision, why: str, history_id: UUID) -> Welc
     return Welcome(history_id, key.incarnation, decision, (), GRANT, 0, shown(why))
 
 
+def _to_enrol(hello: Hello, history_id: UUID) -> Welcome:
+    """The word to a machine that no ticket has let in."""
+    return Welcome(history_id, hello.incarnation, "enrol", (), GRANT, 0, NOT_ENROLLED)
+
+
 def _confirm(hello: Hello, current: UUID, history_id: UUID) -> Welcome:
     """The question to a newcomer: does it mean, here and now, to be the node in the place of the one that is?"""
     why = f"incarnation {current} is the node so far"
@@ -267,6 +285,15 @@ async def _succeed(connection: Connection, newcomers: Sequence[Hello]) -> None:
     await streams.close(connection, left)
     present = [(hello.node_id, hello.incarnation) for hello in newcomers]
     await streams.supersede(connection, present, [(node_id, former) for node_id, former, _ in own])
+
+
+async def _rank(
+    connection: Connection, ranks: Standing, admitted: Sequence[Hello], outranking: Sequence[tuple[str, UUID]]
+) -> None:
+    """Write down which machines newcomers are; those of a machine that was enrolled earlier may only drain."""
+    if outranking:
+        await streams.supersede(connection, outranking, [])
+    await enrolments.inherit(connection, ranks.heirs(admitted))
 
 
 async def _former(connection: Connection, hellos: Sequence[Hello]) -> dict[str, tuple[FormerStream, ...]]:

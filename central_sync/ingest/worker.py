@@ -42,6 +42,7 @@ from edge_core.limits import (
     DATABASE_RETRY_DELAY_MS,
     DATABASE_RETRY_DELAY_MS_MAX,
 )
+from edge_core.sync.admission import Admit
 from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.messages import (
     Ack,
@@ -68,7 +69,7 @@ _log = structlog.get_logger("ingest")
 class Ingester:
     """Takes what the nodes of the leased shards send, and answers after COMMIT. `now_ms` is the wall clock."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root gives each part by its name
         self,
         *,
         link: MqttLink,
@@ -79,6 +80,7 @@ class Ingester:
         now_ms: Callable[[], int],
         backlog: Backlog | None = None,
         random_bits: RandomBits = machine_bits,
+        admit: Admit = "any",
     ) -> None:
         self._link = link
         self._database = database
@@ -92,6 +94,7 @@ class Ingester:
         self._audits = AuditDesk(database, telemetry, self._retrying, self._send)
         self._copies = Copies(database, telemetry)
         self._random_bits = random_bits
+        self._admit = admit
         self._downlink = Downlink(link=link, database=database, leases=leases, telemetry=telemetry)
 
     async def run(self) -> None:
@@ -183,6 +186,7 @@ class Ingester:
                         history_id=history_id,
                         now_ms=self._now_ms(),
                         random_bits=self._random_bits,
+                        admit=self._admit,
                     )
         self._history_id = history_id
         if noticed is not None:

@@ -30,6 +30,7 @@ from edge_core.limits import LINK_TICK_INTERVAL_MS
 from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply
 from edge_core.sync.edge_link import step
 from edge_core.sync.link_types import (
+    AwaitEnrolment,
     BeginIncarnation,
     CheckHash,
     CompareFormer,
@@ -275,11 +276,18 @@ class Session:
                 await self._recover(effect)
             case TakeInstructions():
                 await self._take(effect.deliver)
-            case Stop():
-                self._books.last_error = bounded(effect.reason)
-                _LOG.error("link.stopped", reason=effect.reason)
+            case AwaitEnrolment() | Stop():
+                self._tell(effect)
             case _:
                 assert_never(effect)
+
+    def _tell(self, effect: AwaitEnrolment | Stop) -> None:
+        """People must do something; selling goes on."""
+        self._books.last_error = bounded(effect.reason)
+        if isinstance(effect, Stop):
+            _LOG.error("link.stopped", reason=effect.reason)
+        else:
+            _LOG.warning("link.not_enrolled", reason=effect.reason)
 
     def _bar(self, effect: StopSelling | GoOnSelling) -> None:
         """Take no orders while another machine is this node."""

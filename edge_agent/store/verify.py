@@ -104,7 +104,10 @@ async def _check_pages(walk: _Walk) -> None:
 
 
 async def _check_log(walk: _Walk) -> None:
-    walk.come_again = await retention.read_come_again(walk.connection)
+    try:
+        walk.come_again = await retention.read_come_again(walk.connection)
+    except StorageFault as fault:  # an index is damaged: every record can be looked at all the same
+        walk.find("file", f"could not be searched: {fault}")
     for stream in await log.read_streams(walk.connection):
         await _check_stream(walk, stream)
 

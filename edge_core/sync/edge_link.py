@@ -25,6 +25,7 @@ from edge_core.limits import (
 )
 from edge_core.sync import early, pacing, recalls, send_stream
 from edge_core.sync.link_types import (
+    AwaitEnrolment,
     BeginIncarnation,
     CheckHash,
     CompareFormer,
@@ -192,6 +193,9 @@ def _received(state: LinkState, message: Welcome | Ack | GrantMessage | Deliver,
             if state.phase == "streaming" and message.decision != "resume":
                 # About a push, or about a hello of long ago that was delivered twice: ask, and obey that answer.
                 return _greet_again(state, now_ms)
+            if state.phase == "greeting" and message.decision == "enrol":
+                patient = replace(state, hello_ms=now_ms, hello_wait_ms=HELLO_TIMEOUT_MS_MAX)
+                return patient, (AwaitEnrolment(message.detail),)
             return _welcomed(state, message, now_ms) if state.phase == "greeting" else (state, _NOTHING)
         case Ack():
             return _acked(state, message, now_ms) if state.phase == "streaming" else (state, _NOTHING)

@@ -263,6 +263,12 @@ class GoOnSelling(Struct, frozen=True):
     """This machine is the node: where it had stopped for another, it takes orders again."""
 
 
+class AwaitEnrolment(Struct, frozen=True):
+    """The centre takes nothing from this machine until it is enrolled as the node. Selling goes on."""
+
+    reason: str
+
+
 class Stop(Struct, frozen=True):
     """The link cannot go on by itself: an operator must look. Selling goes on."""
 
@@ -287,6 +293,7 @@ Effect = (
     | TakeInstructions
     | StopSelling
     | GoOnSelling
+    | AwaitEnrolment
     | Stop
 )
 

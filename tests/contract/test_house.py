@@ -135,7 +135,8 @@ def test_only_the_composition_root_builds_from_the_configuration(package: str) -
         for path in in_package(package)
         if f"{package}.config" in set(imported(path))
     }
-    assert seen <= {"app", "cli", "service", "inspect", "commands", "backup_commands", "verify"}
+    shells = {"app", "cli", "service", "inspect", "commands", "backup_commands", "verify", "enrolment"}
+    assert seen <= shells
 
 
 # --- how things are written ------------------------------------------------------------------------------------------

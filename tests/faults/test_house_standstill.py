@@ -19,7 +19,6 @@ from tests.rigs.stores import Tills
 from tests.rigs.waiting import eventually
 
 PARTS: Final = ("agent", "centre", "broker", "PostgreSQL") if LONG else ("PostgreSQL",)
-BROKERS: Final = ("nats", "mosquitto") if LONG else ("nats",)
 SALES: Final = 60
 HELD_S: Final = 6 if LONG else 3  # past the first resend
 
@@ -29,7 +28,6 @@ Act = Callable[[], None]
 Noticed = Callable[[Tills], Awaitable[None]]
 
 
-@pytest.mark.parametrize("broker", BROKERS, indirect=True)
 async def test_a_part_that_stands_still_is_waited_for_and_all_that_was_sold_meanwhile_arrives_once(
     broker: Broker, own_postgres: Postgres, tmp_path: Path, tally: MakeTally
 ) -> None:

@@ -75,9 +75,9 @@ def counted(who: str, total: int) -> str:
 
 @pytest.mark.parametrize("what", EDGE_DAMAGE)
 async def test_entries_damaged_at_the_store_are_mended_from_the_centre(
-    broker: Broker, postgres_dsn: str, tmp_path: Path, what: str
+    nats: Broker, postgres_dsn: str, tmp_path: Path, what: str
 ) -> None:
-    async with opened_house(tmp_path, broker, postgres_dsn) as house:
+    async with opened_house(tmp_path, nats, postgres_dsn) as house:
         await sold(house)
         damage_edge(house.store, EDGE_DAMAGE[what])
         scrub = await audited(house)
@@ -89,9 +89,9 @@ async def test_entries_damaged_at_the_store_are_mended_from_the_centre(
 
 @pytest.mark.parametrize("what", CENTRE_DAMAGE)
 async def test_entries_damaged_at_the_centre_are_mended_from_the_store(
-    broker: Broker, postgres_dsn: str, tmp_path: Path, what: str
+    nats: Broker, postgres_dsn: str, tmp_path: Path, what: str
 ) -> None:
-    async with opened_house(tmp_path, broker, postgres_dsn) as house:
+    async with opened_house(tmp_path, nats, postgres_dsn) as house:
         await sold(house)
         await damage_centre(house.centre, CENTRE_DAMAGE[what])
         scrub = await audited(house)
@@ -116,9 +116,9 @@ async def test_damage_in_different_places_of_both_copies_is_mended_at_both(
 
 
 async def test_what_is_damaged_in_both_copies_is_told_and_changes_nothing(
-    broker: Broker, postgres_dsn: str, tmp_path: Path
+    nats: Broker, postgres_dsn: str, tmp_path: Path
 ) -> None:
-    async with opened_house(tmp_path, broker, postgres_dsn) as house:
+    async with opened_house(tmp_path, nats, postgres_dsn) as house:
         orders = await sold(house)
         damage_edge(house.store, EDGE_DAMAGE["a body"])
         await damage_centre(house.centre, CENTRE_DAMAGE["a body"])
@@ -136,9 +136,9 @@ async def test_what_is_damaged_in_both_copies_is_told_and_changes_nothing(
 
 
 async def test_an_order_whose_view_differs_shows_in_the_books_of_its_day(
-    broker: Broker, postgres_dsn: str, tmp_path: Path
+    nats: Broker, postgres_dsn: str, tmp_path: Path
 ) -> None:
-    async with opened_house(tmp_path, broker, postgres_dsn) as house:
+    async with opened_house(tmp_path, nats, postgres_dsn) as house:
         await sold(house)
         await damage_centre(
             house.centre, "UPDATE order_view SET grand_total_minor = grand_total_minor + 1 WHERE first_seq = 7"

@@ -11,9 +11,10 @@ from uuid import UUID
 import asyncpg
 import httpx
 
-from central_sync.embedded.broker import free_port
+from edge_core.sync.admission import Admit
 from tests.rigs.agents import TIMEOUT_S
 from tests.rigs.brokers import Broker
+from tests.rigs.ports import free_port
 from tests.rigs.processes import Service, run, write_config
 from tests.rigs.stores import Hashes, Json, Store
 from tests.rigs.waiting import eventually
@@ -22,11 +23,12 @@ from tests.rigs.waiting import eventually
 class CentreProcess:
     """One centre's process, its API, and a look into its database."""
 
-    def __init__(self, folder: Path, broker_url: str, dsn: str, name: str = "centre") -> None:
+    def __init__(self, folder: Path, broker_url: str, dsn: str, name: str = "centre", *, admit: Admit = "any") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.dsn = dsn
         self._broker_url = broker_url
         self._path = folder / f"{name}.toml"
+        self._admit = admit
         self._port = free_port()
         self.service = Service("central-sync", self._write(), url=f"http://127.0.0.1:{self._port}")
         self.http = httpx.AsyncClient(base_url=self.service.url, timeout=TIMEOUT_S, trust_env=False, verify=False)
@@ -119,6 +121,7 @@ class CentreProcess:
             "api": {"port": self._port},
             "database": {"dsn": self.dsn},
             "broker": {"url": self._broker_url},
+            "ingest": {"admit": self._admit},
         }
         return write_config(self._path, sections)
 
@@ -211,7 +214,7 @@ async def reported(store: Store, centre: CentreProcess) -> None:
     async def look() -> bool:
         lane, node = await store.lane(), await centre.node(store.node_id)
         theirs = next(row for row in node["lanes"] if row["lane"] == "orders")
-        assert lane.items() <= theirs["reported"].items(), node  # a heartbeat says more than the status page
+        assert lane.items() <= (theirs["reported"] or {}).items(), node  # a heartbeat says more than the status page
         assert (node["conserved"], node["pending"]) == (True, 0), node
         assert theirs["durable_seq"] == lane["accepted"], node
         return True

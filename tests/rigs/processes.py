@@ -72,10 +72,12 @@ class Service:
         return self.log.read_text(errors="replace")
 
 
-def run(program: Program, *arguments: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+def run(
+    program: Program, *arguments: str | Path, timeout_s: float = 60, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
     """One of the commands that end by themselves (`verify`, `export`, ...), with its output and exit code."""
     command = [str(_SCRIPTS / program), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 def write_config(path: Path, sections: Mapping[str, Mapping[str, str | int | float | bool]]) -> Path:
