@@ -145,9 +145,7 @@ EARLY_SETTLE_INTERVAL_MS: Final = 1_000  # between two looks for provisional ent
 EARLY_IDLE_INTERVAL_MS: Final = 60_000  # the same where there are none: another process may have left some
 EARLY_SETTLE_ROWS_MAX: Final = 2_048  # of them at once
 INGEST_INBOX_MAX: Final = 10_000  # the centre's MQTT_INBOX_MAX: 5,000 nodes greet and report while a transaction waits
-INGEST_READS_MAX: Final = (
-    64  # short messages read in one turn, some 3 ms; one read of the socket brings up to a hundred
-)
+INGEST_READS_MAX: Final = 64  # short messages read in one turn, some 3 ms; the socket brings up to a hundred at once
 INGEST_WORKS_MAX: Final = 1_024  # messages of any kind but hellos in one batch
 INGEST_HELLOS_MAX: Final = 64  # hellos with one batch: answered in some 50 ms, for which a fresh order waits
 INGEST_HELLOS_WAITING_MAX: Final = 20_000  # 10 MB; those beyond are said again by their edges
