@@ -39,6 +39,7 @@ from edge_core.limits import (
     DATABASE_RETRY_DELAY_MS,
     DATABASE_RETRY_DELAY_MS_MAX,
     DATABASE_START_TIMEOUT_MS,
+    INGEST_INBOX_MAX,
 )
 from edge_core.sync.entry import ENTRY_VERSION
 from holdfast_runtime.docs_page import docs_routes
@@ -121,7 +122,7 @@ def _assemble(
     owner = _owner(config)
     tls = TlsFiles(config.broker.ca_file, config.broker.cert_file, config.broker.key_file)
     # A client id of its own for each start: with a former one the broker would first have to end a dead session.
-    link = MqttLink(url, f"central-sync-{owner.hex[:8]}-{uuid.uuid4().hex[:8]}", tls=tls)
+    link = MqttLink(url, f"central-sync-{owner.hex[:8]}-{uuid.uuid4().hex[:8]}", tls=tls, inbox_max=INGEST_INBOX_MAX)
     leases = ShardLeases(owner, database, link, telemetry)
     ingester = Ingester(
         link=link,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from itertools import islice
 from typing import TypeAlias
 from uuid import UUID
@@ -14,11 +15,13 @@ from edge_core.limits import (
     INGEST_HELLOS_MAX,
     INGEST_HELLOS_WAITING_MAX,
     INGEST_PUSHES_MAX,
+    INGEST_READS_MAX,
     INGEST_WAITING_BYTES_MAX,
     INGEST_WORKS_MAX,
 )
 from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.messages import Bye, DeliverAck, Heartbeat, Hello, Recall
+from holdfast_runtime.mqtt import Inbox
 
 Work: TypeAlias = (
     ReadPush | ReadEarly | Hello | Heartbeat | Recall | DeliverAck | Digest | DayTotals | Bye | ForeignMessage
@@ -106,6 +109,22 @@ class Backlog:
             self._room.clear()
         else:
             self._room.set()
+
+
+async def fill(backlog: Backlog, inbox: Inbox, understand: Callable[[str, bytes], Work | None]) -> None:
+    """Read for ever what arrives: what is short many at a time, for the connection brings as many, and a push alone.
+
+    One message a turn could not keep up with thousands of hellos, and the inbox dropped pushes among them: those came
+    again only after `RESEND_AFTER_MS`.
+    """
+    while True:
+        for _ in range(INGEST_READS_MAX):
+            work = understand(*await inbox.get())
+            if work is not None:
+                await backlog.put(work)
+            if isinstance(work, ReadPush | ReadEarly):
+                break
+        await asyncio.sleep(0)  # neither queue suspends while it has something: let the others have their turn
 
 
 def _bytes_of(work: Work) -> int:

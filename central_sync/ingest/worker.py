@@ -17,7 +17,7 @@ from central_sync.downlink import Downlink
 from central_sync.ingest import auditing, greetings
 from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.audit_desk import AuditDesk
-from central_sync.ingest.backlog import Backlog, Work
+from central_sync.ingest.backlog import Backlog, Work, fill
 from central_sync.ingest.copies import Copies
 from central_sync.ingest.counting import count
 from central_sync.ingest.early import ReadEarly
@@ -102,7 +102,7 @@ class Ingester:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._stay_connected(), name="broker")
             tasks.create_task(self._leases.run(), name="leases")
-            tasks.create_task(self._read(), name="read")
+            tasks.create_task(fill(self._backlog, self._link.inbox, self._understand), name="read")
             tasks.create_task(self._apply(), name="apply")
             tasks.create_task(self._downlink.run(), name="downlink")
 
@@ -128,14 +128,6 @@ class Ingester:
                 await self._link.connect()
 
     # --- reading -----------------------------------------------------------------------------------------------------
-
-    async def _read(self) -> None:
-        while True:
-            name, payload = await self._link.inbox.get()
-            work = self._understand(name, payload)
-            if work is not None:
-                await self._backlog.put(work)
-            await asyncio.sleep(0)  # neither queue suspends while it has something: let the others have their turn
 
     def _understand(self, name: str, payload: bytes) -> Work | None:
         """What a message is. One that breaks the protocol is counted and parked."""

@@ -8,15 +8,16 @@ from uuid import UUID
 import pytest
 
 from central_sync.api.rendering import event_id, parse_event_id, server_sent_events
-from central_sync.ingest.backlog import Backlog
+from central_sync.ingest.backlog import Backlog, Work, fill
 from central_sync.ingest.projection import Projection
 from central_sync.ingest.reading import ReadPush, part_of, read_entry, read_push
 from central_sync.store.feed import FeedEntry, FeedPosition
 from central_sync.store.parked import ForeignMessage
 from central_sync.store.streams import StreamKey
 from edge_core.errors import PeerFault
-from edge_core.limits import INGEST_HELLOS_MAX, INGEST_WORKS_MAX
-from edge_core.sync.messages import Bye, Hello, Push, decode_up
+from edge_core.limits import INGEST_HELLOS_MAX, INGEST_READS_MAX, INGEST_WORKS_MAX, MQTT_INBOX_MAX
+from edge_core.sync.messages import Bye, Hello, Push, decode_up, encode_message
+from holdfast_runtime.mqtt import Inbox
 from tests.rigs.orders import cancelled, order_id, placed, till_order
 from tests.rigs.streams import NodeLog
 
@@ -25,6 +26,14 @@ def pushed(entries: int, node_id: str = "store-0001") -> ReadPush:
     log = NodeLog(node_id)
     log.sell(entries)
     return read_push(log.push(), b"")
+
+
+def understood(_: str, payload: bytes) -> Work:
+    message = decode_up(payload)
+    if isinstance(message, Push):
+        return read_push(message, payload)
+    assert isinstance(message, Hello | Bye)
+    return message
 
 
 async def test_a_batch_is_whatever_waits_up_to_the_bounds() -> None:
@@ -74,6 +83,31 @@ async def test_a_push_does_not_wait_behind_thousands_of_hellos_and_those_go_on_m
     batch = await backlog.take()
     assert batch[0] is push
     assert len(batch) == 1 + INGEST_HELLOS_MAX
+
+
+async def test_the_inbox_drops_nothing_while_thousands_of_hellos_arrive() -> None:
+    backlog, inbox = Backlog(), Inbox(MQTT_INBOX_MAX)
+    reading = asyncio.ensure_future(fill(backlog, inbox, understood))
+    for number in range(3_000):
+        inbox.offer("up", encode_message(NodeLog(f"store-{number:04}").hello()))
+        if number % INGEST_READS_MAX == 0:
+            await asyncio.sleep(0)  # what one read of the socket brought
+    await asyncio.sleep(0)
+    reading.cancel()
+    assert inbox.dropped == 0
+    assert len(backlog) >= 3_000 - INGEST_READS_MAX
+
+
+async def test_others_have_their_turn_after_each_push_that_is_read() -> None:
+    log = NodeLog()
+    log.sell(1)
+    backlog, inbox = Backlog(), Inbox(MQTT_INBOX_MAX)
+    for _ in range(3):
+        inbox.offer("up", encode_message(log.push()))
+    reading = asyncio.ensure_future(fill(backlog, inbox, understood))
+    await asyncio.sleep(0)
+    assert len(backlog) == 1
+    reading.cancel()
 
 
 async def test_a_hello_that_is_said_again_is_answered_once_and_with_its_newest_words() -> None:
