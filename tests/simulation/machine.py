@@ -225,9 +225,11 @@ class Machine:
             return
 
         async def change() -> None:
-            with suppress(StorageFault):
-                await agent.intake.write(_forget_all_days)
-                self.heard = {}
+            try:
+                with suppress(StorageFault):
+                    await agent.intake.write(_forget_all_days)
+            finally:
+                self.heard = {}  # whatever became of the COMMIT: where that is not known, it may have been done
 
         await asyncio.wait({self._spawn(process, change())}, timeout=_PATIENCE_S)
 
