@@ -75,7 +75,7 @@ async def build_agent(config: AgentConfig) -> Agent:
     file = StoreFile(config.store.path, config.node.id, reserve_bytes=config.store.reserve_bytes)
     here = real_surroundings(zone_of(config))
     now_ms = here.now_ms()
-    applied = await file.open(incarnation=ids.uuid7(now_ms, here.random_bits()), now_ms=now_ms)
+    applied = await file.open(incarnation=ids.incarnation(now_ms, here.random_bits(), here.machine), now_ms=now_ms)
     _LOG.info("store.opened", path=str(config.store.path), migrations=applied, tail_seq=file.tails["orders"].seq)
     try:
         return _assembled(config, tokens, file, here)

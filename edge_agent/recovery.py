@@ -49,10 +49,11 @@ class Recovery:
         self._intake = intake
         self._now_ms = surroundings.now_ms
         self._random_bits = surroundings.random_bits
+        self._machine = surroundings.machine
 
     async def begin_incarnation(self, reason: str) -> UUID:
         """Go on in empty streams under a new name; the old ones stay in the file."""
-        incarnation = ids.uuid7(self._now_ms(), self._random_bits())
+        incarnation = ids.incarnation(self._now_ms(), self._random_bits(), self._machine)
 
         async def change(connection: Connection) -> None:
             await log.raise_clock(connection, max(tail.hlc for tail in self._file.tails.values()))

@@ -162,6 +162,9 @@ DATABASE_RETRY_DELAY_MS: Final = 100  # first full-jitter bound after the databa
 DATABASE_RETRY_DELAY_MS_MAX: Final = 2_000  # the largest; edges see only late acks meanwhile
 BROKER_CONNECT_DELAY_MS_MAX: Final = 2_000  # of the centre: one client, for which thousands of nodes wait
 NODE_OFFLINE_AFTER_MS: Final = 15_000  # three heartbeats
+REPLACED_SILENT_MS: Final = (
+    120_000  # twice the longest backoff: who is silent for so long, while others are heard, is off
+)
 NODE_LAGGING_AFTER_MS: Final = 10_000  # an entry that waited longer is worth a look
 ENROLMENT_BODY_BYTES_MAX: Final = 4 * 1024  # a node id and an incarnation
 TICKET_HOURS_DEFAULT: Final = 24  # from the order of a server to its first start is a day

@@ -1,6 +1,6 @@
 """Hellos, heartbeats, byes and foreign messages: what is said around the streams, a batch of each at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from msgspec import Struct, field
@@ -15,7 +15,13 @@ from central_sync.store.database import Connection
 from central_sync.store.nodes import Greeting, Report
 from central_sync.store.parked import ForeignMessage, shown
 from central_sync.store.streams import CursorRow, StreamKey
-from edge_core.limits import FORMER_INCARNATIONS_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX, PUSH_WINDOW_MAX
+from edge_core.limits import (
+    FORMER_INCARNATIONS_MAX,
+    PUSH_BYTES_MAX,
+    PUSH_ENTRIES_MAX,
+    PUSH_WINDOW_MAX,
+    REPLACED_SILENT_MS,
+)
 from edge_core.sync import handshake
 from edge_core.sync.admission import NOT_ENROLLED, Admit
 from edge_core.sync.conservation import differences
@@ -78,8 +84,12 @@ async def welcome(
     now_ms: int,
     random_bits: RandomBits = machine_bits,
     admit: Admit = "any",
+    is_silence_heard: bool = False,
 ) -> list[tuple[Hello, Welcome]]:
-    """Admit nodes, make their cursors, and say what to do: to each incarnation's last hello of the batch, in turn."""
+    """Admit nodes, make their cursors, and say what to do: to each incarnation's last hello of the batch, in turn.
+
+    `is_silence_heard`: whether this process has listened for long enough to know who is silent (`REPLACED_SILENT_MS`).
+    """
     turns: list[dict[str, Hello]] = []
     for hello in {(hello.node_id, hello.incarnation): hello for hello in hellos}.values():
         turn = next((turn for turn in turns if hello.node_id not in turn), None)
@@ -92,7 +102,9 @@ async def welcome(
         ranks = await standing(connection, ordered) if admit == "enrolled" else Standing()
         strangers = {h.node_id: _to_enrol(h, history_id) for h in ordered if h.node_id in ranks.strangers}
         ordered = [hello for hello in ordered if hello.node_id not in strangers]
-        found = await _welcome(connection, ordered, ranks, history_id, now_ms, random_bits)
+        found = await _welcome(
+            connection, ordered, ranks, history_id, now_ms, random_bits, is_silence_heard=is_silence_heard
+        )
         answers += [(turn[node_id], answer) for node_id, answer in (strangers | found).items()]
     return answers
 
@@ -104,6 +116,8 @@ async def _welcome(
     history_id: UUID,
     now_ms: int,
     random_bits: RandomBits,
+    *,
+    is_silence_heard: bool,
 ) -> dict[str, Welcome]:
     """The same for one hello of each node, in the order of their ids."""
     current = await nodes.incarnations(connection, [hello.node_id for hello in ordered])
@@ -126,8 +140,12 @@ async def _welcome(
         await _rank(connection, ranks, admitted, [(hello.node_id, current[hello.node_id]) for hello in outranked])
         known |= await streams.lock(connection, missing)
     former = await _former(connection, ordered)
+    silent = await _silent(connection, known) if is_silence_heard else {}
     answers = {
-        hello.node_id: _answer(hello, known, former.get(hello.node_id, ()), history_id, now_ms) for hello in ordered
+        hello.node_id: _answer(
+            hello, known, former.get(hello.node_id, ()), silent.get(hello.node_id), history_id, now_ms
+        )
+        for hello in ordered
     }
     greetings = [_greeting(hello, answers[hello.node_id]) for hello in ordered if _is_current(hello, known)]
     if greetings:
@@ -155,12 +173,15 @@ async def recalled(connection: Connection, recall: Recall) -> Recalled:
     return Recalled(Deliver(recall.former, recall.lane, first, last, held[common], tail_hash, codec, block))
 
 
-async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int) -> Reported:
+async def report(
+    connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int, *, is_silence_heard: bool = False
+) -> Reported:
     """Record each incarnation's last heartbeat of the batch and check its books against the cursors (promise G8)."""
     latest = {(beat.node_id, beat.incarnation): beat for beat in heartbeats}
     ordered = [latest[who] for who in sorted(latest)]
     await nodes.report(connection, [_report(beat, now_ms) for beat in ordered])
     rows = await streams.of_incarnations(connection, [(beat.node_id, beat.incarnation) for beat in ordered])
+    silent = await _silent(connection, rows) if is_silence_heard else {}
     reported = Reported()
     found = {
         (beat.node_id, beat.incarnation): tuple(t for books in beat.lanes for t in _differences(beat, books, rows))
@@ -175,6 +196,9 @@ async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms
             if books.lane == LANES[0] and key not in rows:
                 reported.called[key] = "rewind", "the centre does not know this stream"
             elif books.lane == LANES[0] and row.superseded_by is not None:
+                if handshake.may_return(beat.incarnation, silent.get(beat.node_id)):
+                    reported.called[key] = "rewind", f"incarnation {row.superseded_by} of this machine is silent"
+                    continue
                 reported.called[key] = "refuse", f"incarnation {row.superseded_by} has taken this node over"
             if _is_news(row, books) or key not in rows:
                 reported.told[key] = row
@@ -296,6 +320,12 @@ async def _rank(
     await enrolments.inherit(connection, ranks.heirs(admitted))
 
 
+async def _silent(connection: Connection, rows: Mapping[StreamKey, CursorRow]) -> dict[str, UUID]:
+    """The present incarnations of nodes with a replaced one among these, where they are silent."""
+    replaced = sorted({key.node_id for key, row in rows.items() if row.superseded_by is not None})
+    return await nodes.silent(connection, replaced, REPLACED_SILENT_MS) if replaced else {}
+
+
 async def _former(connection: Connection, hellos: Sequence[Hello]) -> dict[str, tuple[FormerStream, ...]]:
     present = [(hello.node_id, hello.incarnation) for hello in hellos]
     found = await streams.former(connection, present, len(LANES) * FORMER_INCARNATIONS_MAX)
@@ -312,6 +342,7 @@ def _answer(
     hello: Hello,
     known: dict[StreamKey, CursorRow],
     former: tuple[FormerStream, ...],
+    silent: UUID | None,
     history_id: UUID,
     now_ms: int,
 ) -> Welcome:
@@ -322,7 +353,10 @@ def _answer(
     decision: Decision
     decision, detail = "fence", fenced or ""
     if fenced is None:
-        decision, detail = handshake.answer(hello, history_id, views, superseded_by=superseded_by)
+        may_return = handshake.may_return(hello.incarnation, silent)
+        decision, detail = handshake.answer(
+            hello, history_id, views, superseded_by=superseded_by, may_return=may_return
+        )
     positions = tuple(
         _position(StreamKey(hello.node_id, hello.incarnation, position.lane), rows[position.lane])
         for position in hello.lanes

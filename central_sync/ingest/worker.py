@@ -25,13 +25,14 @@ from central_sync.ingest.granting import Granting
 from central_sync.ingest.greetings import Reported
 from central_sync.ingest.holding import Held
 from central_sync.ingest.leases import ShardLeases
+from central_sync.ingest.listening import Listening
 from central_sync.ingest.progress import Progress
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
 from central_sync.ingest.restores import present_history
 from central_sync.instructions import Claim, RandomBits, machine_bits
 from central_sync.store import backups, nodes
 from central_sync.store.backups import LossRow
-from central_sync.store.database import AlreadyThere, Database
+from central_sync.store.database import AlreadyThere, Connection, Database
 from central_sync.store.parked import ForeignMessage, shown
 from central_sync.store.streams import CursorRow, StreamKey
 from central_sync.telemetry import Telemetry
@@ -95,6 +96,7 @@ class Ingester:
         self._copies = Copies(database, telemetry)
         self._random_bits = random_bits
         self._admit = admit
+        self._listening = Listening(_monotonic_ms)
         self._downlink = Downlink(link=link, database=database, leases=leases, telemetry=telemetry)
 
     async def run(self) -> None:
@@ -114,7 +116,9 @@ class Ingester:
             self._telemetry.broker_connected.set(1)
             _log.info("ingest.broker_connected", broker=self._link.address)
             await self._leases.subscribe()
+            self._listening.begin()
             await self._link.disconnected.wait()
+            self._listening.end()
             self._telemetry.broker_connected.set(0)
             _log.warning("ingest.broker_lost", broker=self._link.address, reason=self._link.reason)
 
@@ -187,6 +191,7 @@ class Ingester:
                         now_ms=self._now_ms(),
                         random_bits=self._random_bits,
                         admit=self._admit,
+                        is_silence_heard=self._listening.hears_silence,
                     )
         self._history_id = history_id
         if noticed is not None:
@@ -289,7 +294,7 @@ class Ingester:
             with attempt:
                 async with self._database.transaction() as connection:
                     self._history_id = await nodes.history_id(connection)
-                    reported = await greetings.report(connection, beats, self._now_ms()) if beats else Reported()
+                    reported = await self._report(connection, beats) if beats else Reported()
                     wanted = await auditing.note(connection, beats)
                     if rates:
                         await nodes.note_grants(connection, rates)
@@ -306,6 +311,10 @@ class Ingester:
         await self._call(reported, wrong)
         if acks:
             self._downlink.wake()
+
+    async def _report(self, connection: Connection, beats: Sequence[Heartbeat]) -> Reported:
+        is_silence_heard = self._listening.hears_silence
+        return await greetings.report(connection, beats, self._now_ms(), is_silence_heard=is_silence_heard)
 
     async def _call(self, reported: Reported, wrong: Sequence[Claim]) -> None:
         """Tell nodes that are elsewhere than they think."""
@@ -341,6 +350,7 @@ class Ingester:
     def _retrying(self) -> AsyncRetrying:
         def before_sleep(state: RetryCallState) -> None:
             self.progress.touch()
+            self._listening.interrupt()
             self._telemetry.database_faults.inc()
             _log_retry("ingest.database_unreachable")(state)
 

@@ -101,6 +101,10 @@ _REPORT: Final = """
                 parked_instructions)
     WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation
 """
+_SILENT: Final = """
+    SELECT node_id, node.incarnation FROM node JOIN node_status USING (node_id)
+    WHERE node_id = ANY($1::text[]) AND last_seen < now() - $2 * interval '1 millisecond'
+"""
 _NOTE_DIFFERENCES: Final = """
     UPDATE node_status AS old SET differences = new.differences
     FROM (
@@ -144,6 +148,12 @@ async def incarnations(connection: Connection, node_ids: Sequence[str]) -> dict[
     """The current incarnation of each node that is known, locked."""
     statement = "SELECT node_id, incarnation FROM node WHERE node_id = ANY($1::text[]) ORDER BY node_id FOR UPDATE"
     return {row[0]: row[1] for row in await connection.fetch(statement, node_ids)}
+
+
+async def silent(connection: Connection, node_ids: Sequence[str], silent_ms: int) -> dict[str, UUID]:
+    """The current incarnations of those nodes of which nothing was heard for so long."""
+    rows = await connection.fetch(_SILENT, node_ids, silent_ms)
+    return {row[0]: row[1] for row in rows}
 
 
 async def greet(connection: Connection, greetings: Sequence[Greeting]) -> None:

@@ -18,7 +18,7 @@ from edge_agent.intake import Intake
 from edge_agent.link.attempts import Attempts
 from edge_agent.link.bandwidth import UNLIMITED, Bandwidth
 from edge_agent.link.books import Books, advance
-from edge_agent.link.centre_clock import CentreClock
+from edge_agent.link.centre_clock import CentreClock, tells_the_time
 from edge_agent.link.outgoing import Introduction, Outgoing, lane_of
 from edge_agent.recovery import Recovery
 from edge_agent.store import log
@@ -245,7 +245,7 @@ class Session:
             if message.incarnation == self.state.incarnation:
                 self.on_audit(message)
             return
-        if isinstance(message, Welcome):
+        if isinstance(message, Welcome) and tells_the_time(message, self.state):
             self.clock.heard(self._here.now_ms() + message.clock_offset_ms, self._here.monotonic_ms())
         self._inputs.append(Received(message))
 

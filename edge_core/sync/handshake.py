@@ -9,6 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from edge_core.ids import is_same_machine
 from edge_core.sync.messages import Decision, Hello
 
 
@@ -29,10 +30,28 @@ def may_succeed(hello: Hello, current: UUID | None) -> bool:
     return current is None or hello.succeeds == current
 
 
+def may_return(incarnation: UUID, silent: UUID | None) -> bool:
+    """Whether a replaced incarnation may begin anew, because the one that is the node is no more.
+
+    A disk that is put back to a life which its own machine had replaced looks like a machine that was switched on again
+    after another took its place. Two things tell them apart: the mark of the machine, and that nobody else is there.
+    `silent` is the incarnation that is the node, where it has not been heard for `REPLACED_SILENT_MS`.
+    """
+    return silent is not None and is_same_machine(incarnation, silent)
+
+
 def answer(
-    hello: Hello, history_id: UUID, views: Mapping[str, CentreView], *, superseded_by: UUID | None
+    hello: Hello,
+    history_id: UUID,
+    views: Mapping[str, CentreView],
+    *,
+    superseded_by: UUID | None,
+    may_return: bool = False,
 ) -> tuple[Decision, str]:
-    """The decision and a sentence for people. `superseded_by` is another machine's incarnation of this node."""
+    """The decision and a sentence for people. `superseded_by` is another machine's incarnation of this node.
+
+    `may_return`: whether that was this very machine, whose disk has since been put back (`may_return`).
+    """
     for position in hello.lanes:
         view = views[position.lane]
         if position.tail_seq < view.durable_seq:
@@ -42,6 +61,8 @@ def answer(
             return "fence", f"{position.lane}: another history under the same name at {position.tail_seq}"
         if position.first_seq > view.durable_seq + 1:
             return "fence", f"{lost_words(position.lane, view.durable_seq, position.first_seq)}; the log goes on anew"
+    if superseded_by is not None and may_return:
+        return "fence", f"incarnation {superseded_by} of this machine is silent; its disk was put back to before it"
     if superseded_by is not None:
         return "refuse", f"incarnation {superseded_by} has taken this node over"
     if hello.history_id is not None and hello.history_id != history_id:

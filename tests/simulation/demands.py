@@ -59,6 +59,9 @@ def _restless(house: "House") -> str:
     untold = [machine.name for machine in house.machines if _is_replaced(house, machine) != is_superseded(machine)]
     if untold:
         return f"{untold} have not heard who their node is"
+    unserved = _unserved(house)
+    if unserved:
+        return f"no machine of {unserved} may sell"
     waiting = unanswered(house.centre.tables)
     if waiting:
         return waiting
@@ -131,6 +134,12 @@ def _demand_node(house: "House", node_id: str) -> None:
         here = _edge_entries(machine)
         _demand_kept_orders(machine, _by_order(here), orders, is_whole=is_whole)
         _demand_stock(machine, here, there if is_whole else None)
+
+
+def _unserved(house: "House") -> list[str]:
+    """Nodes whose machines have all been replaced: one of them has to notice that nobody else is there (G6)."""
+    serving = {machine.node_id for machine in house.machines if not is_superseded(machine)}
+    return sorted({machine.node_id for machine in house.machines} - serving)
 
 
 def _is_replaced(house: "House", machine: Machine) -> bool:

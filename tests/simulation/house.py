@@ -17,7 +17,7 @@ import structlog
 from msgspec import Struct
 
 from edge_agent.link import books
-from tests.simulation import audit_tables, damage, demands, sqlite
+from tests.simulation import audit_tables, damage, demands, hearing, sqlite
 from tests.simulation.centre import Centre
 from tests.simulation.chaos import Chaos
 from tests.simulation.loop import Stuck, VirtualLoop
@@ -222,9 +222,10 @@ def _in_its_world(seed: int, story: Story) -> Iterator[None]:
     try:
         with contextlib.ExitStack() as stack:
             stack.enter_context(patch.object(aiosqlite, "connect", sqlite.connect))
+            stack.enter_context(patch.object(asyncio, "to_thread", _in_place))  # a long push is packed in a thread
             disk = SimpleNamespace(disk_usage=lambda _path: SimpleNamespace(free=10**9))
             stack.enter_context(patch.object(books, "shutil", disk))
-            for module, name, stand_in in (*IN_PLACE_OF, *audit_tables.IN_PLACE_OF):
+            for module, name, stand_in in (*IN_PLACE_OF, *audit_tables.IN_PLACE_OF, *hearing.IN_PLACE_OF):
                 stack.enter_context(patch.object(module, name, stand_in))
             yield
     finally:
@@ -232,6 +233,10 @@ def _in_its_world(seed: int, story: Story) -> Iterator[None]:
         structlog.reset_defaults()
         if configured:
             structlog.configure(**settings)
+
+
+async def _in_place(function: Callable[..., Any], *arguments: object) -> Any:
+    return function(*arguments)
 
 
 def _owned(loop: asyncio.AbstractEventLoop, coroutine: Any, context: Context | None = None) -> asyncio.Task[Any]:

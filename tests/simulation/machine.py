@@ -139,9 +139,11 @@ class Machine:
             jitter=self._chance.random,
             zone=ZONE,
             life=self._chance.randbytes(8),
+            machine=ids.machine_mark(self.node_id),  # a copied machine has the id of its original, as clones do
         )
         try:
-            await file.open(incarnation=ids.uuid7(here.now_ms(), here.random_bits()), now_ms=here.now_ms())
+            name = ids.incarnation(here.now_ms(), here.random_bits(), here.machine)
+            await file.open(incarnation=name, now_ms=here.now_ms())
         except StorageFault as fault:
             self._story.tell(
                 self.name,
@@ -225,9 +227,11 @@ class Machine:
             return
 
         async def change() -> None:
-            with suppress(StorageFault):
-                await agent.intake.write(_forget_all_days)
-                self.heard = {}
+            try:
+                with suppress(StorageFault):
+                    await agent.intake.write(_forget_all_days)
+            finally:
+                self.heard = {}  # whatever became of the COMMIT: where that is not known, it may have been done
 
         await asyncio.wait({self._spawn(process, change())}, timeout=_PATIENCE_S)
 

@@ -27,7 +27,6 @@ from central_sync.store import (
 from central_sync.store.backups import LossRow
 from central_sync.store.downlinks import DownlinkRow
 from central_sync.store.instructions import AnswerRow, Asked, InstructionRow
-from central_sync.store.nodes import Greeting, Report
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ForeignMessage, ParkedEntry
 from central_sync.store.stock import StockRow
@@ -60,6 +59,7 @@ class Tables(Struct):
     instructions: dict[UUID, InstructionRow] = field(default_factory=dict)
     losses: tuple[LossRow, ...] = ()
     changes: int = 0
+    heard_s: dict[str, float] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """The same, to be changed."""
@@ -80,6 +80,7 @@ class Tables(Struct):
             dict(self.instructions),
             self.losses,
             self.changes,
+            dict(self.heard_s),
         )
 
 
@@ -177,15 +178,6 @@ async def _of_incarnations(connection: Tables, incarnations: Sequence[tuple[str,
 
 async def _incarnations(connection: Tables, node_ids: Sequence[str]) -> dict[str, UUID]:
     return {node_id: connection.incarnations[node_id] for node_id in node_ids if node_id in connection.incarnations}
-
-
-async def _greet(connection: Tables, greetings: Sequence[Greeting]) -> None:
-    for greeting in greetings:
-        connection.incarnations[greeting.node_id] = greeting.incarnation
-
-
-async def _report(_connection: Tables, _reports: Sequence[Report]) -> None:
-    """How a node says it is decides nothing."""
 
 
 async def _note_differences(
@@ -363,8 +355,6 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (streams, "of_orders", _of_orders),
     (streams, "of_incarnations", _of_incarnations),
     (nodes, "incarnations", _incarnations),
-    (nodes, "greet", _greet),
-    (nodes, "report", _report),
     (nodes, "note_differences", _note_differences),
     (nodes, "note_grants", _note_grants),
     (nodes, "note_error", _note_error),

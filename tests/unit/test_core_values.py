@@ -88,6 +88,20 @@ def test_uuid7s_sort_by_their_time() -> None:
     assert ids.uuid7(NOW_MS, (1 << 74) - 1) < ids.uuid7(NOW_MS + 1, 0)
 
 
+def test_the_lives_of_a_machine_bear_its_mark_and_are_uuid7s_all_the_same() -> None:
+    mark, other = ids.machine_mark("e3b0c442"), ids.machine_mark("98fc1c14")
+    lives = [ids.incarnation(NOW_MS, n << 24, mark) for n in range(100)]
+    assert len(set(lives)) == 100
+    assert {(life.version, life.int >> 80) for life in lives} == {(7, NOW_MS)}
+    assert all(ids.is_same_machine(lives[0], life) for life in lives)
+    assert not ids.is_same_machine(lives[0], ids.incarnation(NOW_MS, 0, other))
+
+
+def test_a_machine_without_an_id_is_nobodys_double() -> None:
+    assert ids.machine_mark("") == b""
+    assert ids.incarnation(NOW_MS, 7, b"") == ids.uuid7(NOW_MS, 7)
+
+
 def test_display_numbers_differ_by_seq_by_incarnation_and_by_start_of_the_process() -> None:
     incarnations = [ids.uuid7(NOW_MS, n) for n in range(10)]
     lives = [bytes(8), b"x" * 8]
