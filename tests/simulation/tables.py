@@ -251,8 +251,12 @@ async def _add_feed(_connection: Tables, _ranges: Sequence[tuple[StreamKey, int,
     """Nobody watches."""
 
 
-async def _early(_connection: Tables, what: object) -> tuple[list[object], bool] | list[object]:
-    return ([], False) if isinstance(what, int) else []  # nobody looks at copies, and nothing depends on them
+async def _add_early(_connection: Tables, _rows: Sequence[object]) -> list[object]:
+    return []  # nobody looks at copies, and nothing depends on them
+
+
+async def _settle_early(_connection: Tables, _rows_max: int) -> tuple[list[object], bool]:
+    return [], False
 
 
 # --- the downlink ----------------------------------------------------------------------------------------------------
@@ -363,8 +367,8 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (orders, "update", put_orders),
     (stock, "add", _add_stock),
     (feed, "add", _add_feed),
-    (early, "add", _early),
-    (early, "settle", _early),
+    (early, "add", _add_early),
+    (early, "settle", _settle_early),
     (downlinks, "read", _read_downlinks),
     (downlinks, "lock", _read_downlinks),
     (downlinks, "begin", _begin_downlink),
