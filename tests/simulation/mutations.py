@@ -20,13 +20,14 @@ from central_sync.store import downlinks, streams
 from central_sync.store import instructions as store_instructions
 from edge_agent import instructions, intake, recovery
 from edge_agent.intake import Intake
+from edge_agent.link import session
 from edge_agent.link.session import Session
 from edge_agent.store import idempotency, log
 from edge_agent.store.file import StoreFile
 from edge_core import clock, ids
 from edge_core.orders import merge
 from edge_core.orders.events import deltas_of
-from edge_core.sync import send_stream
+from edge_core.sync import handshake, send_stream
 from edge_core.sync.link_types import HashChecked
 from edge_core.sync.messages import DownPosition
 from edge_core.sync.receive_stream import Applied, Batch, Cursor, Duplicate, Gap, receive
@@ -81,8 +82,8 @@ async def _do_nothing(*_: object, **__: object) -> None:
     """The bug is that nothing is done."""
 
 
-async def _no_rows(*_: object) -> list[Any]:
-    return []
+async def _no_rows(*_: object) -> dict[str, Any]:
+    return {}
 
 
 async def _leave_parked_uncounted(_connection: object, plan_parked: Any, _outcome: object) -> None:
@@ -189,13 +190,16 @@ MUTATIONS = (
     _plant("the centre takes entries after a gap", applying, "receive", _receive_over_gaps, 2),
     _plant("an incarnation that was left behind is not closed", streams, "close", _do_nothing, 1),
     _plant("a machine that was replaced is not told", streams, "supersede", _do_nothing, 1),
-    _plant("the list of earlier incarnations is empty", streams, "former", _no_rows, 2),
+    _plant("the list of earlier incarnations is empty", streams, "former", _no_rows, 1),
     _plant("parked entries are not counted", applying, "_count_parked", _leave_parked_uncounted, 4),
     _plant("a rewind goes back one entry too little", send_stream, "rewind", _rewind_too_little, 1),
     _plant(
         "a stalled stream goes on from what was sent", send_stream, "resend_if_stalled", _never_rewind_when_stalled, 2
     ),
     _plant("more is written down as durable than was acked", log, "advance_durable", _record_too_much, 1),
+    _plant("a hello of the past takes the node over", handshake, "may_succeed", lambda _hello, _current: True, 865),
+    _plant("a replaced life never begins anew", handshake, "may_return", lambda _life, _silent: False, 30004),
+    _plant("any welcome tells the time", session, "tells_the_time", lambda _welcome, _state: True, 30494),
     Mutation(
         "nobody compares hashes",
         ((Session, "_check", _believe_every_hash), (applying, "receive", _receive_by_seq_alone)),
@@ -230,7 +234,7 @@ MUTATIONS = (
     _plant("an instruction that was heard again is decided again", instructions._Work, "_done", _nothing_is_done, 18),
     _plant("a new downlink forgets what has no answer", store_instructions, "unanswered", _begin_anew_with_nothing, 6),
     _plant("nobody asks how far a node has taken its downlink", rules, "_resume", _believe_every_position, 6),
-    _plant("entries are folded as they arrive", merge, "in_order", list, 12),
+    _plant("entries are folded as they arrive", merge, "in_order", list, 8),
     _plant(
         "display numbers forget the start of the process",
         ids,
