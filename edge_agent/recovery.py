@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_agent.intake import Intake, read_replay
+from edge_agent.rebalance import difference, shifted
 from edge_agent.store import idempotency, log, orders, retention, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
@@ -29,7 +30,7 @@ from edge_core.errors import InvariantViolated, PeerFault, RecordDamaged
 from edge_core.limits import LOST_NAMED_MAX, PUSH_ENTRIES_MAX, STREAM_SEQ_BITS
 from edge_core.orders.events import Event, OrderPlaced, StockMoved, deltas_of
 from edge_core.orders.merge import Merged, merge
-from edge_core.stock.ledger import Position, StockDelta
+from edge_core.stock.ledger import StockDelta
 from edge_core.sync.chain import link
 from edge_core.sync.entry import ENTRY_VERSION, Entry, decode_entry, encode_entry
 from edge_core.sync.link_types import FormerKey
@@ -120,11 +121,13 @@ class _Outcome:
         self.moved = 0
         self.refused = 0
         self.found = 0
+        self.opaque = 0
         self.lost: list[int] = []
         self.is_complete = True
 
     def counts(self) -> dict[str, int]:
-        return {"added": self.added, "moved": self.moved, "refused": self.refused, "found": self.found}
+        counts = {"added": self.added, "moved": self.moved, "refused": self.refused, "found": self.found}
+        return counts | {"opaque": self.opaque}
 
 
 class _Effects(Struct):
@@ -158,7 +161,8 @@ class _Restoration:
             await self._move_after_gap(stream, common)
             return
         self._outcome.is_complete = batch is None
-        new = [(seq, decode_entry(body)) for seq, body in _numbered(batch)]
+        read = {seq: _readable(body) for seq, body in _numbered(batch)}
+        new = [(seq, entry) for seq, entry in read.items() if entry is not None]
         subjects = {subject for _, entry in new if (subject := subject_of(entry)) is not None}
         gone = await retention.read_gone(self._connection, sorted(subjects))
         alive = [(seq, entry) for seq, entry in new if subject_of(entry) not in gone]
@@ -170,12 +174,13 @@ class _Restoration:
         if batch is None:
             return
         moves = await self._new_movements(alive)
-        await log.append(self._connection, [_row(stream, batch, index, e) for index, (_, e) in enumerate(new)])
+        await log.append(self._connection, [_row(stream, batch, seq, entry) for seq, entry in read.items()])
         await self._remember_keys(stream, alive)
         after = await self._merged(order_ids)
         await self._write_heads(after)
-        await self._write_stock(_difference(before.values(), after.values(), moves))
-        self._outcome.added += len(new)
+        await self._write_stock(difference(before.values(), after.values(), moves))
+        self._outcome.added += len(read)
+        self._outcome.opaque += len(read) - len(new)
         self._outcome.refused += sum(len(merged.refused) for merged in after.values())
 
     async def _stream(self, key: FormerKey, common: int, common_hash: bytes) -> Stream:
@@ -331,7 +336,7 @@ class _Restoration:
         }
         positions, found = [], []
         for place, delta in deltas.items():
-            position = _shifted(held.get(place), delta)
+            position = shifted(held.get(place), delta)
             missing = -position.free_milli
             if missing > 0:
                 found.append(StockDelta(delta.sku, delta.lot, delta.unit, on_hand_milli=missing))
@@ -353,44 +358,15 @@ def _numbered(batch: Batch | None) -> Iterable[tuple[int, bytes]]:
     return enumerate(batch.bodies, batch.from_seq) if batch is not None else ()
 
 
-def _row(stream: Stream, batch: Batch, index: int, entry: Entry) -> EntryRow:
-    row_id = stream.entry_id(batch.from_seq + index)
-    return EntryRow(row_id, subject_of(entry), batch.hashes[index], batch.bodies[index])
+def _readable(body: bytes) -> Entry | None:
+    """The entry; None for what this software cannot read: the centre parked it, and its bytes are kept here too."""
+    try:
+        return decode_entry(body)
+    except PeerFault:
+        return None
 
 
-def _difference(
-    before: Iterable[Merged], after: Iterable[Merged], moves: list[StockDelta]
-) -> dict[tuple[str, str | None], StockDelta]:
-    """What the stock has to change by, each position once."""
-    sums: dict[tuple[str, str | None], StockDelta] = {}
-
-    def add(delta: StockDelta, sign: int) -> None:
-        place = delta.sku, delta.lot
-        base = sums.get(place) or StockDelta(delta.sku, delta.lot, delta.unit, expires_on=delta.expires_on)
-        sums[place] = replace(
-            base,
-            on_hand_milli=base.on_hand_milli + sign * delta.on_hand_milli,
-            reserved_milli=base.reserved_milli + sign * delta.reserved_milli,
-            expires_on=base.expires_on or delta.expires_on,
-        )
-
-    for merged in before:
-        for delta in merged.deltas():
-            add(delta, -1)
-    for merged in after:
-        for delta in merged.deltas():
-            add(delta, 1)
-    for delta in moves:
-        add(delta, 1)
-    return {place: delta for place, delta in sums.items() if delta.on_hand_milli or delta.reserved_milli}
-
-
-def _shifted(position: Position | None, delta: StockDelta) -> Position:
-    base = position or Position(delta.sku, delta.lot, delta.unit, delta.expires_on)
-    if base.reserved_milli + delta.reserved_milli < 0:
-        raise InvariantViolated(f"reservations of {delta.sku!r} fall below zero")
-    return replace(
-        base,
-        on_hand_milli=base.on_hand_milli + delta.on_hand_milli,
-        reserved_milli=base.reserved_milli + delta.reserved_milli,
-    )
+def _row(stream: Stream, batch: Batch, seq: int, entry: Entry | None) -> EntryRow:
+    index = seq - batch.from_seq
+    subject = None if entry is None else subject_of(entry)
+    return EntryRow(stream.entry_id(seq), subject, batch.hashes[index], batch.bodies[index])
