@@ -111,7 +111,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
     scrub = Scrub(file, intake, here, session)
     books.scrub_report = lambda: scrub.report
     if session is not None:
-        session.on_audit = scrub.heard
+        session.on_audit, session.on_damage = scrub.heard, scrub.suspect
         retention = Retention(file=file, intake=intake, books=books, session=session, window=_window(config))
     reporter = Reporter(
         file=file,

@@ -7,6 +7,7 @@ delivery has beyond it is added under its old name. Orders and stock are then wh
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from itertools import groupby
 from typing import Final
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_agent.intake import Intake, read_replay
+from edge_agent.rebalance import difference, shifted
 from edge_agent.store import idempotency, log, orders, retention, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
@@ -24,17 +26,18 @@ from edge_agent.store.orders import OrderHead
 from edge_agent.submission import accepted_answer, bytes_to_keep
 from edge_agent.surroundings import Surroundings
 from edge_core import clock, ids
-from edge_core.errors import InvariantViolated, PeerFault
-from edge_core.limits import PUSH_ENTRIES_MAX, STREAM_SEQ_BITS
+from edge_core.errors import InvariantViolated, PeerFault, RecordDamaged
+from edge_core.limits import LOST_NAMED_MAX, PUSH_ENTRIES_MAX, STREAM_SEQ_BITS
 from edge_core.orders.events import Event, OrderPlaced, StockMoved, deltas_of
 from edge_core.orders.merge import Merged, merge
-from edge_core.stock.ledger import Position, StockDelta
+from edge_core.stock.ledger import StockDelta
 from edge_core.sync.chain import link
 from edge_core.sync.entry import ENTRY_VERSION, Entry, decode_entry, encode_entry
 from edge_core.sync.link_types import FormerKey
 from edge_core.sync.locator import spaced
 from edge_core.sync.messages import Deliver, FormerStream, Mark
 from edge_core.sync.receive_stream import Batch, prepare
+from edge_core.sync.salvage import Row, sound
 
 _LOG: Final = structlog.get_logger()
 _DAY_MS: Final = 86_400_000
@@ -71,11 +74,11 @@ class Recovery:
         found = []
         named = local.keys() if is_own_only else centre.keys() | local.keys()
         for key in sorted(named, key=lambda key: (key.incarnation.bytes, key.lane)):
-            tail = await log.read_tail(reader, local[key]) if key in local else None
+            tail = await log.read_end(reader, local[key]) if key in local else None
             there = centre.get(key)
-            if (tail.seq if tail else 0) == (there.durable_seq if there else 0) == 0:
+            if (tail[0] if tail else 0) == (there.durable_seq if there else 0) == 0:
                 continue
-            if tail is None or there is None or (tail.seq, tail.hash) != (there.durable_seq, there.durable_hash):
+            if tail is None or there is None or tail != (there.durable_seq, there.durable_hash):
                 found.append(key)
         return tuple(found)
 
@@ -85,9 +88,9 @@ class Recovery:
         if stream is None:
             return ()
         reader = self._file.link_reader
-        tail = await log.read_tail(reader, stream)
+        last, _ = await log.read_end(reader, stream)
         first = await log.first_seq(reader, stream)
-        marks = [(seq, await log.read_hash(reader, stream, seq)) for seq in spaced(tail.seq, first)]
+        marks = [(seq, await log.read_hash(reader, stream, seq)) for seq in spaced(last, first)]
         return tuple(Mark(seq, found) for seq, found in marks if found is not None)
 
     async def restore(self, key: FormerKey, deliver: Deliver) -> bool:
@@ -102,6 +105,9 @@ class Recovery:
         await self._intake.change_log(change)
         if outcome.added or outcome.moved:
             _LOG.warning("recovery.entries_restored", incarnation=str(key.incarnation), **outcome.counts())
+        if outcome.lost:
+            where = {"incarnation": str(key.incarnation), "lane": key.lane}
+            _LOG.error("recovery.entries_lost", entries=len(outcome.lost), seqs=outcome.lost[:LOST_NAMED_MAX], **where)
         return outcome.is_complete
 
     def _former(self, key: FormerKey) -> Stream | None:
@@ -116,10 +122,13 @@ class _Outcome:
         self.moved = 0
         self.refused = 0
         self.found = 0
+        self.opaque = 0
+        self.lost: list[int] = []
         self.is_complete = True
 
     def counts(self) -> dict[str, int]:
-        return {"added": self.added, "moved": self.moved, "refused": self.refused, "found": self.found}
+        counts = {"added": self.added, "moved": self.moved, "refused": self.refused, "found": self.found}
+        return counts | {"opaque": self.opaque}
 
 
 class _Effects(Struct):
@@ -153,7 +162,8 @@ class _Restoration:
             await self._move_after_gap(stream, common)
             return
         self._outcome.is_complete = batch is None
-        new = [(seq, decode_entry(body)) for seq, body in _numbered(batch)]
+        read = {seq: _readable(body) for seq, body in _numbered(batch)}
+        new = [(seq, entry) for seq, entry in read.items() if entry is not None]
         subjects = {subject for _, entry in new if (subject := subject_of(entry)) is not None}
         gone = await retention.read_gone(self._connection, sorted(subjects))
         alive = [(seq, entry) for seq, entry in new if subject_of(entry) not in gone]
@@ -165,12 +175,13 @@ class _Restoration:
         if batch is None:
             return
         moves = await self._new_movements(alive)
-        await log.append(self._connection, [_row(stream, batch, index, e) for index, (_, e) in enumerate(new)])
+        await log.append(self._connection, [_row(stream, batch, seq, entry) for seq, entry in read.items()])
         await self._remember_keys(stream, alive)
         after = await self._merged(order_ids)
         await self._write_heads(after)
-        await self._write_stock(_difference(before.values(), after.values(), moves))
-        self._outcome.added += len(new)
+        await self._write_stock(difference(before.values(), after.values(), moves))
+        self._outcome.added += len(read)
+        self._outcome.opaque += len(read) - len(new)
         self._outcome.refused += sum(len(merged.refused) for merged in after.values())
 
     async def _stream(self, key: FormerKey, common: int, common_hash: bytes) -> Stream:
@@ -191,10 +202,12 @@ class _Restoration:
         rows = await idempotency.unkept(
             self._connection, stream.entry_id(common + 1), last, [order_id.bytes for order_id in order_ids]
         )
-        kept = [
-            (day, key, bytes_to_keep(accepted_answer(await read_replay(self._connection, entry_id))))
-            for day, key, entry_id in rows
-        ]
+        kept = []
+        for day, key, entry_id in rows:
+            try:
+                kept.append((day, key, bytes_to_keep(accepted_answer(await read_replay(self._connection, entry_id)))))
+            except RecordDamaged:  # nobody can say any more what was answered
+                continue
         await idempotency.keep_answers(self._connection, kept)
 
     async def _new_movements(self, new: list[tuple[int, Entry]]) -> list[StockDelta]:
@@ -212,12 +225,25 @@ class _Restoration:
 
     async def _move_beyond(self, stream: Stream, common: int) -> None:
         """What only this file has of the old stream goes on in the present one, in its order, under the same times."""
-        first_new, seq = self._tail.seq + 1, common + 1
-        while rows := await log.read_range(self._connection, stream, seq, PUSH_ENTRIES_MAX):
-            await self._append_again(rows)
-            seq = rows[-1][0] + 1
-        if seq > common + 1:
-            await self._leave_place(stream, common + 1, seq - 1, first_new)
+        common_hash = await log.read_hash(self._connection, stream, common)
+        before = None if common_hash is None else (common, common_hash)
+        while rows := await log.read_range(self._connection, stream, common + 1, PUSH_ENTRIES_MAX + 1):
+            step = rows[:PUSH_ENTRIES_MAX]  # one more, because the next one proves the last
+            await self._move(stream, step, sound(rows, before), common + 1)
+            common, hash_there, _ = step[-1]
+            before = common, hash_there
+
+    async def _move(self, stream: Stream, rows: list[Row], verdicts: list[bool], from_seq: int) -> None:
+        """Append again what is sound, run by run; what is damaged or missing is lost, and is named."""
+        whole = [row for row, is_sound in zip(rows, verdicts, strict=False) if is_sound]
+        for _, run in groupby(enumerate(whole), lambda each: each[1][0] - each[0]):
+            moved = [row for _, row in run]
+            first_new = self._tail.seq + 1
+            await self._append_again(moved)
+            await self._leave_place(stream, moved[0][0], moved[-1][0], first_new)
+        left = {seq for seq, _, _ in whole}
+        self._outcome.lost += [seq for seq in range(from_seq, rows[-1][0] + 1) if seq not in left]
+        await log.forget_range(self._connection, stream, from_seq, rows[-1][0])
 
     async def _move_after_gap(self, stream: Stream, common: int) -> None:
         """The centre lost what this file has let go of: what is left after the cut goes on in the present stream.
@@ -311,7 +337,7 @@ class _Restoration:
         }
         positions, found = [], []
         for place, delta in deltas.items():
-            position = _shifted(held.get(place), delta)
+            position = shifted(held.get(place), delta)
             missing = -position.free_milli
             if missing > 0:
                 found.append(StockDelta(delta.sku, delta.lot, delta.unit, on_hand_milli=missing))
@@ -333,44 +359,15 @@ def _numbered(batch: Batch | None) -> Iterable[tuple[int, bytes]]:
     return enumerate(batch.bodies, batch.from_seq) if batch is not None else ()
 
 
-def _row(stream: Stream, batch: Batch, index: int, entry: Entry) -> EntryRow:
-    row_id = stream.entry_id(batch.from_seq + index)
-    return EntryRow(row_id, subject_of(entry), batch.hashes[index], batch.bodies[index])
+def _readable(body: bytes) -> Entry | None:
+    """The entry; None for what this software cannot read: the centre parked it, and its bytes are kept here too."""
+    try:
+        return decode_entry(body)
+    except PeerFault:
+        return None
 
 
-def _difference(
-    before: Iterable[Merged], after: Iterable[Merged], moves: list[StockDelta]
-) -> dict[tuple[str, str | None], StockDelta]:
-    """What the stock has to change by, each position once."""
-    sums: dict[tuple[str, str | None], StockDelta] = {}
-
-    def add(delta: StockDelta, sign: int) -> None:
-        place = delta.sku, delta.lot
-        base = sums.get(place) or StockDelta(delta.sku, delta.lot, delta.unit, expires_on=delta.expires_on)
-        sums[place] = replace(
-            base,
-            on_hand_milli=base.on_hand_milli + sign * delta.on_hand_milli,
-            reserved_milli=base.reserved_milli + sign * delta.reserved_milli,
-            expires_on=base.expires_on or delta.expires_on,
-        )
-
-    for merged in before:
-        for delta in merged.deltas():
-            add(delta, -1)
-    for merged in after:
-        for delta in merged.deltas():
-            add(delta, 1)
-    for delta in moves:
-        add(delta, 1)
-    return {place: delta for place, delta in sums.items() if delta.on_hand_milli or delta.reserved_milli}
-
-
-def _shifted(position: Position | None, delta: StockDelta) -> Position:
-    base = position or Position(delta.sku, delta.lot, delta.unit, delta.expires_on)
-    if base.reserved_milli + delta.reserved_milli < 0:
-        raise InvariantViolated(f"reservations of {delta.sku!r} fall below zero")
-    return replace(
-        base,
-        on_hand_milli=base.on_hand_milli + delta.on_hand_milli,
-        reserved_milli=base.reserved_milli + delta.reserved_milli,
-    )
+def _row(stream: Stream, batch: Batch, seq: int, entry: Entry | None) -> EntryRow:
+    index = seq - batch.from_seq
+    subject = None if entry is None else subject_of(entry)
+    return EntryRow(stream.entry_id(seq), subject, batch.hashes[index], batch.bodies[index])

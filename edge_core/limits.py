@@ -95,6 +95,7 @@ DOWNLINK_ENTRIES_MAX: Final = 64  # instructions of one delivery: the tills wait
 DOWNLINK_WINDOW_MAX: Final = 2  # deliveries to one node on their way: one is taken while the next one travels
 INSTRUCTION_BYTES_MAX: Final = 8 * 1024  # a cancel has 100; 64 of these fit a delivery; what is large goes over HTTPS
 PARKED_INSTRUCTIONS_MAX: Final = 1_000  # rows at one node; with so many parked the downlink stands still
+LOST_NAMED_MAX: Final = 32  # seqs in one line of the log; how many there are is said beside them
 RENEWALS_MAX: Final = 3  # new incarnations without a word of the centre between them; then people must look
 MQTT_KEEP_ALIVE_S: Final = 20  # a dead peer is noticed within 30 s
 MQTT_INBOX_MAX: Final = 1_000  # received and not yet looked at; more are dropped, counted and sent again by the edge

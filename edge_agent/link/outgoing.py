@@ -10,9 +10,11 @@ from msgspec.structs import astuple
 
 from edge_agent.store import log
 from edge_agent.store.file import StoreFile
+from edge_core.errors import RecordDamaged
 from edge_core.limits import EARLY_ENTRIES_MAX, FORMER_INCARNATIONS_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
 from edge_core.sync.link_types import LinkState
 from edge_core.sync.messages import AckedPosition, DownPosition, Early, Hello, Lane, LanePosition, Push, pack_block
+from edge_core.sync.salvage import sound_prefix
 
 _INLINE_BYTES_MAX: Final = 32 * 1024  # a small push compresses faster than a thread is woken
 
@@ -65,13 +67,21 @@ class Outgoing:
     async def push(
         self, lane: str, from_seq: int, entries_max: int = PUSH_ENTRIES_MAX, bytes_max: int = PUSH_BYTES_MAX
     ) -> Push | None:
-        """The entries of a lane from a seq on, as many as fit; None where the log does not go on there."""
+        """The entries of a lane from a seq on, as many as fit; None where the log does not go on there.
+
+        They end before the first one that is damaged; where that is the one asked for, `RecordDamaged` is raised.
+        """
         stream = self._file.streams[lane]
         reader = self._file.link_reader
+        if from_seq > self._file.tails[lane].seq:
+            return None
         rows = _within_bytes(await log.read_range(reader, stream, from_seq, entries_max), bytes_max)
         previous = await log.read_hash(reader, stream, from_seq - 1)
-        if not rows or rows[0][0] != from_seq or previous is None:
+        if previous is None:
             return None
+        rows = rows[: sound_prefix(rows, from_seq, previous)]
+        if not rows:
+            raise RecordDamaged(f"{lane} {from_seq}")
         bodies = [body for _, _, body in rows]
         small = sum(map(len, bodies)) <= _INLINE_BYTES_MAX
         codec, block = pack_block(bodies) if small else await asyncio.to_thread(pack_block, bodies)

@@ -25,7 +25,7 @@ from edge_agent.store import log
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import Surroundings
-from edge_core.errors import PeerFault, StorageFault, TransientFault
+from edge_core.errors import PeerFault, RecordDamaged, StorageFault, TransientFault
 from edge_core.limits import LINK_TICK_INTERVAL_MS
 from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply
 from edge_core.sync.edge_link import step
@@ -129,6 +129,7 @@ class Session:
         self._connected = False
         self._failure: BaseException | None = None
         self._next_tick_ms = 0
+        self.on_damage: Callable[[], None] = lambda: None
         self.on_audit: Callable[[DigestReply | AuditCall], None] = lambda _message: None
         self._incarnation = file.streams["orders"].incarnation
         self.state = LinkState(
@@ -376,12 +377,20 @@ class Session:
     async def _load(self, asked: SendPush | SendEarly) -> list[LinkInput]:
         if isinstance(asked, SendPush):
             return [await self._push(asked)]
-        copy = await self._outgoing.early(asked.from_seq)
+        try:
+            copy = await self._outgoing.early(asked.from_seq)
+        except RecordDamaged:  # it is told when its turn comes
+            return []
         return [EarlySent(copy.to_seq, len(copy.block))] if copy is not None and self._send(copy) else []
 
     async def _push(self, asked: SendPush) -> PushSent | PushFailed:
         """Load entries, hand them over."""
-        push = await self._outgoing.push(asked.lane, asked.from_seq, asked.entries_max, asked.bytes_max)
+        try:
+            push = await self._outgoing.push(asked.lane, asked.from_seq, asked.entries_max, asked.bytes_max)
+        except RecordDamaged as fault:
+            self._books.last_error = bounded(fault)
+            self.on_damage()
+            return PushFailed(asked.lane, asked.from_seq)
         if push is None:
             self._books.last_error = f"{asked.lane}: the log has no entry {asked.from_seq}"
         if push is None or not self._send(push):

@@ -207,6 +207,13 @@ async def last_seq(connection: aiosqlite.Connection, stream: Stream) -> int:
     return 0 if rows[0][0] is None else seq_of(rows[0][0])
 
 
+async def read_end(connection: aiosqlite.Connection, stream: Stream) -> tuple[int, bytes]:
+    """The last seq that is held and the hash there, or the stream's cut; unlike `read_tail` it reads no body."""
+    seq = await last_seq(connection, stream)
+    at = await read_hash(connection, stream, seq) if seq > stream.pruned_seq else None
+    return (stream.pruned_seq, stream.ground().hash) if at is None else (seq, at)
+
+
 async def append(connection: aiosqlite.Connection, rows: Sequence[EntryRow]) -> None:
     """Write entries. Their keys follow the tail; a key that exists is an error of the database."""
     with translated():

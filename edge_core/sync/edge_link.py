@@ -83,7 +83,7 @@ def _take(state: LinkState, event: LinkInput, now_ms: int) -> Stepped:
         case PushSent() | EarlySent():
             return _left(state, event, now_ms), _NOTHING
         case PushFailed():
-            return _with_stream(state, send_stream.not_pushed(_stream(state, event.lane))), _NOTHING
+            return _not_pushed(state, event)
         case HashChecked():
             return _checked(state, event, now_ms)
         case Renewed():
@@ -253,11 +253,7 @@ def _welcomed(state: LinkState, welcome: Welcome, now_ms: int) -> Stepped:
 
 def _check_of(position: DurablePosition) -> CheckHash:
     return CheckHash(
-        position.lane,
-        position.durable_seq,
-        position.durable_hash,
-        parked=position.parked,
-        settled=position.settled,
+        position.lane, position.durable_seq, position.durable_hash, parked=position.parked, settled=position.settled
     )
 
 
@@ -355,6 +351,14 @@ def _renew(state: LinkState, reason: str) -> Stepped:
         stopped = replace(state, phase="stopped", stop_reason=reason, unchecked=(), recalls=(), heartbeat_ms=0)
         return stopped, (Stop(reason),)
     return replace(state, phase="renewing", unchecked=(), recalls=()), (BeginIncarnation(reason),)
+
+
+def _not_pushed(state: LinkState, event: PushFailed) -> Stepped:
+    """Once the centre has all up to a damaged entry, which nobody else has, what is left begins anew without it."""
+    state = _with_stream(state, stream := send_stream.not_pushed(_stream(state, event.lane)))
+    if state.phase != "streaming" or state.unchecked or event.damaged_seq != stream.durable_seq + 1:
+        return state, _NOTHING
+    return _renew(state, f"{event.lane}: the entry {event.damaged_seq} is damaged, and the centre has no copy")
 
 
 def _renewed(state: LinkState, incarnation: UUID, now_ms: int) -> Stepped:

@@ -93,9 +93,10 @@ class EarlySent(Struct, frozen=True):
 
 
 class PushFailed(Struct, frozen=True):
-    """A push that was asked for could not be loaded or handed over."""
+    """A push that was asked for could not be loaded or handed over; where its first entry is damaged, with its seq."""
 
     lane: str
+    damaged_seq: int | None = None
 
 
 class HashChecked(Struct, frozen=True):

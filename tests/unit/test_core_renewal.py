@@ -21,6 +21,7 @@ from edge_core.sync.link_types import (
     HashChecked,
     LinkInput,
     LogGrew,
+    PushFailed,
     PushSent,
     Received,
     RecordAttempt,
@@ -232,3 +233,21 @@ def test_fresh_orders_go_on_while_lost_ones_are_recalled() -> None:
     link.feed(FormerCompared((OLD,)))
     effects = link.feed(PushSent("orders", asked.from_seq, InFlight(10, hash_at(10))))
     assert pushes(effects) == [SendPush("orders", 11)]
+
+
+# --- a damaged entry that the centre does not have ------------------------------------------------------------
+
+
+def test_an_entry_that_is_damaged_and_next_to_go_begins_a_new_incarnation() -> None:
+    link = streaming(7, 14)
+    (begun,) = of(BeginIncarnation, link.feed(PushFailed("orders", 8)))
+    assert begun == BeginIncarnation("orders: the entry 8 is damaged, and the centre has no copy")
+
+
+def test_a_damaged_entry_waits_until_the_centre_has_what_is_before_it() -> None:
+    link = streaming(4, 14)
+    link.push(7)
+    assert of(BeginIncarnation, link.feed(PushFailed("orders", 8))) == []
+    link.feed(ack(7))
+    assert pushes(link.after(1_000)) == [SendPush("orders", 8)]
+    assert len(of(BeginIncarnation, link.feed(PushFailed("orders", 8)))) == 1
