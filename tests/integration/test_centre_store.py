@@ -21,6 +21,8 @@ from edge_core.errors import InvariantViolated, PermanentFault, TransientFault
 from edge_core.limits import LEASE_TTL_MS, PARKED_PAYLOAD_BYTES_MAX, PARKED_ROWS_PER_NODE_MAX, SHARDS
 from edge_core.orders.events import StockMoved
 from edge_core.stock.ledger import StockDelta
+from edge_core.sync.audit_messages import CurrencyTotal, DayTotal, DayTotals
+from edge_core.sync.messages import Heartbeat
 from holdfast_runtime.mqtt import MqttLink
 from tests.rigs.centre import greet, migrated, push, rows
 from tests.rigs.orders import START_MS
@@ -177,3 +179,19 @@ def _ingester(database: Database) -> Ingester:
         telemetry=telemetry,
         now_ms=lambda: START_MS,
     )
+
+
+async def test_books_that_the_database_refuses_for_good_are_dropped_and_those_after_them_compared(
+    database: Database,
+) -> None:
+    log = NodeLog()
+    await greet(database, log)
+    worker = _ingester(database)
+    days = (DayTotal("2026-01-01", 1, 0, (CurrencyTotal("E\x00R", 1),)),)
+    refused = DayTotals("store\x00", log.incarnation, 0, days)
+    async with asyncio.timeout(10):
+        await worker.settle([Heartbeat(log.node_id, log.incarnation, (), 0, 0, START_MS, "1.0")])
+        await worker.settle([refused, DayTotals(log.node_id, log.incarnation, 0, days)])
+    [(differences,)] = await rows(database, "SELECT day_differences FROM node_status")
+    assert len(differences) == 1
+    assert "E\N{REPLACEMENT CHARACTER}R" in differences[0]
