@@ -74,7 +74,8 @@ async def issue(
     random_bits: RandomBits = machine_bits,
 ) -> Issued | Rejected:
     """Ask something of a node, once for each `key`: in its downlink at COMMIT, at the node whenever that is heard."""
-    row = (await downlinks.lock(connection, [node_id])).get(node_id)
+    rows = await downlinks.lock(connection, [node_id])
+    rows = rows or await downlinks.begin_first(connection, {node_id: ids.uuid7(now_ms, random_bits())})
     asked = instruction_id(key)
     instruction = Instruction(INSTRUCTION_VERSION, asked, now_ms, subject, task, traceparent)
     payload_hash = _payload_hash(node_id, instruction)
@@ -85,8 +86,7 @@ async def issue(
         return Issued(asked, is_repeated=True)
     body = encode_instruction(instruction)
     await instructions.add(connection, Asked(node_id, asked, kind_of(task), subject, body, payload_hash))
-    if row is None:
-        row = await downlinks.begin(connection, node_id, ids.uuid7(now_ms, random_bits()))
+    row = rows[node_id]
     await downlinks.append(connection, row, [asked], hashes(row.tail_hash, [body]))
     return Issued(asked, is_repeated=False)
 

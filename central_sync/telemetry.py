@@ -38,6 +38,9 @@ class Telemetry:
             "Times that the books of a node's business days did not agree.",
             registry=registry,
         )
+        self.audits_refused = Counter(
+            "central_audits_refused", "Digests and books that the database refused for good.", registry=registry
+        )
         self.database_faults = Counter(
             "central_database_faults", "Batches that had to be tried again.", registry=registry
         )

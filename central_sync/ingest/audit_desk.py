@@ -11,6 +11,7 @@ from central_sync.ingest.backlog import Work
 from central_sync.store.database import Database
 from central_sync.store.parked import shown
 from central_sync.telemetry import Telemetry
+from edge_core.errors import PermanentFault
 from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest
 from edge_core.sync.messages import DownMessage, Heartbeat
 
@@ -33,12 +34,14 @@ class AuditDesk:
         self._send = send
 
     async def settle(self, batch: Sequence[Work]) -> None:
-        """Settle what a batch has of the audit."""
+        """Settle what a batch has of the audit. What the database refuses for good is dropped: it is only compared."""
         for work in batch:
-            if isinstance(work, Digest):
-                await self._answer(work)
-            elif isinstance(work, DayTotals):
-                await self._compare_days(work)
+            if isinstance(work, Digest | DayTotals):
+                try:
+                    await (self._answer(work) if isinstance(work, Digest) else self._compare_days(work))
+                except PermanentFault as fault:
+                    self._telemetry.audits_refused.inc()
+                    _log.error("audit.message_refused", node_id=work.node_id, error=shown(str(fault)))
 
     async def call(self, beats: Sequence[Heartbeat]) -> None:
         """Have the nodes of these heartbeats begin a round."""

@@ -11,6 +11,9 @@ from central_sync.ingest.early import ReadEarly
 from central_sync.ingest.reading import ReadPush
 from central_sync.store.parked import ForeignMessage
 from edge_core.limits import (
+    INGEST_ASKS_BYTES_MAX,
+    INGEST_ASKS_MAX,
+    INGEST_ASKS_WAITING_MAX,
     INGEST_ENTRIES_MAX,
     INGEST_HELLOS_MAX,
     INGEST_HELLOS_WAITING_MAX,
@@ -33,7 +36,8 @@ class Backlog:
 
     It holds up to two transactions' worth: one being filled while the other commits. What is short is counted apart
     from pushes. Hellos wait in a queue of their own, each incarnation's last one, and a few go with each batch: when
-    thousands greet at once, a fresh order does not wait behind them (promise G10).
+    thousands greet at once, a fresh order does not wait behind them (promise G10). So do digests and recalls, each of
+    which reads a whole segment.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class Backlog:
         self._bytes_max = bytes_max
         self._waiting: deque[Work] = deque()
         self._hellos: dict[tuple[str, UUID], Hello] = {}
+        self._asks: deque[Digest | Recall] = deque()
+        self._asks_bytes = 0
         self._pushes = 0
         self._entries = 0
         self._bytes = 0
@@ -56,12 +62,15 @@ class Backlog:
 
     def __len__(self) -> int:
         """How many pieces wait."""
-        return len(self._waiting) + len(self._hellos)
+        return len(self._waiting) + len(self._hellos) + len(self._asks)
 
     async def put(self, work: Work) -> None:
-        """Add work, waiting while there is no room. A hello never waits: beyond the bound it is said again."""
+        """Add work, waiting while there is no room. What is beyond its bound and said again never waits."""
         if isinstance(work, Hello):
             self._greet(work)
+            return
+        if isinstance(work, Digest | Recall):
+            self._ask(work)
             return
         await self._room.wait()
         self._waiting.append(work)
@@ -82,7 +91,10 @@ class Backlog:
             batch.append(self._waiting.popleft())
             self._count(batch[-1], -1)
         batch += [self._hellos.pop(who) for who in list(islice(self._hellos, INGEST_HELLOS_MAX))]
-        if not self._waiting and not self._hellos:
+        for _ in range(min(len(self._asks), INGEST_ASKS_MAX)):
+            batch.append(self._asks.popleft())
+            self._asks_bytes -= _bytes_of(batch[-1])
+        if not len(self):
             self._filled.clear()
         self._mark()
         return batch
@@ -92,6 +104,15 @@ class Backlog:
         if who in self._hellos or len(self._hellos) < INGEST_HELLOS_WAITING_MAX:
             self._hellos[who] = hello
             self._filled.set()
+
+    def _ask(self, ask: Digest | Recall) -> None:
+        self._asks.append(ask)
+        self._asks_bytes += _bytes_of(ask)
+        while len(self._asks) > 1 and (
+            len(self._asks) > INGEST_ASKS_WAITING_MAX or self._asks_bytes > INGEST_ASKS_BYTES_MAX
+        ):
+            self._asks_bytes -= _bytes_of(self._asks.popleft())
+        self._filled.set()
 
     def _count(self, work: Work, sign: int) -> None:
         self._pushes += sign * isinstance(work, ReadPush)
@@ -133,6 +154,8 @@ def _bytes_of(work: Work) -> int:
         work = work.push
     if isinstance(work, ReadPush):
         return len(work.payload) + 2 * sum(map(len, work.batch.bodies))
+    if isinstance(work, Digest):
+        return 0 if work.supply is None else len(work.supply.block)
     return len(work.payload) if isinstance(work, ForeignMessage) else 0
 
 

@@ -44,6 +44,7 @@ from edge_core.limits import (
     DATABASE_RETRY_DELAY_MS_MAX,
 )
 from edge_core.sync.admission import Admit
+from edge_core.sync.audit import checked_days
 from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.messages import (
     Ack,
@@ -145,8 +146,10 @@ class Ingester:
                     return read_push(message, payload)
                 case Early():
                     return self._copies.read(message, waiting=self._link.inbox.qsize())
-                case Hello() | Heartbeat() | Recall() | DeliverAck() | Digest() | DayTotals() | Bye():
+                case Hello() | Heartbeat() | Recall() | DeliverAck() | Digest() | Bye():
                     return message
+                case DayTotals():
+                    return checked_days(message)
                 case _:
                     assert_never(message)
         except PeerFault as fault:

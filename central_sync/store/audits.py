@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from central_sync.store.database import Connection
+from central_sync.store.parked import shown
 from central_sync.store.streams import EntryRow, StreamKey
 from edge_core.sync.audit import Entry, totals_of_days
 from edge_core.sync.audit_messages import DayTotal
@@ -87,7 +88,7 @@ async def parked_of(connection: Connection, node_id: str) -> int:
 async def note_day_differences(connection: Connection, node_id: str, differences: Sequence[str]) -> bool:
     """Record where the books of the days do not agree, and return whether that is news."""
     statement = "UPDATE node_status SET day_differences = $2 WHERE node_id = $1 AND day_differences <> $2"
-    return str(await connection.execute(statement, node_id, list(differences))) != "UPDATE 0"
+    return str(await connection.execute(statement, node_id, [shown(each) for each in differences])) != "UPDATE 0"
 
 
 async def note_scrubs(connection: Connection, rows: Sequence[ScrubRow]) -> None:

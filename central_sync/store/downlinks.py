@@ -35,9 +35,7 @@ _BEGIN_FIRST: Final = """
     INSERT INTO downlink_cursor (node_id, shard, incarnation, tail_hash, durable_hash)
     SELECT node_id, shard, incarnation, first, first
     FROM unnest($1::text[], $2::integer[], $3::uuid[], $4::bytea[]) AS new (node_id, shard, incarnation, first)
-    ON CONFLICT (node_id) DO UPDATE SET
-        incarnation = excluded.incarnation, tail_seq = 0, tail_hash = excluded.tail_hash,
-        durable_seq = 0, durable_hash = excluded.durable_hash
+    ON CONFLICT (node_id) DO NOTHING
 """
 _APPEND: Final = """
     INSERT INTO downlink (node_id, incarnation, seq, instruction_id, hash)
@@ -69,22 +67,22 @@ async def lock(connection: Connection, node_ids: Sequence[str]) -> dict[str, Dow
 
 
 async def begin(connection: Connection, node_id: str, incarnation: UUID) -> DownlinkRow:
-    """Begin a downlink, empty, in the place of the one before."""
+    """Begin a downlink, empty, in the place of the one before, which the caller has locked."""
     first = genesis(node_id, incarnation, DOWN)
     await connection.execute(_BEGIN, node_id, shard_of(node_id), incarnation, first)
     return DownlinkRow(node_id, incarnation, 0, first, 0, first)
 
 
 async def begin_first(connection: Connection, incarnations: Mapping[str, UUID]) -> dict[str, DownlinkRow]:
-    """The same for nodes that have none yet, by node, in one statement: thousands may say hello at once."""
+    """The downlinks of nodes that have none yet, locked, in one statement: thousands may say hello at once.
+
+    Where somebody else has begun one meanwhile, that one goes on: something may be in it already.
+    """
     ordered = sorted(incarnations)
     firsts = [genesis(node_id, incarnations[node_id], DOWN) for node_id in ordered]
     shards = [shard_of(node_id) for node_id in ordered]
     await connection.execute(_BEGIN_FIRST, ordered, shards, [incarnations[node_id] for node_id in ordered], firsts)
-    return {
-        node_id: DownlinkRow(node_id, incarnations[node_id], 0, first, 0, first)
-        for node_id, first in zip(ordered, firsts, strict=True)
-    }
+    return await lock(connection, ordered)
 
 
 async def append(

@@ -11,13 +11,14 @@ acknowledged (BLAKE2b-256 cannot be led there by anything else). What cannot be 
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Final
 
 from msgspec import Struct
 
 from edge_core.errors import PeerFault
 from edge_core.limits import AUDIT_RUNS_MAX, AUDIT_SEGMENT_ENTRIES, CURRENCIES_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
-from edge_core.sync.audit_messages import CurrencyTotal, DayTotal, Run, Supply
+from edge_core.sync.audit_messages import CurrencyTotal, DayTotal, DayTotals, Run, Supply
 from edge_core.sync.chain import hashes, link
 from edge_core.sync.messages import pack_block, unpack_block
 
@@ -150,6 +151,16 @@ def proven(supply: Supply, wanted: Sequence[Run], following: Following) -> list[
         return None
     numbered = enumerate(zip(chain, bodies, strict=True), supply.from_seq)
     return [Entry(seq, entry_hash, body) for seq, (entry_hash, body) in numbered]
+
+
+def checked_days(told: DayTotals) -> DayTotals:
+    """A node's books as they came, with days that a calendar has. Raises `PeerFault` for others."""
+    for day in told.days:
+        try:
+            date.fromisoformat(day.business_date)
+        except ValueError as error:
+            raise PeerFault("undecodable", f"a business day {day.business_date!r}: {error}") from error
+    return told
 
 
 def day_differences(edge: Sequence[DayTotal], centre: Sequence[DayTotal]) -> tuple[str, ...]:

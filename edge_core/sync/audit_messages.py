@@ -9,8 +9,8 @@ from edge_core.limits import AUDIT_RUNS_MAX, BUSINESS_DAYS_MAX, CURRENCIES_MAX, 
 from edge_core.sync.fields import Codec, Hash, Lane, Millis, NodeId, Seq
 
 Count = Annotated[int, Meta(ge=0, lt=1 << 53)]
-Currency = Annotated[str, Meta(min_length=3, max_length=3)]
-BusinessDate = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}\Z")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}\Z")]
+BusinessDate = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")]
 
 
 class Run(Struct, frozen=True, array_like=True):

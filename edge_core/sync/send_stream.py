@@ -43,14 +43,13 @@ def grow(stream: SendStream, tail_seq: int) -> SendStream:
 
 def wants(stream: SendStream, window: int) -> int | None:
     """The seq from which to load the next push, or None while there is nothing to send or no room to send it."""
-    room = 1 if stream.is_held else window
-    idle = stream.is_loading or stream.is_blocked or stream.sent_seq >= stream.tail_seq or len(stream.in_flight) >= room
-    return None if idle else stream.sent_seq + 1
+    return None if stream.is_loading or not is_hungry(stream, window) else stream.sent_seq + 1
 
 
 def is_hungry(stream: SendStream, window: int) -> bool:
     """Whether the next push could be asked for, now or once the present load is there."""
-    return not stream.is_blocked and stream.sent_seq < stream.tail_seq and len(stream.in_flight) < window
+    room = 1 if stream.is_held else window
+    return not stream.is_blocked and stream.sent_seq < stream.tail_seq and len(stream.in_flight) < room
 
 
 def loading(stream: SendStream) -> SendStream:

@@ -15,7 +15,16 @@ from central_sync.store.feed import FeedEntry, FeedPosition
 from central_sync.store.parked import ForeignMessage
 from central_sync.store.streams import StreamKey
 from edge_core.errors import PeerFault
-from edge_core.limits import INGEST_HELLOS_MAX, INGEST_READS_MAX, INGEST_WORKS_MAX, MQTT_INBOX_MAX
+from edge_core.limits import (
+    INGEST_ASKS_BYTES_MAX,
+    INGEST_ASKS_MAX,
+    INGEST_ASKS_WAITING_MAX,
+    INGEST_HELLOS_MAX,
+    INGEST_READS_MAX,
+    INGEST_WORKS_MAX,
+    MQTT_INBOX_MAX,
+)
+from edge_core.sync.audit_messages import Digest, Supply
 from edge_core.sync.messages import Bye, Hello, Push, decode_up, encode_message
 from holdfast_runtime.mqtt import Inbox
 from tests.rigs.orders import cancelled, order_id, placed, till_order
@@ -205,3 +214,31 @@ def test_the_id_of_an_event_names_the_place_to_go_on_from() -> None:
     assert parse_event_id(event_id(place, 2)) == (FeedPosition(700, 3, 0), 3)
     for text in ("", "1-2-3", "1-2-3-4-5", "a-b-c-d", "1-2-3--4", "9" * 30 + "-1-1-1", "١-1-1-1"):
         assert parse_event_id(text) is None
+
+
+def _digest(number: int, block: bytes = b"") -> Digest:
+    supply = Supply(1, bytes(32), "raw", block) if block else None
+    return Digest("store-0001", UUID(int=1), UUID(int=1), "orders", number, number, bytes(32), (), supply)
+
+
+async def test_a_push_does_not_wait_behind_digests_and_recalls_and_a_few_of_those_go_after_it() -> None:
+    backlog = Backlog()
+    asks = [_digest(number) for number in range(1, 10)]
+    for ask in asks:
+        await backlog.put(ask)
+    push = pushed(1)
+    await backlog.put(push)
+    assert await backlog.take() == [push, *asks[:INGEST_ASKS_MAX]]
+    assert await backlog.take() == asks[INGEST_ASKS_MAX : 2 * INGEST_ASKS_MAX]
+
+
+async def test_digests_beyond_the_bounds_push_out_the_oldest_and_make_nobody_wait() -> None:
+    backlog = Backlog()
+    for number in range(INGEST_ASKS_WAITING_MAX + 2):
+        await backlog.put(_digest(number))
+    assert len(backlog) == INGEST_ASKS_WAITING_MAX
+    assert (await backlog.take())[0] == _digest(2)
+    heavy = [_digest(number, bytes(INGEST_ASKS_BYTES_MAX // 2)) for number in range(3)]
+    for digest in heavy:
+        await backlog.put(digest)
+    assert await backlog.take() == heavy[1:]

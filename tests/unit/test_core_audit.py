@@ -1,6 +1,7 @@
 """Two copies of a stream: what is called damaged, what may mend it, and what the chain refuses."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
 import pytest
 
@@ -12,13 +13,15 @@ from edge_core.sync.audit import (
     Examination,
     Examiner,
     Following,
+    checked_days,
     day_differences,
     proven,
     segments,
     supplied,
     totals_of_days,
 )
-from edge_core.sync.audit_messages import Run
+from edge_core.sync.audit_messages import CurrencyTotal, DayTotal, DayTotals, Run
+from edge_core.sync.messages import decode_up, encode_message
 from tests.rigs.streams import NodeLog
 
 GENESIS = NodeLog().hashes[0]
@@ -135,3 +138,31 @@ def test_the_books_of_days_are_summed_by_currency_and_differ_where_anything_does
         "2026-11-20: the node counts 3 orders (1 open, 7 CHF, 300 EUR), the centre 3 orders (1 open, 7 CHF, 299 EUR)"
     )
     assert len(day_differences(days, ())) == 2
+
+
+@pytest.mark.parametrize(
+    ("business_date", "currency"),
+    [
+        ("2026-02-31", "EUR"),
+        ("0000-00-00", "EUR"),
+        ("\u0662\u0660\u0662\u0666-01-01", "EUR"),
+        ("2026-01-01", "E\x00R"),
+        ("2026-01-01", "EURO"),
+    ],
+)
+def test_books_of_a_day_or_in_a_currency_that_cannot_be_are_a_fault_of_the_node(
+    business_date: str, currency: str
+) -> None:
+    def read(told: DayTotals) -> None:
+        message = decode_up(encode_message(told))
+        assert isinstance(message, DayTotals)
+        checked_days(message)
+
+    sound = DayTotal("2026-01-01", 1, 0, (CurrencyTotal("EUR", 1),))
+    read(DayTotals("store-0001", UUID(int=1), 0, (sound,)))
+    with pytest.raises(PeerFault):
+        read(
+            DayTotals(
+                "store-0001", UUID(int=1), 0, (sound, DayTotal(business_date, 1, 0, (CurrencyTotal(currency, 1),)))
+            )
+        )

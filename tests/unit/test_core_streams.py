@@ -38,6 +38,13 @@ def sending(*pushed_to: int, tail: int = 100) -> SendStream:
     return stream
 
 
+def test_a_held_stream_with_its_question_on_the_way_is_not_hungry_and_starves_no_other_lane() -> None:
+    stream = sending(8)
+    assert send_stream.is_hungry(stream, 4)
+    assert not send_stream.is_hungry(send_stream.held(stream), 4)
+    assert send_stream.is_hungry(send_stream.held(send_stream.rewind(stream, 0)), 4)
+
+
 def test_an_empty_log_wants_nothing_and_a_grown_one_wants_its_first_entry() -> None:
     stream = SendStream("orders")
     assert send_stream.wants(stream, PUSH_WINDOW_MAX) is None
