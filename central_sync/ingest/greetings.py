@@ -10,15 +10,12 @@ from central_sync import instructions
 from central_sync.ingest.admission import Standing, standing
 from central_sync.instructions import Claim, RandomBits, machine_bits
 from central_sync.store import enrolments, nodes, parked, streams
-from central_sync.store.backups import LossRow
 from central_sync.store.database import Connection
 from central_sync.store.nodes import Greeting, Report
 from central_sync.store.parked import ForeignMessage, shown
 from central_sync.store.streams import CursorRow, StreamKey
 from edge_core.limits import (
     FORMER_INCARNATIONS_MAX,
-    PUSH_BYTES_MAX,
-    PUSH_ENTRIES_MAX,
     PUSH_WINDOW_MAX,
     REPLACED_SILENT_MS,
 )
@@ -27,12 +24,10 @@ from edge_core.sync.admission import NOT_ENROLLED, Admit
 from edge_core.sync.conservation import differences
 from edge_core.sync.entry import LANES
 from edge_core.sync.handshake import CentreView
-from edge_core.sync.locator import newest_common
 from edge_core.sync.messages import (
     DOWN,
     Bye,
     Decision,
-    Deliver,
     DeliverAck,
     DownPosition,
     DurablePosition,
@@ -42,9 +37,7 @@ from edge_core.sync.messages import (
     Hello,
     Lane,
     LaneLedger,
-    Recall,
     Welcome,
-    pack_block,
 )
 
 GRANT = Grant(window=PUSH_WINDOW_MAX, rate_entries_per_s=0, start_after_ms=0, ttl_ms=0)
@@ -56,13 +49,6 @@ class Difference(Struct, frozen=True):
 
     node_id: str
     found: tuple[str, ...]
-
-
-class Recalled(Struct, frozen=True):
-    """The answer to a recall, and what it shows that neither end has any more."""
-
-    deliver: Deliver
-    loss: LossRow | None = None
 
 
 class Reported(Struct):
@@ -153,24 +139,6 @@ async def _welcome(
     going_on = [hello for hello in ordered if answers[hello.node_id].decision in {"resume", "rewind"}]
     named = await instructions.greet(connection, going_on, now_ms, random_bits) if going_on else {}
     return asked | {node_id: replace(answer, downlink=named.get(node_id)) for node_id, answer in answers.items()}
-
-
-async def recalled(connection: Connection, recall: Recall) -> Recalled:
-    """The entries of an earlier stream that follow the newest common mark; none when the node has them all.
-
-    Where the node has let go of everything that both had, there is nothing to deliver: it hears where the centre ends.
-    """
-    key = StreamKey(recall.node_id, recall.former, recall.lane)
-    held = await streams.hashes_at(connection, key, [mark.seq for mark in recall.locator])
-    newest = newest_common(recall.locator, held)
-    if newest is None and recall.locator and recall.locator[-1].seq > 0:
-        return await _apart(connection, recall, key)
-    common = newest or 0
-    rows = _within_bytes(await streams.after(connection, key, common, PUSH_ENTRIES_MAX))
-    codec, block = pack_block([body for _, body in rows])
-    tail_hash = rows[-1][0] if rows else held[common]
-    first, last = common + 1, common + len(rows)
-    return Recalled(Deliver(recall.former, recall.lane, first, last, held[common], tail_hash, codec, block))
 
 
 async def report(
@@ -273,31 +241,6 @@ def _is_news(row: CursorRow, books: LaneLedger) -> bool:
 def call_about_downlink(claim: Claim, history_id: UUID) -> Welcome:
     """The word, unasked, to a node that has taken what the centre's log for it does not hold."""
     return call(StreamKey(claim.node_id, claim.by, LANES[0]), "rewind", "the downlink goes on otherwise", history_id)
-
-
-async def _apart(connection: Connection, recall: Recall, key: StreamKey) -> Recalled:
-    """The node's copy begins where the centre's has ended, or is another history: an empty delivery before the cut.
-
-    The node then appends again what is left. What lies between both is nowhere.
-    """
-    cut_seq = recall.locator[-1].seq
-    rows = await streams.of_incarnations(connection, [(key.node_id, key.incarnation)])
-    end_seq = rows[key].durable_seq if key in rows else 0
-    ground = min(end_seq, cut_seq - 1)
-    at_ground = (await streams.hashes_at(connection, key, [ground]))[ground]
-    codec, block = pack_block([])
-    deliver = Deliver(recall.former, recall.lane, ground + 1, ground, at_ground, at_ground, codec, block)
-    return Recalled(deliver, LossRow(*key, end_seq + 1, cut_seq) if end_seq < cut_seq else None)
-
-
-def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """As many of the first rows as fit a message; one that alone is larger goes alone."""
-    size = 0
-    for index, (_, body) in enumerate(rows):
-        size += len(body)
-        if size > PUSH_BYTES_MAX and index:
-            return rows[:index]
-    return rows
 
 
 async def _succeed(connection: Connection, newcomers: Sequence[Hello]) -> None:

@@ -28,6 +28,7 @@ from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.listening import Listening
 from central_sync.ingest.progress import Progress
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
+from central_sync.ingest.recalling import recalled
 from central_sync.ingest.restores import present_history
 from central_sync.instructions import Claim, RandomBits, machine_bits
 from central_sync.store import backups, nodes
@@ -212,10 +213,10 @@ class Ingester:
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.reading() as connection:
-                    recalled = await greetings.recalled(connection, recall)
-        if recalled.loss is not None:
-            await self._note_loss(recalled.loss)
-        await self._send(recall.node_id, recalled.deliver)
+                    answer = await recalled(connection, recall)
+        if answer.loss is not None:
+            await self._note_loss(answer.loss)
+        await self._send(recall.node_id, answer.deliver)
 
     async def _note_loss(self, loss: LossRow) -> None:
         async for attempt in self._retrying():
