@@ -18,7 +18,7 @@ from central_sync.ingest import apply as applying
 from central_sync.ingest import worker
 from central_sync.store import downlinks, streams
 from central_sync.store import instructions as store_instructions
-from edge_agent import instructions, intake, recovery
+from edge_agent import instructions, intake, rebalance, recovery
 from edge_agent.intake import Intake
 from edge_agent.link.session import Session
 from edge_agent.store import idempotency, log
@@ -33,7 +33,7 @@ from edge_core.sync.receive_stream import Applied, Batch, Cursor, Duplicate, Gap
 from edge_core.sync.send_stream import SendStream
 
 _rewind, _advance_durable = send_stream.rewind, log.advance_durable
-_life_code, _difference, _load = ids.life_code, recovery._difference, StoreFile.load
+_life_code, _difference, _load = ids.life_code, rebalance.difference, StoreFile.load
 
 
 class Mutation(Struct, frozen=True):
@@ -215,7 +215,7 @@ MUTATIONS = (
     _plant("answers of moved entries are made anew", idempotency, "keep_answers", _do_nothing, 17),
     _plant("keys do not follow entries that move", idempotency, "shift_entries", _do_nothing, 8),
     _plant("what is appended again stays where it was", log, "forget_range", _do_nothing, 16),
-    _plant("restored stock is added twice", recovery, "_difference", _difference_twice, 1),
+    _plant("restored stock is added twice", recovery, "difference", _difference_twice, 1),
     _plant(
         "a movement that is appended again counts again",
         recovery._Restoration,
