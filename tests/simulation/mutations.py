@@ -18,7 +18,7 @@ from central_sync.ingest import apply as applying
 from central_sync.ingest import worker
 from central_sync.store import downlinks, streams
 from central_sync.store import instructions as store_instructions
-from edge_agent import instructions, intake, recovery
+from edge_agent import instructions, intake, rebalance, recovery
 from edge_agent.intake import Intake
 from edge_agent.link import session
 from edge_agent.link.session import Session
@@ -34,7 +34,7 @@ from edge_core.sync.receive_stream import Applied, Batch, Cursor, Duplicate, Gap
 from edge_core.sync.send_stream import SendStream
 
 _rewind, _advance_durable = send_stream.rewind, log.advance_durable
-_life_code, _difference, _load = ids.life_code, recovery.difference, StoreFile.load
+_life_code, _difference, _load = ids.life_code, rebalance.difference, StoreFile.load
 
 
 class Mutation(Struct, frozen=True):
