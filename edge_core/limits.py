@@ -176,6 +176,7 @@ TICKET_HOURS_MAX: Final = 24 * 30  # a ticket that lies around for months is a p
 TICKET_CHARS_MAX: Final = 128  # one has 46
 ENROLMENT_PATIENCE_MS: Final = 60_000  # `edge-agent enrol` tries again for so long while the centre is away
 PARKED_PAYLOAD_BYTES_MAX: Final = 64 * 1024  # what is kept of a message that could not be used
+LOSS_ROWS_PER_NODE_MAX: Final = 256  # ranges that neither end has; a node names the stream, so it could invent them
 PARKED_ROWS_PER_NODE_MAX: Final = 1_000  # further foreign messages of one topic are counted only
 DOWNLINK_NODES_MAX: Final = 1_000  # nodes that one process sends instructions to at the same time; the others wait
 DOWNLINK_POLL_INTERVAL_MS: Final = 1_000  # between two looks for instructions, though nobody announced any

@@ -6,6 +6,7 @@ this process forgets, by a restart or a bound, costs a node a message. Times are
 
 import random
 from collections.abc import Callable, Sequence
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct, field
@@ -16,19 +17,26 @@ from edge_core.sync import grants
 from edge_core.sync.grants import Regulator, Told
 from edge_core.sync.messages import Grant, GrantMessage, Heartbeat, Hello, Welcome
 
+_GOING_ON: Final = frozenset({"resume", "rewind"})
+
 
 class _Node(Struct):
-    """What is known of a node: where its lanes end, how far they are durable, and what it was told."""
+    """What is known of a node: where its lanes end, how far they are durable, and what it was told.
+
+    `stopped` are the lanes that were answered last that nothing more is taken of them: they need no share.
+    """
 
     incarnation: UUID
     tails: dict[str, int] = field(default_factory=dict)
     durables: dict[str, int] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
     heard_ms: int = 0
     told: Told | None = None
 
     @property
     def pending(self) -> int:
-        return sum(max(0, tail - self.durables.get(lane, 0)) for lane, tail in self.tails.items())
+        going = [(lane, tail) for lane, tail in self.tails.items() if lane not in self.stopped]
+        return sum(max(0, tail - self.durables.get(lane, 0)) for lane, tail in going)
 
 
 class Granting:
@@ -56,6 +64,7 @@ class Granting:
             node = self._hear(hello.node_id, hello.incarnation, now_ms)
             node.tails = {position.lane: position.tail_seq for position in hello.lanes}
             node.durables = {position.lane: position.durable_seq for position in welcome.lanes}
+            node.stopped = set() if welcome.decision in _GOING_ON else set(node.tails)
             self._sort(hello.node_id, node)
         return [self._welcomed(hello.node_id, welcome, now_ms) for hello, welcome in pairs]
 
@@ -75,9 +84,17 @@ class Granting:
         if node is None or node.incarnation != incarnation:
             return None
         node.durables[lane] = durable_seq
+        node.stopped.discard(lane)
         node.heard_ms = now_ms
         self._sort(node_id, node)
         return self._renewed(node, now_ms)
+
+    def stopped(self, node_id: str, incarnation: UUID, lane: str) -> None:
+        """A stream was answered that it is held or fenced: what it has left takes nobody's share, until it is acked."""
+        node = self._nodes.get(node_id)
+        if node is not None and node.incarnation == incarnation:
+            node.stopped.add(lane)
+            self._sort(node_id, node)
 
     def rate_of(self, node_id: str) -> int | None:
         """What a node was told last, in entries a second; None without a limit."""

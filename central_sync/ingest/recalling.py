@@ -45,7 +45,10 @@ async def _apart(connection: Connection, recall: Recall, key: StreamKey) -> Reca
     rows = await streams.of_incarnations(connection, [(key.node_id, key.incarnation)])
     end_seq = rows[key].durable_seq if key in rows else 0
     ground = min(end_seq, cut_seq - 1)
-    at_ground = (await streams.hashes_at(connection, key, [ground]))[ground]
+    held = await streams.hashes_at(connection, key, [ground])
+    if ground not in held:
+        ground = 0  # the row is lost here: the genesis is before the cut as well
+    at_ground = held[ground]
     codec, block = pack_block([])
     deliver = Deliver(recall.former, recall.lane, ground + 1, ground, at_ground, at_ground, codec, block)
     return Recalled(deliver, LossRow(*key, end_seq + 1, cut_seq) if end_seq < cut_seq else None)

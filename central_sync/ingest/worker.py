@@ -334,9 +334,13 @@ class Ingester:
     async def _answer(self, outcome: Outcome) -> None:
         for key, row in outcome.cursors.items():
             if key in outcome.fences:
+                self._granting.stopped(*key)
                 await self._send(key.node_id, greetings.fence(key, row, outcome.fences[key], self._history_id))
             else:
                 await self._send(key.node_id, _ack(self._history_id, key, row, outcome.held.get(key)))
+                if key in outcome.held:
+                    self._granting.stopped(*key)
+                    continue
                 grant = self._granting.acked(*key, row.durable_seq, _monotonic_ms())
                 if grant is not None:
                     await self._send(key.node_id, grant)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from central_sync.store.database import Connection
 from central_sync.store.streams import StreamKey
+from edge_core.limits import LOSS_ROWS_PER_NODE_MAX
 
 
 class Coverage(NamedTuple):
@@ -91,11 +92,12 @@ async def newest(connection: Connection) -> BackupRow | None:
 
 
 async def note_loss(connection: Connection, loss: LossRow) -> bool:
-    """Record entries that neither end has, and say whether that is news."""
+    """Record entries that neither end has, and say whether that is news. Beyond the bound of a node nothing is."""
     status = await connection.execute(
-        "INSERT INTO stream_loss (node_id, incarnation, lane, from_seq, to_seq) VALUES ($1, $2, $3, $4, $5)"
-        " ON CONFLICT DO NOTHING",
+        "INSERT INTO stream_loss (node_id, incarnation, lane, from_seq, to_seq) SELECT $1, $2, $3, $4, $5"
+        " WHERE (SELECT count(*) FROM stream_loss WHERE node_id = $1) < $6 ON CONFLICT DO NOTHING",
         *loss,
+        LOSS_ROWS_PER_NODE_MAX,
     )
     return str(status) != "INSERT 0 0"
 

@@ -41,15 +41,20 @@ def seconds_of(regulator: Regulator, seconds: int, *, wait_ms: int, per_s: int, 
     return regulator
 
 
-def greeted(granting: Granting, count: int, pending: int, now_ms: int = 0, first: int = 0) -> list[Welcome]:
-    """So many nodes say hello in one batch."""
+def pairs_of(count: int, pending: int, first: int = 0) -> list[tuple[Hello, Welcome]]:
+    """The hellos of so many nodes, and their welcomes."""
     pairs = []
     for number in range(first, first + count):
         lanes = (LanePosition("orders", 1, pending, HASH),)
         hello = Hello(f"store-{number:05}", INCARNATION, lanes, None, 0, "0.1.0", 1)
         durable = (DurablePosition("orders", 0, HASH),)
         pairs.append((hello, Welcome(HISTORY, INCARNATION, "resume", durable, Grant(8, 0, 0, 0), 0)))
-    return granting.greeted(pairs, now_ms)
+    return pairs
+
+
+def greeted(granting: Granting, count: int, pending: int, now_ms: int = 0, first: int = 0) -> list[Welcome]:
+    """So many nodes say hello in one batch."""
+    return granting.greeted(pairs_of(count, pending, first), now_ms)
 
 
 def beat(accepted: int, confirmed: int) -> Heartbeat:
@@ -163,3 +168,24 @@ def test_a_node_that_has_yet_to_begin_is_not_told_to_begin_now() -> None:
 
 def test_a_process_that_does_not_know_a_node_tells_it_at_its_first_heartbeat() -> None:
     assert Granting(lambda: 0.0).reported(beat(5, 5), 0) is not None
+
+
+def test_what_a_stopped_stream_has_left_takes_nobodys_share_until_it_is_acked_again() -> None:
+    granting = Granting(lambda: 0.0)
+    greeted(granting, 2, MANY)
+    granting.stopped("store-00000", UUID(int=9), "orders")  # another incarnation's
+    assert granting.backlogged == 2
+    granting.stopped("store-00000", INCARNATION, "orders")
+    granting.reported(beat(MANY, 0), 1_000)
+    assert granting.backlogged == 1
+    granting.acked("store-00000", INCARNATION, "orders", 10, 2_000)
+    assert granting.backlogged == 2
+
+
+def test_a_node_that_is_not_let_in_takes_nobodys_share() -> None:
+    granting = Granting(lambda: 0.0)
+    [(hello, welcome)] = pairs_of(1, MANY)
+    granting.greeted([(hello, replace(welcome, decision="fence"))], 0)
+    assert granting.backlogged == 0
+    granting.greeted([(hello, welcome)], 0)
+    assert granting.backlogged == 1
