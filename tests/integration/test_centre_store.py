@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from central_sync import instructions
-from central_sync.ingest import greetings
+from central_sync.ingest import recalling
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.reading import read_push
 from central_sync.ingest.worker import Ingester
@@ -248,6 +248,6 @@ async def test_a_recall_that_meets_a_lost_row_of_the_centre_is_answered_from_the
     recall = Recall(log.node_id, log.incarnation, log.incarnation, "orders", (Mark(9, bytes(32)),))
     async with database.transaction() as connection:
         await connection.execute("DELETE FROM entry WHERE seq = 3")
-        recalled = await greetings.recalled(connection, recall)
+        recalled = await recalling.recalled(connection, recall)
     assert (recalled.deliver.from_seq, recalled.deliver.to_seq) == (1, 0)
     assert recalled.deliver.previous_hash == log.hashes[0]

@@ -186,7 +186,7 @@ def _plant(name: str, target: Any, attribute: str, bug: Callable[..., Any], seed
 
 MUTATIONS = (
     _plant("the centre acks before COMMIT", worker.Ingester, "_transact", _ack_before_commit, 1),
-    _plant("a seq that is known is a duplicate, whatever its hash", applying, "receive", _receive_by_seq_alone, 49),
+    _plant("a seq that is known is a duplicate, whatever its hash", applying, "receive", _receive_by_seq_alone, 123),
     _plant("the centre takes entries after a gap", applying, "receive", _receive_over_gaps, 2),
     _plant("an incarnation that was left behind is not closed", streams, "close", _do_nothing, 1),
     _plant("a machine that was replaced is not told", streams, "supersede", _do_nothing, 1),
@@ -215,7 +215,7 @@ MUTATIONS = (
     ),
     _plant("a commit of unknown outcome is forgotten", Intake, "_tell_tails", lambda _self: None, 2),
     _plant("keys are not stored", idempotency, "put_answered", _do_nothing, 1),
-    _plant("keys of restored orders are not known", recovery._Restoration, "_remember_keys", _do_nothing, 12),
+    _plant("keys of restored orders are not known", recovery._Restoration, "_remember_keys", _do_nothing, 63),
     _plant("answers of moved entries are made anew", idempotency, "keep_answers", _do_nothing, 17),
     _plant("keys do not follow entries that move", idempotency, "shift_entries", _do_nothing, 8),
     _plant("what is appended again stays where it was", log, "forget_range", _do_nothing, 16),
