@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from central_sync import instructions
 from central_sync.ingest.admission import Standing, standing
+from central_sync.ingest.holding import Held
 from central_sync.instructions import Claim, RandomBits, machine_bits
 from central_sync.store import enrolments, nodes, parked, streams
 from central_sync.store.database import Connection
@@ -26,6 +27,7 @@ from edge_core.sync.entry import LANES
 from edge_core.sync.handshake import CentreView
 from edge_core.sync.messages import (
     DOWN,
+    Ack,
     Bye,
     Decision,
     DeliverAck,
@@ -209,6 +211,23 @@ async def park(connection: Connection, messages: Sequence[ForeignMessage]) -> No
     """Keep foreign messages, as far as there is room for them."""
     for message in messages:
         await parked.add_foreign(connection, message)
+
+
+def ack(history_id: UUID, key: StreamKey, row: CursorRow, held: Held | None = None) -> Ack:
+    """The word after a COMMIT: what is held of a stream, and why nothing more is taken of it, if so."""
+    lane: Lane = "bulk" if key.lane == "bulk" else "orders"
+    return Ack(
+        history_id,
+        key.incarnation,
+        lane,
+        row.durable_seq,
+        row.durable_seq,
+        row.backed_up_seq,
+        row.durable_hash,
+        row.parked,
+        row.settled,
+        "" if held is None else held.why,
+    )
 
 
 def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome:

@@ -23,7 +23,6 @@ from central_sync.ingest.counting import count
 from central_sync.ingest.early import ReadEarly
 from central_sync.ingest.granting import Granting
 from central_sync.ingest.greetings import Reported
-from central_sync.ingest.holding import Held
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.listening import Listening
 from central_sync.ingest.progress import Progress
@@ -35,7 +34,6 @@ from central_sync.store import backups, nodes
 from central_sync.store.backups import LossRow
 from central_sync.store.database import AlreadyThere, Connection, Database
 from central_sync.store.parked import ForeignMessage, shown
-from central_sync.store.streams import CursorRow, StreamKey
 from central_sync.telemetry import Telemetry
 from edge_core.errors import PeerFault, PermanentFault, TransientFault
 from edge_core.limits import (
@@ -48,14 +46,12 @@ from edge_core.sync.admission import Admit
 from edge_core.sync.audit import checked_days
 from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.messages import (
-    Ack,
     Bye,
     DeliverAck,
     DownMessage,
     Early,
     Heartbeat,
     Hello,
-    Lane,
     Push,
     Recall,
     decode_up,
@@ -323,7 +319,7 @@ class Ingester:
     async def _call(self, reported: Reported, wrong: Sequence[Claim]) -> None:
         """Tell nodes that are elsewhere than they think."""
         for key, row in reported.told.items():
-            await self._send(key.node_id, _ack(self._history_id, key, row))
+            await self._send(key.node_id, greetings.ack(self._history_id, key, row))
         for key, (decision, why) in reported.called.items():
             await self._send(key.node_id, greetings.call(key, decision, why, self._history_id))
         for claim in wrong:
@@ -337,7 +333,7 @@ class Ingester:
                 self._granting.stopped(*key)
                 await self._send(key.node_id, greetings.fence(key, row, outcome.fences[key], self._history_id))
             else:
-                await self._send(key.node_id, _ack(self._history_id, key, row, outcome.held.get(key)))
+                await self._send(key.node_id, greetings.ack(self._history_id, key, row, outcome.held.get(key)))
                 if key in outcome.held:
                     self._granting.stopped(*key)
                     continue
@@ -377,22 +373,6 @@ def _check_sender(claimed: str, node_id: str) -> None:
     """The broker lets a node write to its own topic only, so the topic says who it is."""
     if claimed != node_id:
         raise PeerFault("wrong-topic", f"a message of node {claimed!r} on the topic of {node_id!r}")
-
-
-def _ack(history_id: UUID, key: StreamKey, row: CursorRow, held: Held | None = None) -> Ack:
-    lane: Lane = "bulk" if key.lane == "bulk" else "orders"
-    return Ack(
-        history_id,
-        key.incarnation,
-        lane,
-        row.durable_seq,
-        row.durable_seq,
-        row.backed_up_seq,
-        row.durable_hash,
-        row.parked,
-        row.settled,
-        "" if held is None else held.why,
-    )
 
 
 def _log_retry(event: str) -> Callable[[RetryCallState], None]:

@@ -145,9 +145,8 @@ async def test_an_instruction_that_a_store_does_not_know_is_parked_with_what_fol
         assert house.store.agent.run("parked", "discard", "1").returncode == 0
         assert house.store.agent.run("parked", "discard", "77").returncode == 1
         await eventually(lambda: _parked(house, 0))
-        discarded = await _read(house, unknown)
-        assert (discarded["state"], discarded["code"]) == ("refused", "discarded")
-        assert (await _read(house, behind))["state"] == "applied"
+        await eventually(lambda: _stands(house, unknown, ("refused", "discarded")))
+        await eventually(lambda: _stands(house, behind, ("applied", None)))
         assert (await house.centre.get(f"/v1/orders/{order_id}"))["status"] == "cancelled"
 
 
@@ -163,6 +162,12 @@ async def test_an_order_is_cancelled_from_the_command_line_of_the_centre(
         wrong = run("central-sync", "orders", "cancel", str(uuid4()), "--reason", "fraud", "--config", config)
         assert wrong.returncode == 1
         assert run("central-sync", "orders", "cancel", str(order_id), "--config", config).returncode == 2
+
+
+async def _stands(house: House, instruction: Json, expected: tuple[str, str | None]) -> bool:
+    found = await _read(house, instruction)
+    assert (found["state"], found.get("code")) == expected, found
+    return True
 
 
 async def _ship(house: House) -> UUID:
