@@ -3,7 +3,7 @@
 import asyncio
 import random
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -55,7 +55,8 @@ def _strike(house: "House", machine: Machine, chance: random.Random) -> int:
 
 
 def _change_file(machine: Machine, incarnation: bytes, lane: str, seq: int, body: bytes) -> None:
-    with closing(sqlite3.connect(machine.path)) as connection, connection:
+    """As a bit flips on a disk; where the agent is within a transaction, SQLite refuses, and none flips."""
+    with suppress(sqlite3.OperationalError), closing(sqlite3.connect(machine.path)) as connection, connection:
         sql = """
             UPDATE entry SET body = ?
             WHERE entry_id = (SELECT stream_no << 40 | ? FROM stream WHERE incarnation = ? AND lane = ?)
