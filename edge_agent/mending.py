@@ -11,7 +11,6 @@ import structlog
 from msgspec import Struct
 
 from edge_agent.intake import Intake
-from edge_agent.link.outgoing import lane_of
 from edge_agent.store import log, orders, scrubbing
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
@@ -23,6 +22,7 @@ from edge_core.orders.merge import merge
 from edge_core.sync.audit import Entry, Examination, Examiner, Following, proven, supplied
 from edge_core.sync.audit_messages import Digest, DigestReply, Run, Supply
 from edge_core.sync.entry import decode_entry
+from edge_core.sync.messages import lane_of
 
 _LOG: Final = structlog.get_logger()
 

@@ -14,9 +14,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edge_core.errors import Rejected
+from edge_core.errors import InvariantViolated
 from edge_core.limits import SESSION_TTL_MS, SESSIONS_MAX
-from holdfast_runtime.problems import ProblemRaised
 from holdfast_runtime.tokens import Scope, TokenCheck
 
 _COOKIE: Final = "holdfast_session"
@@ -48,7 +47,8 @@ class Access:
             return answer
         header = _header(request)
         self._tokens.authorize(header, "read")
-        assert header is not None
+        if header is None:
+            raise InvariantViolated("a request without a token was let in")
         name = secrets.token_urlsafe(_RANDOM_BYTES)
         while len(self._sessions) >= SESSIONS_MAX:
             del self._sessions[next(iter(self._sessions))]  # the oldest: its page asks for the token again
@@ -77,12 +77,6 @@ class Access:
             del self._sessions[name or ""]
             return None
         return header
-
-
-def require_json(request: Request) -> None:
-    """Raise `ProblemRaised` for a body that a form of another site could send."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise ProblemRaised(Rejected("unsupported-media-type", "expected Content-Type: application/json"))
 
 
 def _header(request: Request) -> bytes | None:

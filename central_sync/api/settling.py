@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from central_sync import parking
-from central_sync.api.access import Access, require_json
+from central_sync.api.access import Access
 from central_sync.api.documents import ParkedItem, parked_item
 from central_sync.api.handlers import answer, parse_number
 from central_sync.foreign import outline
@@ -19,6 +19,7 @@ from edge_core.errors import UNREADABLE, Rejected
 from edge_core.limits import ERROR_TEXT_CHARS_MAX
 from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised
+from holdfast_runtime.requests import require_json
 
 B = TypeVar("B")
 _ID_MAX: Final = (1 << 63) - 1
@@ -87,7 +88,8 @@ def _id(request: Request) -> int:
 
 
 async def _body(request: Request, kind: type[B]) -> B:
-    require_json(request)
+    content_type = request.headers.get("content-type")
+    require_json(None if content_type is None else content_type.encode("latin-1"))
     try:
         return msgspec.json.decode(await read_body(request.scope, request.receive) or b"{}", type=kind)
     except UNREADABLE as error:

@@ -37,9 +37,9 @@ from edge_core.sync.messages import (
     Grant,
     Heartbeat,
     Hello,
-    Lane,
     LaneLedger,
     Welcome,
+    lane_of,
 )
 
 GRANT = Grant(window=PUSH_WINDOW_MAX, rate_entries_per_s=0, start_after_ms=0, ttl_ms=0)
@@ -215,7 +215,7 @@ async def park(connection: Connection, messages: Sequence[ForeignMessage]) -> No
 
 def ack(history_id: UUID, key: StreamKey, row: CursorRow, held: Held | None = None) -> Ack:
     """The word after a COMMIT: what is held of a stream, and why nothing more is taken of it, if so."""
-    lane: Lane = "bulk" if key.lane == "bulk" else "orders"
+    lane = lane_of(key.lane)
     return Ack(
         history_id,
         key.incarnation,
@@ -293,7 +293,7 @@ async def _former(connection: Connection, hellos: Sequence[Hello]) -> dict[str, 
     found = await streams.former(connection, present, len(LANES) * FORMER_INCARNATIONS_MAX)
     return {
         node_id: tuple(
-            FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash, backed_up_seq)
+            FormerStream(incarnation, lane_of(lane), seq, seq_hash, backed_up_seq)
             for incarnation, lane, seq, seq_hash, backed_up_seq in rows
         )
         for node_id, rows in found.items()
@@ -336,7 +336,7 @@ def _answer(
 
 
 def _position(key: StreamKey, row: CursorRow) -> DurablePosition:
-    lane: Lane = "bulk" if key.lane == "bulk" else "orders"
+    lane = lane_of(key.lane)
     return DurablePosition(lane, row.durable_seq, row.durable_hash, row.backed_up_seq, row.parked, row.settled)
 
 

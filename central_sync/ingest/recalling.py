@@ -6,9 +6,9 @@ from central_sync.store import streams
 from central_sync.store.backups import LossRow
 from central_sync.store.database import Connection
 from central_sync.store.streams import StreamKey
-from edge_core.limits import PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
+from edge_core.limits import PUSH_ENTRIES_MAX
 from edge_core.sync.locator import newest_common
-from edge_core.sync.messages import Deliver, Recall, pack_block
+from edge_core.sync.messages import Deliver, Recall, pack_block, within_bytes
 
 
 class Recalled(Struct, frozen=True):
@@ -29,7 +29,8 @@ async def recalled(connection: Connection, recall: Recall) -> Recalled:
     if newest is None and recall.locator and recall.locator[-1].seq > 0:
         return await _apart(connection, recall, key)
     common = newest or 0
-    rows = _within_bytes(await streams.after(connection, key, common, PUSH_ENTRIES_MAX))
+    rows = await streams.after(connection, key, common, PUSH_ENTRIES_MAX)
+    rows = rows[: within_bytes([body for _, body in rows])]
     codec, block = pack_block([body for _, body in rows])
     tail_hash = rows[-1][0] if rows else held[common]
     first, last = common + 1, common + len(rows)
@@ -52,13 +53,3 @@ async def _apart(connection: Connection, recall: Recall, key: StreamKey) -> Reca
     codec, block = pack_block([])
     deliver = Deliver(recall.former, recall.lane, ground + 1, ground, at_ground, at_ground, codec, block)
     return Recalled(deliver, LossRow(*key, end_seq + 1, cut_seq) if end_seq < cut_seq else None)
-
-
-def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """As many of the first rows as fit a message; one that alone is larger goes alone."""
-    size = 0
-    for index, (_, body) in enumerate(rows):
-        size += len(body)
-        if size > PUSH_BYTES_MAX and index:
-            return rows[:index]
-    return rows

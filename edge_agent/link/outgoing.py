@@ -13,7 +13,17 @@ from edge_agent.store.file import StoreFile
 from edge_core.errors import RecordDamaged
 from edge_core.limits import EARLY_ENTRIES_MAX, FORMER_INCARNATIONS_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX
 from edge_core.sync.link_types import LinkState
-from edge_core.sync.messages import AckedPosition, DownPosition, Early, Hello, Lane, LanePosition, Push, pack_block
+from edge_core.sync.messages import (
+    AckedPosition,
+    DownPosition,
+    Early,
+    Hello,
+    LanePosition,
+    Push,
+    lane_of,
+    pack_block,
+    within_bytes,
+)
 from edge_core.sync.salvage import sound_prefix
 
 _INLINE_BYTES_MAX: Final = 32 * 1024  # a small push compresses faster than a thread is woken
@@ -75,7 +85,8 @@ class Outgoing:
         reader = self._file.link_reader
         if from_seq > self._file.tails[lane].seq:
             return None
-        rows = _within_bytes(await log.read_range(reader, stream, from_seq, entries_max), bytes_max)
+        rows = await log.read_range(reader, stream, from_seq, entries_max)
+        rows = rows[: within_bytes([body for _, _, body in rows], bytes_max)]
         previous = await log.read_hash(reader, stream, from_seq - 1)
         if previous is None:
             return None
@@ -101,18 +112,3 @@ class Outgoing:
         """
         lives = dict.fromkeys(stream.incarnation for stream in self._file.former if stream.is_own)
         return tuple(lives)[-FORMER_INCARNATIONS_MAX:]
-
-
-def lane_of(name: str) -> Lane:
-    """A lane's name as the messages type it."""
-    return "bulk" if name == "bulk" else "orders"
-
-
-def _within_bytes(rows: list[tuple[int, bytes, bytes]], bytes_max: int) -> list[tuple[int, bytes, bytes]]:
-    """As many of the first rows as fit a push; one that alone is larger goes alone."""
-    size = 0
-    for index, (_, _, body) in enumerate(rows):
-        size += len(body)
-        if size > bytes_max and index:
-            return rows[:index]
-    return rows

@@ -19,7 +19,7 @@ from edge_agent.link.attempts import Attempts
 from edge_agent.link.bandwidth import UNLIMITED, Bandwidth
 from edge_agent.link.books import Books, advance
 from edge_agent.link.centre_clock import CentreClock, tells_the_time
-from edge_agent.link.outgoing import Introduction, Outgoing, lane_of
+from edge_agent.link.outgoing import Introduction, Outgoing
 from edge_agent.recovery import Recovery
 from edge_agent.store import log
 from edge_agent.store.connection import Connection
@@ -76,6 +76,7 @@ from edge_core.sync.messages import (
     Welcome,
     decode_down,
     encode_message,
+    lane_of,
 )
 from edge_core.sync.pacing import first_delay_ms
 from edge_core.sync.send_stream import InFlight, SendStream

@@ -24,7 +24,7 @@ from edge_core.stock.ledger import StockDelta
 from edge_core.sync.retention import Mark
 
 _SEQ_MASK: Final = (1 << STREAM_SEQ_BITS) - 1
-_FINISHED: Final = "('completed', 'cancelled', 'returned', 'rejected')"  # as the index order_open has it
+FINISHED: Final = "('completed', 'cancelled', 'returned', 'rejected')"  # as the index order_open has it
 
 _KEEP_DAYS: Final = """
     INSERT INTO pruned_day (business_date, currency, orders, total_minor)
@@ -141,7 +141,7 @@ async def _finished_within(connection: aiosqlite.Connection, first: int, last: i
         SELECT DISTINCT e.order_id FROM entry AS e
         WHERE e.entry_id BETWEEN ? AND ? AND e.order_id IS NOT NULL
             AND NOT EXISTS (
-                SELECT 1 FROM order_head AS h WHERE h.order_id = e.order_id AND h.status NOT IN {_FINISHED})
+                SELECT 1 FROM order_head AS h WHERE h.order_id = e.order_id AND h.status NOT IN {FINISHED})
             AND NOT EXISTS (
                 SELECT 1 FROM entry AS o JOIN stream AS s ON s.stream_no = o.entry_id >> {STREAM_SEQ_BITS}
                 WHERE o.order_id = e.order_id AND (o.entry_id & {_SEQ_MASK}) > s.pruned_seq)

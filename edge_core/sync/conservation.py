@@ -1,6 +1,6 @@
 """The books of a lane (promise G8): `accepted = confirmed + pending + parked`, exactly, at both ends."""
 
-from edge_core.sync.messages import LaneLedger
+from edge_core.sync.messages import LaneLedger, lane_of
 
 
 def ledger(
@@ -15,7 +15,7 @@ def ledger(
 ) -> LaneLedger:
     """The edge's books: every accepted entry is parked, confirmed or pending, each of them once."""
     return LaneLedger(
-        lane="bulk" if lane == "bulk" else "orders",
+        lane=lane_of(lane),
         accepted=tail_seq,
         confirmed=durable_seq - parked,
         pending=tail_seq - durable_seq,

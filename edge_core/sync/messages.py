@@ -19,6 +19,7 @@ from edge_core.limits import (
     FORMER_INCARNATIONS_MAX,
     LOCATOR_MARKS_MAX,
     MESSAGE_BYTES_MAX,
+    PUSH_BYTES_MAX,
     PUSH_ENTRIES_MAX,
 )
 from edge_core.sync import fields
@@ -39,6 +40,21 @@ DOWN: Final = "down"
 ShortText = fields.ShortText
 Codec = fields.Codec
 Decision = fields.Decision
+
+
+def lane_of(name: str) -> Lane:
+    """A lane's name as the messages type it."""
+    return "bulk" if name == "bulk" else "orders"
+
+
+def within_bytes(bodies: Sequence[bytes], bytes_max: int = PUSH_BYTES_MAX) -> int:
+    """How many of the first bodies fit one message; one that alone is larger goes alone."""
+    size = 0
+    for index, body in enumerate(bodies):
+        size += len(body)
+        if size > bytes_max and index:
+            return index
+    return len(bodies)
 
 
 class LanePosition(Struct, frozen=True, array_like=True):
