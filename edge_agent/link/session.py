@@ -148,6 +148,11 @@ class Session:
         state = self.state
         return self.is_online and not (state.unchecked or state.recalls or state.is_restoring or state.is_replaced)
 
+    @property
+    def retry_in_ms(self) -> int | None:
+        """How soon a stopped link tries again; None where it is not stopped."""
+        return max(0, self.state.retry_ms - self._here.monotonic_ms()) if self.state.phase == "stopped" else None
+
     def durable_seq(self, lane: str) -> int:
         """How far the centre has a lane of the present incarnation."""
         return next(stream.durable_seq for stream in self.state.streams if stream.lane == lane)
@@ -277,10 +282,10 @@ class Session:
                 assert_never(effect)
 
     def _tell(self, effect: AwaitEnrolment | Stop) -> None:
-        """People must do something; selling goes on."""
+        """People should do something; selling goes on."""
         self._books.last_error = bounded(effect.reason)
         if isinstance(effect, Stop):
-            _LOG.error("link.stopped", reason=effect.reason)
+            _LOG.error("link.stopped", reason=effect.reason, retry_in_s=effect.pause_ms // 1000)
         else:
             _LOG.warning("link.not_enrolled", reason=effect.reason)
 
