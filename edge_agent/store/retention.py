@@ -14,6 +14,7 @@ from uuid import UUID
 import aiosqlite
 from msgspec import Struct
 
+from edge_agent.store.answers import kept_answer
 from edge_agent.store.connection import fetch, translated
 from edge_agent.store.log import Stream, read_streams, seq_of, stream_no_of
 from edge_agent.store.sound_cut import GivenUp, SoundCut, Whole, find_cut, read_whole, spoilt
@@ -122,7 +123,11 @@ async def _forget(connection: aiosqlite.Connection, whole: Whole, now_ms: int) -
     await _keep_sums(connection, whole, known)
     with translated():
         await connection.executemany(
-            "INSERT OR IGNORE INTO pruned_subject (subject, at_ms) VALUES (?, ?)", [(s, now_ms) for s in subjects]
+            """
+            INSERT INTO pruned_subject (subject, at_ms, answer) VALUES (?, ?, ?)
+            ON CONFLICT (subject) DO UPDATE SET answer = coalesce(excluded.answer, answer)
+            """,
+            [(s, now_ms, kept_answer(whole.others.get(s, ()))) for s in subjects],
         )
         gone = await connection.execute(f"DELETE FROM entry WHERE order_id IN ({marks})", subjects)  # noqa: S608
         await connection.execute(_KEEP_DAYS.format(marks), subjects)
