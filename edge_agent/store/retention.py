@@ -2,7 +2,9 @@
 
 An order goes whole or not at all: when it is finished and every entry of it, in whatever stream, lies below its
 stream's cut. Until then its entries stay where they are, below the cut. What goes leaves its sums in `pruned_stock` and
-`pruned_day`, and the chain's hash at the cut. Functions take the connection and never commit.
+`pruned_day`, and the chain's hash at the cut. The answer to an instruction stays below the cut for as long as it is
+remembered what went: whoever hears the instruction again must know that it is done. Functions take the connection and
+never commit.
 """
 
 from collections import defaultdict
@@ -17,7 +19,7 @@ from edge_agent.store.connection import fetch, translated
 from edge_agent.store.log import Stream, read_hash, read_recorded, seq_of, stream_no_of, subject_of
 from edge_core.errors import RecordDamaged
 from edge_core.limits import STREAM_SEQ_BITS
-from edge_core.orders.events import StockMoved
+from edge_core.orders.events import InstructionAnswered, StockMoved
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Recorded
 from edge_core.stock.ledger import StockDelta
@@ -84,14 +86,17 @@ async def prune(connection: aiosqlite.Connection, stream: Stream, to_seq: int, n
     subjects = await _finished_within(connection, stream.entry_id(stream.pruned_seq + 1), stream.entry_id(to_seq))
     if not subjects:
         return 0
-    marks = ",".join("?" * len(subjects))
-    gone = await read_recorded(connection, f"order_id IN ({marks})", subjects)
+    found = await read_recorded(connection, f"order_id IN ({','.join('?' * len(subjects))})", subjects)
+    gone = [recorded for recorded in found if not isinstance(recorded.entry.events[0], InstructionAnswered)]
     known = await read_gone(connection, subjects)
     await _keep_sums(connection, [recorded for recorded in gone if subject_of(recorded.entry) not in known])
     with translated():
         await connection.executemany(
             "INSERT OR IGNORE INTO pruned_subject (subject, at_ms) VALUES (?, ?)", [(s, now_ms) for s in subjects]
         )
+    subjects = sorted({subject for recorded in gone if (subject := subject_of(recorded.entry)) is not None})
+    marks = ",".join("?" * len(subjects))
+    with translated():
         await connection.execute(f"DELETE FROM entry WHERE order_id IN ({marks})", subjects)  # noqa: S608
         await connection.execute(_KEEP_DAYS.format(marks), subjects)
         await connection.execute(f"DELETE FROM order_head WHERE order_id IN ({marks})", subjects)  # noqa: S608
@@ -106,18 +111,25 @@ async def read_gone(connection: aiosqlite.Connection, subjects: Sequence[bytes])
 
 
 async def read_come_again(connection: aiosqlite.Connection) -> set[bytes]:
-    """Orders and movements that were let go of and are in the log again, from a fork of this history."""
+    """What was let go of and is in the log: orders and movements that a fork of this history brought again, answers."""
     sql = "SELECT DISTINCT order_id FROM entry JOIN pruned_subject ON subject = order_id"
     return {subject for (subject,) in await fetch(connection, sql)}
 
 
 async def forget_gone(connection: aiosqlite.Connection, before_ms: int) -> None:
-    """Forget what was let go of before a time and has not come again: no fork is that old."""
+    """Forget what was let go of before a time and has not come again: no fork is that old, nor is any instruction."""
+    answers = f"""
+        DELETE FROM entry WHERE entry_id IN (
+            SELECT e.entry_id FROM pruned_subject AS p JOIN entry AS e ON e.order_id = p.subject
+            JOIN stream AS s ON s.stream_no = e.entry_id >> {STREAM_SEQ_BITS}
+            WHERE p.at_ms < ? AND (e.entry_id & {_SEQ_MASK}) <= s.pruned_seq)
+    """  # noqa: S608 - only constants are put in
     sql = """
         DELETE FROM pruned_subject
         WHERE at_ms < ? AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.order_id = pruned_subject.subject)
     """
     with translated():
+        await connection.execute(answers, (before_ms,))
         await connection.execute(sql, (before_ms,))
 
 
