@@ -127,12 +127,12 @@ def _demand_node(house: "House", node_id: str) -> None:
         raise Broken("G11", f"{node_id}: {[machine.name for machine in selling]} sell under different names")
     there = _centre_entries(house, node_id)
     _demand_owed(house, node_id, there)
-    orders = _by_order(there)
+    orders = _known_orders(house, there)
     is_whole = not any(loss.node_id == node_id for loss in house.centre.tables.losses)
     demand_instructions(house, node_id, orders, is_whole=is_whole)
     for machine in selling:
         here = _edge_entries(machine)
-        _demand_kept_orders(machine, _by_order(here), orders, is_whole=is_whole)
+        _demand_kept_orders(machine, _known_orders(house, here), orders, is_whole=is_whole)
         _demand_stock(machine, here, there if is_whole else None)
 
 
@@ -176,7 +176,7 @@ def _demand_owed(house: "House", node_id: str, there: list[Recorded]) -> None:
         raise Broken("G1", f"{node_id}: the centre lacks {len(missing)}: {missing[:3]}")
     for order_id, merged in _by_order(there).items():
         placed = [r for r in merged.accepted if isinstance(r.entry.events[0], OrderPlaced)]
-        if len(placed) != 1:
+        if len(placed) != 1 and not (not placed and order_id in house.promises.lost_orders):
             raise Broken("G1", f"order {order_id} takes effect {len(placed)} times at the centre")
 
 
@@ -253,6 +253,12 @@ def _by_order(entries: list[Recorded]) -> dict[UUID, Merged]:
         if recorded.entry.order_id is not None:
             orders[recorded.entry.order_id].append(recorded)
     return {order_id: merge(several) for order_id, several in orders.items()}
+
+
+def _known_orders(house: "House", entries: list[Recorded]) -> dict[UUID, Merged]:
+    """The orders, without those of which no more than what followed a lost placing is left: nobody can list them."""
+    lost = house.promises.lost_orders
+    return {key: merged for key, merged in _by_order(entries).items() if merged.state is not None or key not in lost}
 
 
 def _stock_of(entries: list[Recorded]) -> dict[tuple[str, str], tuple[int, int]]:

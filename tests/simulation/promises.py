@@ -82,6 +82,7 @@ class Promises:
     def __init__(self) -> None:
         self.owed: dict[bytes, tuple[str, Decision]] = {}
         self.lost = 0
+        self.lost_orders: set[UUID] = set()  # of which the placing is lost: what followed it may be at the centre
         self._numbers: dict[str, str] = {}
         self._orders_of_key: dict[tuple[str, str], set[str]] = {}
         self.answers = 0
@@ -149,7 +150,7 @@ class Promises:
         """A copy is gone that held `before`: what nobody else holds is lost, and nobody can be blamed."""
         surviving = {decision.content for _, decision in held(machines, tables)}
         for content in sorted(before.keys() - surviving):
-            self.lost += self.owed.pop(content, None) is not None
+            self._forgive_one(content)
 
     def forgive_let_go(self, node_id: str, entries: int, machines: list[Machine], tables: Tables) -> None:
         """A file is gone that alone knew of so many entries which it had let go of, and which the centre has lost.
@@ -160,7 +161,14 @@ class Promises:
         nowhere = [content for content, (node, _) in self.owed.items() if node == node_id and content not in surviving]
         if len(nowhere) <= entries:
             for content in nowhere:
-                self.lost += self.owed.pop(content, None) is not None
+                self._forgive_one(content)
+
+    def _forgive_one(self, content: bytes) -> None:
+        _, decision = self.owed.pop(content, ("", None))
+        if decision is not None:
+            self.lost += 1
+            if isinstance(decision.entry.events[0], OrderPlaced):
+                self.lost_orders.add(decision.entry.events[0].order.order_id)
 
 
 def held(machines: list[Machine], tables: Tables) -> list[tuple[str, Decision]]:
