@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import random
 import shutil
 import tempfile
@@ -155,23 +154,9 @@ def run(seed: int, *, keep_story: bool = False, mutation: World = contextlib.nul
     """Run one seed to its end. A `mutation` makes the world in which a planted bug is at work."""
     folder = Path(tempfile.mkdtemp(prefix="hf-sim-", dir=_FILES))
     try:
-        with _garbage_left_lying():
-            return run_loop(lambda loop: _live(seed, folder, loop, mutation, keep_story=keep_story))
+        return run_loop(lambda loop: _live(seed, folder, loop, mutation, keep_story=keep_story))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _garbage_left_lying() -> Iterator[None]:
-    """A run is short: to look for its garbage once, at its end, saves a tenth of its time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.collect(0)
-        if was_enabled:
-            gc.enable()
 
 
 async def _live(seed: int, folder: Path, loop: VirtualLoop, mutation: World, *, keep_story: bool) -> Outcome:
