@@ -86,7 +86,7 @@ def changes_of(events: Sequence[Event]) -> tuple[StockChange, ...]:
 def changes_of_sale(consumed: Sequence[Allocation]) -> tuple[StockChange, ...]:
     """What a carry-out sale changes: the goods are gone, and nothing stays promised."""
     changes = [StockChange(_place(a.sku, a.lot, a.unit), None, -a.quantity_milli, 0) for a in consumed]
-    if len(changes) > 1 and len({change.place for change in changes}) < len(changes):
+    if len(changes) > 1 and len({allocation.sku for allocation in consumed}) < len(changes):
         sums: dict[Place, int] = {}
         for change in changes:
             sums[change.place] = sums.get(change.place, 0) + change.on_hand_milli
