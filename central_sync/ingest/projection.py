@@ -133,9 +133,11 @@ class Projection:
             if sums is None:
                 places[change.place] = [change.expires_on, change.on_hand_milli, change.reserved_milli]
             else:
-                sums[0] = sums[0] or change.expires_on
                 sums[1] += change.on_hand_milli
-                sums[2] += change.reserved_milli
+                if change.reserved_milli:
+                    sums[2] += change.reserved_milli
+                if change.expires_on is not None:
+                    sums[0] = sums[0] or change.expires_on
 
 
 def known_orders(entries: Iterable[StoredEntry]) -> dict[UUID, KnownOrder]:

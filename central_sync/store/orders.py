@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from central_sync.store.copying import UUID_BYTES, copy_new, days, microseconds, text, uuid, width
+from central_sync.store.copying import UUID_BYTES, copy_new, days, microseconds, text, uuid
 from central_sync.store.database import Connection
 
 
@@ -71,14 +71,14 @@ def _encoded(rows: Sequence[OrderRow]) -> Iterator[bytes]:
     """The rows for COPY, in the order of `_COPIED`. Most rows of a batch have the same end, which is encoded once."""
     ends: dict[object, bytes] = {}
     for row in rows:
-        order_id, node_id, number, kind, status, currency, total, placed_at, day, revision, *places = row
-        first, first_lane, first_seq, last, last_lane, last_seq = places
+        order_id, node_id, number, kind, status, currency, total, placed_at, day, revision = row[:10]
+        first, first_lane, first_seq, last, last_lane, last_seq = row[10:]
         same = node_id, kind, status, currency, day, revision, first.int, first_lane, last.int, last_lane
         end = ends.get(same)
         if end is None:
             ends[same] = end = _end(row)
         shown = number.encode()
-        yield _BEGINNING.pack(
+        beginning = _BEGINNING.pack(
             len(_COPIED),
             UUID_BYTES,
             order_id.int.to_bytes(UUID_BYTES),
@@ -91,7 +91,8 @@ def _encoded(rows: Sequence[OrderRow]) -> Iterator[bytes]:
             8,
             last_seq,
             len(shown),
-        ) + shown + end
+        )
+        yield beginning + shown + end
 
 
 def _end(row: OrderRow) -> bytes:
