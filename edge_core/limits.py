@@ -159,7 +159,9 @@ INGEST_BATCH_MS_TARGET: Final = 600  # a transaction: a fresh order, which has 2
 INGEST_ENTRIES_MAX: Final = 4_096  # entries in one transaction: a fifth cheaper than 2,048 (docs/adr/0011), some 300 ms
 LEASE_TTL_MS: Final = 10_000  # a dead ingester's shards are taken over after this
 LEASE_RENEW_INTERVAL_MS: Final = 3_000  # three chances to renew within the time to live
-PLACES_CACHED_MAX: Final = 16_384  # names of stock positions known to fit their columns: a large assortment, 5 MB
+PLACES_CACHED_MAX: Final = (
+    16_384  # stock positions known to fit their columns, and sales of them: a large assortment, 10 MB
+)
 COPY_CHUNK_ROWS: Final = 128  # some 130 KB, a socket's worth: the server inserts them while the next are encoded
 DATABASE_POOL_MAX: Final = 8  # connections of one process
 DATABASE_TIMEOUT_MS: Final = 30_000  # one statement
