@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from edge_agent.instructions import Instructions
 from edge_agent.link.books import Books
 from edge_agent.link.session import Session
 from edge_agent.recovery import Recovery
@@ -19,11 +18,9 @@ from edge_agent.store.connection import Connection, fetch
 from edge_agent.store.verify import verify_file
 from edge_agent.surroundings import real_surroundings
 from edge_core.limits import STREAM_SEQ_BITS
-from edge_core.sync.chain import genesis, link
 from edge_core.sync.entry import decode_entry, encode_entry
-from edge_core.sync.instruction import INSTRUCTION_VERSION, CancelTask, Instruction, encode_instruction
 from edge_core.sync.link_types import FormerKey
-from edge_core.sync.messages import DOWN, Deliver, pack_block
+from edge_core.sync.messages import Deliver
 from edge_core.sync.retention import Window
 from tests.rigs.desk import Desk, opened_desk
 from tests.rigs.streams import NodeLog
@@ -250,29 +247,4 @@ async def test_what_comes_again_from_a_fork_after_it_was_let_go_of_changes_nothi
     assert await shop.seqs() == [1, 2, 3, 4]
     assert await shop.desk.on_hand() == before
     assert len(await fetch(file.reader, "SELECT order_id FROM order_head")) == 1
-    assert await shop.is_sound()
-
-
-def _asked(order_id: UUID, downlink: UUID) -> Deliver:
-    """The centre asks for a cancel, always the same one, in the named downlink."""
-    body = encode_instruction(Instruction(INSTRUCTION_VERSION, UUID(int=5), 0, order_id, CancelTask("fraud")))
-    first = genesis("store-0001", downlink, DOWN)
-    return Deliver(downlink, DOWN, 1, 1, first, link(first, body), *pack_block([body]))
-
-
-async def test_the_answer_to_an_instruction_stays_for_as_long_as_it_is_remembered_what_went(shop: Shop) -> None:
-    order_id = await shop.desk.ship()
-    file = shop.desk.file
-    instructions = Instructions(file, shop.desk.intake, real_surroundings(ZoneInfo("UTC")))
-    await instructions.take(_asked(order_id, UUID(int=1)))  # entries 3 and 4
-    await shop.desk.sell(2)
-    await shop.acked(6, backed_up_seq=6)
-    await shop.forget_keys()
-    assert await shop.later(11) == 4
-    assert await shop.seqs() == [4, 6]
-    await instructions.take(_asked(order_id, UUID(int=2)))
-    assert file.tails["orders"].seq == 6, "it knows that this is done"
-    assert await shop.is_sound()
-    await shop.later(901)
-    assert await shop.seqs() == [6]
     assert await shop.is_sound()

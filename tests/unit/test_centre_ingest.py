@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from central_sync.api.rendering import event_id, parse_event_id, server_sent_events
+from central_sync.api.rendering import Seen, event_id, parse_event_id, server_sent_events
 from central_sync.ingest.backlog import Backlog, Work, fill
 from central_sync.ingest.greetings import GRANT
 from central_sync.ingest.projection import Projection
@@ -221,11 +221,15 @@ def test_the_id_of_an_event_names_the_place_to_go_on_from() -> None:
     log = NodeLog()
     log.sell(1)
     place = FeedPosition(700, 3, 1)
-    events = server_sent_events(FeedEntry(place, True, StreamKey("n", log.incarnation, "orders"), False, log.bodies[0]))
-    assert events[2].startswith(b"id: 700-3-1-2\nevent: payment.captured\ndata: {")
+    entry = FeedEntry(place, True, UUID(int=9), StreamKey("n", log.incarnation, "orders"), False, log.bodies[0])
+    events = server_sent_events(entry)
+    history = UUID(int=9).hex
+    assert events[2].startswith(f"id: {history}-700-3-1-2\nevent: payment.captured\ndata: {{".encode())
     assert all(event.endswith(b"}\n\n") for event in events)
-    assert parse_event_id(event_id(place, 2)) == (FeedPosition(700, 3, 0), 3)
-    for text in ("", "1-2-3", "1-2-3-4-5", "a-b-c-d", "1-2-3--4", "9" * 30 + "-1-1-1", "١-1-1-1"):
+    assert parse_event_id(event_id(entry, 2)) == Seen(UUID(int=9), FeedPosition(700, 3, 0), 3)
+    for place_ in ("", "1-2-3", "1-2-3-4-5", "a-b-c-d", "1-2-3--4", "9" * 30 + "-1-1-1", "١-1-1-1"):
+        assert parse_event_id(f"{history}-{place_}") is None
+    for text in ("", "1-2-3-4", f"{history[1:]}-1-2-3-4", f"{history}-1-2-3-4\n"):
         assert parse_event_id(text) is None
 
 
