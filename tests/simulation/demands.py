@@ -65,8 +65,25 @@ def _restless(house: "House") -> str:
     waiting = unanswered(house.centre.tables)
     if waiting:
         return waiting
+    return _differing(house)
+
+
+def _differing(house: "House") -> str:
+    unheard = [machine.name for machine in house.machines if house.people.are_there and _has_old_books(house, machine)]
+    if unheard:
+        return f"{unheard} have not heard what became of what was parked"
     found = {node_id: texts for node_id, texts in house.centre.tables.differences.items() if texts}
     return f"the centre sees differences: {found}" if found else ""
+
+
+def _has_old_books(house: "House", machine: Machine) -> bool:
+    """Whether a machine counts something else as parked or settled than the centre does."""
+    agent, cursors = machine.agent, house.centre.tables.cursors
+    if agent is None:
+        return True
+    rows = {key[1:]: row for key, row in cursors.items()}
+    ledgers = [(rows[agent.session.state.incarnation, books.lane], books) for books in agent.session._books.ledgers()]
+    return any((row.parked, row.settled) != (books.parked, books.settled) for row, books in ledgers)
 
 
 async def demand_all(house: "House") -> None:

@@ -209,11 +209,13 @@ async def _day(house: House, chaos: Chaos) -> None:
     await house.close_shops()
     house.promises.owe_held(house.machines, house.centre.tables)
     await demands.wait_until_quiet(house, _QUIET_S)
-    await house.people.replay_all()
     # Two machines of one node learn at a greeting what the other one has sent since the last.
     house.story.tell("house", "the night")
     house.broker.wipe("the broker is restarted for the night")
     await demands.wait_until_quiet(house, _QUIET_S)
+    if house.people.are_there:
+        await house.people.replay_all()
+        await demands.wait_until_quiet(house, _QUIET_S)
     await damage.strike_and_demand_mending(house, random.Random(f"{house.seed}/damage"), _QUIET_S)
     await demands.demand_all(house)
 

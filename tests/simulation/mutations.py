@@ -1,7 +1,8 @@
 """Bugs, planted one at a time: a simulator that does not find them would not find real ones.
 
 Each replaces a function of the product for one run. `seed` is one that finds it, so that the test is quick; where the
-chaos has changed since, the test looks for another.
+chaos has changed since, the test looks for another. A bug that another part heals before the reckoning is not among
+them: a hello of the past that takes a node over is undone by `may_return`; `tests/unit/test_core_claims.py` has it.
 """
 
 import contextlib
@@ -209,14 +210,13 @@ MUTATIONS = (
         greetings,
         "_is_news",
         lambda row, books: row.durable_seq != books.confirmed + books.parked,
-        1,
+        38,
     ),
     _plant("a rewind goes back one entry too little", send_stream, "rewind", _rewind_too_little, 1),
     _plant(
         "a stalled stream goes on from what was sent", send_stream, "resend_if_stalled", _never_rewind_when_stalled, 2
     ),
     _plant("more is written down as durable than was acked", log, "advance_durable", _record_too_much, 1),
-    _plant("a hello of the past takes the node over", handshake, "may_succeed", lambda _hello, _current: True, 865),
     _plant("a replaced life never begins anew", handshake, "may_return", lambda _life, _silent: False, 30004),
     _plant("any welcome tells the time", session, "tells_the_time", lambda _welcome, _state: True, 30494),
     Mutation(

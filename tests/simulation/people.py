@@ -1,6 +1,6 @@
 """The people at the centre who look after what is parked: they replay it, try what a replay would do, or discard it.
 
-In a part of the seeds somebody does so now and then; in the evening everything that can be replayed is.
+In a part of the seeds somebody does so now and then; in the night everything that can be replayed is.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ class People:
     def __init__(self, house: "House", seed: str) -> None:
         self._house = house
         self._chance = random.Random(f"{seed}/people")
-        self._are_there = self._chance.random() < _SHARE
+        self.are_there = self._chance.random() < _SHARE
 
     async def run(self) -> None:
         """Look at the list now and then; some day the columns are widened, and what was refused can be used."""
-        if self._are_there:
+        if self.are_there:
             self._house.loop.call_later(self._chance.uniform(2, 40), self._widen)
-        while self._are_there:
+        while self.are_there:
             await asyncio.sleep(self._chance.expovariate(1 / _PAUSE_S))
             parked = sorted(self._house.centre.tables.parked)
             if parked:
@@ -38,9 +38,8 @@ class People:
 
     async def replay_all(self) -> None:
         """Try everything that is left, once, in the order of its coming."""
-        if self._are_there:
-            for parked_id in sorted(self._house.centre.tables.parked):
-                await asyncio.wait([self._start(self._house.centre.replay(parked_id))])
+        for parked_id in sorted(self._house.centre.tables.parked):
+            await asyncio.wait([self._start(self._house.centre.replay(parked_id))])
 
     def _widen(self) -> None:
         self._house.story.tell("people", "widen the columns")
