@@ -54,6 +54,12 @@ _DAYS: Final = """
     FROM order_view WHERE node_id = $1 AND business_date = ANY($2::date[])
     GROUP BY business_date, currency
 """
+_DISCARDED: Final = """
+    SELECT e.body, v.business_date::text
+    FROM settlement AS s JOIN entry AS e USING (node_id, incarnation, lane, seq)
+        LEFT JOIN order_view AS v ON v.order_id = e.order_id
+    WHERE s.node_id = $1 AND s.action = 'discarded'
+"""
 _SCRUBS: Final = """
     UPDATE node_status AS old SET scrubbed_at = new.scrubbed_at, damaged_entries = new.damaged
     FROM unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::bigint[])
@@ -100,6 +106,11 @@ async def day_totals(connection: Connection, node_id: str, days: Sequence[str]) 
 async def parked_of(connection: Connection, node_id: str) -> int:
     """How many entries of a node are parked, in whatever stream."""
     return int(await connection.fetchval("SELECT sum(parked) FROM stream_cursor WHERE node_id = $1", node_id) or 0)
+
+
+async def discarded_of(connection: Connection, node_id: str) -> list[tuple[bytes, str | None]]:
+    """What people have discarded of a node's entries, each with the business day of its order, where that is shown."""
+    return [(row[0], row[1]) for row in await connection.fetch(_DISCARDED, node_id)]
 
 
 async def note_day_differences(connection: Connection, node_id: str, differences: Sequence[str]) -> bool:

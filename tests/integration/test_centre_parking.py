@@ -6,9 +6,10 @@ from unittest.mock import patch
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from central_sync import parking
-from central_sync.ingest import greetings
+from central_sync.ingest import auditing, greetings
 from central_sync.store import breakers, feed, streams
 from central_sync.store.database import Database
 from central_sync.store.feed import FeedPosition
@@ -16,9 +17,10 @@ from central_sync.verify import verify
 from edge_core.errors import Rejected
 from edge_core.limits import ENTRY_VERSION_MAX
 from edge_core.sync import entry as entry_format
+from edge_core.sync.audit_messages import CurrencyTotal, DayTotal, DayTotals
 from edge_core.sync.entry import ENTRY_VERSION
 from tests.rigs.centre import greet, migrated, push, rows
-from tests.rigs.orders import cancelled, order_id, placed, till_order
+from tests.rigs.orders import BUSINESS_DATE, cancelled, order_id, placed, till_order
 from tests.rigs.streams import NodeLog
 
 LATER = msgspec.msgpack.encode([ENTRY_VERSION + 1, {"whatever": "later software writes"}])
@@ -324,3 +326,21 @@ async def test_replays_of_one_node_take_turns_with_its_pushes(database: Database
     await parking.replay(database, ids[0], who="op")
     again = await parking.replay(database, ids[0], who="op")
     assert isinstance(again, Rejected), "what was replayed is not replayed again"
+
+
+async def test_the_books_of_a_day_are_not_compared_where_a_part_of_it_was_discarded(
+    database: Database, log: NodeLog
+) -> None:
+    with older_software():
+        log.sell(1)
+        await push(database, log.push())
+        async with database.transaction() as connection:
+            assert await breakers.let_park(connection, log.node_id, ENTRY_VERSION, who="op", why="go on")
+        await push(database, log.push())
+    told = DayTotals(log.node_id, log.incarnation, 1, (DayTotal(BUSINESS_DATE, 1, 0, (CurrencyTotal("CNY", 1_000),)),))
+    ((parked_id,),) = await rows(database, "SELECT id FROM parked")
+    await parking.discard(database, parked_id, who="op", why="a till of the fair")
+    async with database.transaction() as connection:
+        assert await auditing.compare_days(connection, told) is None
+        other_day = replace(told, days=(replace(told.days[0], business_date="2026-11-20"),))
+        assert await auditing.compare_days(connection, other_day) is not None

@@ -4,8 +4,9 @@
 real one. A transaction works on a copy, which takes the place of the original at its COMMIT.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -25,6 +26,7 @@ from central_sync.store import (
     streams,
 )
 from central_sync.store.backups import LossRow
+from central_sync.store.breakers import Breaker
 from central_sync.store.downlinks import DownlinkRow
 from central_sync.store.instructions import AnswerRow, Asked, InstructionRow
 from central_sync.store.orders import OrderRow
@@ -36,8 +38,8 @@ from edge_core.sync.chain import genesis
 from edge_core.sync.messages import DOWN
 
 UNSTORABLE_TOTAL = 42_424_242
-"""An amount that this database refuses for good, whatever the order: what asks for it is parked (G7)."""
-_NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+"""An amount that this database refuses, whatever the order: what asks for it is parked (G7), until it is widened."""
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 class Tables(Struct):
@@ -50,7 +52,10 @@ class Tables(Struct):
     incarnations: dict[str, UUID] = field(default_factory=dict)
     differences: dict[str, tuple[str, ...]] = field(default_factory=dict)
     day_differences: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    parked: tuple[ParkedEntry, ...] = ()
+    parked: dict[int, ParkedEntry] = field(default_factory=dict)
+    ever_parked: int = 0
+    breakers: dict[tuple[str, int], Breaker] = field(default_factory=dict)
+    is_widened: bool = False
     foreign: tuple[ForeignMessage, ...] = ()
     orders: dict[UUID, OrderRow] = field(default_factory=dict)
     stock: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
@@ -71,7 +76,10 @@ class Tables(Struct):
             dict(self.incarnations),
             dict(self.differences),
             dict(self.day_differences),
-            self.parked,
+            dict(self.parked),
+            self.ever_parked,
+            dict(self.breakers),
+            self.is_widened,
             self.foreign,
             dict(self.orders),
             dict(self.stock),
@@ -155,7 +163,8 @@ async def _append(connection: Tables, rows: Sequence[EntryRow]) -> None:
         held = connection.entries.get(row.key, ())
         if row.seq != len(held) + 1:
             raise InvariantViolated(f"{row.key} {row.seq} is appended after {len(held)} entries")
-        entry = StoredEntry(*row.key, row.seq, row.order_id, row.is_parked, row.hash, row.body, _NOON)
+        at = NOON + timedelta(seconds=asyncio.get_running_loop().time())
+        entry = StoredEntry(*row.key, row.seq, row.order_id, row.is_parked, row.hash, row.body, at)
         connection.entries[row.key] = (*held, entry)
         if row.order_id is not None:
             connection.by_order[row.order_id] = (*connection.by_order.get(row.order_id, ()), entry)
@@ -224,7 +233,9 @@ async def _note_gone(_connection: Tables, _node_id: str, _incarnation: UUID) -> 
 
 
 async def _add_entries(connection: Tables, rows: Sequence[ParkedEntry]) -> None:
-    connection.parked = (*connection.parked, *rows)
+    for row in rows:
+        connection.ever_parked += 1
+        connection.parked[connection.ever_parked] = row
 
 
 async def _add_foreign(connection: Tables, message: ForeignMessage) -> bool:
@@ -235,7 +246,7 @@ async def _add_foreign(connection: Tables, message: ForeignMessage) -> bool:
 async def put_orders(connection: Tables, rows: Sequence[OrderRow]) -> None:
     """Write views, whether they are there or not."""
     for row in rows:
-        if row.grand_total_minor == UNSTORABLE_TOTAL:
+        if row.grand_total_minor == UNSTORABLE_TOTAL and not connection.is_widened:
             raise PermanentFault(f"{row.grand_total_minor} is more than the column holds")
         connection.orders[row.order_id] = row
 
@@ -313,17 +324,17 @@ async def _after_in_downlink(
 
 async def _add_instruction(connection: Tables, asked: Asked) -> None:
     connection.instructions[asked.instruction_id] = InstructionRow(
-        len(connection.instructions) + 1, *asked, _NOON, None, None, None, None, is_taken=False
+        len(connection.instructions) + 1, *asked, NOON, None, None, None, None, is_taken=False
     )
 
 
 async def _answer_instructions(connection: Tables, answers: Sequence[AnswerRow]) -> None:
     for answer in answers:
         row = connection.instructions.get(answer.instruction_id) or InstructionRow(
-            len(connection.instructions) + 1, *answer[:4], None, None, _NOON, None, None, None, None, is_taken=True
+            len(connection.instructions) + 1, *answer[:4], None, None, NOON, None, None, None, None, is_taken=True
         )
         if row.outcome in {None, "parked"}:
-            row = row._replace(outcome=answer.outcome, code=answer.code, detail=answer.detail, answered_at=_NOON)
+            row = row._replace(outcome=answer.outcome, code=answer.code, detail=answer.detail, answered_at=NOON)
         connection.instructions[answer.instruction_id] = row
 
 

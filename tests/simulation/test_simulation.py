@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation import audit_tables, hearing, tables
+from tests.simulation import audit_tables, hearing, parked_tables, tables
 from tests.simulation.house import run
 
-IN_PLACE_OF = (*tables.IN_PLACE_OF, *audit_tables.IN_PLACE_OF, *hearing.IN_PLACE_OF)
+IN_PLACE_OF = (
+    *tables.IN_PLACE_OF,
+    *audit_tables.IN_PLACE_OF,
+    *hearing.IN_PLACE_OF,
+    *parked_tables.IN_PLACE_OF,
+)
 _KEPT = [
     int(line.split()[0]) for line in Path(__file__).with_name("seeds.txt").read_text().splitlines() if line[0] != "#"
 ]
