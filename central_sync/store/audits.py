@@ -25,15 +25,23 @@ _RANGE: Final = """
     SELECT seq, hash, body FROM entry
     WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq BETWEEN $4 AND $5 ORDER BY seq
 """
-# What is parked stays parked: the list says so, should the row be gone.
+# What is parked stays parked, and what was discarded stays discarded: the lists say so, should the row be gone.
 _REPLACE: Final = """
-    INSERT INTO entry AS old (node_id, incarnation, lane, seq, order_id, is_parked, hash, body)
-    SELECT new.node_id, new.incarnation, new.lane, new.seq, new.order_id, new.is_parked OR EXISTS (
-        SELECT FROM parked AS p
-        WHERE (p.node_id, p.incarnation, p.lane, p.seq) = (new.node_id, new.incarnation, new.lane, new.seq)
-    ), new.hash, new.body
+    INSERT INTO entry AS old (node_id, incarnation, lane, seq, order_id, is_parked, is_discarded, hash, body)
+    SELECT new.node_id, new.incarnation, new.lane, new.seq, new.order_id,
+        new.is_parked OR gone.is_discarded OR EXISTS (
+            SELECT FROM parked AS p
+            WHERE (p.node_id, p.incarnation, p.lane, p.seq) = (new.node_id, new.incarnation, new.lane, new.seq)
+        ), gone.is_discarded, new.hash, new.body
     FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::boolean[], $7::bytea[], $8::bytea[])
-        AS new (node_id, incarnation, lane, seq, order_id, is_parked, hash, body)
+        AS new (node_id, incarnation, lane, seq, order_id, is_parked, hash, body),
+    LATERAL (
+        SELECT EXISTS (
+            SELECT FROM settlement AS s
+            WHERE s.action = 'discarded'
+                AND (s.node_id, s.incarnation, s.lane, s.seq) = (new.node_id, new.incarnation, new.lane, new.seq)
+        ) AS is_discarded
+    ) AS gone
     ON CONFLICT (node_id, incarnation, lane, seq) DO UPDATE SET
         order_id = excluded.order_id, hash = excluded.hash, body = excluded.body
 """

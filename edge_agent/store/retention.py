@@ -6,7 +6,7 @@ stream's cut. Until then its entries stay where they are, below the cut. What go
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import Final
 from uuid import UUID
@@ -53,9 +53,13 @@ async def read_marks(connection: aiosqlite.Connection) -> dict[int, tuple[Mark, 
     return {stream_no: tuple(found) for stream_no, found in marks.items()}
 
 
-async def put_marks(connection: aiosqlite.Connection, marks: Iterable[tuple[int, Mark]]) -> None:
-    """Write marks down; those that say nothing more, because everything up to them is gone, are forgotten."""
+async def put_marks(connection: aiosqlite.Connection, marks: Sequence[tuple[int, Mark]]) -> None:
+    """Write marks down. Those in their future say nothing, nor those up to which everything is gone: they go."""
     with translated():
+        await connection.executemany(
+            "DELETE FROM retention_mark WHERE stream_no = ? AND at_ms > ?",
+            [(stream_no, mark.at_ms) for stream_no, mark in marks],
+        )
         await connection.executemany(
             "INSERT OR REPLACE INTO retention_mark (stream_no, at_ms, seq) VALUES (?, ?, ?)",
             [(stream_no, mark.at_ms, mark.seq) for stream_no, mark in marks],

@@ -17,8 +17,9 @@ from central_sync.verify import verify
 from edge_core.errors import Rejected
 from edge_core.limits import ENTRY_VERSION_MAX
 from edge_core.sync import entry as entry_format
-from edge_core.sync.audit_messages import CurrencyTotal, DayTotal, DayTotals
+from edge_core.sync.audit_messages import CurrencyTotal, DayTotal, DayTotals, Digest, Supply
 from edge_core.sync.entry import ENTRY_VERSION
+from edge_core.sync.messages import pack_block
 from tests.rigs.centre import greet, migrated, push, rows
 from tests.rigs.orders import BUSINESS_DATE, cancelled, order_id, placed, till_order
 from tests.rigs.streams import NodeLog
@@ -217,6 +218,26 @@ async def test_what_is_not_there_or_is_no_entry_cannot_be_replayed(database: Dat
     assert answer.slug == "parked-not-entry"
     assert isinstance(await parking.discard(database, foreign, who="op", why="seen"), list)
     assert await rows(database, "SELECT count(*) FROM parked") == [(0,)]
+
+
+async def test_a_discarded_entry_whose_row_was_lost_and_is_mended_stays_discarded(
+    database: Database, log: NodeLog
+) -> None:
+    three_orders(log)
+    ids = await parked_by_older_software(database, log)
+    await parking.discard(database, ids[1], who="op", why="a test sale")
+    before = await rows(database, BOOKS), await looks(database)
+    async with database.transaction() as connection:
+        await connection.execute("DELETE FROM entry WHERE seq = 2")
+        # What follows a missing entry cannot be told from a damaged one: the supply has both.
+        supply = Supply(2, log.hashes[1], *pack_block(log.bodies[1:3]))
+        digest = Digest(log.node_id, log.incarnation, log.incarnation, "orders", 1, 4, bytes(32), (), supply)
+        answered = await auditing.answer(connection, digest)
+    assert answered.mended == 2
+    mended = await rows(database, "SELECT seq, is_parked, is_discarded FROM entry ORDER BY seq")
+    assert mended == [(1, True, False), (2, True, True), (3, True, False), (4, True, False)]
+    assert (await rows(database, BOOKS), await looks(database)) == before
+    assert (await verify(database)).findings == ()
 
 
 # --- discard ---------------------------------------------------------------------------------------------------------
