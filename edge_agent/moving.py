@@ -51,7 +51,8 @@ class Moving:
 
     async def move_beyond(self, stream: Stream, common: int) -> bool:
         """Move the next entries of what follows `common`. False when nothing is left there."""
-        rows = await log.read_range(self._connection, stream, common + 1, MOVE_STEP_ENTRIES + 1)
+        begun = stream.moved_seq if stream.moved_from == common + 1 else common
+        rows = await log.read_range(self._connection, stream, begun + 1, MOVE_STEP_ENTRIES + 1)
         if not rows:
             await log.end_moving(self._connection, stream)
             return False

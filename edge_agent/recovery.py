@@ -5,7 +5,6 @@ that stream: what the copy has beyond the common part moves to the present strea
 delivery has beyond it is added under its old name. Orders and stock are then what the entries make of them.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 from uuid import UUID
@@ -13,26 +12,24 @@ from uuid import UUID
 import structlog
 from msgspec.structs import replace
 
+from edge_agent.history import History
 from edge_agent.intake import Intake
 from edge_agent.moving import Moving, Outcome
-from edge_agent.rebalance import difference, shifted
-from edge_agent.store import idempotency, log, orders, retention, stock
+from edge_agent.rebalance import difference
+from edge_agent.refolding import Refolding
+from edge_agent.store import log, retention
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
-from edge_agent.store.idempotency import Answered
 from edge_agent.store.log import EntryRow, Stream, subject_of
-from edge_agent.store.orders import OrderHead
 from edge_agent.surroundings import Surroundings
-from edge_core import clock, ids
-from edge_core.errors import InvariantViolated, PeerFault
+from edge_core import ids
+from edge_core.errors import PeerFault
 from edge_core.limits import LOST_NAMED_MAX, MOVE_STEPS_MAX
-from edge_core.orders.events import Event, OrderPlaced, StockMoved, deltas_of
-from edge_core.orders.merge import Merged, merge
-from edge_core.stock.ledger import StockDelta
-from edge_core.sync.entry import ENTRY_VERSION, Entry, decode_entry
-from edge_core.sync.link_types import FormerKey
+from edge_core.sync.entry import Entry, decode_entry
+from edge_core.sync.link_types import NEEDED, FormerKey
 from edge_core.sync.locator import spaced
-from edge_core.sync.messages import Deliver, FormerStream, Mark
+from edge_core.sync.messages import Deliver, FormerStream, Mark, Recall, lane_of
+from edge_core.sync.need_messages import Need, Needed
 from edge_core.sync.receive_stream import Batch, prepare
 
 _LOG: Final = structlog.get_logger()
@@ -49,6 +46,7 @@ class Recovery:
         self._now_ms = surroundings.now_ms
         self._random_bits = surroundings.random_bits
         self._machine = surroundings.machine
+        self._history = History(file, intake, surroundings.now_ms, surroundings.random_bits)
 
     async def begin_incarnation(self, reason: str) -> UUID:
         """Go on in empty streams under a new name; the old ones stay in the file."""
@@ -78,6 +76,37 @@ class Recovery:
             if is_moving or tail is None or there is None or tail != (there.durable_seq, there.durable_hash):
                 found.append(key)
         return tuple(found)
+
+    async def asks(self, former: Iterable[FormerStream], *, is_own_only: bool = False) -> tuple[FormerKey, ...]:
+        """What is to be asked of the earlier streams, in order; perhaps only of the file's own.
+
+        A newcomer asks for what it needs to sell first. The history of what is not there comes last, the newest first.
+        """
+        differing = await self.differing(former, is_own_only=is_own_only)
+        if is_own_only:
+            return differing
+        if differing and self._history.is_newcomer:
+            return (NEEDED, *differing, *(replace(key, part="before") for key in reversed(differing)))
+        awaited = [FormerKey(s.incarnation, s.lane, "before") for s in self._file.former if s.is_awaited]
+        return (*differing, *sorted(awaited, key=lambda key: (key.incarnation.bytes, key.lane), reverse=True))
+
+    async def ask(self, key: FormerKey) -> Recall | Need | None:
+        """The word with which something is asked; None where nothing of it is left to ask."""
+        if key == NEEDED:
+            return self._history.need()
+        if key.part == "before":
+            return self._history.ask(key)
+        present = self._file.streams["orders"].incarnation
+        return Recall(self._file.node_id, present, key.incarnation, lane_of(key.lane), await self.locator(key))
+
+    async def take(self, key: FormerKey, answer: Deliver | Needed) -> bool | None:
+        """Take an answer into the file: whether nothing is left to ask; None where it was not the one that was asked.
+
+        Raises `PeerFault`.
+        """
+        if isinstance(answer, Needed):
+            return await self._history.take_page(answer)
+        return await (self._history.take_before if key.part == "before" else self.restore)(key, answer)
 
     async def locator(self, key: FormerKey) -> tuple[Mark, ...]:
         """Marks of the file's copy of a stream, newest first."""
@@ -130,11 +159,9 @@ class _Restoration:
         outcome: Outcome,
     ) -> None:
         self._connection = connection
-        self._file = file
-        self._now_ms = now_ms
-        self._random_bits = random_bits
         self._outcome = outcome
         self._moving = Moving(connection, file, outcome)
+        self._refold = Refolding(connection, self._moving, now_ms, random_bits)
 
     async def run(self, key: FormerKey, common: int, common_hash: bytes, batch: Batch | None) -> None:
         stream = await self._stream(key, common, common_hash)
@@ -153,15 +180,15 @@ class _Restoration:
         order_ids = sorted({entry.order_id for _, entry in alive if entry.order_id is not None})
         if batch is None:
             return
-        before = await self._merged(order_ids)
+        before = await self._refold.merged(order_ids)
         await self._moving.keep_answers(stream, 1, [order_id.bytes for order_id in order_ids], 0)
         await log.raise_clock(self._connection, max([self._moving.tail.hlc, *(entry.hlc for _, entry in new)]))
-        moves = await self._new_movements(alive)
+        moves = await self._refold.new_movements(entry for _, entry in alive)
         await log.append(self._connection, [_row(stream, batch, seq, entry) for seq, entry in read.items()])
-        await self._remember_keys(stream, alive)
-        after = await self._merged(order_ids)
-        await self._write_heads(after)
-        await self._write_stock(difference(before.values(), after.values(), moves))
+        await self._refold.remember_keys((stream, seq, entry) for seq, entry in alive)
+        after = await self._refold.merged(order_ids)
+        await self._refold.write_heads(after)
+        self._outcome.found += await self._refold.write_stock(difference(before.values(), after.values(), moves))
         self._outcome.added += len(read)
         self._outcome.opaque += len(read) - len(new)
         self._outcome.refused += sum(len(merged.refused) for merged in after.values())
@@ -176,85 +203,6 @@ class _Restoration:
         if is_moving or (held != common_hash and common >= stream.pruned_seq):
             raise PeerFault("fork", f"the delivery does not stand on the file's copy at {common}")
         return stream
-
-    async def _new_movements(self, new: list[tuple[int, Entry]]) -> list[StockDelta]:
-        """Deltas of the movements that the file does not have: one that was appended again counts once."""
-        movements = {subject_of(entry): entry for _, entry in new if entry.order_id is None}
-        subjects = [subject for subject in movements if subject is not None]
-        known = await log.known_subjects(self._connection, subjects) if subjects else set()
-        return [
-            delta
-            for subject, entry in movements.items()
-            if subject not in known
-            for event in entry.events
-            for delta in deltas_of(event)
-        ]
-
-    async def _merged(self, order_ids: list[UUID]) -> dict[UUID, Merged]:
-        found = await orders.read_orders(self._connection, order_ids) if order_ids else []
-        by_order = defaultdict(list)
-        for recorded in found:
-            by_order[recorded.entry.order_id].append(recorded)
-        return {order_id: merge(by_order[order_id]) for order_id in order_ids}
-
-    async def _write_heads(self, after: dict[UUID, Merged]) -> None:
-        heads = []
-        for order_id, merged in after.items():
-            if merged.state is None:
-                continue
-            last = merged.accepted[-1].origin
-            stream = await log.find_stream(self._connection, last.incarnation, last.lane)
-            if stream is None:
-                raise InvariantViolated(f"an entry of order {order_id} without its stream")
-            order = merged.state.order
-            heads.append(
-                OrderHead(
-                    order_id,
-                    stream.entry_id(last.seq),
-                    merged.state.revision,
-                    order.order_type,
-                    merged.state.status,
-                    order.terminal_id,
-                    order.business_date,
-                    order.currency,
-                    order.totals.grand_total_minor,
-                )
-            )
-        await orders.put_heads(self._connection, heads)
-
-    async def _remember_keys(self, stream: Stream, new: list[tuple[int, Entry]]) -> None:
-        """A till that repeats an order of before the loss gets its old answer (G4)."""
-        for seq, entry in new:
-            first: Event = entry.events[0]
-            if isinstance(first, OrderPlaced):
-                key = ids.digest16(first.order.idempotency_key)
-                row = Answered(key, first.order.payload_hash, stream.entry_id(seq), None)
-                await idempotency.put_missing(self._connection, entry.recorded_at_ms // _DAY_MS, row)
-
-    async def _write_stock(self, deltas: dict[tuple[str, str | None], StockDelta]) -> None:
-        """Apply the difference. Where two histories promised the same goods, both were handed over: they are found."""
-        if not deltas:
-            return
-        held = {
-            (p.sku, p.lot): p for p in await stock.read_positions(self._connection, sorted({sku for sku, _ in deltas}))
-        }
-        positions, found = [], []
-        for place, delta in deltas.items():
-            position = shifted(held.get(place), delta)
-            missing = -position.free_milli
-            if missing > 0:
-                found.append(StockDelta(delta.sku, delta.lot, delta.unit, on_hand_milli=missing))
-                position = replace(position, on_hand_milli=position.on_hand_milli + missing)
-            positions.append(position)
-        await stock.put_positions(self._connection, positions)
-        if found:
-            await self._record_found(tuple(found))
-
-    async def _record_found(self, found: tuple[StockDelta, ...]) -> None:
-        moved = StockMoved(ids.uuid7(self._now_ms, self._random_bits()), "found", RECOVERY, found)
-        hlc = clock.tick(self._moving.tail.hlc, self._now_ms)
-        await self._moving.append(Entry(ENTRY_VERSION, 0, hlc, self._now_ms, None, (moved,)))
-        self._outcome.found += len(found)
 
 
 def _tell(key: FormerKey, outcome: Outcome) -> None:

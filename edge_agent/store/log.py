@@ -128,6 +128,27 @@ async def create_former(connection: aiosqlite.Connection, incarnation: UUID, lan
     return found
 
 
+async def await_history(
+    connection: aiosqlite.Connection, stream: Stream, at: tuple[int, bytes], backed_up_seq: int
+) -> None:
+    """What the centre has of a former stream up to `at`, a seq and the hash there, is still to come from it."""
+    sql = """
+        UPDATE stream SET is_awaited = 1, pruned_seq = ?2, pruned_hash = ?3, durable_seq = ?2, backed_up_seq = ?4
+        WHERE stream_no = ?1
+    """
+    with translated():
+        await connection.execute(sql, (stream.stream_no, *at, backed_up_seq))
+
+
+async def end_awaiting(connection: aiosqlite.Connection, stream: Stream) -> None:
+    """Nothing more is to come: the stream is whole, or the rest is lost at the centre."""
+    sql = """
+        UPDATE stream SET is_awaited = 0, pruned_hash = iif(pruned_seq = 0, NULL, pruned_hash) WHERE stream_no = ?
+    """
+    with translated():
+        await connection.execute(sql, (stream.stream_no,))
+
+
 async def find_stream(connection: aiosqlite.Connection, incarnation: UUID, lane: str) -> Stream | None:
     """One lane of one incarnation, where the file has it."""
     streams = await read_streams(connection)

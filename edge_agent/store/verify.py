@@ -38,12 +38,16 @@ class Finding(Struct, frozen=True):
 
 
 class KnownCut(Struct, frozen=True):
-    """Up to where a stream was let go of, as it should be, and up to where the centre's backup covers it."""
+    """Up to where a stream was let go of, as it should be, and up to where the centre's backup covers it.
+
+    With `is_awaited` it is not gone for good: it is still to come back from the centre.
+    """
 
     lane: str
     incarnation: UUID
     pruned_seq: int
     backed_up_seq: int
+    is_awaited: bool = False
 
 
 class Verdict(Struct, frozen=True):
@@ -140,7 +144,8 @@ async def _check_stream(walk: _Walk, stream: Stream) -> None:
 async def _check_below_cut(walk: _Walk, stream: Stream) -> None:
     if stream.pruned_seq == 0:
         return
-    walk.cuts.append(KnownCut(stream.lane, stream.incarnation, stream.pruned_seq, stream.backed_up_seq))
+    known = KnownCut(stream.lane, stream.incarnation, stream.pruned_seq, stream.backed_up_seq, bool(stream.is_awaited))
+    walk.cuts.append(known)
     seq = 1
     while rows := await log.read_range(walk.connection, stream, seq, _ROWS):
         kept = [(at, body) for at, _, body in rows if at <= stream.pruned_seq]

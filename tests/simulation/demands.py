@@ -74,6 +74,7 @@ async def demand_all(house: "House") -> None:
     for machine in house.machines:
         await _demand_sound_file(machine)
         _demand_books(house, machine)
+        _demand_true_pictures(house, machine)
     _demand_sound_centre(house)
     for node_id in sorted({machine.node_id for machine in house.machines}):
         _demand_node(house, node_id)
@@ -99,6 +100,14 @@ def _demand_books(house: "House", machine: Machine) -> None:
         found = differences(books, durable_seq=row.durable_seq, parked=row.parked)
         if found or books.pending or (books.accepted, books.parked) != (row.durable_seq, row.parked):
             raise Broken("G8", f"{machine.name}: {books} against {row.durable_seq} and {row.parked} parked; {found}")
+
+
+def _demand_true_pictures(house: "House", machine: Machine) -> None:
+    """What a newcomer was told of its stock is what its history says, unless the centre could not use some of it."""
+    heard = house.story.heard
+    is_excused = ("ingest.entry_parked", machine.node_id) in heard
+    if ("recovery.picture_differed", machine.name) in heard and not is_excused:
+        raise Broken("G3", f"{machine.name} was told of a stock that its history does not make")
 
 
 def _demand_sound_centre(house: "House") -> None:
