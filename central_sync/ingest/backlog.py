@@ -27,10 +27,11 @@ from edge_core.limits import (
 )
 from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.messages import Bye, DeliverAck, Heartbeat, Hello, Recall
+from edge_core.sync.need_messages import Need
 from holdfast_runtime.mqtt import Inbox
 
 Work: TypeAlias = (
-    ReadPush | ReadEarly | Hello | Heartbeat | Recall | DeliverAck | Digest | DayTotals | Bye | ForeignMessage
+    ReadPush | ReadEarly | Hello | Heartbeat | Recall | Need | DeliverAck | Digest | DayTotals | Bye | ForeignMessage
 )
 
 
@@ -54,7 +55,7 @@ class Backlog:
         self._bytes_max = bytes_max
         self._waiting: deque[Work] = deque()
         self._hellos: dict[tuple[str, UUID], Hello] = {}
-        self._asks: deque[Digest | Recall] = deque()
+        self._asks: deque[Digest | Recall | Need] = deque()
         self._asks_bytes = 0
         self._bytes = 0
         self._pushes = PushQueue()
@@ -87,7 +88,7 @@ class Backlog:
         if isinstance(work, Hello):
             self._greet(work)
             return
-        if isinstance(work, Digest | Recall):
+        if isinstance(work, Digest | Recall | Need):
             self._ask(work)
             return
         await self._room.wait()
@@ -121,7 +122,7 @@ class Backlog:
             self._hellos[who] = hello
             self._filled.set()
 
-    def _ask(self, ask: Digest | Recall) -> None:
+    def _ask(self, ask: Digest | Recall | Need) -> None:
         self._asks.append(ask)
         self._asks_bytes += _bytes_of(ask)
         while len(self._asks) > 1 and (

@@ -208,6 +208,18 @@ async def after(connection: Connection, key: StreamKey, seq: int, rows_max: int)
     return [(row["hash"], row["body"]) for row in rows]
 
 
+async def up_to(connection: Connection, key: StreamKey, seq: int, rows_max: int) -> list[tuple[int, bytes, bytes]]:
+    """Seq, hash and body of the last entries up to a seq, the newest first."""
+    rows = await connection.fetch(
+        "SELECT seq, hash, body FROM entry WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq <= $4"
+        " ORDER BY seq DESC LIMIT $5",
+        *key,
+        seq,
+        rows_max,
+    )
+    return [tuple(row) for row in rows]
+
+
 async def append(connection: Connection, rows: Sequence[EntryRow]) -> None:
     """Insert entries after locked cursors. Raises `AlreadyThere` where the table has more than its cursor says."""
     await copy_new(connection, "entry", _ENTRY_COLUMNS, _encoded(rows))

@@ -91,6 +91,7 @@ async def demand_all(house: "House") -> None:
     for machine in house.machines:
         await _demand_sound_file(machine)
         _demand_books(house, machine)
+        _demand_true_pictures(house, machine)
     _demand_sound_centre(house)
     _demand_stock_view(house)
     for node_id in sorted({machine.node_id for machine in house.machines}):
@@ -118,6 +119,14 @@ def _demand_books(house: "House", machine: Machine) -> None:
         there = row.durable_seq, row.parked, row.settled
         if found or books.pending or (books.accepted, books.parked, books.settled) != there:
             raise Broken("G8", f"{machine.name}: {books} against {there}; {found}")
+
+
+def _demand_true_pictures(house: "House", machine: Machine) -> None:
+    """What a newcomer was told of its stock is what its history says, unless the centre could not use some of it."""
+    heard = house.story.heard
+    is_excused = ("ingest.entry_parked", machine.node_id) in heard
+    if ("recovery.picture_differed", machine.name) in heard and not is_excused:
+        raise Broken("G3", f"{machine.name} was told of a stock that its history does not make")
 
 
 def _demand_sound_centre(house: "House") -> None:

@@ -59,6 +59,7 @@ class Tables(Struct):
     foreign: tuple[ForeignMessage, ...] = ()
     orders: dict[UUID, OrderRow] = field(default_factory=dict)
     stock: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+    units: dict[tuple[str, str, str], str] = field(default_factory=dict)
     downlinks: dict[str, DownlinkRow] = field(default_factory=dict)
     downlink: dict[tuple[str, UUID], tuple[tuple[UUID, bytes], ...]] = field(default_factory=dict)
     instructions: dict[UUID, InstructionRow] = field(default_factory=dict)
@@ -83,6 +84,7 @@ class Tables(Struct):
             self.foreign,
             dict(self.orders),
             dict(self.stock),
+            dict(self.units),
             dict(self.downlinks),
             dict(self.downlink),
             dict(self.instructions),
@@ -256,6 +258,7 @@ async def _add_stock(connection: Tables, rows: Sequence[StockRow]) -> None:
         place = row.node_id, row.sku, row.lot
         on_hand, reserved = connection.stock.get(place, (0, 0))
         connection.stock[place] = on_hand + row.on_hand_milli, reserved + row.reserved_milli
+        connection.units[place] = row.unit
 
 
 async def _add_feed(_connection: Tables, _ranges: Sequence[tuple[StreamKey, int, int]]) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation import audit_tables, hearing, parked_tables, tables
+from tests.simulation import audit_tables, hearing, need_tables, parked_tables, tables
 from tests.simulation.house import run
 
 IN_PLACE_OF = (
     *tables.IN_PLACE_OF,
     *audit_tables.IN_PLACE_OF,
     *hearing.IN_PLACE_OF,
+    *need_tables.IN_PLACE_OF,
     *parked_tables.IN_PLACE_OF,
 )
 _KEPT = [
@@ -67,7 +68,7 @@ def test_every_function_that_the_ingester_takes_from_the_store_has_a_stand_in() 
     covered = {(module.__name__.rpartition(".")[2], name) for module, name, _ in IN_PLACE_OF}
     stores = {"streams", "nodes", "parked", "orders", "stock", "feed", "audits"}
     used = set()
-    for source in ("apply", "auditing", "greetings"):
+    for source in ("apply", "auditing", "greetings", "needing", "recalling"):
         text = (_ROOT / "central_sync" / "ingest" / f"{source}.py").read_text()
         for part in text.split("await ")[1:]:
             called = part.split("(")[0].strip()
