@@ -139,7 +139,8 @@ async def _welcome(
     if greetings:
         await nodes.greet(connection, greetings)
     going_on = [hello for hello in ordered if answers[hello.node_id].decision in {"resume", "rewind"}]
-    named = await instructions.greet(connection, going_on, now_ms, random_bits) if going_on else {}
+    newcomers = {hello.node_id for hello in admitted}
+    named = await instructions.greet(connection, going_on, newcomers, now_ms, random_bits) if going_on else {}
     return asked | {node_id: replace(answer, downlink=named.get(node_id)) for node_id, answer in answers.items()}
 
 
@@ -182,7 +183,11 @@ async def claimed(connection: Connection, beats: Sequence[Heartbeat], acks: Sequ
 
     Returns the claims that cannot be: those nodes have to greet again.
     """
-    claims = [Claim(beat.node_id, beat.incarnation, beat.downlink) for beat in beats if beat.downlink is not None]
+    claims = [
+        Claim(beat.node_id, beat.incarnation, beat.downlink, is_report=True)
+        for beat in beats
+        if beat.downlink is not None
+    ]
     claims += [
         Claim(ack.node_id, ack.by, DownPosition(ack.incarnation, ack.durable_seq, ack.durable_hash))
         for ack in acks

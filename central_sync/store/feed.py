@@ -21,15 +21,33 @@ class FeedPosition(NamedTuple):
 class FeedEntry(NamedTuple):
     """One entry and its place. `is_settled` is False where a transaction before it may still commit.
 
-    `is_early` marks a copy that runs ahead of its stream; the same entry comes again when it is the truth.
+    `history_id` is the centre's history at the time of reading: places of two histories do not compare. `is_early`
+    marks a copy that runs ahead of its stream; the same entry comes again when it is the truth.
     """
 
     position: FeedPosition
     is_settled: bool
+    history_id: UUID
     key: StreamKey
     is_parked: bool
     body: bytes
     is_early: bool = False
+
+
+class Extent(NamedTuple):
+    """Which places a viewer can come from: of this history, after `pruned`, of a transaction before `next_xact`."""
+
+    history_id: UUID
+    pruned: FeedPosition
+    next_xact: int
+
+    def compares(self, history_id: UUID, position: FeedPosition) -> bool:
+        """Whether a place is one of this database: after a restore the same numbers mean something else."""
+        return history_id == self.history_id and position.xact < self.next_xact
+
+    def covers(self, history_id: UUID, position: FeedPosition) -> bool:
+        """Whether everything that came after a place is here."""
+        return self.compares(history_id, position) and position[:2] > self.pruned[:2]
 
 
 _ADD: Final = """
@@ -39,7 +57,7 @@ _ADD: Final = """
 # OFFSET 0 keeps the planner at one index scan of one partition for each row of the feed.
 _AFTER: Final = """
     SELECT feed.xact::text, feed.batch, entry.seq, feed.xact < pg_snapshot_xmin(pg_current_snapshot()),
-        feed.node_id, feed.incarnation, feed.lane, entry.is_parked, entry.body,
+        (SELECT history_id FROM centre), feed.node_id, feed.incarnation, feed.lane, entry.is_parked, entry.body,
         feed.is_early
     FROM feed CROSS JOIN LATERAL (
         SELECT seq, is_parked, body FROM entry
@@ -62,6 +80,10 @@ _END: Final = """
     SELECT xact::text, batch, to_seq FROM feed
     WHERE xact < pg_snapshot_xmin(pg_current_snapshot())
     ORDER BY xact DESC, batch DESC LIMIT 1
+"""
+_EXTENT: Final = """
+    SELECT centre.history_id, pruned.xact::text, pruned.batch, pg_snapshot_xmax(pg_current_snapshot())::text
+    FROM centre CROSS JOIN feed_horizon AS pruned
 """
 
 
@@ -87,10 +109,10 @@ async def end(connection: Connection) -> FeedPosition:
     return FeedPosition(0, 0, 0) if row is None else FeedPosition(int(row[0]), row[1], row[2])
 
 
-async def horizon(connection: Connection) -> FeedPosition:
-    """The last push that was pruned: a viewer that comes from there or before has missed something."""
-    row = await connection.fetchrow("SELECT xact::text, batch FROM feed_horizon")
-    return FeedPosition(int(row[0]), row[1], 0)
+async def extent(connection: Connection) -> Extent:
+    """What the feed holds now. `pruned` is the last push that was: who comes from there or before has missed it."""
+    row = await connection.fetchrow(_EXTENT)
+    return Extent(row[0], FeedPosition(int(row[1]), row[2], 0), int(row[3]))
 
 
 async def prune(connection: Connection, retention_ms: int, rows_max: int) -> int:
@@ -106,7 +128,7 @@ async def after(connection: Connection, position: FeedPosition, rows_max: int) -
     """Entries after a place, in order. The reader stops before the first that is not settled."""
     rows = await connection.fetch(_AFTER, str(position.xact), position.batch, position.seq, rows_max)
     return [
-        FeedEntry(FeedPosition(int(row[0]), row[1], row[2]), row[3], _key(row[4], row[5], row[6]), *row[7:])
+        FeedEntry(FeedPosition(int(row[0]), row[1], row[2]), row[3], row[4], _key(row[5], row[6], row[7]), *row[8:])
         for row in rows
     ]
 

@@ -56,6 +56,11 @@ class Stream:
                     found[name] = value
         raise AssertionError("the stream ended")
 
+    async def end(self) -> None:
+        """Read on until the centre ends the stream."""
+        async for _ in self._lines:
+            continue
+
     async def take(self, count: int) -> list[dict[str, Any]]:
         """So many events."""
         return [await self.next() for _ in range(count)]

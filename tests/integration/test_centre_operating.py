@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -14,7 +15,7 @@ from central_sync.config import CentreConfig, DatabaseConfig
 from central_sync.housekeeping import Housekeeper
 from central_sync.ingest.progress import Progress
 from central_sync.service import _beat
-from central_sync.store import breakers, feed
+from central_sync.store import breakers, feed, histories, nodes
 from central_sync.store.database import Database
 from central_sync.store.feed import FeedPosition
 from edge_core.limits import INGEST_STALL_MS_MAX
@@ -23,7 +24,7 @@ from holdfast_runtime.tokens import TokenFile
 from tests.integration.test_centre_api import watching
 from tests.integration.test_centre_parking import older_software, parked_by_older_software, three_orders
 from tests.rigs.brokers import Broker
-from tests.rigs.centre import RunningCentre, eventually, greet, migrated, push, rows, running_centre
+from tests.rigs.centre import PATIENCE_S, RunningCentre, eventually, greet, migrated, push, rows, running_centre
 from tests.rigs.streams import NodeLog
 
 
@@ -221,12 +222,57 @@ async def test_the_feed_is_pruned_and_a_viewer_from_before_is_told_that_it_misse
     await Housekeeper(database, centre.centre.housekeeper._telemetry).tidy()
     assert await rows(database, "SELECT batch FROM feed") == [(batch + 2,)]
     async with database.reading() as connection:
-        assert (await feed.horizon(connection)).batch == batch + 1
+        extent = await feed.extent(connection)
+        assert extent.pruned.batch == batch + 1
         assert await feed.end(connection) > FeedPosition(int(xact), batch, 0)
-    async with watching(centre, f"{xact}-{batch}-1-0") as stream:
+    async with watching(centre, f"{extent.history_id.hex}-{xact}-{batch}-1-0") as stream:
         first = await stream.next()
         assert (first["event"], "id" in first) == ("feed.truncated", False)
         assert (await stream.next())["data"]["sequence"] == "3"
+
+
+async def test_a_viewer_from_before_a_restore_is_told_so_and_sees_what_happens_from_now_on(
+    centre: RunningCentre,
+) -> None:
+    database = centre.centre.database
+    log = await greeted(database)
+    log.sell(1)
+    await push(database, log.push())
+    async with database.reading() as connection:
+        extent, end = await feed.extent(connection), await feed.end(connection)
+    another_history = f"{UUID(int=1).hex}-{end.xact}-{end.batch}-{end.seq}-0"
+    another_server = f"{extent.history_id.hex}-{extent.next_xact + 1_000}-{end.batch}-{end.seq}-0"
+    for number, seen in enumerate((another_history, another_server), 2):
+        async with watching(centre, seen) as stream:
+            log.sell(1, first=number)
+            await push(database, log.push(number))
+            assert (await stream.next())["event"] == "feed.truncated"
+            assert (await stream.next())["data"]["sequence"] == str(number)
+
+
+async def test_viewers_who_watch_while_the_centre_is_restored_are_cut_off_to_come_again(
+    centre: RunningCentre,
+) -> None:
+    database = centre.centre.database
+    log = await greeted(database)
+    async with watching(centre) as stream:
+        log.sell(1)
+        await push(database, log.push())
+        placed = await stream.next()
+        async with database.transaction() as connection:
+            assert await histories.change(connection, await nodes.history_id(connection), "restored", "") is not None
+        await rows(
+            database,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND datname ="
+            " current_database()",
+        )
+        async with asyncio.timeout(PATIENCE_S):
+            await stream.end()
+    async with watching(centre, placed["id"]) as stream:
+        log.sell(1, first=2)
+        await push(database, log.push(2))
+        assert (await stream.next())["event"] == "feed.truncated"
+        assert (await stream.next())["data"]["sequence"] == "2"
 
 
 def test_progress_stalls_only_within_a_batch() -> None:
