@@ -38,10 +38,11 @@ Work: TypeAlias = (
 class Backlog:
     """A queue of work that is taken in batches: whatever waits, up to one transaction's worth, and never lingering.
 
-    It holds up to two transactions' worth: one being filled while the other commits. What is short is counted apart
-    from pushes, which have an order of their own (`PushQueue`). Hellos wait in a queue of their own, each incarnation's
-    last one, and a few go with each batch: when thousands greet at once, a fresh order does not wait behind them
-    (promise G10). So do digests and recalls, each of which reads a whole segment.
+    It goes on reading while a transaction runs, up to so many pushes and bytes: what a store sells now is found behind
+    the long pushes of a backlog, and goes before them (`PushQueue`). What is short is counted apart from pushes. Hellos
+    wait in a queue of their own, each incarnation's last one, and a few go with each batch: when thousands greet at
+    once, a fresh order does not wait behind them (promise G10). So do digests and recalls, each of which reads a whole
+    segment.
     """
 
     def __init__(
@@ -135,7 +136,6 @@ class Backlog:
         is_full = (
             len(self._waiting) >= INGEST_WORKS_MAX
             or len(self._pushes) >= self._pushes_max
-            or self._pushes.entries >= self._entries_max
             or self._bytes + self._pushes.bytes >= self._bytes_max
         )
         if is_full:
