@@ -8,7 +8,6 @@ import pytest
 from msgspec.structs import replace
 
 from central_sync.ingest import greetings
-from central_sync.store.database import Database
 from edge_core import ids
 from edge_core.sync.messages import Bye, FormerStream, Heartbeat, LaneLedger, Welcome, encode_message
 from tests.rigs.brokers import Broker
@@ -190,39 +189,6 @@ async def test_hellos_of_two_incarnations_in_one_batch_are_both_answered(centre_
         (new.incarnation, "resume"),
         (old.incarnation, "refuse"),
     ]
-
-
-async def test_a_life_that_its_own_machine_replaced_may_begin_anew_when_that_one_is_silent(centre_dsn: str) -> None:
-    """A disk was put back, sold under a new name, and was put back again to the life before: nobody else is there."""
-    mark = ids.machine_mark("one")
-    old, new = (NodeLog(incarnation=ids.incarnation(START_MS, number << 24, mark)) for number in (1, 2))
-
-    async def said(database: Database, *, is_silence_heard: bool) -> tuple[str, list[str]]:
-        async with database.transaction() as connection:
-            ((_, answer),) = await greetings.welcome(
-                connection,
-                [old.hello()],
-                history_id=UUID(int=1),
-                now_ms=START_MS,
-                is_silence_heard=is_silence_heard,
-            )
-            reported = await greetings.report(
-                connection, [heartbeat(old, confirmed=0)], START_MS, is_silence_heard=is_silence_heard
-            )
-        return answer.decision, [decision for decision, _ in reported.called.values()]
-
-    async with migrated(centre_dsn) as database:
-        await greet(database, old)
-        async with database.transaction() as connection:
-            hello = replace(new.hello(), succeeds=old.incarnation)
-            await greetings.welcome(connection, [hello], history_id=UUID(int=1), now_ms=START_MS)
-        assert await said(database, is_silence_heard=True) == ("refuse", ["refuse"])
-        async with database.transaction() as connection:
-            await connection.execute("UPDATE node_status SET last_seen = now() - interval '3 minutes'")
-        assert await said(database, is_silence_heard=False) == ("refuse", ["refuse"]), (
-            "we have only just begun to listen"
-        )
-        assert await said(database, is_silence_heard=True) == ("fence", ["rewind"])
 
 
 async def test_a_heartbeat_of_a_former_incarnation_says_nothing_about_the_present_books(centre_dsn: str) -> None:
