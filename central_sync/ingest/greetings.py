@@ -231,6 +231,11 @@ def ack(history_id: UUID, key: StreamKey, row: CursorRow, held: Held | None = No
     )
 
 
+def told(history_id: UUID, key: StreamKey, row: CursorRow) -> Ack:
+    """The same in answer to a heartbeat, which shows that its node does not know it: it says nothing of a hold."""
+    return replace(ack(history_id, key, row), held=None)
+
+
 def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome:
     """The word to a stream from which nothing more is taken."""
     return Welcome(history_id, key.incarnation, "fence", (_position(key, row),), GRANT, 0, shown(why))

@@ -321,7 +321,7 @@ class Ingester:
     async def _call(self, reported: Reported, wrong: Sequence[Claim]) -> None:
         """Tell nodes that are elsewhere than they think."""
         for key, row in reported.told.items():
-            await self._send(key.node_id, greetings.ack(self._history_id, key, row))
+            await self._send(key.node_id, greetings.told(self._history_id, key, row))
         for key, (decision, why) in reported.called.items():
             await self._send(key.node_id, greetings.call(key, decision, why, self._history_id))
         for claim in wrong:
