@@ -98,6 +98,7 @@ class Ingester:
         self._random_bits = random_bits
         self._admit = admit
         self._listening = Listening(_monotonic_ms)
+        leases.on_subscribed = self._listening.listen
         self._downlink = Downlink(link=link, database=database, leases=leases, telemetry=telemetry)
 
     async def run(self) -> None:
@@ -117,7 +118,6 @@ class Ingester:
             self._telemetry.broker_connected.set(1)
             _log.info("ingest.broker_connected", broker=self._link.address)
             await self._leases.subscribe()
-            self._listening.begin()
             await self._link.disconnected.wait()
             self._listening.end()
             self._telemetry.broker_connected.set(0)
@@ -184,7 +184,7 @@ class Ingester:
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.transaction() as connection:
-                    history_id, noticed = await present_history(connection, hellos)
+                    history_id, noticed = await present_history(connection, hellos, self._admit)
                     answers = await greetings.welcome(
                         connection,
                         hellos,
@@ -192,7 +192,7 @@ class Ingester:
                         now_ms=self._now_ms(),
                         random_bits=self._random_bits,
                         admit=self._admit,
-                        is_silence_heard=self._listening.hears_silence,
+                        hears_silence_of=self._listening.hears_silence_of,
                     )
         self._history_id = history_id
         if noticed is not None:
@@ -294,13 +294,13 @@ class Ingester:
             self._downlink.wake()
 
     async def _report(self, connection: Connection, beats: Sequence[Heartbeat]) -> Reported:
-        is_silence_heard = self._listening.hears_silence
-        return await greetings.report(connection, beats, self._now_ms(), is_silence_heard=is_silence_heard)
+        hears = self._listening.hears_silence_of
+        return await greetings.report(connection, beats, self._now_ms(), admit=self._admit, hears_silence_of=hears)
 
     async def _call(self, reported: Reported, wrong: Sequence[Claim]) -> None:
         """Tell nodes that are elsewhere than they think."""
         for key, row in reported.told.items():
-            await self._send(key.node_id, greetings.ack(self._history_id, key, row))
+            await self._send(key.node_id, greetings.told(self._history_id, key, row))
         for key, (decision, why) in reported.called.items():
             await self._send(key.node_id, greetings.call(key, decision, why, self._history_id))
         for claim in wrong:

@@ -268,7 +268,7 @@ def _acked(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
         )
     if ack.durable_seq == stream.durable_seq:
         # Known from the welcome, perhaps, but not yet in the books: the acks that brought it there were lost.
-        stream = send_stream.held(stream) if ack.held else send_stream.heard(stream)
+        stream = send_stream.held(stream) if _is_held(stream, ack) else send_stream.heard(stream)
         state, answered = _answered(_with_stream(state, stream))
         return state, (_recorded(ack), *answered)
     known = send_stream.known_hash(stream, ack.durable_seq)
@@ -287,10 +287,16 @@ def _confirmed(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
     """The centre holds our history up to `durable_seq`: move on, unless that was learnt in the meantime."""
     if ack.history_id != state.history_id or ack.durable_seq <= _stream(state, ack.lane).durable_seq:
         return state, _NOTHING
-    stream = send_stream.acked(_stream(state, ack.lane), ack.durable_seq, now_ms)
-    stream = send_stream.held(stream) if ack.held else stream
+    before = _stream(state, ack.lane)
+    stream = send_stream.acked(before, ack.durable_seq, now_ms)
+    stream = send_stream.held(stream) if _is_held(before, ack) else stream
     state, answered = _answered(replace(_with_stream(state, stream), renewals=0, stops=0))
     return state, (_recorded(ack), *answered)
+
+
+def _is_held(stream: SendStream, ack: Ack) -> bool:
+    """Whether the centre takes nothing more for now: what answers no push leaves that as it was."""
+    return stream.is_held if ack.held is None else bool(ack.held)
 
 
 def _answered(state: LinkState) -> Stepped:

@@ -200,7 +200,7 @@ class RecordDurable(Struct, frozen=True):
     backed_up_seq: int
     parked: int
     settled: int = 0
-    held: str = ""
+    held: str | None = ""
 
 
 class Rebook(Struct, frozen=True):

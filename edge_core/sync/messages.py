@@ -195,7 +195,8 @@ class Push(Struct, frozen=True, array_like=True, tag="push"):
 class Ack(Struct, frozen=True, array_like=True, tag="ack"):
     """The centre's word after its COMMIT: everything up to `durable_seq`, with the hash there.
 
-    `parked` and `settled` are its books of the stream. `held` says why it takes nothing more for now; empty otherwise.
+    `parked` and `settled` are its books of the stream. `held` says why it takes nothing more for now, and is
+    empty where it takes more; None in an answer to a heartbeat, which was offered nothing and says nothing of it.
     """
 
     history_id: UUID
@@ -207,7 +208,7 @@ class Ack(Struct, frozen=True, array_like=True, tag="ack"):
     durable_hash: Hash
     parked: Seq
     settled: Seq = 0
-    held: ShortText = ""
+    held: ShortText | None = ""
 
 
 class GrantMessage(Struct, frozen=True, array_like=True, tag="grant"):

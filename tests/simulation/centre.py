@@ -63,11 +63,15 @@ class _Leases:
 
     held = frozenset(range(SHARDS))
 
+    def __init__(self) -> None:
+        self.on_subscribed: Callable[[frozenset[int]], None] = lambda _shards: None
+
     async def run(self) -> None:
         await asyncio.Event().wait()
 
     async def subscribe(self) -> None:
         """The connection brought its subscription."""
+        self.on_subscribed(self.held)
 
 
 class MemoryDatabase:

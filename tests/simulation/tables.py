@@ -66,6 +66,7 @@ class Tables(Struct):
     losses: tuple[LossRow, ...] = ()
     changes: int = 0
     heard_s: dict[str, float] = field(default_factory=dict)
+    replaced: dict[tuple[str, UUID], tuple[float, float, bool]] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """The same, to be changed."""
@@ -91,6 +92,7 @@ class Tables(Struct):
             self.losses,
             self.changes,
             dict(self.heard_s),
+            dict(self.replaced),
         )
 
 
@@ -114,14 +116,16 @@ async def _advance(connection: Tables, cursors: Sequence[tuple[StreamKey, Cursor
 
 
 async def _fence(connection: Tables, node_id: str, incarnation: UUID, why: str) -> None:
-    await _close(connection, [(node_id, incarnation, why)])
+    for key, row in connection.cursors.items():
+        if row.fenced is None and key[:2] == (node_id, incarnation):
+            connection.cursors[key] = row._replace(fenced=why)
 
 
 async def _close(connection: Tables, left: Sequence[tuple[str, UUID, str]]) -> None:
     reasons = {(node_id, incarnation): why for node_id, incarnation, why in left}
     for key, row in connection.cursors.items():
-        if row.fenced is None and key[:2] in reasons:
-            connection.cursors[key] = row._replace(fenced=reasons[key[:2]])
+        if key[:2] in reasons:
+            connection.cursors[key] = row._replace(fenced=row.fenced or reasons[key[:2]], superseded_by=None)
 
 
 async def _supersede(
