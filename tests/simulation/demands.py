@@ -179,7 +179,8 @@ def _demand_node(house: "House", node_id: str) -> None:
     _demand_owed(house, node_id, there)
     orders = _known_orders(house, there)
     is_whole = not any(loss.node_id == node_id for loss in house.centre.tables.losses)
-    demand_instructions(house, node_id, orders, is_whole=is_whole)
+    has_let_go = any(_query(machine, "SELECT 1 FROM stream WHERE pruned_seq > 0") for machine in machines)
+    demand_instructions(house, node_id, orders, is_whole=is_whole, has_let_go=has_let_go)
     for machine in selling:
         here = _edge_entries(machine)
         _demand_kept_orders(machine, _known_orders(house, here), orders, is_whole=is_whole)

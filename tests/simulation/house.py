@@ -17,7 +17,7 @@ import structlog
 from msgspec import Struct
 
 from edge_agent.link import books
-from tests.simulation import audit_tables, damage, demands, hearing, need_tables, parked_tables, sqlite
+from tests.simulation import damage, demands, sqlite
 from tests.simulation.centre import Centre
 from tests.simulation.chaos import Chaos
 from tests.simulation.loop import Stuck, VirtualLoop
@@ -28,8 +28,8 @@ from tests.simulation.office import Office
 from tests.simulation.people import People
 from tests.simulation.promises import Broken, Promises
 from tests.simulation.sqlite import OWNER
+from tests.simulation.stand_ins import IN_PLACE_OF
 from tests.simulation.story import Story
-from tests.simulation.tables import IN_PLACE_OF
 from tests.simulation.tills import Till
 
 World = Callable[[], contextlib.AbstractContextManager[object]]
@@ -37,7 +37,6 @@ World = Callable[[], contextlib.AbstractContextManager[object]]
 _DAY_S = 30.0
 _CLOSING_S = 40.0  # for what tills had begun
 _QUIET_S = 240.0  # more than the longest pause between two connections and a few timeouts
-_STAND_INS = (*IN_PLACE_OF, *audit_tables.IN_PLACE_OF, *hearing.IN_PLACE_OF, *need_tables.IN_PLACE_OF)
 _FILES = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 
 
@@ -234,13 +233,7 @@ def in_its_world(seed: int, story: Story) -> Iterator[None]:
             stack.enter_context(patch.object(asyncio, "to_thread", _in_place))  # a long push is packed in a thread
             disk = SimpleNamespace(disk_usage=lambda _path: SimpleNamespace(free=10**9))
             stack.enter_context(patch.object(books, "shutil", disk))
-            for module, name, stand_in in (
-                *IN_PLACE_OF,
-                *audit_tables.IN_PLACE_OF,
-                *hearing.IN_PLACE_OF,
-                *need_tables.IN_PLACE_OF,
-                *parked_tables.IN_PLACE_OF,
-            ):
+            for module, name, stand_in in IN_PLACE_OF:
                 stack.enter_context(patch.object(module, name, stand_in))
             yield
     finally:

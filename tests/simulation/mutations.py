@@ -270,9 +270,9 @@ MUTATIONS = (
     ),
     _plant("the history counts again beside the picture", Backfill, "put_before", _count_history_again, 12),
     _plant("a newcomer's own sales count again with the picture", History, "_own_until", _nothing_is_own, 94),
-    _plant("a new incarnation's clock begins anew", log, "raise_clock", _do_nothing, 73),
+    _plant("a new incarnation's clock begins anew", log, "raise_clock", _do_nothing, 29),
     _plant(
-        "the clock of the log follows the wall", clock, "tick", lambda _last, now_ms: now_ms << clock.COUNTER_BITS, 21
+        "the clock of the log follows the wall", clock, "tick", lambda _last, now_ms: now_ms << clock.COUNTER_BITS, 5
     ),
     _plant("an instruction that was heard again is decided again", instructions._Work, "_done", _nothing_is_done, 18),
     _plant("a new downlink forgets what has no answer", store_instructions, "unanswered", _begin_anew_with_nothing, 6),

@@ -73,7 +73,7 @@ def unanswered(tables: Tables) -> str:
     return next((f"{r.node_id} has not acked its downlink" for r in tables.downlinks.values() if _waits(r)), "")
 
 
-def _demand_one_answer(house: "House", node_id: str) -> None:
+def _demand_one_answer(house: "House", node_id: str, *, has_let_go: bool) -> None:
     """Where no disk was lost, put back or copied, nothing is decided twice, however often it was heard.
 
     A decision that was appended again under another name is the same one; so is an answer that was let go of, and is
@@ -86,7 +86,7 @@ def _demand_one_answer(house: "House", node_id: str) -> None:
     for decision in (decision_of(entry.body) for entry in entries):
         for event in decision.entry.events:
             if isinstance(event, InstructionAnswered) and event.outcome in _FINAL:
-                said[event.instruction_id].add(event if house.lets_go else decision.content)
+                said[event.instruction_id].add(event if has_let_go else decision.content)
     twice = [asked for asked, answers in said.items() if len(answers) > 1]
     if twice:
         raise Broken("G1", f"{node_id} has decided {twice[0]} {len(said[twice[0]])} times")
@@ -96,7 +96,9 @@ def _waits(row: object) -> bool:
     return row.durable_seq != row.tail_seq  # type: ignore[attr-defined, no-any-return]
 
 
-def demand_instructions(house: "House", node_id: str, orders: dict[UUID, Merged], *, is_whole: bool) -> None:
+def demand_instructions(
+    house: "House", node_id: str, orders: dict[UUID, Merged], *, is_whole: bool, has_let_go: bool
+) -> None:
     """Everything that was asked is done or refused once, and the centre knows which (G1, G6).
 
     Where entries are known to be lost, what was done may be among them.
@@ -105,7 +107,7 @@ def demand_instructions(house: "House", node_id: str, orders: dict[UUID, Merged]
     lost = house.office.owed - tables.instructions.keys()
     if lost:
         raise Broken("G1", f"the centre has lost {len(lost)} instructions")
-    _demand_one_answer(house, node_id)
+    _demand_one_answer(house, node_id, has_let_go=has_let_go)
     for row in tables.instructions.values():
         if row.node_id != node_id or row.outcome not in _FINAL or row.subject is None:
             continue

@@ -8,16 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation import audit_tables, hearing, need_tables, parked_tables, tables
 from tests.simulation.house import run
+from tests.simulation.stand_ins import IN_PLACE_OF
 
-IN_PLACE_OF = (
-    *tables.IN_PLACE_OF,
-    *audit_tables.IN_PLACE_OF,
-    *hearing.IN_PLACE_OF,
-    *need_tables.IN_PLACE_OF,
-    *parked_tables.IN_PLACE_OF,
-)
 _KEPT = [
     int(line.split()[0]) for line in Path(__file__).with_name("seeds.txt").read_text().splitlines() if line[0] != "#"
 ]
