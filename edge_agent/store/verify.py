@@ -121,7 +121,9 @@ async def _check_stream(walk: _Walk, stream: Stream) -> None:
     while rows := await log.read_range(walk.connection, stream, expected, _ROWS):
         for seq, entry_hash, body in rows:
             where = f"{stream.lane} {seq}"
-            if seq != expected:
+            if seq != expected and stream.has_moved(expected, seq - 1):
+                previous = stream.moved_hash if seq - 1 == stream.moved_seq else None
+            elif seq != expected:
                 gone = f"{expected}" if seq - expected == 1 else f"{expected} to {seq - 1}"
                 walk.find(f"{stream.lane} {gone}", "missing from the log")
                 previous = None
