@@ -22,7 +22,10 @@ from edge_core.sync.salvage import Row, sound
 
 
 class Outcome:
-    """What was done with a delivery, over all its steps, for the log. `is_complete`: there is nothing more to ask."""
+    """What was done with a delivery, over all its steps, for the log. `is_complete`: there is nothing more to ask.
+
+    `agreed_seq` is up to where both copies are the same now.
+    """
 
     def __init__(self) -> None:
         self.added = 0
@@ -33,6 +36,7 @@ class Outcome:
         self.lost: list[int] = []
         self.is_complete = True
         self.is_taken = False
+        self.agreed_seq = 0
 
     def counts(self) -> dict[str, int]:
         """The figures of the line in the log."""

@@ -5,39 +5,31 @@ that stream: what the copy has beyond the common part moves to the present strea
 delivery has beyond it is added under its old name. Orders and stock are then what the entries make of them.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 from uuid import UUID
 
 import structlog
-from msgspec.structs import replace
 
 from edge_agent.intake import Intake
 from edge_agent.moving import Moving, Outcome
-from edge_agent.rebalance import difference, shifted
-from edge_agent.store import idempotency, log, orders, retention, stock
+from edge_agent.rebalance import difference
+from edge_agent.refolding import Refolding
+from edge_agent.store import log, retention, scrubbing
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
-from edge_agent.store.idempotency import Answered
 from edge_agent.store.log import EntryRow, Stream, subject_of
-from edge_agent.store.orders import OrderHead
 from edge_agent.surroundings import Surroundings
-from edge_core import clock, ids
-from edge_core.errors import InvariantViolated, PeerFault
+from edge_core import ids
+from edge_core.errors import PeerFault
 from edge_core.limits import LOST_NAMED_MAX, MOVE_STEPS_MAX
-from edge_core.orders.events import Event, OrderPlaced, StockMoved, deltas_of
-from edge_core.orders.merge import Merged, merge
-from edge_core.stock.ledger import StockDelta
-from edge_core.sync.entry import ENTRY_VERSION, Entry, decode_entry
+from edge_core.sync.entry import Entry, decode_entry
 from edge_core.sync.link_types import FormerKey
-from edge_core.sync.locator import spaced
+from edge_core.sync.locator import agreed_seq, spaced
 from edge_core.sync.messages import Deliver, FormerStream, Mark
 from edge_core.sync.receive_stream import Batch, prepare
 
 _LOG: Final = structlog.get_logger()
-_DAY_MS: Final = 86_400_000
-RECOVERY: Final = "recovery"
 
 
 class Recovery:
@@ -49,6 +41,7 @@ class Recovery:
         self._now_ms = surroundings.now_ms
         self._random_bits = surroundings.random_bits
         self._machine = surroundings.machine
+        self._agreed: dict[FormerKey, int] = {}
 
     async def begin_incarnation(self, reason: str) -> UUID:
         """Go on in empty streams under a new name; the old ones stay in the file."""
@@ -64,6 +57,7 @@ class Recovery:
 
     async def differing(self, former: Iterable[FormerStream], *, is_own_only: bool = False) -> tuple[FormerKey, ...]:
         """The earlier streams in which the file and the centre differ, oldest first; perhaps only the file's own."""
+        self._agreed.clear()  # a centre that has greeted anew may have come back with less
         reader = self._file.link_reader
         centre = {FormerKey(each.incarnation, each.lane): each for each in former}
         local = {FormerKey(s.incarnation, s.lane): s for s in self._file.former}
@@ -89,15 +83,19 @@ class Recovery:
         if stream.moved_seq:
             last = stream.moved_from - 1  # what follows is on its way to the present stream
         first = await log.first_seq(reader, stream)
-        marks = [(seq, await log.read_hash(reader, stream, seq)) for seq in spaced(last, first)]
+        seqs = spaced(last, first, self._agreed.get(key, 0))
+        marks = [(seq, await log.read_hash(reader, stream, seq)) for seq in seqs]
         return tuple(Mark(seq, found) for seq, found in marks if found is not None)
 
-    async def restore(self, key: FormerKey, deliver: Deliver) -> bool:
+    async def restore(self, key: FormerKey, deliver: Deliver) -> bool | None:
         """Take a delivery into the file; True when it says that there is nothing more. Raises `PeerFault`.
 
-        It takes a transaction for each step of what has to be moved, and between them tills are served. After
-        `MOVE_STEPS_MAX` the link has its turn, and asks again.
+        None for one that stands before what was taken already: it was said twice, or is late. It takes a transaction
+        for each step of what has to be moved, and between them tills are served. After `MOVE_STEPS_MAX` the link has
+        its turn, and asks again.
         """
+        if deliver.from_seq <= self._agreed.get(key, 0):
+            return None
         batch = prepare(deliver) if deliver.to_seq >= deliver.from_seq else None
         outcome = Outcome()
 
@@ -112,6 +110,8 @@ class Recovery:
                     break
         finally:
             _tell(key, outcome)
+        if outcome.is_taken:
+            self._agreed[key] = outcome.agreed_seq
         return outcome.is_taken and outcome.is_complete
 
     def _former(self, key: FormerKey) -> Stream | None:
@@ -130,11 +130,9 @@ class _Restoration:
         outcome: Outcome,
     ) -> None:
         self._connection = connection
-        self._file = file
-        self._now_ms = now_ms
-        self._random_bits = random_bits
         self._outcome = outcome
         self._moving = Moving(connection, file, outcome)
+        self._refold = Refolding(connection, self._moving, now_ms, random_bits)
 
     async def run(self, key: FormerKey, common: int, common_hash: bytes, batch: Batch | None) -> None:
         stream = await self._stream(key, common, common_hash)
@@ -142,26 +140,52 @@ class _Restoration:
             self._outcome.is_complete = not await self._moving.move_after_gap(stream, common)
             self._outcome.is_taken = True
             return
-        if await self._moving.move_beyond(stream, common):
+        agreed = await self._agreed_seq(stream, common, batch)
+        rest = batch.after(agreed) if batch is not None else None
+        is_fork_seen = batch is None or rest is not None
+        if is_fork_seen and await self._moving.move_beyond(stream, agreed):
             return
         self._outcome.is_taken, self._outcome.is_complete = True, batch is None
+        self._outcome.agreed_seq = agreed if rest is None else rest.to_seq
+        if rest is not None:
+            await self._add(stream, rest)
+
+    async def _agreed_seq(self, stream: Stream, common: int, batch: Batch | None) -> int:
+        """Up to where both copies are the same: a mark stands before that. What is damaged on the way is put right.
+
+        Beyond the place where they part, the file's rows are its own alone; before it, the centre has them.
+        """
+        if batch is None:
+            return common
+        held = await scrubbing.read_surviving(self._connection, stream, common + 1, batch.to_seq)
+        here = {row.seq: (row.hash, row.body) for row in held if not 0 < stream.moved_from <= row.seq}
+        agreed = agreed_seq(batch, ((seq, *row) for seq, row in here.items()))
+        wrong = [
+            _row(stream, batch, seq, _readable(body))
+            for seq, body in _numbered(batch)
+            if seq <= agreed and here.get(seq) != (batch.hashes[seq - batch.from_seq], body)
+        ]
+        if wrong:
+            await scrubbing.replace_entries(self._connection, wrong)
+        return agreed
+
+    async def _add(self, stream: Stream, batch: Batch) -> None:
+        """What only the centre has goes into the file under its old name, and into orders and stock."""
         read = {seq: _readable(body) for seq, body in _numbered(batch)}
         new = [(seq, entry) for seq, entry in read.items() if entry is not None]
         subjects = {subject for _, entry in new if (subject := subject_of(entry)) is not None}
         gone = await retention.read_gone(self._connection, sorted(subjects))
         alive = [(seq, entry) for seq, entry in new if subject_of(entry) not in gone]
         order_ids = sorted({entry.order_id for _, entry in alive if entry.order_id is not None})
-        if batch is None:
-            return
-        before = await self._merged(order_ids)
+        before = await self._refold.merged(order_ids)
         await self._moving.keep_answers(stream, 1, [order_id.bytes for order_id in order_ids], 0)
         await log.raise_clock(self._connection, max([self._moving.tail.hlc, *(entry.hlc for _, entry in new)]))
-        moves = await self._new_movements(alive)
+        moves = await self._refold.new_movements(entry for _, entry in alive)
         await log.append(self._connection, [_row(stream, batch, seq, entry) for seq, entry in read.items()])
-        await self._remember_keys(stream, alive)
-        after = await self._merged(order_ids)
-        await self._write_heads(after)
-        await self._write_stock(difference(before.values(), after.values(), moves))
+        await self._refold.remember_keys((stream, seq, entry) for seq, entry in alive)
+        after = await self._refold.merged(order_ids)
+        await self._refold.write_heads(after)
+        self._outcome.found += await self._refold.write_stock(difference(before.values(), after.values(), moves))
         self._outcome.added += len(read)
         self._outcome.opaque += len(read) - len(new)
         self._outcome.refused += sum(len(merged.refused) for merged in after.values())
@@ -177,85 +201,6 @@ class _Restoration:
             raise PeerFault("fork", f"the delivery does not stand on the file's copy at {common}")
         return stream
 
-    async def _new_movements(self, new: list[tuple[int, Entry]]) -> list[StockDelta]:
-        """Deltas of the movements that the file does not have: one that was appended again counts once."""
-        movements = {subject_of(entry): entry for _, entry in new if entry.order_id is None}
-        subjects = [subject for subject in movements if subject is not None]
-        known = await log.known_subjects(self._connection, subjects) if subjects else set()
-        return [
-            delta
-            for subject, entry in movements.items()
-            if subject not in known
-            for event in entry.events
-            for delta in deltas_of(event)
-        ]
-
-    async def _merged(self, order_ids: list[UUID]) -> dict[UUID, Merged]:
-        found = await orders.read_orders(self._connection, order_ids) if order_ids else []
-        by_order = defaultdict(list)
-        for recorded in found:
-            by_order[recorded.entry.order_id].append(recorded)
-        return {order_id: merge(by_order[order_id]) for order_id in order_ids}
-
-    async def _write_heads(self, after: dict[UUID, Merged]) -> None:
-        heads = []
-        for order_id, merged in after.items():
-            if merged.state is None:
-                continue
-            last = merged.accepted[-1].origin
-            stream = await log.find_stream(self._connection, last.incarnation, last.lane)
-            if stream is None:
-                raise InvariantViolated(f"an entry of order {order_id} without its stream")
-            order = merged.state.order
-            heads.append(
-                OrderHead(
-                    order_id,
-                    stream.entry_id(last.seq),
-                    merged.state.revision,
-                    order.order_type,
-                    merged.state.status,
-                    order.terminal_id,
-                    order.business_date,
-                    order.currency,
-                    order.totals.grand_total_minor,
-                )
-            )
-        await orders.put_heads(self._connection, heads)
-
-    async def _remember_keys(self, stream: Stream, new: list[tuple[int, Entry]]) -> None:
-        """A till that repeats an order of before the loss gets its old answer (G4)."""
-        for seq, entry in new:
-            first: Event = entry.events[0]
-            if isinstance(first, OrderPlaced):
-                key = ids.digest16(first.order.idempotency_key)
-                row = Answered(key, first.order.payload_hash, stream.entry_id(seq), None)
-                await idempotency.put_missing(self._connection, entry.recorded_at_ms // _DAY_MS, row)
-
-    async def _write_stock(self, deltas: dict[tuple[str, str | None], StockDelta]) -> None:
-        """Apply the difference. Where two histories promised the same goods, both were handed over: they are found."""
-        if not deltas:
-            return
-        held = {
-            (p.sku, p.lot): p for p in await stock.read_positions(self._connection, sorted({sku for sku, _ in deltas}))
-        }
-        positions, found = [], []
-        for place, delta in deltas.items():
-            position = shifted(held.get(place), delta)
-            missing = -position.free_milli
-            if missing > 0:
-                found.append(StockDelta(delta.sku, delta.lot, delta.unit, on_hand_milli=missing))
-                position = replace(position, on_hand_milli=position.on_hand_milli + missing)
-            positions.append(position)
-        await stock.put_positions(self._connection, positions)
-        if found:
-            await self._record_found(tuple(found))
-
-    async def _record_found(self, found: tuple[StockDelta, ...]) -> None:
-        moved = StockMoved(ids.uuid7(self._now_ms, self._random_bits()), "found", RECOVERY, found)
-        hlc = clock.tick(self._moving.tail.hlc, self._now_ms)
-        await self._moving.append(Entry(ENTRY_VERSION, 0, hlc, self._now_ms, None, (moved,)))
-        self._outcome.found += len(found)
-
 
 def _tell(key: FormerKey, outcome: Outcome) -> None:
     if outcome.added or outcome.moved:
@@ -265,8 +210,8 @@ def _tell(key: FormerKey, outcome: Outcome) -> None:
         _LOG.error("recovery.entries_lost", entries=len(outcome.lost), seqs=outcome.lost[:LOST_NAMED_MAX], **where)
 
 
-def _numbered(batch: Batch | None) -> Iterable[tuple[int, bytes]]:
-    return enumerate(batch.bodies, batch.from_seq) if batch is not None else ()
+def _numbered(batch: Batch) -> Iterable[tuple[int, bytes]]:
+    return enumerate(batch.bodies, batch.from_seq)
 
 
 def _readable(body: bytes) -> Entry | None:

@@ -324,9 +324,9 @@ class Session:
             is_complete = await self._recovery.restore(effect.key, effect.deliver)
         except PeerFault as fault:
             self._refuse_delivery(fault)
-            self._inputs.append(RestoreFailed(effect.key))
-        else:
-            self._inputs.append(Restored(effect.key, is_complete))
+            is_complete = None
+        done = RestoreFailed(effect.key) if is_complete is None else Restored(effect.key, is_complete)
+        self._inputs.append(done)
 
     def _refuse_delivery(self, fault: PeerFault) -> None:
         self._books.peer_faults += 1

@@ -19,6 +19,7 @@ from edge_core.sync.entry import decode_entry
 from tests.simulation.machine import Machine
 from tests.simulation.office import demand_instructions, unanswered
 from tests.simulation.promises import Broken, decision_of, on_disk
+from tests.simulation.views import demand_views
 
 if TYPE_CHECKING:
     from tests.simulation.house import House
@@ -127,6 +128,7 @@ def _demand_node(house: "House", node_id: str) -> None:
         raise Broken("G11", f"{node_id}: {[machine.name for machine in selling]} sell under different names")
     there = _centre_entries(house, node_id)
     _demand_owed(house, node_id, there)
+    demand_views(house, node_id, there, _stock_of)
     orders = _by_order(there)
     is_whole = not any(loss.node_id == node_id for loss in house.centre.tables.losses)
     demand_instructions(house, node_id, orders)

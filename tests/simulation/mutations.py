@@ -22,6 +22,7 @@ from edge_agent import instructions, intake, rebalance, recovery
 from edge_agent.intake import Intake
 from edge_agent.link import session
 from edge_agent.link.session import Session
+from edge_agent.refolding import Refolding
 from edge_agent.store import idempotency, log
 from edge_agent.store.file import StoreFile
 from edge_core import clock, ids
@@ -162,7 +163,7 @@ def _difference_twice(before: Any, after: Any, moves: Any) -> Any:
 
 
 async def _every_movement_is_new(_self: object, new: Any) -> Any:
-    return [delta for _, entry in new if entry.order_id is None for event in entry.events for delta in deltas_of(event)]
+    return [delta for entry in new if entry.order_id is None for event in entry.events for delta in deltas_of(event)]
 
 
 async def _nothing_is_done(_self: object, _wanted: object) -> set[UUID]:
@@ -215,15 +216,22 @@ MUTATIONS = (
     ),
     _plant("a commit of unknown outcome is forgotten", Intake, "_tell_tails", lambda _self: None, 2),
     _plant("keys are not stored", idempotency, "put_answered", _do_nothing, 1),
-    _plant("keys of restored orders are not known", recovery._Restoration, "_remember_keys", _do_nothing, 63),
+    _plant("keys of restored orders are not known", Refolding, "remember_keys", _do_nothing, 63),
     _plant("answers of moved entries are made anew", idempotency, "keep_answers", _do_nothing, 17),
     _plant("keys do not follow entries that move", idempotency, "shift_entries", _do_nothing, 8),
     _plant("what is appended again stays where it was", log, "forget_range", _do_nothing, 16),
+    _plant(
+        "what follows a mark is taken for what only the file has",
+        recovery,
+        "agreed_seq",
+        lambda batch, _held: batch.from_seq - 1,
+        12,
+    ),
     _plant("restored stock is added twice", recovery, "difference", _difference_twice, 1),
     _plant(
         "a movement that is appended again counts again",
-        recovery._Restoration,
-        "_new_movements",
+        Refolding,
+        "new_movements",
         _every_movement_is_new,
         8,
     ),
