@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 
 from edge_agent.intake import Intake
+from edge_agent.losses import Settlement, list_what_is_left
 from edge_agent.moving import Moving, Outcome
 from edge_agent.rebalance import difference
 from edge_agent.refolding import Refolding
@@ -42,6 +43,7 @@ class Recovery:
         self._random_bits = surroundings.random_bits
         self._machine = surroundings.machine
         self._agreed: dict[FormerKey, int] = {}
+        self._has_lost = False
 
     async def begin_incarnation(self, reason: str) -> UUID:
         """Go on in empty streams under a new name; the old ones stay in the file."""
@@ -110,9 +112,27 @@ class Recovery:
                     break
         finally:
             _tell(key, outcome)
+            self._has_lost = self._has_lost or bool(outcome.lost)
         if outcome.is_taken:
             self._agreed[key] = outcome.agreed_seq
+            await self._settle_losses()
         return outcome.is_taken and outcome.is_complete
+
+    async def _settle_losses(self) -> None:
+        """Once nothing is left to be moved: what lost entries did to the stock is recorded, as far as anybody can."""
+        if not self._has_lost:
+            return
+        self._has_lost = False
+        settlement = Settlement(self._file.path)
+        if not await settlement.look():
+            return
+
+        async def change(connection: Connection) -> None:
+            moving = Moving(connection, self._file, Outcome())
+            await settlement.settle(connection, moving, self._now_ms(), self._random_bits)
+
+        await self._intake.change_log(change)
+        _LOG.warning("recovery.losses_settled", positions=len(settlement.differing))
 
     def _former(self, key: FormerKey) -> Stream | None:
         return next((s for s in self._file.former if s.incarnation == key.incarnation and s.lane == key.lane), None)
@@ -144,6 +164,7 @@ class _Restoration:
         rest = batch.after(agreed) if batch is not None else None
         is_fork_seen = batch is None or rest is not None
         if is_fork_seen and await self._moving.move_beyond(stream, agreed):
+            await list_what_is_left(self._connection, self._refold, self._moving.bereft)
             return
         self._outcome.is_taken, self._outcome.is_complete = True, batch is None
         self._outcome.agreed_seq = agreed if rest is None else rest.to_seq

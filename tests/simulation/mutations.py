@@ -225,7 +225,7 @@ MUTATIONS = (
         recovery,
         "agreed_seq",
         lambda batch, _held: batch.from_seq - 1,
-        12,
+        8,
     ),
     _plant("restored stock is added twice", recovery, "difference", _difference_twice, 1),
     _plant(
