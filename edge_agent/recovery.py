@@ -6,6 +6,7 @@ delivery has beyond it is added under its old name. Orders and stock are then wh
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -22,8 +23,9 @@ from edge_agent.store.file import StoreFile
 from edge_agent.store.log import EntryRow, Stream, subject_of
 from edge_agent.surroundings import Surroundings
 from edge_core import ids
-from edge_core.errors import PeerFault
+from edge_core.errors import PeerFault, RecordDamaged
 from edge_core.limits import LOST_NAMED_MAX, MOVE_STEPS_MAX
+from edge_core.orders.merge import Merged
 from edge_core.sync.entry import Entry, decode_entry
 from edge_core.sync.link_types import FormerKey
 from edge_core.sync.locator import agreed_seq, spaced
@@ -198,18 +200,29 @@ class _Restoration:
         gone = await retention.read_gone(self._connection, sorted(subjects))
         alive = [(seq, entry) for seq, entry in new if subject_of(entry) not in gone]
         order_ids = sorted({entry.order_id for _, entry in alive if entry.order_id is not None})
-        before = await self._refold.merged(order_ids)
+        before = await self._foldable(order_ids)
         await self._moving.keep_answers(stream, 1, [order_id.bytes for order_id in order_ids], 0)
         await log.raise_clock(self._connection, max([self._moving.tail.hlc, *(entry.hlc for _, entry in new)]))
         moves = await self._refold.new_movements(entry for _, entry in alive)
         await log.append(self._connection, [_row(stream, batch, seq, entry) for seq, entry in read.items()])
         await self._refold.remember_keys((stream, seq, entry) for seq, entry in alive)
-        after = await self._refold.merged(order_ids)
+        after = await self._refold.merged(list(before))
         await self._refold.write_heads(after)
         self._outcome.found += await self._refold.write_stock(difference(before.values(), after.values(), moves))
         self._outcome.added += len(read)
         self._outcome.opaque += len(read) - len(new)
         self._outcome.refused += sum(len(merged.refused) for merged in after.values())
+
+    async def _foldable(self, order_ids: list[UUID]) -> dict[UUID, Merged]:
+        """What the log makes of these orders; the ones with a damaged entry are folded when that one is mended."""
+        try:
+            return await self._refold.merged(order_ids)
+        except RecordDamaged:
+            found: dict[UUID, Merged] = {}
+        for order_id in order_ids:
+            with suppress(RecordDamaged):
+                found |= await self._refold.merged([order_id])
+        return found
 
     async def _stream(self, key: FormerKey, common: int, common_hash: bytes) -> Stream:
         """The file's copy of the stream, checked to agree with the delivery's ground; made where there is none."""

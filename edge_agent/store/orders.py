@@ -98,6 +98,13 @@ async def shift_entries(connection: aiosqlite.Connection, first: int, last: int,
         )
 
 
+async def read_place(connection: aiosqlite.Connection, order_id: UUID) -> tuple[int, int] | None:
+    """The entry and the revision at which the list, and the stock with it, have an order; None where it is in none."""
+    sql = "SELECT last_entry, revision FROM order_head WHERE order_id = ?"
+    rows = await fetch(connection, sql, (order_id.bytes,))
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
 async def ending_at(connection: aiosqlite.Connection, entry_ids: Sequence[int]) -> set[UUID]:
     """The orders whose last entry is one of these."""
     found: set[UUID] = set()
