@@ -105,7 +105,10 @@ async def let_go(desk: Desk, to_seq: int) -> None:
 
     async def change(connection: Connection) -> None:
         await idempotency.forget_old_days(connection, 0)
-        assert await retention.prune(connection, desk.file.streams["orders"], to_seq, now_ms=0) > 0
+        stream = desk.file.streams["orders"]
+        await log.advance_durable(connection, stream.stream_no, durable_seq=to_seq, backed_up_seq=to_seq, parked=0)
+        planned = await retention.plan(connection, stream, to_seq, lambda _stream, _seq: False)
+        assert await retention.carry_out(connection, planned, now_ms=0)
 
     await desk.intake.change_log(change)
 
