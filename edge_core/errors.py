@@ -64,6 +64,7 @@ _ROWS: Final = (
     (2017, "node-not-found", 404, "There is no such node"),
     (2018, "entry-too-large", 422, "What would be recorded of the request is too large"),
     (2019, "instruction-not-found", 404, "Nothing was asked of a node under this id"),
+    (2020, "record-lost", 410, "What was recorded under the Idempotency-Key is lost"),
     (2030, "parked-not-found", 404, "Nothing is parked under this number"),
     (2031, "parked-not-entry", 409, "A message that is no entry of a log cannot be replayed"),
     (3001, "token-missing", 401, "A bearer token is needed"),
