@@ -21,7 +21,7 @@ from edge_core.limits import MOVE_STEP_ENTRIES
 from edge_core.sync.audit_messages import Run
 from edge_core.sync.chain import link
 from edge_core.sync.entry import Entry, decode_entry, encode_entry
-from edge_core.sync.salvage import Row, sound
+from edge_core.sync.salvage import Row, judged, sound
 from holdfast_runtime.problems import problem_body
 
 _LOST: Final = Rejected(
@@ -75,11 +75,12 @@ class Moving:
             return False
         step = rows[:MOVE_STEP_ENTRIES]  # one more, because the next one proves the last
         ground = stream.moved_seq if stream.moved_seq and rows[0][0] > stream.moved_seq else common
-        last_seq, last_hash, _ = step[-1]
+        last_seq = step[-1][0]
         ground_hash = await log.read_hash(self._connection, stream, ground)
-        verdicts = sound(rows, None if ground_hash is None else (ground, ground_hash))
+        verdicts = judged(rows, None if ground_hash is None else (ground, ground_hash))
+        _, last_hash = verdicts[len(step) - 1]
         await self.keep_answers(stream, ground + 1, [], last_seq)
-        await self._move(stream, step, verdicts, ground + 1)
+        await self._move(stream, step, [is_sound for is_sound, _ in verdicts], ground + 1)
         await log.note_moved(self._connection, stream, common + 1, (last_seq, last_hash))
         await log.raise_clock(self._connection, self.tail.hlc)
         return True
@@ -90,20 +91,19 @@ class Moving:
         So do the entries of open orders below it, as far as the centre lacks them. The cut moves along. False when this
         was the last step.
         """
-        rows = await log.read_range(self._connection, stream, common + 1, MOVE_STEP_ENTRIES)
-        for row in rows:
+        rows = await log.read_range(self._connection, stream, common + 1, MOVE_STEP_ENTRIES + 1)
+        step = rows[:MOVE_STEP_ENTRIES]
+        for row in step:
             if row[0] <= stream.pruned_seq:
-                await self._append_again([row])
-                await self._leave_place(stream, row[0], row[0], self.tail.seq)
-        beyond = [row for row in rows if row[0] > stream.pruned_seq]
+                await self._move(stream, [row], sound([row], None), row[0])
+        beyond = [row for row in step if row[0] > stream.pruned_seq]
         if beyond:
             last_seq, last_hash, _ = beyond[-1]
             await self.keep_answers(stream, stream.pruned_seq, [], last_seq)
-            first_new = self.tail.seq + 1
-            await self._append_again(beyond)
-            await self._leave_place(stream, beyond[0][0], last_seq, first_new)
+            verdicts = sound(rows[len(step) - len(beyond) :], await log.read_cut(self._connection, stream))
+            await self._move(stream, beyond, verdicts, stream.pruned_seq + 1)
             await retention.move_cut(self._connection, stream, last_seq, last_hash)
-        return len(rows) == MOVE_STEP_ENTRIES
+        return len(rows) > MOVE_STEP_ENTRIES
 
     async def keep_answers(self, stream: Stream, from_seq: int, order_ids: list[bytes], last_seq: int) -> None:
         """What was said stays said, word for word (G4): entries will move, and orders get another past."""

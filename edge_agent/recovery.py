@@ -196,6 +196,7 @@ class _Restoration:
         if common < stream.pruned_seq:
             self._outcome.is_complete = not await self._moving.move_after_gap(stream, common)
             self._outcome.is_taken = True
+            await list_what_is_left(self._connection, self._refold, self._moving.bereft)
             return
         agreed = await self._agreed_seq(stream, common, batch)
         rest = batch.after(agreed) if batch is not None else None

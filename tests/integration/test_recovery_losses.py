@@ -1,7 +1,5 @@
 """What becomes of records that were damaged here before anybody else had them, and of what pointed to them."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -11,6 +9,7 @@ import pytest
 
 from edge_agent.recovery import Recovery
 from edge_agent.store import log, stock
+from edge_agent.store.connection import Connection
 from edge_agent.store.log import Stream
 from edge_agent.store.orders import OrderFilter, list_heads
 from edge_agent.store.verify import verify_file
@@ -27,11 +26,14 @@ def recovery_of(desk: Desk) -> Recovery:
     return Recovery(desk.file, desk.intake, real_surroundings(ZoneInfo("UTC")))
 
 
-def harm(desk: Desk, stream: Stream, *seqs: int) -> None:
+async def harm(desk: Desk, stream: Stream, *seqs: int) -> None:
     """The bodies of some records cannot be read any more."""
-    with closing(sqlite3.connect(desk.file.path, timeout=10)) as connection, connection:
+
+    async def spoil(connection: Connection) -> None:
         sql = "UPDATE entry SET body = CAST(x'c1' || substr(body, 2) AS BLOB) WHERE entry_id = ?"
-        connection.executemany(sql, [(stream.entry_id(seq),) for seq in seqs])
+        await connection.executemany(sql, [(stream.entry_id(seq),) for seq in seqs])
+
+    await desk.intake.write(spoil)
 
 
 async def twin_of(desk: Desk, stream: Stream, to_seq: int) -> NodeLog:
@@ -58,7 +60,7 @@ async def test_the_key_of_a_lost_order_never_answers_with_the_order_that_came_to
         twin = await twin_of(desk, old, 1)
         await desk.place(key)
         await desk.sell(1)
-        harm(desk, old, 2)
+        await harm(desk, old, 2)
         twin.sell(3, first=2)
         recovery = recovery_of(desk)
         await recovery.begin_incarnation("a fork was seen")
@@ -86,7 +88,7 @@ async def test_after_a_loss_the_list_the_stock_and_the_log_say_the_same(tmp_path
                 await desk.receive(5_000)
         await desk.sell(1)
         before = await positions(desk)
-        harm(desk, old, 3)
+        await harm(desk, old, 3)
         twin = await twin_of(desk, old, 2)
         recovery = recovery_of(desk)
         await recovery.begin_incarnation("the entry 3 is damaged")
@@ -110,10 +112,34 @@ async def test_an_answer_that_was_kept_word_for_word_outlives_its_record(tmp_pat
         await recovery.begin_incarnation("a fork was seen")
         await recovery.restore(FormerKey(old.incarnation, "orders"), delivered(await twin_of(desk, old, 1), 1))
         moved = desk.file.streams["orders"]
-        harm(desk, moved, 1)
+        await harm(desk, moved, 1)
         await recovery.begin_incarnation("the entry 1 is damaged")
         await recovery.restore(
             FormerKey(moved.incarnation, "orders"), delivered(NodeLog("store-0001", moved.incarnation), 0)
         )
         again = await desk.intake.submit(till_order(store_id="store-0001"), key, None)
         assert (again.status, again.body, again.location) == (first.status, first.body, first.location)
+
+
+async def test_what_is_damaged_beyond_a_forced_cut_is_lost_and_the_rest_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    async with opened_desk(path) as desk:
+        await desk.receive(10**6)
+        await desk.sell(4)
+        old = desk.file.streams["orders"]
+        at_2 = await log.read_hash(desk.file.reader, old, 2)
+
+        async def cut(connection: Connection) -> None:
+            sql = "UPDATE stream SET pruned_seq = 2, pruned_hash = ? WHERE stream_no = ?"
+            await connection.execute(sql, (at_2, old.stream_no))
+
+        await desk.intake.write(cut)
+        await harm(desk, old, 4)
+        recovery = recovery_of(desk)
+        await recovery.begin_incarnation("what lies before the cut is nowhere")
+        nothing = delivered(NodeLog("store-0001", old.incarnation), 0)
+        assert await recovery.restore(FormerKey(old.incarnation, "orders"), nothing) is True
+        present = desk.file.streams["orders"]
+        went_on = await log.read_range(desk.file.reader, present, 1, 10)
+        assert len(went_on) >= 4
+        assert (await verify_file(path)).findings == ()

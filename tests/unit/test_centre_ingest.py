@@ -13,7 +13,7 @@ from central_sync.ingest.backlog import Backlog, Work, fill
 from central_sync.ingest.greetings import GRANT
 from central_sync.ingest.projection import Projection
 from central_sync.ingest.reading import ReadPush, part_of, read_entry, read_push
-from central_sync.ingest.recalling import lost_by
+from central_sync.ingest.recalling import lost_by, provable
 from central_sync.store.backups import LossRow
 from central_sync.store.feed import FeedEntry, FeedPosition
 from central_sync.store.parked import ForeignMessage
@@ -270,6 +270,17 @@ async def test_digests_beyond_the_bounds_push_out_the_oldest_and_make_nobody_wai
     for digest in heavy:
         await backlog.put(digest)
     assert await backlog.take() == heavy[1:]
+
+
+def test_what_comes_before_a_damaged_row_is_delivered() -> None:
+    log = NodeLog()
+    log.sell(5)
+    rows = list(zip(log.hashes[3:], log.bodies[2:], strict=True))
+    assert provable(rows, 2, log.hashes[2]) == 3
+    rows[1] = (rows[1][0], b"\xc1" + rows[1][1][1:])
+    assert provable(rows, 2, log.hashes[2]) == 1
+    del rows[0]
+    assert provable(rows, 2, log.hashes[2]) == 0
 
 
 @pytest.mark.parametrize(
