@@ -83,8 +83,10 @@ def _has_old_books(house: "House", machine: Machine) -> bool:
     if agent is None:
         return True
     rows = {key[1:]: row for key, row in cursors.items()}
-    ledgers = [(rows[agent.session.state.incarnation, books.lane], books) for books in agent.session._books.ledgers()]
-    return any((row.parked, row.settled) != (books.parked, books.settled) for row, books in ledgers)
+    ledgers = [
+        (rows.get((agent.session.state.incarnation, books.lane)), books) for books in agent.session._books.ledgers()
+    ]
+    return any(row is None or (row.parked, row.settled) != (books.parked, books.settled) for row, books in ledgers)
 
 
 async def demand_all(house: "House") -> None:

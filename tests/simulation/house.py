@@ -79,6 +79,7 @@ class House:
         self.lets_go = random.Random(f"{seed}/retention").random() < 0.5
         self.tills: list[Till] = []
         self._shops: list[asyncio.Task[None]] = []
+        self._looking: asyncio.Task[None] | None = None
         self.failure: asyncio.Future[None] = loop.create_future()
 
     def add_machine(self, name: str, node_id: str) -> Machine:
@@ -134,7 +135,8 @@ class House:
     async def close_shops(self) -> None:
         """The tills finish what they had begun, as far as there is an answer to be had."""
         self.office.is_open = False
-        self._looking.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
         begun = self.loop.time()
         while any(till.is_busy for till in self.tills) and self.loop.time() - begun < _CLOSING_S:
             for till in self.tills:

@@ -24,7 +24,6 @@ from edge_agent import instructions, intake, rebalance, recovery
 from edge_agent.backfill import Backfill
 from edge_agent.history import History
 from edge_agent.intake import Intake
-from edge_agent.link import session
 from edge_agent.link.session import Session
 from edge_agent.refolding import Refolding
 from edge_agent.store import idempotency, log, retention
@@ -225,14 +224,14 @@ MUTATIONS = (
     _plant("the list of earlier incarnations is empty", streams, "former", _no_rows, 1),
     _plant("parked entries are not counted", applying, "_count_parked", _leave_parked_uncounted, 4),
     _plant("a replay counts its goods twice", parking, "write_views", _write_views_twice, 52),
-    _plant("what was replayed stays on the list", streams, "unpark", _do_nothing, 38),
+    _plant("what was replayed stays on the list", streams, "unpark", _do_nothing, 52),
     _plant("what was settled is not counted", streams, "settle", _do_nothing, 22),
     _plant(
         "an idle node is not told of a replay",
         greetings,
         "_is_news",
         lambda row, books: row.durable_seq != books.confirmed + books.parked,
-        38,
+        61,
     ),
     _plant("a rewind goes back one entry too little", send_stream, "rewind", _rewind_too_little, 1),
     _plant(
@@ -240,7 +239,6 @@ MUTATIONS = (
     ),
     _plant("more is written down as durable than was acked", log, "advance_durable", _record_too_much, 1),
     _plant("a replaced life never begins anew", handshake, "may_return", lambda _life, _silent: False, 30004),
-    _plant("any welcome tells the time", session, "tells_the_time", lambda _welcome, _state: True, 30494),
     Mutation(
         "nobody compares hashes",
         ((Session, "_check", _believe_every_hash), (applying, "receive", _receive_by_seq_alone)),
@@ -273,17 +271,17 @@ MUTATIONS = (
         Refolding,
         "new_movements",
         _every_movement_is_new,
-        8,
+        25,
     ),
     _plant("the history counts again beside the picture", Backfill, "put_before", _count_history_again, 12),
-    _plant("a newcomer's own sales count again with the picture", History, "_own_until", _nothing_is_own, 94),
+    _plant("a newcomer's own sales count again with the picture", History, "_own_until", _nothing_is_own, 120),
     _plant("a new incarnation's clock begins anew", log, "raise_clock", _do_nothing, 29),
     _plant(
         "the clock of the log follows the wall", clock, "tick", lambda _last, now_ms: now_ms << clock.COUNTER_BITS, 5
     ),
     _plant("an instruction that was heard again is decided again", instructions._Work, "_done", _nothing_is_done, 18),
     _plant("a new downlink forgets what has no answer", store_instructions, "unanswered", _begin_anew_with_nothing, 6),
-    _plant("nobody asks how far a node has taken its downlink", rules, "_resume", _believe_every_position, 6),
+    _plant("nobody asks how far a node has taken its downlink", rules, "_resume", _believe_every_position, 7),
     _plant("entries are folded as they arrive", merge, "in_order", list, 8),
     _plant(
         "display numbers forget the start of the process",
