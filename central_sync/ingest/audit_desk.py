@@ -1,37 +1,23 @@
 """Digests and books of days, as they come in: settled one by one, told in the log, answered after the COMMIT."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
-from tenacity import AsyncRetrying
 
 from central_sync.ingest import auditing
 from central_sync.ingest.backlog import Work
-from central_sync.store.database import Database
+from central_sync.ingest.desk import Desk
 from central_sync.store.parked import shown
-from central_sync.telemetry import Telemetry
 from edge_core.errors import PermanentFault
 from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest
-from edge_core.sync.messages import DownMessage, Heartbeat
+from edge_core.sync.messages import Heartbeat
 
 _log: Final = structlog.get_logger("ingest")
 
 
-class AuditDesk:
-    """Part of an ingester. `retrying` tries again while the database is away, `send` publishes to a node."""
-
-    def __init__(
-        self,
-        database: Database,
-        telemetry: Telemetry,
-        retrying: Callable[[], AsyncRetrying],
-        send: Callable[[str, DownMessage], Awaitable[None]],
-    ) -> None:
-        self._database = database
-        self._telemetry = telemetry
-        self._retrying = retrying
-        self._send = send
+class AuditDesk(Desk):
+    """Answers digests, and compares books."""
 
     async def settle(self, batch: Sequence[Work]) -> None:
         """Settle what a batch has of the audit. What the database refuses for good is dropped: it is only compared."""

@@ -1,40 +1,26 @@
 """What nodes ask back of their past: answered one by one, each from one snapshot of the database."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
-from tenacity import AsyncRetrying
 
 from central_sync.ingest.backlog import Work
+from central_sync.ingest.desk import Desk
 from central_sync.ingest.needing import needed
 from central_sync.ingest.recalling import recalled
 from central_sync.store import backups
 from central_sync.store.backups import LossRow
-from central_sync.store.database import Database
 from central_sync.store.parked import shown
-from central_sync.telemetry import Telemetry
 from edge_core.errors import PermanentFault
-from edge_core.sync.messages import DownMessage, Recall
+from edge_core.sync.messages import Recall
 from edge_core.sync.need_messages import Need
 
 _log: Final = structlog.get_logger("ingest")
 
 
-class RecallDesk:
-    """Part of an ingester. `retrying` tries again while the database is away, `send` publishes to a node."""
-
-    def __init__(
-        self,
-        database: Database,
-        telemetry: Telemetry,
-        retrying: Callable[[], AsyncRetrying],
-        send: Callable[[str, DownMessage], Awaitable[None]],
-    ) -> None:
-        self._database = database
-        self._telemetry = telemetry
-        self._retrying = retrying
-        self._send = send
+class RecallDesk(Desk):
+    """Answers recalls, and newcomers that ask what they need."""
 
     async def settle(self, batch: Sequence[Work]) -> None:
         """Answer what a batch has of recalls. What the database refuses for good, a zero in a text, is dropped."""
