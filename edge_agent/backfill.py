@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from edge_agent import delivered
 from edge_agent.moving import Moving, Outcome
 from edge_agent.rebalance import difference
 from edge_agent.refolding import Deltas, Refolding
@@ -17,7 +18,6 @@ from edge_agent.store.file import StoreFile
 from edge_agent.store.log import EntryRow, Stream, subject_of
 from edge_core.errors import PeerFault
 from edge_core.stock.ledger import StockDelta
-from edge_core.sync.entry import Entry, decode_entry
 from edge_core.sync.needed import Held, Picture
 from edge_core.sync.receive_stream import Batch
 
@@ -62,7 +62,7 @@ class Backfill:
 
     async def put_before(self, stream: Stream, part: Batch) -> Settled | None:
         """Put the entries that lead up to a stream's cut into the log, and lower the cut. The stock stays as it is."""
-        read = {seq: _readable(body) for seq, body in enumerate(part.bodies, part.from_seq)}
+        read = delivered.read(part)
         new = [(seq, entry) for seq, entry in read.items() if entry is not None]
         gone = await retention.read_gone(self._connection, [s for _, entry in new if (s := subject_of(entry))])
         alive = [(seq, entry) for seq, entry in new if subject_of(entry) not in gone]
@@ -70,9 +70,7 @@ class Backfill:
         before = await self._refold.merged(order_ids)
         await self._moving.keep_answers(stream, 1, [order_id.bytes for order_id in order_ids], 0)
         moves = await self._refold.new_movements(entry for _, entry in alive)
-        await scrubbing.replace_entries(
-            self._connection, [_row(stream, part, seq, entry) for seq, entry in read.items()]
-        )
+        await scrubbing.replace_entries(self._connection, delivered.rows_of(stream, part, read))
         await self._refold.remember_keys((stream, seq, entry) for seq, entry in alive)
         after = await self._refold.merged(order_ids)
         await self._refold.write_heads(after)
@@ -116,17 +114,3 @@ def _place(streams: Mapping[tuple[UUID, str], Stream], held: Held) -> int:
 
 def _sums_of(deltas: Iterable[StockDelta], sign: int) -> Sums:
     return {(d.sku, d.lot or ""): (sign * d.on_hand_milli, sign * d.reserved_milli) for d in deltas}
-
-
-def _readable(body: bytes) -> Entry | None:
-    """The entry; None for what this software cannot read: its bytes are kept all the same."""
-    try:
-        return decode_entry(body)
-    except PeerFault:
-        return None
-
-
-def _row(stream: Stream, part: Batch, seq: int, entry: Entry | None) -> EntryRow:
-    at = seq - part.from_seq
-    subject = None if entry is None else subject_of(entry)
-    return EntryRow(stream.entry_id(seq), subject, part.hashes[at], part.bodies[at])

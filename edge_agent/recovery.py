@@ -7,12 +7,14 @@ delivery has beyond it is added under its old name. Orders and stock are then wh
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import count
 from typing import Final
 from uuid import UUID
 
 import structlog
 from msgspec.structs import replace
 
+from edge_agent import delivered
 from edge_agent.history import History
 from edge_agent.intake import Intake
 from edge_agent.losses import Settlement, list_what_is_left
@@ -22,13 +24,12 @@ from edge_agent.refolding import Refolding
 from edge_agent.store import log, retention, scrubbing
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
-from edge_agent.store.log import EntryRow, Stream, subject_of
+from edge_agent.store.log import Stream, subject_of
 from edge_agent.surroundings import Surroundings
 from edge_core import ids
 from edge_core.errors import PeerFault, RecordDamaged
 from edge_core.limits import LOST_NAMED_MAX, MOVE_STEPS_MAX
 from edge_core.orders.merge import Merged
-from edge_core.sync.entry import Entry, decode_entry
 from edge_core.sync.link_types import NEEDED, FormerKey
 from edge_core.sync.locator import agreed_seq, spaced
 from edge_core.sync.messages import Deliver, FormerStream, Mark, Recall, lane_of
@@ -219,18 +220,16 @@ class _Restoration:
         held = await scrubbing.read_surviving(self._connection, stream, common + 1, batch.to_seq)
         here = {row.seq: (row.hash, row.body) for row in held if not 0 < stream.moved_from <= row.seq}
         agreed = agreed_seq(batch, ((seq, *row) for seq, row in here.items()))
-        wrong = [
-            _row(stream, batch, seq, _readable(body))
-            for seq, body in _numbered(batch)
-            if seq <= agreed and here.get(seq) != (batch.hashes[seq - batch.from_seq], body)
-        ]
+        there = zip(count(batch.from_seq), batch.hashes, batch.bodies, strict=False)
+        wrong = {seq for seq, *row in there if seq <= agreed and here.get(seq) != tuple(row)}
         if wrong:
-            await scrubbing.replace_entries(self._connection, wrong)
+            read = {seq: entry for seq, entry in delivered.read(batch).items() if seq in wrong}
+            await scrubbing.replace_entries(self._connection, delivered.rows_of(stream, batch, read))
         return agreed
 
     async def _add(self, stream: Stream, batch: Batch) -> None:
         """What only the centre has goes into the file under its old name, and into orders and stock."""
-        read = {seq: _readable(body) for seq, body in _numbered(batch)}
+        read = delivered.read(batch)
         new = [(seq, entry) for seq, entry in read.items() if entry is not None]
         subjects = {subject for _, entry in new if (subject := subject_of(entry)) is not None}
         gone = await retention.read_gone(self._connection, sorted(subjects))
@@ -240,7 +239,7 @@ class _Restoration:
         await self._moving.keep_answers(stream, 1, [order_id.bytes for order_id in order_ids], 0)
         await log.raise_clock(self._connection, max([self._moving.tail.hlc, *(entry.hlc for _, entry in new)]))
         moves = await self._refold.new_movements(entry for _, entry in alive)
-        await log.append(self._connection, [_row(stream, batch, seq, entry) for seq, entry in read.items()])
+        await log.append(self._connection, delivered.rows_of(stream, batch, read))
         await self._refold.remember_keys((stream, seq, entry) for seq, entry in alive)
         after = await self._refold.merged(list(before))
         await self._refold.write_heads(after)
@@ -278,21 +277,3 @@ def _tell(key: FormerKey, outcome: Outcome) -> None:
     if outcome.lost:
         where = {"incarnation": str(key.incarnation), "lane": key.lane}
         _LOG.error("recovery.entries_lost", entries=len(outcome.lost), seqs=outcome.lost[:LOST_NAMED_MAX], **where)
-
-
-def _numbered(batch: Batch) -> Iterable[tuple[int, bytes]]:
-    return enumerate(batch.bodies, batch.from_seq)
-
-
-def _readable(body: bytes) -> Entry | None:
-    """The entry; None for what this software cannot read: the centre parked it, and its bytes are kept here too."""
-    try:
-        return decode_entry(body)
-    except PeerFault:
-        return None
-
-
-def _row(stream: Stream, batch: Batch, seq: int, entry: Entry | None) -> EntryRow:
-    index = seq - batch.from_seq
-    subject = None if entry is None else subject_of(entry)
-    return EntryRow(stream.entry_id(seq), subject, batch.hashes[index], batch.bodies[index])
