@@ -66,6 +66,8 @@ _ROWS: Final = (
     (2019, "instruction-not-found", 404, "Nothing was asked of a node under this id"),
     (2030, "parked-not-found", 404, "Nothing is parked under this number"),
     (2031, "parked-not-entry", 409, "A message that is no entry of a log cannot be replayed"),
+    (2060, "rights-exceeded", 409, "More is wanted than the rights that are held here"),
+    (2061, "rights-void", 409, "The rights belong to a life of the node that has ended"),
     (3001, "token-missing", 401, "A bearer token is needed"),
     (3002, "token-unknown", 401, "The bearer token is not known"),
     (3003, "scope-missing", 403, "The bearer token does not allow this"),

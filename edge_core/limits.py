@@ -198,6 +198,10 @@ FEED_SETTLE_INTERVAL_MS: Final = 10  # before looking again for entries that an 
 SSE_RETRY_MS: Final = 1_000  # a page that lost its stream comes back after this
 SSE_PING_INTERVAL_MS: Final = 15_000  # keeps proxies from closing a quiet stream
 
+# --- stock that is shared (docs/stock.md) ----------------------------------------------------------------------------
+RIGHTS_MILLI_MAX: Final = 10**15  # ever minted of one SKU by one life: every JSON reader takes it, sums stay in 63 bits
+RIGHTS_ROWS_MAX: Final = 1_024  # lives of nodes that share one SKU: a hundred stores, each replaced ten times
+
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------
 EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s, 10 s on a slow disk
 EMBEDDED_STOP_TIMEOUT_MS: Final = 10_000  # PostgreSQL writes a checkpoint; killed after this, which it survives too
