@@ -68,6 +68,8 @@ _ROWS: Final = (
     (2031, "parked-not-entry", 409, "A message that is no entry of a log cannot be replayed"),
     (2060, "rights-exceeded", 409, "More is wanted than the rights that are held here"),
     (2061, "rights-void", 409, "The rights belong to a life of the node that has ended"),
+    (2062, "quota-exhausted", 409, "The channel's share of the stock is promised already"),
+    (2063, "reservation-expired", 409, "The reservation was not made firm in time"),
     (3001, "token-missing", 401, "A bearer token is needed"),
     (3002, "token-unknown", 401, "The bearer token is not known"),
     (3003, "scope-missing", 403, "The bearer token does not allow this"),

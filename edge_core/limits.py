@@ -201,6 +201,10 @@ SSE_PING_INTERVAL_MS: Final = 15_000  # keeps proxies from closing a quiet strea
 # --- stock that is shared (docs/stock.md) ----------------------------------------------------------------------------
 RIGHTS_MILLI_MAX: Final = 10**15  # ever minted of one SKU by one life: every JSON reader takes it, sums stay in 63 bits
 RIGHTS_ROWS_MAX: Final = 1_024  # lives of nodes that share one SKU: a hundred stores, each replaced ten times
+SALE_RATE_WINDOW_MS: Final = 7 * 86_400_000  # a week has all its days in it; older sales fade
+REBALANCE_TOLERANCE_PERCENT: Final = 25  # short of one's share by less: not worth a message, and tomorrow it may turn
+RESERVATION_TTL_MS_DEFAULT: Final = 15 * 60_000  # a basket on its way through a checkout
+RESERVATION_TTL_MS_MAX: Final = 86_400_000  # of a soft one with its extensions: by then it is an order or not
 
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------
 EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s, 10 s on a slow disk

@@ -1,8 +1,8 @@
 """Five stores that share the rights to one SKU of the first of them, over a network that does whatever it wants.
 
 The real rules (`edge_core.stock.rights`) at each machine, and beside them the truth: every piece that came, and every
-promise that any customer was ever given, those included that a machine has since forgotten. A machine can be put back to
-any older copy of its file, and copied while it runs on. Messages are lost, doubled and late; stores are cut off.
+promise that a customer was ever given, also those that a machine has forgotten since. A machine can be put back to any
+older copy of its file, and copied while it runs on. Messages are lost, doubled and late; stores are cut off.
 """
 
 from typing import Final
