@@ -70,6 +70,7 @@ _ROWS: Final = (
     (2061, "rights-void", 409, "The rights belong to a life of the node that has ended"),
     (2062, "quota-exhausted", 409, "The channel's share of the stock is promised already"),
     (2063, "reservation-expired", 409, "The reservation was not made firm in time"),
+    (2064, "channel-order-unmapped", 422, "The channel's order cannot be mapped to an order"),
     (3001, "token-missing", 401, "A bearer token is needed"),
     (3002, "token-unknown", 401, "The bearer token is not known"),
     (3003, "scope-missing", 403, "The bearer token does not allow this"),

@@ -206,6 +206,13 @@ REBALANCE_TOLERANCE_PERCENT: Final = 25  # short of one's share by less: not wor
 RESERVATION_TTL_MS_DEFAULT: Final = 15 * 60_000  # a basket on its way through a checkout
 RESERVATION_TTL_MS_MAX: Final = 86_400_000  # of a soft one with its extensions: by then it is an order or not
 
+# --- orders of other channels (docs/channels.md) ---------------------------------------------------------------------
+CHANNEL_DOCUMENT_BYTES_MAX: Final = 256 * 1024  # a mapping; those that ship have 6 KiB
+CHANNEL_EXPRESSION_CHARS_MAX: Final = 500  # a longer one is a program, and nobody would read it
+CHANNEL_BODY_BYTES_MAX: Final = 4 * 1024 * 1024  # a web order of 500 lines with all that shops put beside them
+CHANNEL_ORDERS_MAX: Final = 5_000  # of one file: a day of a busy web shop
+CHANNEL_COLUMNS_MAX: Final = 200  # of a file of rows; the widest export of a shop has some 80
+
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------
 EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s, 10 s on a slow disk
 EMBEDDED_STOP_TIMEOUT_MS: Final = 10_000  # PostgreSQL writes a checkpoint; killed after this, which it survives too
