@@ -205,6 +205,8 @@ SALE_RATE_WINDOW_MS: Final = 7 * 86_400_000  # a week has all its days in it; ol
 REBALANCE_TOLERANCE_PERCENT: Final = 25  # short of one's share by less: not worth a message, and tomorrow it may turn
 RESERVATION_TTL_MS_DEFAULT: Final = 15 * 60_000  # a basket on its way through a checkout
 RESERVATION_TTL_MS_MAX: Final = 86_400_000  # of a soft one with its extensions: by then it is an order or not
+COUNT_LINES_MAX: Final = 500  # of one cycle count: what somebody counts in half a day
+COUNT_TOLERANCE_PERCENT_DEFAULT: Final = 5  # a difference that is posted without a second look
 
 # --- orders of other channels (docs/channels.md) ---------------------------------------------------------------------
 CHANNEL_DOCUMENT_BYTES_MAX: Final = 256 * 1024  # a mapping; those that ship have 6 KiB

@@ -5,6 +5,7 @@ promise that a customer was ever given, also those that a machine has forgotten 
 older copy of its file, and copied while it runs on. Messages are lost, doubled and late; stores are cut off.
 """
 
+from collections import Counter
 from typing import Final
 
 from msgspec.structs import replace
@@ -46,6 +47,7 @@ class RightsModel:
         self.minted_milli = 0
         self.promised_milli = 0
         self.record = Rights(OWNER, "milk")  # all that any life ever did
+        self.happened: Counter[str] = Counter()  # how much of what there was, so that a quiet run is noticed
 
     # --- what stores do ----------------------------------------------------------------------------------------------
 
@@ -62,6 +64,7 @@ class RightsModel:
         machine = self._machine(at)
         if self._try(machine, rules.use(machine.rights, machine.life, quantity)):
             self.promised_milli += quantity
+            self.happened["promises"] += 1
 
     def take_back(self, at: int, quantity: int) -> None:
         """A customer calls an order off, where it was placed and is remembered."""
@@ -75,8 +78,8 @@ class RightsModel:
         """A machine gives some of its rights to a life that it has heard of."""
         machine = self._machine(at)
         known = [row.life for row in machine.rights.rows if row.life != machine.life]
-        if known:
-            self._try(machine, rules.move(machine.rights, machine.life, known[to % len(known)], quantity))
+        if known and self._try(machine, rules.move(machine.rights, machine.life, known[to % len(known)], quantity)):
+            self.happened["moves"] += 1
 
     def retire(self, at: int, to: int) -> None:
         """A machine is replaced in good order: it moves all that it holds, then its successor begins without rights."""
@@ -113,6 +116,7 @@ class RightsModel:
 
     def cut(self, sides: int) -> None:
         """The network falls into two parts; messages stay on the side where they were sent."""
+        self.happened["cuts"] += 1
         for index, machine in enumerate(self.machines):
             machine.side = sides >> index & 1
 
@@ -129,6 +133,7 @@ class RightsModel:
         if machine.copies:
             machine.life, machine.rights = machine.copies[which % len(machine.copies)]
             self._begin_anew(machine)
+            self.happened["restores"] += 1
 
     def clone(self, at: int, which: int) -> None:
         """A copy is started on another machine while the first one runs on."""
@@ -139,6 +144,7 @@ class RightsModel:
             copy.side = machine.side
             self._begin_anew(copy)
             self.machines.append(copy)
+            self.happened["clones"] += 1
 
     def settle(self, at: int, to: int) -> None:
         """The first machine gives away what void lives left, where it knows all that they did."""
@@ -149,6 +155,7 @@ class RightsModel:
             row = void[at % len(void)]
             if self._is_whole_record(arbiter, row):
                 self._try(arbiter, rules.settle(arbiter.rights, row.life, heirs[to % len(heirs)]))
+                self.happened["settlements"] += 1
 
     # --- what must hold ----------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import argparse
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
@@ -19,7 +20,7 @@ from edge_core.stock import rights as rules
 from edge_core.stock.rights import Row
 from tests.rigs.rights_model import Broken, Machine, RightsModel
 
-STEPS_MAX: Final = 80
+STEPS_MAX: Final = 100
 _merged = rules._merged
 _Step = Callable[[RightsModel, random.Random], None]
 
@@ -34,20 +35,19 @@ _STEPS: Final[tuple[tuple[int, _Step], ...]] = (
     (6, lambda m, r: m.tell(_any(r))),
     (2, lambda m, r: m.cut(r.choice([0, r.randrange(256)]))),
     (5, lambda m, r: m.keep(_any(r))),
-    (3, lambda m, r: m.restore(_any(r), _any(r))),
-    (1, lambda m, r: m.clone(_any(r), _any(r))),
+    (3, lambda m, r: m.restore(_copied(m, r), _any(r))),
+    (1, lambda m, r: m.clone(_copied(m, r), _any(r))),
     (1, lambda m, r: m.retire(_any(r), _any(r))),
-    (6, lambda m, r: m.settle(_any(r), _any(r))),
+    (8, lambda m, r: m.settle(_any(r), _any(r))),
 )
 _WEIGHTS: Final = [weight for weight, _ in _STEPS]
 
 
 class Mutation(Struct, frozen=True):
-    """A planted bug: a sentence, what stands where instead, and a schedule that finds it."""
+    """A planted bug: a sentence, and what stands where instead."""
 
     name: str
     patches: tuple[tuple[Any, str, Any], ...]
-    seed: int
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
@@ -71,19 +71,25 @@ def _sum_of_rows(one: Row, other: Row) -> Row:
 
 
 MUTATIONS: Final = (
-    Mutation("a file that was put back goes on as the same life", ((RightsModel, "_begin_anew", _go_on_as_before),), 4),
-    Mutation("what a void life left is settled on hearsay", ((RightsModel, "_is_whole_record", lambda *_: True),), 44),
-    Mutation(
-        "a void life spends on", ((rules, "_void", lambda *_: None), (rules, "held_milli", rules.balance_milli)), 3
-    ),
-    Mutation("rights are used without a look at what is held", ((rules, "_short", lambda *_: None),), 1),
-    Mutation("the row that came last counts, however old it is", ((rules, "_merged", _row_that_came),), 1),
-    Mutation("what two replicas know is added up", ((rules, "_merged", _sum_of_rows),), 3),
+    Mutation("a file that was put back goes on as the same life", ((RightsModel, "_begin_anew", _go_on_as_before),)),
+    Mutation("what a void life left is settled on hearsay", ((RightsModel, "_is_whole_record", lambda *_: True),)),
+    Mutation("a void life spends on", ((rules, "_void", lambda *_: None), (rules, "held_milli", rules.balance_milli))),
+    Mutation("rights are used without a look at what is held", ((rules, "_short", lambda *_: None),)),
+    Mutation("the row that came last counts, however old it is", ((rules, "_merged", _row_that_came),)),
+    Mutation("what two replicas know is added up", ((rules, "_merged", _sum_of_rows),)),
 )
 
 
-def broken_by(seed: int) -> str | None:
-    """Play one schedule to its end. What did not hold, with the number of the step; None where everything did."""
+class Played(Struct, frozen=True):
+    """One schedule, played to its end or to where something broke: what did not hold, and what happened in it."""
+
+    seed: int
+    broken: str | None
+    happened: Counter[str]
+
+
+def play(seed: int) -> Played:
+    """Play one schedule."""
     chance, model, step = random.Random(seed), RightsModel(), 0
     for at in range(len(model.machines)):
         model.tell(at)
@@ -95,8 +101,13 @@ def broken_by(seed: int) -> str | None:
             model.demand()
         model.heal()
     except Broken as broken:
-        return f"step {step}: {broken}"
-    return None
+        return Played(seed, f"step {step}: {broken}", model.happened)
+    return Played(seed, None, model.happened)
+
+
+def broken_by(seed: int) -> str | None:
+    """What did not hold in a schedule; None where everything did."""
+    return play(seed).broken
 
 
 def seeds_to_find(mutation: Mutation, seeds: range) -> tuple[int, str] | None:
@@ -116,6 +127,12 @@ def _holder(model: RightsModel, chance: random.Random) -> int:
     return chance.choice(having) if having and chance.random() < 0.9 else _any(chance)
 
 
+def _copied(model: RightsModel, chance: random.Random) -> int:
+    """A machine whose file was copied, if there is one."""
+    having = [at for at, each in enumerate(model.machines) if each.copies]
+    return chance.choice(having) if having else _any(chance)
+
+
 def main() -> int:
     """Try schedules, or planted bugs."""
     parser = argparse.ArgumentParser(prog="python -m tests.rigs.rights_schedules", description=__doc__)
@@ -125,13 +142,20 @@ def main() -> int:
     arguments = parser.parse_args()
     seeds = range(arguments.first, arguments.first + arguments.schedules)
     begun = time.monotonic()
+    happened: Counter[str] = Counter()
+    lines: list[str] = []
+    failed = 0
     if arguments.mutations:
-        found = [(mutation, seeds_to_find(mutation, seeds)) for mutation in MUTATIONS]
-        lines = [f"{at[0] if at else '-':>6}  {m.name}: {at[1] if at else 'not found'}" for m, at in found]
-        failed = sum(at is None for _, at in found)
+        for mutation in MUTATIONS:
+            seed, broken = seeds_to_find(mutation, seeds) or (None, "not found")
+            failed += seed is None
+            lines.append(f"{'-' if seed is None else seed:>6}  {mutation.name}: {broken}")
     else:
-        lines = [f"{seed}: {broken}" for seed in seeds if (broken := broken_by(seed)) is not None]
-        failed = len(lines)
+        for played in map(play, seeds):
+            happened += played.happened
+            failed += played.broken is not None
+            lines += [] if played.broken is None else [f"{played.seed}: {played.broken}"]
+        lines.append(", ".join(f"{happened[name]} {name}" for name in sorted(happened)))
     lines.append(f"{len(seeds)} schedules from {seeds.start}, {time.monotonic() - begun:.1f} s: {failed} failed")
     sys.stdout.writelines(f"{line}\n" for line in lines)
     return 1 if failed else 0

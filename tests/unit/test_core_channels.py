@@ -87,6 +87,22 @@ def test_a_woocommerce_order_becomes_an_order_that_passes_every_check() -> None:
     assert order.totals.grand_total_minor == 4_262
 
 
+def test_prices_may_include_tax_and_goods_may_be_picked_up() -> None:
+    order = mapped("shopify", changed("shopify", taxes_included=True, total_price="77.69", shipping_address=None))
+    assert check_order(order) is None
+    assert (order.order_type, order.fulfillment.method, order.fulfillment.ship_to) == ("pickup", "pickup", None)
+    assert (order.prices_include_tax, order.totals.shipping_minor) == (True, 590)
+
+
+def test_fees_of_a_shop_go_with_the_shipping() -> None:
+    fee = {"id": 320, "name": "Gift wrap", "total": "2.00", "total_tax": "0.38"}
+    body = changed("woocommerce", fee_lines=[fee], coupon_lines=[], total="45.00", total_tax="7.19")
+    order = mapped("woocommerce", body)
+    assert check_order(order) is None
+    assert order.totals.shipping_minor == 490 + 238
+    assert order.adjustments == ()
+
+
 def test_rows_of_a_file_become_orders_that_pass_every_check() -> None:
     outcomes = adapt(shipped("csv"), sent("csv"), GIVEN)
     orders = [each.order for each in outcomes if isinstance(each, Adapted)]

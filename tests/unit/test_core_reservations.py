@@ -11,6 +11,7 @@ from edge_core.errors import InvariantViolated, Rejected
 from edge_core.limits import RESERVATION_TTL_MS_MAX
 from edge_core.orders.machines import MACHINES, Machine
 from edge_core.stock import reservations as rules
+from edge_core.stock.counting import COUNT
 from edge_core.stock.ledger import Allocation
 from edge_core.stock.reservations import RESERVATION, Changed, Reservation
 
@@ -126,7 +127,7 @@ def test_whatever_is_asked_the_goods_are_given_back_or_gone_exactly_once(asked: 
         assert sums[each.lot] == [gone, kept]
 
 
-@pytest.mark.parametrize("machine", [*MACHINES, RESERVATION], ids=lambda machine: machine.name)
+@pytest.mark.parametrize("machine", [*MACHINES, RESERVATION, COUNT], ids=lambda machine: machine.name)
 def test_every_state_of_a_table_can_be_reached_and_has_a_way_to_a_final_one(machine: Machine) -> None:
     def reach(starts: set[str], arrows: set[tuple[str, str]]) -> set[str]:
         found = set(starts)
