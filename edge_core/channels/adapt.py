@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from edge_core.channels.complete import complete
-from edge_core.channels.functions import Context
+from edge_core.channels.functions import Context, Meter
 from edge_core.channels.mapping import Mapping, pointer_of
 from edge_core.channels.rows import orders_of
 from edge_core.channels.template import Unmapped, evaluate, fill
@@ -74,7 +74,7 @@ def _orders(mapping: Mapping, body: bytes) -> list[Any]:
 def _adapt(mapping: Mapping, sent: Any, given: MappingType[str, str]) -> Adapted | Refused:
     key: str | None = None
     try:
-        context = Context(sent, mapping.tables, given)
+        context = Context(sent, mapping.tables, given, Meter())
         key = _key(mapping, sent, context)
         return Adapted(key, _mapped(mapping, sent, context))
     except Unmapped as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.visitor import TreeInterpreter
 from msgspec import Struct
 
 from edge_core.channels.amounts import UnreadableValue
@@ -15,17 +16,29 @@ from edge_core.channels.functions import Context, Functions, arities
 from edge_core.limits import CHANNEL_EXPRESSION_CHARS_MAX
 
 
+class _Metered(TreeInterpreter):  # type: ignore[misc] - it has no annotations
+    """JMESPath's own interpreter, which counts the nodes that it visits."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(jmespath.Options(custom_functions=Functions(context)))
+        self._meter = context.meter
+
+    def visit(self, node: Any, *arguments: Any, **named: Any) -> Any:
+        self._meter.step()
+        return super().visit(node, *arguments, **named)
+
+
 class Expression:
     """A parsed expression. `text` is how it is written in the document."""
 
-    def __init__(self, text: str, parsed: Any) -> None:
+    def __init__(self, text: str, tree: Any) -> None:
         self.text = text
-        self._parsed = parsed
+        self._tree = tree
 
     def evaluate(self, value: Any, context: Context) -> Any:
         """The value that it finds, or None. Raises `UnreadableValue` for what a function cannot take."""
         try:
-            return self._parsed.search(value, options=jmespath.Options(custom_functions=Functions(context)))
+            return _Metered(context).visit(self._tree, value)
         except (JMESPathError, TypeError) as error:  # it lets `'two' > 0` through to Python, which raises TypeError
             raise UnreadableValue(str(error)) from error
 
@@ -42,16 +55,16 @@ def parse(text: str, scope: Scope) -> Expression | str:
     if len(text) > CHANNEL_EXPRESSION_CHARS_MAX:
         return f"an expression of at most {CHANNEL_EXPRESSION_CHARS_MAX} characters"
     try:
-        parsed = jmespath.compile(text)
+        tree = jmespath.compile(text).parsed
     except JMESPathError as error:
         return f"a JMESPath expression: {_first_line(error)}"
     except RecursionError:
         return "a JMESPath expression with less in one another"
-    for call in _calls(parsed.parsed):
+    for call in _calls(tree):
         found = _wrong(call["value"], call["children"], scope)
         if found is not None:
             return found
-    return Expression(text, parsed)
+    return Expression(text, tree)
 
 
 def _wrong(name: str, arguments: list[dict[str, Any]], scope: Scope) -> str | None:

@@ -12,12 +12,25 @@ from msgspec import Struct
 
 from edge_core.channels import moments
 from edge_core.channels.amounts import MILLI_DIGITS, UnreadableValue, scaled, unit_price_minor
-from edge_core.limits import TEXT_CHARS_MAX
+from edge_core.limits import CHANNEL_STEPS_MAX, TEXT_CHARS_MAX
 
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _SUBDIVISION: Final = re.compile(r"[A-Z0-9]{1,3}")
 _STANDARD: Final = StandardFunctions()
 OTHERWISE: Final = "*"  # the key of a table that stands for every other
+
+
+class Meter:
+    """Counts the steps that the expressions of one order take, so that no order takes for ever."""
+
+    def __init__(self, steps_max: int = CHANNEL_STEPS_MAX) -> None:
+        self._left = steps_max
+
+    def step(self) -> None:
+        """Take one more. Raises `UnreadableValue` where there are none left."""
+        self._left -= 1
+        if self._left < 0:
+            raise UnreadableValue(f"expected an order that is mapped in {CHANNEL_STEPS_MAX} steps")
 
 
 class Context(Struct, frozen=True):
@@ -26,6 +39,7 @@ class Context(Struct, frozen=True):
     root: Any
     tables: Mapping[str, Mapping[str, str]]
     given: Mapping[str, str]
+    meter: Meter
     currency_digits: int | None = None
     position: int = 0
 
