@@ -16,7 +16,7 @@ from edge_core.channels.functions import Context, Functions, arities
 from edge_core.limits import CHANNEL_EXPRESSION_CHARS_MAX
 
 
-class _Metered(TreeInterpreter):  # type: ignore[misc] - it has no annotations
+class _Metered(TreeInterpreter):  # type: ignore[misc]  # the library has no annotations
     """JMESPath's own interpreter, which counts the nodes that it visits."""
 
     def __init__(self, context: Context) -> None:

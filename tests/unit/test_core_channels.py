@@ -168,7 +168,8 @@ def test_what_cannot_be_mapped_is_refused_with_the_place_and_the_expression(
 
 def test_an_order_that_would_take_for_ever_is_refused() -> None:
     """Each of many discounts goes over each of many lines; and no line has a quantity, so that none is refused."""
-    lines, discounts = [{"discount_allocations": []}] * 4_000, [{"type": "manual"}] * 4_000
+    lines: list[Any] = [{"discount_allocations": []}] * 4_000
+    discounts = [{"type": "manual"}] * 4_000
     rejected = refused("shopify", changed("shopify", line_items=lines, discount_applications=discounts))
     assert "is mapped in 250000 steps" in rejected.detail
     assert rejected.pointer is not None
