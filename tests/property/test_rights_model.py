@@ -37,6 +37,10 @@ class FiveStores(RuleBasedStateMachine):
     def move(self, at: int, to: int, quantity: int) -> None:
         self.model.move(at, to, quantity)
 
+    @rule(at=ANY, rates=st.integers(0, 1 << 30))
+    def rebalance(self, at: int, rates: int) -> None:
+        self.model.rebalance(at, rates)
+
     @rule(at=ANY, is_whole=st.booleans())
     def send(self, at: int, *, is_whole: bool) -> None:
         self.model.send(at, is_whole=is_whole)

@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from edge_core import ids
 from edge_core.errors import Rejected
 from edge_core.stock import rights as rules
+from edge_core.stock import shares
 from edge_core.stock.rights import Life, Rights, Row
+from edge_core.stock.shares import Holding
 
 NODES: Final = tuple(f"store-{number:04d}" for number in range(1, 6))
 OWNER: Final = NODES[0]
@@ -80,6 +82,20 @@ class RightsModel:
         known = [row.life for row in machine.rights.rows if row.life != machine.life]
         if known and self._try(machine, rules.move(machine.rights, machine.life, known[to % len(known)], quantity)):
             self.happened["moves"] += 1
+
+    def rebalance(self, at: int, rates: int) -> None:
+        """A machine gives of its own what a plan of its own figures, however old, says: three bits of `rates` each."""
+        machine = self._machine(at)
+        living = [life for life in rules.lives(machine.rights) if not rules.row_of(machine.rights, life).is_void]
+        holdings = [
+            Holding(str(index), rules.held_milli(machine.rights, life), rates >> 3 * index & 7)
+            for index, life in enumerate(living)
+        ]
+        for transfer in shares.rebalance(holdings, minimum_milli=1):
+            giver, taker = living[int(transfer.giver)], living[int(transfer.taker)]
+            if giver == machine.life:
+                moved = self._try(machine, rules.move(machine.rights, giver, taker, transfer.quantity_milli))
+                self.happened["rebalances"] += moved
 
     def retire(self, at: int, to: int) -> None:
         """A machine is replaced in good order: it moves all that it holds, then its successor begins without rights."""

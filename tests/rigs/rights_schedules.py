@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -30,6 +31,7 @@ _STEPS: Final[tuple[tuple[int, _Step], ...]] = (
     (10, lambda m, r: m.promise(_holder(m, r), r.randint(1, 3))),
     (2, lambda m, r: m.take_back(_any(r), r.randint(1, 3))),
     (8, lambda m, r: m.move(_holder(m, r), _any(r), r.randint(1, 6))),
+    (2, lambda m, r: m.rebalance(_any(r), r.getrandbits(48))),
     (6, lambda m, r: m.send(_any(r), is_whole=r.random() < 0.7)),
     (6, lambda m, r: m.hear(_any(r), r.randrange(24), stays=r.random() < 0.5)),
     (6, lambda m, r: m.tell(_any(r))),
@@ -117,6 +119,14 @@ def seeds_to_find(mutation: Mutation, seeds: range) -> tuple[int, str] | None:
         return next(((seed, broken) for seed, broken in found if broken is not None), None)
 
 
+def _all(seeds: range, jobs: int) -> Iterator[Played]:
+    if jobs == 1:
+        yield from map(play, seeds)
+        return
+    with get_context("fork").Pool(jobs) as pool:
+        yield from pool.imap_unordered(play, seeds, chunksize=20)
+
+
 def _any(chance: random.Random) -> int:
     return chance.randrange(40)
 
@@ -138,6 +148,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.rigs.rights_schedules", description=__doc__)
     parser.add_argument("--schedules", type=int, default=10_000, help="how many to try")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--mutations", action="store_true", help="how many it takes to find each planted bug")
     arguments = parser.parse_args()
     seeds = range(arguments.first, arguments.first + arguments.schedules)
@@ -151,7 +162,7 @@ def main() -> int:
             failed += seed is None
             lines.append(f"{'-' if seed is None else seed:>6}  {mutation.name}: {broken}")
     else:
-        for played in map(play, seeds):
+        for played in _all(seeds, arguments.jobs):
             happened += played.happened
             failed += played.broken is not None
             lines += [] if played.broken is None else [f"{played.seed}: {played.broken}"]
