@@ -113,15 +113,18 @@ def rebalance(
 
 
 def _cut(quantities: list[int], total_milli: int, step_milli: int) -> list[int]:
-    """The same quantities under one ceiling in whole steps; what that leaves over stays with the largest."""
+    """The same quantities under one ceiling, those that it cuts in whole steps; less than a step stays with one."""
     order, left_milli = sorted(range(len(quantities)), key=lambda at: quantities[at]), total_milli
     kept = list(quantities)
     for rank, at in enumerate(order):
-        ceiling_milli = left_milli // (len(order) - rank) // step_milli * step_milli
-        kept[at] = min(quantities[at], ceiling_milli)
+        kept[at] = min(quantities[at], left_milli // (len(order) - rank))
         left_milli -= kept[at]
-    for at in reversed(order):
-        more_milli = min(quantities[at] - kept[at], left_milli)
+    cut = [at for at in reversed(order) if kept[at] < quantities[at]]
+    for at in cut:
+        left_milli += kept[at] % step_milli
+        kept[at] -= kept[at] % step_milli
+    for at in cut:
+        more_milli = min(step_milli, left_milli, quantities[at] - kept[at])
         kept[at] += more_milli
         left_milli -= more_milli
     return kept

@@ -1,6 +1,6 @@
 """Whatever is parted, moved and promised: nothing comes from nowhere, nobody is below zero, and it settles."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edge_core.errors import Rejected
@@ -74,6 +74,7 @@ def test_budgets_always_add_up_to_what_is_free(total: int, step: int, asked: lis
         assert min(each.quantity_milli for each in budgets) >= 0
 
 
+@example([0, 0, 0, 1, 1_001], 1_001, 1_000)
 @given(st.lists(st.integers(0, 20_000), min_size=5, max_size=5), st.integers(0, 100_000), STEPS)
 def test_goods_that_went_leave_where_most_is_left(quantities: list[int], free: int, step: int) -> None:
     before = tuple(Budget(quota.channel, n) for quota, n in zip(DEFAULT_PLAN, quantities, strict=True))
