@@ -1,14 +1,16 @@
 """`stream_cursor` and `entry`: how far each stream is durable, and its bytes."""
 
-from collections.abc import AsyncIterator, Sequence
+import struct
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
 
-from central_sync.store.database import Connection, copy_new
-from edge_core.sync.chain import genesis
+from central_sync.store.copying import UUID_BYTES, copy_new, text, uuid, width
+from central_sync.store.database import Connection
+from edge_core.sync.chain import HASH_BYTES, genesis
 
 
 class StreamKey(NamedTuple):
@@ -69,6 +71,9 @@ class StoredEntry(Struct, frozen=True):
 
 
 _ENTRY_COLUMNS: Final = ("node_id", "incarnation", "lane", "seq", "order_id", "is_parked", "hash", "body")
+# seq, order_id, is_parked, hash, and the length of the body, each with its own length before it (-1: null).
+_OF_ORDER: Final = struct.Struct(f">iqi{UUID_BYTES}siBi{HASH_BYTES}si")
+_OF_STOCK: Final = struct.Struct(f">iqiiBi{HASH_BYTES}si")
 _COLUMNS: Final = "node_id, incarnation, lane, seq, order_id, is_parked, hash, body, ingested_at, is_discarded"
 _CURSOR_COLUMNS: Final = "durable_seq, durable_hash, parked, backed_up_seq, fenced, superseded_by, replayed, discarded"
 
@@ -96,9 +101,9 @@ _FENCE: Final = """
     UPDATE stream_cursor SET fenced = $3 WHERE node_id = $1 AND incarnation = $2 AND fenced IS NULL
 """
 _CLOSE: Final = """
-    UPDATE stream_cursor AS old SET fenced = new.why
+    UPDATE stream_cursor AS old SET fenced = coalesce(old.fenced, new.why), superseded_by = NULL
     FROM unnest($1::text[], $2::uuid[], $3::text[]) AS new (node_id, incarnation, why)
-    WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation AND old.fenced IS NULL
+    WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation
 """
 _SUPERSEDE: Final = """
     UPDATE stream_cursor AS old SET superseded_by = new.incarnation
@@ -157,7 +162,10 @@ async def fence(connection: Connection, node_id: str, incarnation: UUID, why: st
 
 
 async def close(connection: Connection, left: Sequence[tuple[str, UUID, str]]) -> None:
-    """Take nothing more from incarnations that their own machines have left behind: node, incarnation, why."""
+    """Take nothing more from incarnations that their own machines, which are the nodes now, have left behind.
+
+    Each with its node and why. What replaced them before counts no more: their machine has returned.
+    """
     await connection.execute(_CLOSE, *_rows(left, 3))
 
 
@@ -203,9 +211,37 @@ async def after(connection: Connection, key: StreamKey, seq: int, rows_max: int)
     return [(row["hash"], row["body"]) for row in rows]
 
 
+async def up_to(connection: Connection, key: StreamKey, seq: int, rows_max: int) -> list[tuple[int, bytes, bytes]]:
+    """Seq, hash and body of the last entries up to a seq, the newest first."""
+    rows = await connection.fetch(
+        "SELECT seq, hash, body FROM entry WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq <= $4"
+        " ORDER BY seq DESC LIMIT $5",
+        *key,
+        seq,
+        rows_max,
+    )
+    return [tuple(row) for row in rows]
+
+
 async def append(connection: Connection, rows: Sequence[EntryRow]) -> None:
     """Insert entries after locked cursors. Raises `AlreadyThere` where the table has more than its cursor says."""
-    await copy_new(connection, "entry", _ENTRY_COLUMNS, [(*row.key, *row[1:]) for row in rows])
+    await copy_new(connection, "entry", _ENTRY_COLUMNS, _encoded(rows))
+
+
+def _encoded(rows: Sequence[EntryRow]) -> Iterator[bytes]:
+    """The rows for COPY, in the order of `_ENTRY_COLUMNS`; the stream's name is encoded once for all of its entries."""
+    present: StreamKey | None = None
+    stream = b""
+    for key, seq, order_id, is_parked, chain_hash, body in rows:
+        if key is not present:
+            present = key
+            stream = width(_ENTRY_COLUMNS) + text(key.node_id) + uuid(key.incarnation) + text(key.lane)
+        rest = 1, is_parked, HASH_BYTES, chain_hash, len(body)
+        if order_id is None:
+            numbers = _OF_STOCK.pack(8, seq, -1, *rest)
+        else:
+            numbers = _OF_ORDER.pack(8, seq, UUID_BYTES, order_id.int.to_bytes(UUID_BYTES), *rest)
+        yield stream + numbers + body
 
 
 async def append_missing(connection: Connection, rows: Sequence[EntryRow]) -> None:

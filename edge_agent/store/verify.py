@@ -16,6 +16,7 @@ from edge_agent.store import log, orders, retention
 from edge_agent.store.connection import fetch, open_reader
 from edge_agent.store.log import Stream, seq_of
 from edge_agent.store.orders import OrderFilter, OrderHead
+from edge_agent.store.verify_downlink import check_downlink
 from edge_core.errors import PeerFault, StorageFault
 from edge_core.orders.events import OrderPlaced, StockMoved
 from edge_core.orders.merge import merge
@@ -37,12 +38,16 @@ class Finding(Struct, frozen=True):
 
 
 class KnownCut(Struct, frozen=True):
-    """Up to where a stream was let go of, as it should be, and up to where the centre's backup covers it."""
+    """Up to where a stream was let go of, as it should be, and up to where the centre's backup covers it.
+
+    With `is_awaited` it is not gone for good: it is still to come back from the centre.
+    """
 
     lane: str
     incarnation: UUID
     pruned_seq: int
     backed_up_seq: int
+    is_awaited: bool = False
 
 
 class Verdict(Struct, frozen=True):
@@ -87,7 +92,7 @@ async def verify_file(path: Path, on_progress: Callable[[int], None] = lambda _:
     try:
         # One snapshot for the whole walk: what is derived must follow from the log as it was at the same moment.
         await fetch(connection, "BEGIN")
-        for check in (_check_pages, _check_log, _check_heads, _check_derived):
+        for check in (_check_pages, _check_log, _check_heads, _check_derived, _check_downlink):
             try:
                 await check(walk)
             except (StorageFault, PeerFault) as fault:
@@ -120,7 +125,9 @@ async def _check_stream(walk: _Walk, stream: Stream) -> None:
     while rows := await log.read_range(walk.connection, stream, expected, _ROWS):
         for seq, entry_hash, body in rows:
             where = f"{stream.lane} {seq}"
-            if seq != expected:
+            if seq != expected and stream.has_moved(expected, seq - 1):
+                previous = stream.moved_hash if seq - 1 == stream.moved_seq else None
+            elif seq != expected:
                 gone = f"{expected}" if seq - expected == 1 else f"{expected} to {seq - 1}"
                 walk.find(f"{stream.lane} {gone}", "missing from the log")
                 previous = None
@@ -137,7 +144,8 @@ async def _check_stream(walk: _Walk, stream: Stream) -> None:
 async def _check_below_cut(walk: _Walk, stream: Stream) -> None:
     if stream.pruned_seq == 0:
         return
-    walk.cuts.append(KnownCut(stream.lane, stream.incarnation, stream.pruned_seq, stream.backed_up_seq))
+    known = KnownCut(stream.lane, stream.incarnation, stream.pruned_seq, stream.backed_up_seq, bool(stream.is_awaited))
+    walk.cuts.append(known)
     seq = 1
     while rows := await log.read_range(walk.connection, stream, seq, _ROWS):
         kept = [(at, body) for at, _, body in rows if at <= stream.pruned_seq]
@@ -209,6 +217,11 @@ def _check_head(walk: _Walk, head: OrderHead, entries: list[Recorded]) -> None:
     if (head.revision, head.status) != (state.revision, state.status):
         listed = f"the list says {head.status} at revision {head.revision}"
         walk.find(f"order {head.order_id}", f"{listed}, the log {state.status} at {state.revision}")
+
+
+async def _check_downlink(walk: _Walk) -> None:
+    async for where, what in check_downlink(walk.connection):
+        walk.find(where, what)
 
 
 async def _check_derived(walk: _Walk) -> None:

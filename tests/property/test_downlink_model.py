@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.rigs.down_model import DownModel
 from tests.simulation.loop import run
-from tests.simulation.tables import IN_PLACE_OF
+from tests.simulation.stand_ins import IN_PLACE_OF
 
 Happening = Callable[[DownModel], Awaitable[None]]
 PLACE = st.integers(0, 7)
@@ -44,6 +44,7 @@ HAPPENINGS: st.SearchStrategy[Happening] = st.one_of(
     st.builds(lambda at, stays: lambda m: m.acknowledge(at, stays=stays), PLACE, ENDS),
     st.builds(lambda at, is_up: _now(lambda m: m.lose(at, is_up=is_up)), PLACE, ENDS),
     st.just(_now(DownModel.restart_centre)),
+    st.just(lambda m: m.lose_answers()),
     st.just(_now(DownModel.keep)),
     st.builds(lambda at, is_centre: lambda m: m.restore(at, is_centre=is_centre), PLACE, ENDS),
 )
@@ -84,6 +85,45 @@ def test_instructions_are_done_in_the_order_in_which_they_were_asked(keys: list[
     model, done = run(lambda _loop: live())
     assert done == len(keys)
     assert list(model.node.log) == list(model.tables.instructions)
+
+
+def test_an_answer_that_both_ends_have_lost_is_asked_for_again() -> None:
+    async def live() -> DownModel:
+        model = DownModel()
+        await model.greet()
+        await model.ask(1)
+        await model.send()
+        await model.hear(0, stays=False)
+        await model.acknowledge(0, stays=False)
+        await model.lose_answers()
+        await model.heal()
+        return model
+
+    model = run(lambda _loop: live())
+    assert [row.outcome for row in model.tables.instructions.values()] == ["applied"]
+
+
+def test_an_ack_that_is_heard_after_the_hello_of_a_file_that_was_put_back_keeps_nothing_from_it() -> None:
+    async def live() -> DownModel:
+        model = DownModel()
+        await model.greet()
+        for key in (1, 2):
+            await model.ask(key)
+            await model.send()
+            await model.hear(0, stays=False)
+            model.keep()
+        await model.acknowledge(0, stays=False)
+        await model.restore(0, is_centre=False)  # its hello overtakes the second ack
+        await model.acknowledge(0, stays=False)
+        model.report()
+        await model.acknowledge(0, stays=False)
+        model.restart_centre()
+        await model.send()
+        await model.hear(0, stays=False)
+        return model
+
+    model = run(lambda _loop: live())
+    assert len(model.node.log) == 2
 
 
 def test_a_lost_delivery_is_sent_again_by_the_senders_own_patience() -> None:

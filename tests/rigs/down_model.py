@@ -24,7 +24,7 @@ from edge_core.sync.entry import LANES
 from edge_core.sync.instruction import CancelTask, decode_instruction
 from edge_core.sync.messages import DOWN, Deliver, DownPosition, Hello, LanePosition, decode_down
 from edge_core.sync.receive_stream import Applied, Cursor, prepare, receive
-from tests.simulation import tables as stand_ins
+from tests.simulation.downlink_tables import answer_instructions
 from tests.simulation.tables import Tables
 
 NODE = "store-0001"
@@ -88,11 +88,12 @@ class DownModel:
 
     # --- the node ----------------------------------------------------------------------------------------------------
 
-    async def greet(self) -> None:
+    async def greet(self, *, is_newcomer: bool = False) -> None:
         """Hello and welcome, as after each connection. What the node lost of its log comes back before all else."""
         lanes = tuple(LanePosition(lane, 1, 0, genesis(NODE, EDGE, lane)) for lane in LANES)
         hello = Hello(NODE, EDGE, lanes, None, 0, "", 1, downlink=self.node.position)
-        found = await rules.greet(self.tables, [hello], _START_MS, self._random)
+        newcomers = {NODE} if is_newcomer else set()
+        found = await rules.greet(self.tables, [hello], newcomers, _START_MS, self._random)
         self.welcomed = found[NODE]
         known = [row.instruction_id for row in self.tables.instructions.values() if row.outcome is not None]
         self.node.log += tuple(each for each in known if each not in self.node.log)
@@ -109,7 +110,12 @@ class DownModel:
     async def answer(self) -> None:
         """The node's log reaches the centre."""
         rows = [AnswerRow(NODE, each, "order.cancel", None, "applied", None, None) for each in self.node.log]
-        await stand_ins._answer_instructions(self.tables, rows)
+        await answer_instructions(self.tables, rows)
+
+    def report(self) -> None:
+        """The heartbeat says how far the node is."""
+        if self.node.position is not None and self.node.position.incarnation == self.welcomed:
+            self.up.append(Claim(NODE, EDGE, self.node.position, is_report=True))
 
     async def acknowledge(self, at: int, *, stays: bool) -> None:
         """An acknowledgement arrives."""
@@ -125,6 +131,11 @@ class DownModel:
         messages: list[Any] = cast("list[Any]", self.up if is_up else self.down)
         if messages:
             messages.pop(at % len(messages))
+
+    async def lose_answers(self) -> None:
+        """What the centre does not know yet is lost to both ends; the node goes on in another incarnation."""
+        self.node.log = ()
+        await self.greet(is_newcomer=True)
 
     def keep(self) -> None:
         """Both ends are copied."""
@@ -149,8 +160,7 @@ class DownModel:
             await self.send()
             while self.down:
                 await self.hear(0, stays=False)
-            if self.node.position is not None and self.node.position.incarnation == self.welcomed:
-                self.up.append(Claim(NODE, EDGE, self.node.position))
+            self.report()
             while self.up:
                 await self.acknowledge(0, stays=False)
             if self.is_quiet():

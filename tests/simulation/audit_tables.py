@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -37,9 +38,15 @@ async def _replace(connection: Tables, rows: Sequence[EntryRow]) -> None:
         put(connection, replace(old, order_id=row.order_id, hash=row.hash, body=row.body))
 
 
-async def _put_hash(connection: Tables, key: StreamKey, seq: int, entry_hash: bytes) -> None:
-    if seq > 0:
-        put(connection, replace(connection.entries[key][seq - 1], hash=entry_hash))
+async def _put_hash(connection: Tables, key: StreamKey, seq: int, entry_hash: bytes) -> UUID | None:
+    if seq == 0 or connection.entries[key][seq - 1].hash == entry_hash:
+        return None
+    put(connection, changed := replace(connection.entries[key][seq - 1], hash=entry_hash))
+    return changed.order_id
+
+
+async def _hashes_of(connection: Tables, places: Sequence[tuple[StreamKey, int]]) -> dict[tuple[StreamKey, int], bytes]:
+    return {(key, seq): connection.entries[key][seq - 1].hash for key, seq in places if seq > 0}
 
 
 async def _day_totals(connection: Tables, node_id: str, days: Sequence[str]) -> tuple[DayTotal, ...]:
@@ -55,6 +62,12 @@ async def _day_totals(connection: Tables, node_id: str, days: Sequence[str]) -> 
 
 async def _parked_of(connection: Tables, node_id: str) -> int:
     return sum(row.parked for key, row in connection.cursors.items() if key.node_id == node_id)
+
+
+async def _discarded_of(connection: Tables, node_id: str) -> list[tuple[bytes, str | None]]:
+    gone = [e for key, held in connection.entries.items() if key.node_id == node_id for e in held if e.is_discarded]
+    views = [connection.orders.get(entry.order_id) if entry.order_id is not None else None for entry in gone]
+    return [(e.body, None if v is None else v.business_date.isoformat()) for e, v in zip(gone, views, strict=True)]
 
 
 async def _note_day_differences(connection: Tables, node_id: str, differences: Sequence[str]) -> bool:
@@ -86,8 +99,10 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (audits, "entries_in", _entries_in),
     (audits, "replace", _replace),
     (audits, "put_hash", _put_hash),
+    (audits, "hashes_of", _hashes_of),
     (audits, "day_totals", _day_totals),
     (audits, "parked_of", _parked_of),
+    (audits, "discarded_of", _discarded_of),
     (audits, "note_day_differences", _note_day_differences),
     (audits, "note_scrubs", _note_scrubs),
     (audits, "wanted", _wanted),
