@@ -3,8 +3,9 @@
 JMESPath has no way to run code, to loop without end or to reach anything but the value that it is given.
 """
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -14,6 +15,8 @@ from msgspec import Struct
 from edge_core.channels.amounts import UnreadableValue
 from edge_core.channels.functions import Context, Functions, arities
 from edge_core.limits import CHANNEL_EXPRESSION_CHARS_MAX
+
+_PREFIX: Final = re.compile(r"^(?:Invalid|Bad) jmespath expression: ", re.IGNORECASE)
 
 
 class _Metered(TreeInterpreter):  # type: ignore[misc]  # the library has no annotations
@@ -93,4 +96,5 @@ def _calls(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def _first_line(error: JMESPathError) -> str:
-    return str(error).splitlines()[0].rstrip(":")
+    """What the library says, without the drawing of the place and without the words that it begins with."""
+    return _PREFIX.sub("", str(error).splitlines()[0]).rstrip(":")

@@ -19,6 +19,8 @@ COMPLETED: Final[dict[type[Struct], frozenset[str]]] = {
     ),
 }
 
+_PLAIN: Final[dict[Any, str]] = {str: "text", int: "integer", float: "number", bool: "boolean"}
+
 
 class Compiler:
     """Makes nodes of a template, and gathers what is wrong with it as pairs of pointer and expectation."""
@@ -105,7 +107,7 @@ def _name(hint: Any) -> str:
     hint = _bare(hint)
     if get_origin(hint) is tuple:
         return f"list of {_name(get_args(hint)[0])}"
-    return getattr(hint, "__name__", str(hint))
+    return _PLAIN[hint] if hint in _PLAIN else str(getattr(hint, "__name__", hint))
 
 
 def _form(hint: Any) -> str:
