@@ -15,8 +15,11 @@ from typing import Final
 
 from edge_core.errors import CODES, TYPE_PREFIX
 from edge_core.orders.machines import MACHINES, Machine
+from edge_core.stock.counting import COUNT
+from edge_core.stock.reservations import RESERVATION
 
 DOCS: Final = Path(__file__).parent
+_DRAWN: Final = (*MACHINES, RESERVATION, COUNT)
 _BLOCK: Final = re.compile(r"(<!-- drawn: (?P<name>[a-z-]+) -->\n).*?(<!-- /drawn -->)", re.DOTALL)
 
 
@@ -52,8 +55,8 @@ def error_codes() -> str:
 
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "error-codes": error_codes,
-    **{f"{machine.name}-diagram": partial(diagram, machine) for machine in MACHINES},
-    **{f"{machine.name}-table": partial(table, machine) for machine in MACHINES},
+    **{f"{machine.name}-diagram": partial(diagram, machine) for machine in _DRAWN},
+    **{f"{machine.name}-table": partial(table, machine) for machine in _DRAWN},
 }
 
 
