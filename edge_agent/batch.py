@@ -29,12 +29,13 @@ from edge_agent.submission import (
 from edge_core import clock, ids
 from edge_core.errors import PermanentFault, Rejected
 from edge_core.orders.commands import CancelOrder, Command, MoveStock, PlaceOrder, StockMovement
-from edge_core.orders.decide import World, decide, skus_of
+from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
+from edge_core.orders.world import World
 from edge_core.stock.ledger import Position, apply_delta, total
 from edge_core.sync.chain import link
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry

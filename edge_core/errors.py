@@ -63,6 +63,7 @@ _ROWS: Final = (
     (2016, "lot-mismatch", 422, "The lot is recorded with another expiry date"),
     (2017, "node-not-found", 404, "There is no such node"),
     (2018, "entry-too-large", 422, "What would be recorded of the request is too large"),
+    (2019, "return-too-large", 422, "More would come back than was sold"),
     (3001, "token-missing", 401, "A bearer token is needed"),
     (3002, "token-unknown", 401, "The bearer token is not known"),
     (3003, "scope-missing", 403, "The bearer token does not allow this"),

@@ -4,13 +4,11 @@ Time and new identifiers travel in the command. The world is what the decision m
 names, and the positions of the SKUs named.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import assert_never
 
-from msgspec import Struct
-
 from edge_core.errors import InvariantViolated, Rejected
-from edge_core.orders.commands import CancelOrder, Command, MovementLine, MoveStock, PlaceOrder
+from edge_core.orders.commands import AdvanceOrder, CancelOrder, Command, MovementLine, MoveStock, PlaceOrder
 from edge_core.orders.document import FulfillmentGroup, GroupLine, Order, OrderTotals, TillOrder
 from edge_core.orders.events import (
     Event,
@@ -26,24 +24,14 @@ from edge_core.orders.events import (
     StockReserved,
 )
 from edge_core.orders.fold import OrderState, PaymentState
+from edge_core.orders.fulfilling import advance
 from edge_core.orders.machines import GROUP
+from edge_core.orders.returning import take_back
 from edge_core.orders.validation import CHECK_NAMES, is_date
+from edge_core.orders.world import Accepted, World
 from edge_core.stock.ledger import Allocation, Position, StockDelta, allocate, apply_delta
 
 MAIN_GROUP = "g1"
-
-
-class World(Struct, frozen=True):
-    """What a decision may look at."""
-
-    order: OrderState | None
-    stock: Mapping[str, Sequence[Position]]
-
-
-class Accepted(Struct, frozen=True):
-    """The decision: its events, in order, to be recorded as one entry."""
-
-    events: tuple[Event, ...]
 
 
 def decide(world: World, command: Command) -> Accepted | Rejected:
@@ -53,6 +41,8 @@ def decide(world: World, command: Command) -> Accepted | Rejected:
             return _place(world, command)
         case CancelOrder():
             return _cancel(world, command)
+        case AdvanceOrder():
+            return _advance(world, command)
         case MoveStock():
             return _move(world, command)
         case _:
@@ -206,13 +196,28 @@ def _payments(posted: TillOrder) -> list[Event]:
 # --- cancelling ------------------------------------------------------------------------------------------------------
 
 
-def _cancel(world: World, command: CancelOrder) -> Accepted | Rejected:
-    state, request = world.order, command.request
+def _advance(world: World, command: AdvanceOrder) -> Accepted | Rejected:
+    state = _expected(world, command)
+    if isinstance(state, Rejected):
+        return state
+    return take_back(state, command) if command.name == "return" else advance(world, state, command)
+
+
+def _expected(world: World, command: CancelOrder | AdvanceOrder) -> OrderState | Rejected:
+    """The order that the command names, as it expects to find it."""
+    state, expected = world.order, command.request.expected_revision
     if state is None:
         return Rejected("order-not-found", f"there is no order {command.order_id} here")
-    if request.expected_revision is not None and request.expected_revision != state.revision:
-        detail = f"the order is at revision {state.revision}, the command expected {request.expected_revision}"
+    if expected is not None and expected != state.revision:
+        detail = f"the order is at revision {state.revision}, the command expected {expected}"
         return Rejected("revision-stale", detail, "/expected_revision", state=state.status)
+    return state
+
+
+def _cancel(world: World, command: CancelOrder) -> Accepted | Rejected:
+    state, request = _expected(world, command), command.request
+    if isinstance(state, Rejected):
+        return state
     stuck = [group for group in state.groups if not GROUP.is_legal(group.status, "order.cancelled")]
     if stuck:
         allowed = GROUP.allowed(stuck[0].status)
@@ -269,13 +274,15 @@ def _check_movement(
     return None
 
 
-def skus_of(command: Command) -> frozenset[str]:
-    """The SKUs whose positions a decision on the command needs to see."""
+def skus_of(command: Command, order: OrderState | None = None) -> frozenset[str]:
+    """The SKUs whose positions a decision on the command needs to see; `order` is the one that it names."""
     match command:
         case PlaceOrder():
             return frozenset(line.sku for line in command.posted.lines)
         case MoveStock():
             return frozenset(line.sku for line in command.request.lines)
+        case AdvanceOrder():
+            return frozenset(line.sku for line in order.order.lines) if order is not None else frozenset()
         case CancelOrder():
             return frozenset()
         case _:

@@ -16,7 +16,7 @@ from edge_core.orders.commands import (
     MoveStock,
     StockMovement,
 )
-from edge_core.orders.decide import Accepted, World, decide, skus_of
+from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.document import Payment, TillOrder
 from edge_core.orders.events import (
     Event,
@@ -32,6 +32,7 @@ from edge_core.orders.events import (
 )
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.validation import CHECK_NAMES
+from edge_core.orders.world import Accepted, World
 from edge_core.stock.ledger import Allocation, Position, StockDelta, apply_delta
 from tests.rigs.orders import order_id, place, placed, till_order, with_line
 
