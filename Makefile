@@ -9,7 +9,7 @@ CODE := edge_core holdfast_runtime edge_agent central_sync deploy tests bench
 TIERS := $(wildcard $(addprefix tests/,unit contract property simulation integration faults))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit contract property sim integration faults bench lint fmt lock clean mosquitto
+.PHONY: help demo test unit contract property sim integration faults bench lint fmt lock clean mosquitto rigs
 
 help: ## Show this
 	@echo 'Usage: make TARGET [ARGS=...]   (the first run makes .venv: a minute, no root)'
@@ -18,8 +18,8 @@ help: ## Show this
 demo: $(STAMP) ## Three stores and a centre on this machine, with failures; ARGS=--once runs it unattended
 	$(PYTHON) -m deploy.demo $(ARGS)
 
-test: lint mosquitto ## Everything that CI runs but the demo: lint and all tiers, on real brokers and a real PostgreSQL
-	$(PYTHON) -m pytest -n 2 --dist loadfile $(TIERS) $(ARGS)
+test: lint mosquitto rigs ## Everything that CI runs but the demo: lint and all tiers, on real brokers and a real PostgreSQL
+	$(PYTHON) -m pytest -n 3 --dist loadfile $(TIERS) $(ARGS)
 
 unit: $(STAMP) ## The core alone, in seconds
 	$(PYTHON) -m pytest tests/unit $(ARGS)
@@ -33,11 +33,17 @@ property: $(STAMP) ## The laws, tried with Hypothesis
 sim: $(STAMP) ## The whole house in virtual time; SEEDS=500 tries so many, ARGS="--seed 7 --trace" tells one
 	$(PYTHON) -m tests.simulation --seeds $(or $(SEEDS),500) $(ARGS)
 
-integration: $(STAMP) mosquitto ## Shells with real brokers, SQLite and PostgreSQL
+integration faults: export HOLDFAST_BROKERS := both
+integration: $(STAMP) mosquitto ## Shells with real brokers, SQLite and PostgreSQL, each test on each broker
 	$(PYTHON) -m pytest tests/integration $(ARGS)
 
-faults: $(STAMP) mosquitto ## Real processes, killed, paused and cut off
-	$(PYTHON) -m pytest tests/faults $(ARGS)
+# What takes longer than a quarter of an hour is interrupted, as by Ctrl-C: the table then shows how far it came.
+faults: export HOLDFAST_FAULTS := long
+faults: export HOLDFAST_KILLS := $(or $(KILLS),$(HOLDFAST_KILLS),300)
+faults: export HOLDFAST_CUTS := $(or $(CUTS),$(HOLDFAST_CUTS),100)
+faults: $(STAMP) mosquitto rigs ## Processes killed and stopped, roads broken, power cut, with a table; KILLS=300 CUTS=100
+	timeout --foreground --signal=INT --kill-after=30 900 \
+		$(PYTHON) -m pytest -v -n 2 --dist worksteal tests/faults $(ARGS)
 
 bench: $(STAMP) ## What is claimed about speed, each figure beside its floor; ARGS=--json for programs
 	$(PYTHON) -m bench $(ARGS)
@@ -60,6 +66,9 @@ clean: ## Remove the environment and everything that was made
 
 mosquitto:
 	@deploy/bootstrap mosquitto
+
+rigs:
+	@deploy/bootstrap rigs
 
 $(STAMP): requirements/dev.txt pyproject.toml deploy/bootstrap
 	deploy/bootstrap venv

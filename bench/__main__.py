@@ -14,8 +14,10 @@ from msgspec.structs import replace
 
 from bench.drain import measure_drain
 from bench.footprint import measure_footprint
+from bench.hellos import measure_hellos
 from bench.house import opened_folder, raise_file_limit
 from bench.intake import measure_intake
+from bench.restore import measure_restore
 from bench.results import Row, print_json, print_table, say
 from bench.visible import measure_visibility
 
@@ -29,10 +31,12 @@ class Sizes(Struct, frozen=True):
     drain_rounds: int
     backlog_entries: int
     backlog_drain_s: float
+    restore_orders: int
+    hello_nodes: int
 
 
-FULL: Final = Sizes(3, 15, 100_000, 2, 1_000_000, 10)
-QUICK: Final = Sizes(1, 5, 30_000, 1, 100_000, 4)
+FULL: Final = Sizes(3, 15, 100_000, 2, 1_000_000, 10, 400, 5_000)
+QUICK: Final = Sizes(1, 5, 30_000, 1, 100_000, 4, 40, 1_000)
 
 Measure = Callable[[Path, Sizes], Awaitable[list[Row]]]
 GROUPS: Final[dict[tuple[str, ...], Measure]] = {
@@ -53,6 +57,10 @@ GROUPS: Final[dict[tuple[str, ...], Measure]] = {
     ): lambda folder, sizes: measure_drain(folder, entries=sizes.drain_entries, rounds=sizes.drain_rounds),
     ("agent_rss_mb_backlog_1m", "start_ms_backlog_1m"): lambda folder, sizes: measure_footprint(
         folder, entries=sizes.backlog_entries, drain_s=sizes.backlog_drain_s
+    ),
+    ("restore_seconds_50_nodes",): lambda folder, sizes: measure_restore(folder, orders=sizes.restore_orders),
+    ("hellos_admitted", "hellos_admitted_s", "hellos_fresh_visible_p99_ms"): lambda folder, sizes: measure_hellos(
+        folder, nodes=sizes.hello_nodes
     ),
 }
 NAMES: Final = [name for names in GROUPS for name in names]

@@ -54,6 +54,8 @@ BUDGETS: Final = {
     "drain_fresh_visible_p99_ms": Budget(value_max=2_000),
     "agent_rss_mb_backlog_1m": Budget(value_max=80),
     "start_ms_backlog_1m": Budget(value_max=1_500),
+    "hellos_admitted": Budget(value_min=5_000),
+    "hellos_fresh_visible_p99_ms": Budget(value_max=2_000),
 }
 _HEADINGS: Final = ("name", "value", "unit", "floor", "ratio", "budget", "verdict")
 

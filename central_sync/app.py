@@ -14,18 +14,23 @@ from starlette.types import ASGIApp
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from central_sync import times
+from central_sync.api.access import Access
 from central_sync.api.application import application
+from central_sync.api.commands import Commands
 from central_sync.api.contract import centre_openapi
+from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers
 from central_sync.api.live import LiveFeed
 from central_sync.api.rendering import server_sent_events
+from central_sync.api.settling import Settling
 from central_sync.config import EMBEDDED, BrokerConfig, CentreConfig, DatabaseConfig
 from central_sync.console.page import page_routes
+from central_sync.housekeeping import Housekeeper
 from central_sync.ingest.backlog import Backlog
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.worker import Ingester
-from central_sync.store import nodes
+from central_sync.store import breakers, nodes
 from central_sync.store.database import Database
 from central_sync.store.migrate import migrate
 from central_sync.telemetry import Telemetry
@@ -34,7 +39,9 @@ from edge_core.limits import (
     DATABASE_RETRY_DELAY_MS,
     DATABASE_RETRY_DELAY_MS_MAX,
     DATABASE_START_TIMEOUT_MS,
+    INGEST_INBOX_MAX,
 )
+from edge_core.sync.entry import ENTRY_VERSION
 from holdfast_runtime.docs_page import docs_routes
 from holdfast_runtime.metrics import Metrics
 from holdfast_runtime.mqtt import MqttLink, TlsFiles
@@ -53,6 +60,7 @@ class Centre(Struct, frozen=True):
     leases: ShardLeases
     ingester: Ingester
     live: LiveFeed
+    housekeeper: Housekeeper
     app: ASGIApp
 
 
@@ -78,6 +86,18 @@ async def opened_database(config: DatabaseConfig, *, shared: bool = False) -> As
         yield database
 
 
+def database_dsn(config: DatabaseConfig) -> str:
+    """Where a database that is open now is reached, for other programs. Raises `TransientFault`."""
+    if config.dsn != EMBEDDED:
+        return config.dsn
+    from central_sync.embedded.database import running_dsn  # noqa: PLC0415 - an optional extra
+
+    dsn = running_dsn(config.folder)
+    if dsn is None:
+        raise TransientFault("the embedded database has just stopped")
+    return dsn
+
+
 @asynccontextmanager
 async def opened_centre(config: CentreConfig) -> AsyncIterator[Centre]:
     """Everything, ready to run. Raises `ConfigError`, `PermanentFault` and `TransientFault`."""
@@ -86,8 +106,11 @@ async def opened_centre(config: CentreConfig) -> AsyncIterator[Centre]:
         url = config.broker.url if config.broker.url != EMBEDDED else await _start_broker(config.broker, stack)
         for name in await migrate(database):
             _log.info("store.migrated", migration=name)
-        async with database.reading() as connection:
+        async with database.transaction() as connection:
             history_id = await nodes.history_id(connection)
+            closed = await breakers.close_known(connection, ENTRY_VERSION)
+        for breaker in closed:
+            _log.warning("ingest.breaker_closed", node_id=breaker.node_id, version=breaker.version)
         yield _assemble(config, database, url, history_id, tokens)
 
 
@@ -99,7 +122,7 @@ def _assemble(
     owner = _owner(config)
     tls = TlsFiles(config.broker.ca_file, config.broker.cert_file, config.broker.key_file)
     # A client id of its own for each start: with a former one the broker would first have to end a dead session.
-    link = MqttLink(url, f"central-sync-{owner.hex[:8]}-{uuid.uuid4().hex[:8]}", tls=tls)
+    link = MqttLink(url, f"central-sync-{owner.hex[:8]}-{uuid.uuid4().hex[:8]}", tls=tls, inbox_max=INGEST_INBOX_MAX)
     leases = ShardLeases(owner, database, link, telemetry)
     ingester = Ingester(
         link=link,
@@ -109,20 +132,26 @@ def _assemble(
         telemetry=telemetry,
         now_ms=times.now_ms,
         backlog=Backlog(config.ingest.batch_pushes_max, config.ingest.batch_entries_max),
+        admit=config.ingest.admit,
     )
     live = LiveFeed(database, server_sent_events, telemetry)
 
     async def readiness() -> tuple[str, ...]:
         return await _waiting_for(database, link, leases)
 
+    access = Access(tokens)
     app = application(
         handlers=Handlers(database, times.now),
+        commands=Commands(database, times.now_ms),
+        settling=Settling(database, access),
         events=Events(live),
+        enrolments=Enrolments(database),
         readiness=readiness,
-        tokens=tokens,
+        access=access,
+        is_open=tokens is None,
         extra=[metrics.route(), *docs_routes(lambda: centre_openapi(VERSION)), *page_routes()],
     )
-    return Centre(database, link, leases, ingester, live, app)
+    return Centre(database, link, leases, ingester, live, Housekeeper(database, telemetry), app)
 
 
 async def _waiting_for(database: Database, link: MqttLink, leases: ShardLeases) -> tuple[str, ...]:

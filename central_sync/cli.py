@@ -8,10 +8,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from central_sync import commands
+from central_sync import commands, parking_commands
 from central_sync.config import load
 from edge_core.errors import Fault
+from edge_core.limits import TICKET_HOURS_DEFAULT, TICKET_HOURS_MAX
 from holdfast_runtime import log
 from holdfast_runtime.config import config_errors_exit
 from holdfast_runtime.http_server import run as run_on_uvloop
@@ -21,8 +23,12 @@ examples:
   central-sync run --config central-sync.toml        start; Ctrl-C or SIGTERM stops it gracefully
   central-sync nodes --config central-sync.toml      who is there, what waits at each store
   central-sync orders --node store-0001 --json       the newest orders of one store, for programs
+  central-sync orders cancel ID --reason fraud       ask the order's store to cancel it; the store decides
   central-sync parked show 17                        what could not be used, with its bytes
+  central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
   central-sync verify                                walk every hash chain in the database
+  central-sync backup --to /backup                   dump the database, and let the stores know what is covered
+  central-sync restore --from /backup/NAME.dump      put a dump into an empty database; the stores send the rest
 
 The commands read the database of the configuration file; any key is overridden by the environment, for instance
 CENTRAL_SYNC__DATABASE__DSN=postgresql://... . An embedded database that is not running is started for the command.
@@ -65,11 +71,57 @@ def _parser() -> argparse.ArgumentParser:
         "nodes", parents=[common, printing], help="every node: state, what waits, whether its books add up"
     )
     orders = several.add_parser("orders", parents=[common, printing], help="orders, the newest first")
+    orders.add_argument("action", choices=["list", "cancel"], nargs="?", default="list", help="list, or cancel one")
+    orders.add_argument("id", nargs="?", help="which order to cancel")
+    orders.add_argument("--reason", metavar="WORD", help="why it is cancelled")
+    orders.add_argument("--key", metavar="KEY", help="an Idempotency-Key, to repeat a cancel (default: a new one)")
     orders.add_argument("--node", metavar="ID", help="only this node's")
     orders.add_argument("--status", metavar="STATE", help="only those in this state")
     orders.add_argument("--limit", type=int, default=50, metavar="N", help="how many (default 50)")
-    parked = several.add_parser("parked", parents=[common, printing], help="what could not be used, and why")
-    parked.add_argument("action", choices=["list", "show"], nargs="?", default="list", help="show one, or list all")
-    parked.add_argument("id", type=int, nargs="?", help="which one to show")
+    enrol = several.add_parser(
+        "enrol", parents=[common, printing], help="make a ticket that lets one machine in as a node"
+    )
+    enrol.add_argument("node", nargs="?", metavar="NODE", help="which node; without one, list the enrolments")
+    enrol.add_argument(
+        "--hours",
+        type=int,
+        default=TICKET_HOURS_DEFAULT,
+        choices=range(1, TICKET_HOURS_MAX + 1),
+        metavar="N",
+        help=f"how long the ticket is good (default {TICKET_HOURS_DEFAULT}, at most {TICKET_HOURS_MAX})",
+    )
+    audit = several.add_parser("audit", parents=[common], help="have a node compare its file with what is here, now")
+    audit.add_argument("node", metavar="NODE", help="the node's id")
+    parking_commands.add_parsers(several, common, printing)
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
+    _add_backup(several, [common, printing])
     return parser
+
+
+def _add_backup(several: Any, parents: list[argparse.ArgumentParser]) -> None:
+    backup = several.add_parser(
+        "backup",
+        parents=parents,
+        help="dump the database, and record how far each store's log is covered",
+        description="Makes FILE with pg_dump, and FILE.json, which says what is in it. What is recorded as covered is"
+        " of the dump's own snapshot; stores may then let go of it, once it is old. With another tool (pgBackRest, "
+        "WAL archiving): note the time, make the backup, then say --mark --at with the time that you noted.",
+    )
+    backup.add_argument("--to", type=Path, metavar="DIR|FILE", help="where to; in a folder the file is named after now")
+    backup.add_argument("--mark", action="store_true", help="only record what a backup made with another tool covers")
+    backup.add_argument("--at", metavar="TIME", help="with --mark: when that backup began, RFC 3339, or `now`")
+    restore = several.add_parser(
+        "restore",
+        parents=parents,
+        help="put a backup into an empty database, and make it another history",
+        description="Checks FILE against FILE.json, restores it whole or not at all, and begins another history, so"
+        " that every store sends again what came after the backup. Stop the centre, and name an empty database.",
+    )
+    restore.add_argument("--from", dest="source", type=Path, required=True, metavar="FILE", help="a file of `backup`")
+    several.add_parser(
+        "restore-mark",
+        parents=parents,
+        help="after a restore with another tool: make the database another history",
+        description="Every store then sends again what the database lacks. A centre that nobody told notices by itself,"
+        " by the first store that was acked more than there is; this only makes it sooner.",
+    )

@@ -1,14 +1,14 @@
 """`central-sync.toml`: every key with its default (docs/operations.md). `CENTRAL_SYNC__SECTION__KEY` overrides one."""
 
-import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
 from edge_core.limits import INGEST_ENTRIES_MAX, INGEST_PUSHES_MAX
-from holdfast_runtime.config import ConfigError, load_config
+from edge_core.sync.admission import Admit
+from holdfast_runtime.config import ConfigError, is_loopback, load_config
 from holdfast_runtime.log import Level
 
 ENV_PREFIX: Final = "CENTRAL_SYNC"
@@ -44,12 +44,12 @@ class BrokerConfig(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class IngestConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """How much goes into one transaction, and who is admitted: in this version any node that says hello.
+    """How much goes into one transaction, and who is admitted: any machine, or those with an enrolment alone.
 
     `instance` names this process among those that share the shards; the default is host name and API port.
     """
 
-    admit: Literal["any"] = "any"
+    admit: Admit = "any"
     instance: Annotated[str, Meta(max_length=64)] = ""
     batch_pushes_max: Annotated[int, Meta(ge=1, le=INGEST_PUSHES_MAX)] = INGEST_PUSHES_MAX
     batch_entries_max: Annotated[int, Meta(ge=1, le=INGEST_ENTRIES_MAX)] = INGEST_ENTRIES_MAX
@@ -79,11 +79,3 @@ def load(path: Path | None, environ: Mapping[str, str]) -> CentreConfig:
         expected = f"expected a file of tokens, since host {config.api.host} lets other machines ask; found none"
         raise ConfigError("api.tokens_file", source, expected)
     return config
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address can be reached from this machine only."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -12,7 +12,7 @@ import structlog
 from central_sync.app import VERSION, Centre, opened_centre
 from central_sync.config import CentreConfig
 from edge_core.errors import TransientFault
-from edge_core.limits import SHUTDOWN_TIMEOUT_MS
+from edge_core.limits import INGEST_STALL_MS_MAX, SHUTDOWN_TIMEOUT_MS
 from holdfast_runtime.http_server import serve
 from holdfast_runtime.systemd_notify import Notifier, watchdog_interval_s
 
@@ -75,6 +75,7 @@ async def _run_parts(config: CentreConfig, centre: Centre, stop: asyncio.Event) 
     workers = [
         asyncio.create_task(centre.ingester.run(), name="ingest"),
         asyncio.create_task(centre.live.run(), name="live"),
+        asyncio.create_task(centre.housekeeper.run(), name="housekeeping"),
         asyncio.create_task(_beat(centre, notifier), name="watchdog"),
     ]
     stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -92,10 +93,18 @@ async def _run_parts(config: CentreConfig, centre: Centre, stop: asyncio.Event) 
 
 
 async def _beat(centre: Centre, notifier: Notifier) -> None:
-    """Tell systemd that the loop turns. A database that is away is waited for: starting again would not bring it."""
+    """Tell systemd that the loop turns and that the ingester gets on; else systemd starts the centre again.
+
+    A database that is away is waited for: starting again would not bring it.
+    """
     interval_s = watchdog_interval_s(os.environ)
     while interval_s is not None:
         await asyncio.sleep(interval_s)
+        stalled_ms = centre.ingester.progress.stalled_ms()
+        if stalled_ms > INGEST_STALL_MS_MAX:
+            _log.error("centre.ingest_stalled", stalled_ms=stalled_ms)
+            notifier.status(f"a batch has not got on for {stalled_ms // 1000} s")
+            continue
         try:
             await centre.database.ping()
             notifier.status("taking what the nodes send")

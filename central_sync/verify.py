@@ -49,11 +49,12 @@ async def _verify_stream(connection: Connection, key: StreamKey, cursor: CursorR
     """Follow the chain from its genesis. After a finding it goes on from either hash, so that each shows once."""
     findings: list[Finding] = []
     stored = computed = chain.genesis(*key)
-    seq, parked, count = 0, 0, 0
+    seq, parked, discarded, count = 0, 0, 0, 0
     rows: AsyncIterator[streams.StoredEntry] = streams.walk(connection, key, VERIFY_PAGE_ROWS)
     async for entry in rows:
         count += 1
-        parked += entry.is_parked
+        parked += entry.is_parked and not entry.is_discarded
+        discarded += entry.is_discarded
         leads_to = {chain.link(previous, entry.body) for previous in {stored, computed}}
         if entry.seq != seq + 1:
             findings.append(Finding(*key, seq=seq + 1, problem=f"missing up to {entry.seq - 1}"))
@@ -65,8 +66,9 @@ async def _verify_stream(connection: Connection, key: StreamKey, cursor: CursorR
         findings.append(Finding(*key, seq=seq, problem=f"the stream ends here, its cursor says {cursor.durable_seq}"))
     elif cursor.durable_hash not in {stored, computed}:
         findings.append(Finding(*key, seq=seq, problem="the cursor holds another hash"))
-    if parked != cursor.parked:
-        findings.append(
-            Finding(*key, seq=seq, problem=f"{parked} entries are parked, the cursor counts {cursor.parked}")
-        )
+    for count_of, found, counted in (("parked", parked, cursor.parked), ("discarded", discarded, cursor.discarded)):
+        if found != counted:
+            findings.append(
+                Finding(*key, seq=seq, problem=f"{found} entries are {count_of}, the cursor counts {counted}")
+            )
     return count, findings

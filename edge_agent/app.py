@@ -12,13 +12,16 @@ from edge_agent.api.commands import Commands
 from edge_agent.api.contract import agent_openapi
 from edge_agent.api.queries import Queries
 from edge_agent.api.routes import agent_app
-from edge_agent.config import AgentConfig, zone_of
+from edge_agent.config import AgentConfig, bandwidth_of, zone_of
+from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
 from edge_agent.metrics import AgentCollector
 from edge_agent.recovery import Recovery
+from edge_agent.retention import Retention, window_of
+from edge_agent.scrub import Scrub
 from edge_agent.status import Reporter
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
@@ -27,6 +30,7 @@ from edge_core import ids
 from edge_core.errors import StorageFault
 from edge_core.sync.entry import ENTRY_VERSION
 from edge_core.sync.messages import Bye, encode_message
+from edge_core.sync.retention import Window
 from edge_core.sync.topics import topic
 from holdfast_runtime.docs_page import docs_routes
 from holdfast_runtime.metrics import Metrics
@@ -43,6 +47,8 @@ class Agent(Struct, frozen=True):
     file: StoreFile
     intake: Intake
     session: Session | None
+    scrub: Scrub
+    retention: Retention | None
     app: ASGIApp
 
     async def checkpoint(self) -> None:
@@ -69,7 +75,7 @@ async def build_agent(config: AgentConfig) -> Agent:
     file = StoreFile(config.store.path, config.node.id, reserve_bytes=config.store.reserve_bytes)
     here = real_surroundings(zone_of(config))
     now_ms = here.now_ms()
-    applied = await file.open(incarnation=ids.uuid7(now_ms, here.random_bits()), now_ms=now_ms)
+    applied = await file.open(incarnation=ids.incarnation(now_ms, here.random_bits(), here.machine), now_ms=now_ms)
     _LOG.info("store.opened", path=str(config.store.path), migrations=applied, tail_seq=file.tails["orders"].seq)
     try:
         return _assembled(config, tokens, file, here)
@@ -81,12 +87,14 @@ async def build_agent(config: AgentConfig) -> Agent:
 def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: Surroundings) -> Agent:
     """The parts around an open file. Raises `ConfigError`."""
     session: Session | None = None
+    retention: Retention | None = None
 
     def is_offline() -> bool:
         return session is None or not session.is_online
 
     intake = Intake(file, here, is_offline=is_offline, key_days=config.store.retention_days)
     books = Books(file, here.now_ms, VERSION)
+    instructions = Instructions(file, intake, here)
     if config.broker.url:
         session = Session(
             file=file,
@@ -95,26 +103,40 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
             introduction=_introduction(config),
             mqtt=_mqtt(config, file),
             recovery=Recovery(file, intake, here),
+            instructions=instructions,
             surroundings=here,
+            bandwidth=bandwidth_of(config),
         )
         intake.on_commit = session.wake
+    scrub = Scrub(file, intake, here, session)
+    books.scrub_report = lambda: scrub.report
+    if session is not None:
+        session.on_audit, session.on_damage = scrub.heard, scrub.suspect
+        retention = Retention(file=file, intake=intake, books=books, session=session, window=_window(config))
     reporter = Reporter(
         file=file,
         intake=intake,
         books=books,
+        instructions=instructions,
         session=session,
-        name=config.node.name,
-        region=config.node.region,
-        software_version=VERSION,
+        scrub=scrub,
+        introduction=_introduction(config),
     )
+    queries = Queries(file, tokens, reporter)
+    intake.on_damage = queries.on_damage = scrub.suspect
     metrics = Metrics()
-    metrics.registry.register(AgentCollector(intake, books, session))
+    metrics.registry.register(AgentCollector(intake, books, instructions, scrub, session))
     app = agent_app(
         Commands(intake, tokens, frozenset(config.node.stores)),
-        Queries(file, tokens, reporter),
+        queries,
         [metrics.route(), *docs_routes(lambda: agent_openapi(VERSION))],
     )
-    return Agent(file, intake, session, app)
+    return Agent(file, intake, session, scrub, retention, app)
+
+
+def _window(config: AgentConfig) -> Window:
+    store = config.store
+    return window_of(days=store.log_days, days_max=store.log_days_max, bytes_max=store.log_bytes_max)
 
 
 def _introduction(config: AgentConfig) -> Introduction:

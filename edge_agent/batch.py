@@ -101,12 +101,43 @@ class Batch:
         if isinstance(decision, Rejected):
             return self._refuse(submission, decision)
         try:
-            answer = self._record(submission, command, decision.events)
+            answer = self._record(command, decision.events, submission.traceparent)
         except PermanentFault as fault:  # before anything was changed: the others of the batch go on
-            return self._refuse(submission, Rejected("entry-too-large", f"{fault}; ask for less at once"))
+            return self._refuse(submission, _too_large(fault))
         row = Answered(submission.key_digest, submission.payload_hash, self.rows[-1].entry_id, None)
         self._remember(submission, row, answer)
         return answer
+
+    def learn(self, positions: list[Position], orders: list[Recorded]) -> None:
+        """Know more of the file than at the beginning: SKUs and orders of which nothing is known here yet."""
+        for position in positions:
+            self._stock[position.sku][position.lot] = position
+        for recorded in orders:
+            if recorded.entry.order_id is not None:
+                self._orders[recorded.entry.order_id].append(recorded)
+
+    def knows_order(self, order_id: UUID) -> bool:
+        """Whether the batch has looked at an order already."""
+        return order_id in self._orders
+
+    def knows_sku(self, sku: str) -> bool:
+        """Whether the batch has looked at the positions of a SKU already."""
+        return sku in self._stock
+
+    def execute(self, command: Command, traceparent: str | None) -> Rejected | None:
+        """Take a decision that no client of this store waits for; None when it was taken."""
+        decision = decide(self._world(command), command)
+        if isinstance(decision, Rejected):
+            return decision
+        try:
+            self._record(command, decision.events, traceparent)
+        except PermanentFault as fault:
+            return _too_large(fault)
+        return None
+
+    def note(self, event: Event, traceparent: str | None) -> None:
+        """Record something that is about no order."""
+        self._append(None, (event,), traceparent)
 
     def _refuse(self, submission: Submission, rejected: Rejected) -> Answer:
         answer = rejected_answer(rejected, problem_body(rejected))
@@ -162,7 +193,13 @@ class Batch:
     def _new_id(self) -> UUID:
         return ids.uuid7(self._here.now_ms, self._here.random_bits())
 
-    def _record(self, submission: Submission, command: Command, events: tuple[Event, ...]) -> Answer:
+    def _record(self, command: Command, events: tuple[Event, ...], traceparent: str | None) -> Answer:
+        recorded = self._append(None if isinstance(command, MoveStock) else command.order_id, events, traceparent)
+        if recorded.entry.order_id is None:
+            return accepted_answer([recorded])
+        return self._advance_order(recorded.entry.order_id, recorded)
+
+    def _append(self, order_id: UUID | None, events: tuple[Event, ...], traceparent: str | None) -> Recorded:
         stream = self._here.stream
         seq = self.tail.seq + 1
         entry = Entry(
@@ -170,18 +207,15 @@ class Batch:
             seq=seq,
             hlc=clock.tick(self.tail.hlc, self._here.now_ms),
             recorded_at_ms=self._here.now_ms,
-            order_id=None if isinstance(command, MoveStock) else command.order_id,
+            order_id=order_id,
             events=events,
-            traceparent=submission.traceparent,
+            traceparent=traceparent,
         )
         body = encode_entry(entry)
         self.tail = Tail(seq, link(self.tail.hash, body), entry.hlc)
         self.rows.append(EntryRow(stream.entry_id(seq), subject_of(entry), self.tail.hash, body))
         self._move_stock(events)
-        recorded = Recorded(Origin(stream.node_id, stream.incarnation, stream.lane, seq), entry)
-        if entry.order_id is None:
-            return accepted_answer([recorded])
-        return self._advance_order(entry.order_id, recorded)
+        return Recorded(Origin(stream.node_id, stream.incarnation, stream.lane, seq), entry)
 
     def _move_stock(self, events: tuple[Event, ...]) -> None:
         """Apply the decision as a whole: a carry-out sale promises and hands over the same goods at once."""
@@ -207,6 +241,10 @@ class Batch:
             grand_total_minor=order.totals.grand_total_minor,
         )
         return order_answer(state, recorded, is_new=before is None)
+
+
+def _too_large(fault: PermanentFault) -> Rejected:
+    return Rejected("entry-too-large", f"{fault}; ask for less at once")
 
 
 def business_date(placed_at: str, zone: ZoneInfo) -> str:

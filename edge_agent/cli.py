@@ -12,6 +12,7 @@ import msgspec
 
 from edge_agent.config import AgentConfig, read_config
 from edge_core.errors import Fault, PermanentFault
+from edge_core.limits import TICKET_CHARS_MAX
 from holdfast_runtime.config import config_errors_exit
 
 EXIT_OK: Final = 0
@@ -20,6 +21,7 @@ EXIT_USAGE: Final = 2
 
 _EPILOG: Final = """\
 first steps:
+  central-sync enrol store-0001 | ssh store edge-agent enrol --config edge-agent.toml
   edge-agent token add till-1 --scope order,read --config edge-agent.toml
   edge-agent run --config edge-agent.toml
   edge-agent status --config edge-agent.toml
@@ -68,6 +70,19 @@ def _parser() -> argparse.ArgumentParser:
     export = command("export", _export, "write the log as JSON lines to stdout")
     export.add_argument("--lane", choices=("orders", "bulk"), default="orders", help="which lane (default: orders)")
     export.add_argument("--from", dest="from_seq", type=_positive, default=1, metavar="SEQ", help="first entry")
+    enrol = command(
+        "enrol", _enrol, "tell the centre that this machine is the node, with a ticket of `central-sync enrol`"
+    )
+    enrol.add_argument(
+        "--ticket-file",
+        type=argparse.FileType(encoding="utf-8"),
+        default="-",
+        metavar="FILE",
+        help="where the ticket is written (default: standard input)",
+    )
+    parked = command("parked", _parked, "instructions of the centre that could not be used: look, try again, give up")
+    parked.add_argument("action", choices=("list", "show", "replay", "discard"), nargs="?", default="list")
+    parked.add_argument("number", nargs="?", type=_positive, help="which one: the first column of the list")
     command("migrate", _migrate, "bring the file to this software's schema, without starting")
     token = command("token", _token, "add, remove or list the tokens of tills and tools")
     token.add_argument("action", choices=("add", "remove", "list"))
@@ -106,6 +121,37 @@ def _status(config: AgentConfig, options: argparse.Namespace) -> int:
         age = "-" if lane.oldest_pending_age_ms is None else f"{lane.oldest_pending_age_ms / 1000:.1f} s"
         counts = f"{lane.accepted:>12}{lane.confirmed:>12}{lane.pending:>12}{lane.parked:>9}"
         print(f"{lane.lane:<8}{counts}  {age}")
+    if status.parked_instructions:
+        print(f"{status.parked_instructions} instructions of the centre are parked: edge-agent parked")
+    return EXIT_OK
+
+
+def _parked(config: AgentConfig, options: argparse.Namespace) -> int:
+    from edge_agent.inspect import parked_items, wish_for  # noqa: PLC0415
+
+    path = _existing(config.store.path)
+    if options.action != "list" and options.number is None:
+        print(f"edge-agent: parked {options.action} needs a number; `edge-agent parked` lists them", file=sys.stderr)
+        return EXIT_USAGE
+    if options.action in {"replay", "discard"}:
+        found = _wait(wish_for(path, options.number, options.action))
+        if found:
+            print(f"the agent will {options.action} it: at once, or when it is connected again")
+            return EXIT_OK
+    items = [item for item in _wait(parked_items(path)) if options.number in {None, item.number}]
+    if options.number is not None and not items:
+        print(f"edge-agent: nothing is parked as {options.number}", file=sys.stderr)
+        return EXIT_FINDINGS
+    if options.json:
+        print(msgspec.json.encode(items).decode())
+    elif options.action == "show":
+        for name in items[0].__struct_fields__:
+            print(f"{name:<16}{getattr(items[0], name)}")
+    else:
+        for item in items:
+            wish = f" ({item.wish} is asked for)" if item.wish else ""
+            head = f"{item.number:>5}  {item.parked_at}  {item.kind:<16}{item.reason:<18}"
+            print(f"{head}{item.subject or '-'}  {item.detail}{wish}")
     return EXIT_OK
 
 
@@ -116,6 +162,8 @@ def _verify(config: AgentConfig, options: argparse.Namespace) -> int:
     if options.json:
         print(msgspec.json.encode(verdict).decode())
     else:
+        for cut in verdict.cuts:
+            print(f"{cut.lane} 1 to {cut.pruned_seq} of {cut.incarnation}: let go of, as the configuration says")
         for finding in verdict.findings:
             print(f"{finding.where}: {finding.what}")
         print(f"{verdict.entries} entries checked, {len(verdict.findings)} findings")
@@ -142,6 +190,20 @@ def _migrate(config: AgentConfig, options: argparse.Namespace) -> int:
         print(msgspec.json.encode({"applied": applied}).decode())
     else:
         print("\n".join(f"applied {name}" for name in applied) or "nothing to do")
+    return EXIT_OK
+
+
+def _enrol(config: AgentConfig, options: argparse.Namespace) -> int:
+    from edge_agent.enrolment import enrol  # noqa: PLC0415
+
+    ticket = options.ticket_file.readline(TICKET_CHARS_MAX + 1)
+    enrolled = _wait(
+        enrol(config, ticket, lambda reason: print(f"edge-agent: trying again: {reason}", file=sys.stderr))
+    )
+    if options.json:
+        print(msgspec.json.encode(enrolled).decode())
+    else:
+        print(f"{enrolled.node_id} is enrolled at {config.centre.url} as incarnation {enrolled.incarnation}")
     return EXIT_OK
 
 

@@ -10,12 +10,13 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.config import AgentConfig
-from edge_agent.store import log
+from edge_agent.store import downlink, log
 from edge_agent.store.connection import Connection, locked, open_reader, open_writer
 from edge_agent.store.log import Stream
 from edge_agent.store.schema import migrate
 from edge_agent.surroundings import wall_ms
 from edge_core.errors import PermanentFault
+from edge_core.orders.rendering import rfc3339
 from edge_core.shapes import json_object
 from edge_core.sync.conservation import ledger
 from edge_core.sync.entry import decode_entry
@@ -43,6 +44,57 @@ class FileStatus(Struct, frozen=True):
     path: str
     agent: str
     lanes: tuple[LaneBooks, ...]
+    parked_instructions: int = 0
+
+
+class ParkedItem(Struct, frozen=True):
+    """An instruction of the centre that waits for people, as `edge-agent parked` shows it; `payload` is hexadecimal."""
+
+    number: int
+    parked_at: str
+    kind: str
+    subject: UUID | None
+    instruction_id: UUID | None
+    reason: str
+    detail: str
+    wish: str | None
+    payload: str
+
+
+async def parked_items(path: Path) -> list[ParkedItem]:
+    """Every parked instruction, the oldest first."""
+    reader = await open_reader(path)
+    try:
+        return [_parked_item(row) for row in await downlink.read_parked(reader)]
+    finally:
+        await reader.close()
+
+
+async def wish_for(path: Path, number: int, wanted: downlink.Wish) -> bool:
+    """Leave word of what is wanted of a parked instruction; False where there is none of this number.
+
+    An agent that runs on the file sees it with its next heartbeat, another one after its start.
+    """
+    writer = await open_writer(path)
+    try:
+        return await downlink.wish(writer, number, wanted)
+    finally:
+        await writer.close()
+
+
+def _parked_item(row: downlink.ParkedRow) -> ParkedItem:
+    parked = row.instruction
+    return ParkedItem(
+        row.parked_no,
+        rfc3339(parked.parked_at_ms),
+        parked.kind,
+        parked.subject,
+        parked.instruction_id,
+        parked.reason,
+        parked.detail,
+        row.wish,
+        parked.payload.hex(),
+    )
 
 
 async def file_status(config: AgentConfig) -> FileStatus:
@@ -64,9 +116,10 @@ async def file_status(config: AgentConfig) -> FileStatus:
                 pending = await log.read_range(reader, stream, stream.durable_seq + 1, 1)
                 age = wall_ms() - decode_entry(pending[0][2]).recorded_at_ms if pending else None
                 lanes.append(LaneBooks(books.lane, books.accepted, books.confirmed, books.pending, books.parked, age))
+        parked = await downlink.count_parked(reader)
     finally:
         await reader.close()
-    return FileStatus(streams[0].node_id, newest, str(path), _probe(config), tuple(lanes))
+    return FileStatus(streams[0].node_id, newest, str(path), _probe(config), tuple(lanes), parked)
 
 
 async def exported_lines(path: Path, lane: str, from_seq: int) -> AsyncIterator[bytes]:

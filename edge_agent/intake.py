@@ -20,7 +20,7 @@ from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer, Cancel, Request, Submission, rejected_answer, submission
 from edge_agent.surroundings import Surroundings
-from edge_core.errors import Fault, RecordDamaged, Rejected, StorageFault
+from edge_core.errors import Fault, OutcomeUnknown, RecordDamaged, Rejected, StorageFault
 from edge_core.limits import (
     IDEMPOTENCY_DAYS_MAX,
     INTAKE_BATCH_MAX,
@@ -38,6 +38,8 @@ _DAY_MS: Final = 86_400_000
 
 BUSY: Final = Rejected("busy", f"{INTAKE_QUEUE_MAX} requests are waiting already")
 STOPPING: Final = Rejected("stopping", "the agent is finishing what it has accepted")
+_UNKNOWN: Final = "whether this was recorded is not known yet"
+_NOT_TAKEN: Final = "this request was not looked at"  # an earlier one with its key may have been recorded
 
 
 class Write(Struct, frozen=True):
@@ -69,6 +71,7 @@ class Intake:
         self._here = surroundings
         self._is_offline = is_offline
         self._key_days = key_days
+        self.on_damage: Callable[[], None] = lambda: None
         self.on_commit: Callable[[str, int], None] = lambda _lane, _seq: None
         self._queue: asyncio.Queue[Submission | Write | LogChange | None] = asyncio.Queue()
         self._fault: StorageFault | None = None
@@ -161,7 +164,7 @@ class Intake:
         if self._fenced is not None:
             return Rejected("node-fenced", self._fenced)
         if self._fault is not None:
-            return _told(self._fault)
+            return _told(self._fault, _NOT_TAKEN)
         return BUSY if self._queue.qsize() >= INTAKE_QUEUE_MAX else None
 
     async def _serve(self, items: list[Submission | Write | LogChange]) -> None:
@@ -190,6 +193,8 @@ class Intake:
             async with self._file.transaction() as connection:
                 await item.change(connection)
             await self._file.load()
+        except RecordDamaged as fault:  # a page of the file, not the disk
+            _fail([item], fault)
         except StorageFault as fault:
             self.faults += 1
             _fail([item], fault)
@@ -272,6 +277,7 @@ class Intake:
             return
         self.faults += 1
         _LOG.error("store.record_damaged", error=str(fault))
+        self.on_damage()
         _settle(submissions, [_refused(fault)] * len(submissions))
         _fail(writes, fault)
 
@@ -308,9 +314,9 @@ class Intake:
     def _refuse_waiting(self, fault: StorageFault) -> None:
         """Nobody waits for a disk: those who queued meanwhile are told as well."""
         items = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
-        answer = _refused(fault)
+        told = _told(fault, _NOT_TAKEN)
         submissions = [item for item in items if isinstance(item, Submission)]
-        _settle(submissions, [answer] * len(submissions))
+        _settle(submissions, [rejected_answer(told, problem_body(told))] * len(submissions))
         _fail([item for item in items if isinstance(item, Write | LogChange)], fault)
 
 
@@ -327,12 +333,13 @@ async def read_replay(connection: Connection, entry_id: int) -> list[Recorded]:
     return list(history[: places.index(recorded.origin) + 1]) if recorded.origin in places else [recorded]
 
 
-def _told(fault: StorageFault) -> Rejected:
-    return Rejected(fault.slug, f"{fault}; nothing was recorded, the same request with the same key is safe to repeat")
+def _told(fault: StorageFault, became: str) -> Rejected:
+    return Rejected(fault.slug, f"{fault}; {became}, the same request with the same key is safe to repeat")
 
 
 def _refused(fault: StorageFault) -> Answer:
-    told = _told(fault)
+    """To those whose transaction failed. What a COMMIT that failed has left, the next answer to their key will say."""
+    told = _told(fault, _UNKNOWN if isinstance(fault, OutcomeUnknown) else "nothing was recorded")
     return rejected_answer(told, problem_body(told))
 
 

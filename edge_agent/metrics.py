@@ -6,16 +6,22 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.session import Session
+from edge_agent.scrub import Scrub
 
 
 class AgentCollector(Collector):
     """Turns the parts' counts into samples; nothing is counted twice."""
 
-    def __init__(self, intake: Intake, books: Books, session: Session | None) -> None:
+    def __init__(
+        self, intake: Intake, books: Books, instructions: Instructions, scrub: Scrub, session: Session | None
+    ) -> None:
+        self._scrub = scrub
         self._intake = intake
+        self._instructions = instructions
         self._books = books
         self._session = session
 
@@ -30,8 +36,16 @@ class AgentCollector(Collector):
         yield _counter("holdfast_link_pushed_bytes", "Compressed bytes sent.", books.pushed_bytes)
         yield _counter("holdfast_link_acks", "Acknowledgements of the centre.", books.acks)
         yield _counter("holdfast_link_peer_faults", "Messages that could not be used.", books.peer_faults)
+        yield _counter("holdfast_log_pruned", "Entries let go of since the start.", books.pruned_entries)
+        yield _counter("holdfast_log_pruned_without_backup", "Times that a limit forced it.", books.forced_prunings)
         online = self._session is not None and self._session.is_online
         yield GaugeMetricFamily("holdfast_link_online", "1 while the centre has greeted back.", int(online))
+        parked = self._instructions.parked
+        yield GaugeMetricFamily("holdfast_instructions_parked", "Instructions that wait for people.", parked)
+        scrub = self._scrub
+        yield GaugeMetricFamily("holdfast_scrub_damaged", "Records damaged and not yet mended.", scrub.report.damaged)
+        yield _counter("holdfast_scrub_mended", "Records mended from the centre.", scrub.mended)
+        yield _counter("holdfast_scrub_rounds", "Rounds over the whole file.", scrub.rounds)
         entries = GaugeMetricFamily("holdfast_lane_entries", "The books of each lane.", labels=("lane", "state"))
         for lane in books.ledgers():
             for state in ("accepted", "confirmed", "pending", "parked"):

@@ -49,6 +49,8 @@ async def _run_parts(config: AgentConfig, agent: Agent, notifier: Notifier, stop
     chores = [
         asyncio.create_task(_checkpoint(agent), name="checkpoint"),
         asyncio.create_task(_beat(agent, notifier), name="watchdog"),
+        asyncio.create_task(agent.scrub.run(), name="scrub"),
+        asyncio.create_task(agent.retention.run() if agent.retention else stop.wait(), name="retention"),
     ]
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:

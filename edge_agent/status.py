@@ -5,11 +5,15 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
+from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
+from edge_agent.scrub import Scrub
 from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import wall_ms
+from edge_core.limits import PAGE_ROWS_DEFAULT
 from edge_core.orders.rendering import rfc3339
 from edge_core.sync.messages import LaneLedger
 
@@ -43,6 +47,27 @@ class LinkStatus(Struct, frozen=True):
     attempts_since_ack: int
 
 
+class DamagedRecord(Struct, frozen=True):
+    """A record of the file that does not lead to the chain, and the order or movement that it is about, if known."""
+
+    incarnation: UUID
+    lane: str
+    seq: int
+    order_id: UUID | None
+
+
+class ScrubStatus(Struct, frozen=True):
+    """The daily round over the file: when the last one ended, what it read, what is damaged (the first of it)."""
+
+    last_ended_at: str | None
+    entries: int
+    running: bool
+    damaged: int
+    records: tuple[DamagedRecord, ...]
+    mended: int
+    pages: str
+
+
 class AgentStatus(Struct, frozen=True):
     """The answer of `GET /v1/status`."""
 
@@ -58,6 +83,8 @@ class AgentStatus(Struct, frozen=True):
     link: LinkStatus
     disk_free_bytes: int
     last_error: str | None
+    parked_instructions: int = 0
+    scrub: ScrubStatus | None = None
 
 
 class Reporter:
@@ -69,18 +96,18 @@ class Reporter:
         file: StoreFile,
         intake: Intake,
         books: Books,
+        instructions: Instructions,
         session: Session | None,
-        name: str,
-        region: str,
-        software_version: str,
+        scrub: Scrub,
+        introduction: Introduction,
     ) -> None:
         self._file = file
         self._intake = intake
         self._books = books
+        self._instructions = instructions
         self._session = session
-        self._name = name
-        self._region = region
-        self._software_version = software_version
+        self._scrub = scrub
+        self._introduction = introduction
 
     @property
     def is_ready(self) -> bool:
@@ -92,10 +119,10 @@ class Reporter:
         fault = self._intake.fault
         return AgentStatus(
             node_id=self._file.node_id,
-            name=self._name,
-            region=self._region,
+            name=self._introduction.name,
+            region=self._introduction.region,
             incarnation=self._file.streams["orders"].incarnation,
-            software_version=self._software_version,
+            software_version=self._introduction.software_version,
             now=rfc3339(wall_ms()),
             accepting=self.is_ready,
             storage_fault=str(fault) if fault is not None else None,
@@ -103,6 +130,30 @@ class Reporter:
             link=await self._link(),
             disk_free_bytes=self._books.disk_free_bytes(),
             last_error=self._books.last_error,
+            parked_instructions=self._instructions.parked,
+            scrub=self._scrubbed(),
+        )
+
+    def _scrubbed(self) -> ScrubStatus:
+        scrub, report = self._scrub, self._scrub.report
+        streams = {s.stream_no: s for s in (*self._file.former, *self._file.streams.values())}
+        records = tuple(
+            DamagedRecord(
+                streams[damaged.stream_no].incarnation,
+                streams[damaged.stream_no].lane,
+                damaged.seq,
+                UUID(bytes=damaged.order_id) if damaged.order_id else None,
+            )
+            for damaged in scrub.damage[:PAGE_ROWS_DEFAULT]
+        )
+        return ScrubStatus(
+            last_ended_at=rfc3339(report.ended_at_ms) if report.ended_at_ms else None,
+            entries=report.entries,
+            running=scrub.is_under_way,
+            damaged=report.damaged,
+            records=records,
+            mended=scrub.mended,
+            pages=scrub.pages,
         )
 
     async def _link(self) -> LinkStatus:

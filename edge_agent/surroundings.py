@@ -7,11 +7,15 @@ import os
 import random
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from edge_core import ids
+
+_MACHINE_ID: Final = Path("/etc/machine-id")
 _LIFE_BYTES: Final = 8
 _UUID7_RANDOM_BYTES: Final = 10
 _UUID7_SPARE_BITS: Final = 6  # 80 bits are read, a UUIDv7 has room for 74
@@ -20,7 +24,8 @@ _UUID7_SPARE_BITS: Final = 6  # 80 bits are read, a UUIDv7 has room for 74
 class Surroundings(Struct, frozen=True):
     """Wall clock (Unix ms), monotonic clock (ms), 74 random bits, a random number from 0 to 1, the store's zone.
 
-    `life` are random bytes of this start of the process, which go into display numbers.
+    `life` are random bytes of this start of the process, which go into display numbers. `machine` is the machine's mark
+    (`ids.machine_mark`); empty where it has none.
     """
 
     now_ms: Callable[[], int]
@@ -29,6 +34,7 @@ class Surroundings(Struct, frozen=True):
     jitter: Callable[[], float]
     zone: ZoneInfo
     life: bytes
+    machine: bytes = b""
 
 
 def real_surroundings(zone: ZoneInfo) -> Surroundings:
@@ -40,7 +46,16 @@ def real_surroundings(zone: ZoneInfo) -> Surroundings:
         jitter=random.random,
         zone=zone,
         life=os.urandom(_LIFE_BYTES),
+        machine=ids.machine_mark(_machine_id()),
     )
+
+
+def _machine_id() -> str:
+    """What systemd calls this installation (machine-id(5)): a disk that is put back does not change it."""
+    try:
+        return _MACHINE_ID.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""  # a container may have none
 
 
 def wall_ms() -> int:

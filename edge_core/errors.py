@@ -63,14 +63,18 @@ _ROWS: Final = (
     (2016, "lot-mismatch", 422, "The lot is recorded with another expiry date"),
     (2017, "node-not-found", 404, "There is no such node"),
     (2018, "entry-too-large", 422, "What would be recorded of the request is too large"),
-    (2019, "return-too-large", 422, "More would come back than was sold"),
+    (2019, "instruction-not-found", 404, "Nothing was asked of a node under this id"),
+    (2020, "return-too-large", 422, "More would come back than was sold"),
+    (2030, "parked-not-found", 404, "Nothing is parked under this number"),
+    (2031, "parked-not-entry", 409, "A message that is no entry of a log cannot be replayed"),
     (3001, "token-missing", 401, "A bearer token is needed"),
     (3002, "token-unknown", 401, "The bearer token is not known"),
     (3003, "scope-missing", 403, "The bearer token does not allow this"),
+    (3004, "enrolment-refused", 403, "The enrolment ticket does not let this machine in"),
     (4001, "busy", 503, "Too much is waiting; try again shortly"),
     (4002, "stopping", 503, "The agent is stopping; try again shortly"),
-    (4003, "storage-unavailable", 503, "The store's file cannot be written; nothing was recorded"),
-    (4004, "storage-full", 507, "The disk is full; nothing was recorded"),
+    (4003, "storage-unavailable", 503, "The store's file cannot be written"),
+    (4004, "storage-full", 507, "The disk is full"),
     (4005, "database-unavailable", 503, "The database cannot be reached; try again shortly"),
     (4006, "internal-error", 500, "A defect stopped this request; nothing was recorded"),
     (4007, "node-fenced", 503, "Another machine has taken over as this node"),
@@ -131,7 +135,6 @@ PeerFaultReason = Literal[
     "unknown-version",
     "too-large",
     "wrong-topic",
-    "wrong-direction",
     "chain-broken",
     "range-invalid",
     "fork",
@@ -144,6 +147,10 @@ class StorageFault(TransientFault):
     def __init__(self, slug: Literal["storage-unavailable", "storage-full"], message: str) -> None:
         super().__init__(message)
         self.slug: Literal["storage-unavailable", "storage-full"] = slug
+
+
+class OutcomeUnknown(StorageFault):
+    """A COMMIT failed: what it should have made durable may be in the file, or may not."""
 
 
 class RecordDamaged(StorageFault):

@@ -10,6 +10,7 @@ _VARIANT_RFC9562: Final = 0b10 << 62
 _MS_MASK: Final = (1 << 48) - 1
 _RAND_A_MASK: Final = (1 << 12) - 1
 _RAND_B_MASK: Final = (1 << 62) - 1
+_MARK_BYTES: Final = 3
 
 
 def uuid7(unix_ms: int, random_bits: int) -> UUID:
@@ -18,6 +19,25 @@ def uuid7(unix_ms: int, random_bits: int) -> UUID:
     return UUID(
         int=(unix_ms & _MS_MASK) << 80 | _VERSION_7 | rand_a << 64 | _VARIANT_RFC9562 | random_bits & _RAND_B_MASK
     )
+
+
+def incarnation(unix_ms: int, random_bits: int, machine: bytes) -> UUID:
+    """The name of a new life of a node: a UUIDv7 whose last 24 bits stand for the machine, where its mark is known.
+
+    Fifty random bits are left, and a node has a few dozen lives.
+    """
+    made = uuid7(unix_ms, random_bits)
+    return UUID(bytes=made.bytes[:-_MARK_BYTES] + machine) if len(machine) == _MARK_BYTES else made
+
+
+def machine_mark(machine_id: str) -> bytes:
+    """What stands for a machine in the names of its lives; empty where the machine has no id."""
+    return blake2b(machine_id.encode(), digest_size=_MARK_BYTES).digest() if machine_id else b""
+
+
+def is_same_machine(one: UUID, other: UUID) -> bool:
+    """Whether two incarnations bear one machine's mark; chance makes it so once in sixteen million."""
+    return one.bytes[-_MARK_BYTES:] == other.bytes[-_MARK_BYTES:]
 
 
 def life_code(incarnation: UUID, life: bytes) -> str:

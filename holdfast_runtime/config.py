@@ -5,6 +5,7 @@ where it was read, what was expected and what was found; the command line exits 
 """
 
 import difflib
+import ipaddress
 import re
 import sys
 import tomllib
@@ -195,3 +196,11 @@ def _shown(value: Any) -> str:
         return f"a text of {len(value)} characters"
     text = repr(value)
     return text if len(text) <= _SHOWN_CHARS_MAX else text[:_SHOWN_CHARS_MAX] + "..."
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -27,6 +27,7 @@ from edge_core.limits import (
     MQTT_INBOX_BYTES_MAX,
     MQTT_INBOX_MAX,
     MQTT_KEEP_ALIVE_S,
+    MQTT_ROOM_TIMEOUT_MS,
 )
 from holdfast_runtime.config import ConfigError
 
@@ -150,10 +151,18 @@ class MqttLink:
         return connection.publish(topic, payload)
 
     async def room(self) -> None:
-        """Wait until the window has room, or there is no connection: then `publish` has something new to say."""
+        """Wait until the window has room, or there is no connection: then `publish` has something new to say.
+
+        A broker that answers pings and no message for `MQTT_ROOM_TIMEOUT_MS` is given up: the connection is cut.
+        """
         while self._connection is not None and self.in_flight >= self._in_flight_max:
-            self._connection.acked.clear()
-            await self._connection.acked.wait()
+            connection = self._connection
+            connection.acked.clear()
+            try:
+                async with asyncio.timeout(MQTT_ROOM_TIMEOUT_MS / 1000):
+                    await connection.acked.wait()
+            except TimeoutError:
+                connection.cut(f"no PUBACK in {MQTT_ROOM_TIMEOUT_MS} ms")
 
     async def subscribe(self, topics: Sequence[str]) -> None:
         """Subscribe to more, also after the next `connect`. Raises `TransientFault` when refused or not answered."""

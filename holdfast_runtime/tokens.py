@@ -25,17 +25,27 @@ from edge_core.limits import IDENTIFIER_CHARS_MAX, TOKENS_MAX
 from holdfast_runtime.config import ConfigError
 from holdfast_runtime.problems import ProblemRaised
 
-Scope = Literal["order", "read", "stock"]
+Scope = Literal["order", "read", "stock", "operate"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
-"""`order` places and changes orders, `read` looks, `stock` moves stock."""
+"""`order` places and changes orders, `read` looks, `stock` moves stock, `operate` settles what is parked."""
 
-_PREFIX: Final = "hf_"  # lets a secret scanner and a person see what it is
+_PREFIX: Final = "hf_"
 _RANDOM_BYTES: Final = 32
 _FILE_MODE: Final = 0o600
 _SCHEME: Final = b"bearer "
 _STAT_INTERVAL_S: Final = 1.0
 
 _log = structlog.get_logger("tokens")
+
+
+def new_secret() -> str:
+    """A new secret, to be shown once. The prefix lets a secret scanner and a person see what it is."""
+    return _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+
+
+def digest_of(secret: str) -> bytes:
+    """What is kept of a secret: its SHA-256, 32 bytes."""
+    return hashlib.sha256(secret.encode()).digest()
 
 
 class TokenEntry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,7 +73,7 @@ class TokenFile:
 
     def add(self, name: str, scopes: Sequence[Scope]) -> str:
         """Make a token and return it: the only time that it is seen. Raises `TokenRefused` and `ConfigError`."""
-        token = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
+        token = new_secret()
         with self._locked():
             tokens = self.entries()
             if any(entry.name == name for entry in tokens):
@@ -74,7 +84,7 @@ class TokenFile:
                 raise TokenRefused(f"expected a name of 1 to {IDENTIFIER_CHARS_MAX} printable characters")
             if len(tokens) >= TOKENS_MAX:
                 raise TokenRefused(f"the file holds {TOKENS_MAX} tokens already")
-            digest = hashlib.sha256(token.encode("ascii")).hexdigest()
+            digest = digest_of(token).hex()
             self._replace((*tokens, TokenEntry(name, digest, tuple(dict.fromkeys(scopes)), datetime.now(UTC))))
         return token
 

@@ -4,13 +4,17 @@
 """
 
 import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.rigs.brokers import Broker, Mosquitto, Nats
 from tests.rigs.postgres import Postgres
+
+BROKERS: Final = ("nats", "mosquitto")
 
 
 @pytest.fixture
@@ -29,9 +33,22 @@ def mosquitto(tmp_path: Path) -> Iterator[Broker]:
     yield from _running(Mosquitto(tmp_path / "mosquitto"))
 
 
-@pytest.fixture(params=["nats", "mosquitto"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is true of the product must be true on both brokers.
+
+    `HOLDFAST_BROKERS=both` runs each test on each, as `make integration` and `make faults` do. Otherwise half of the
+    tests run on one and half on the other, by their names, but for those marked `each_broker`.
+    """
+    if "broker" not in metafunc.fixturenames:
+        return
+    is_each = os.environ.get("HOLDFAST_BROKERS") == "both" or metafunc.definition.get_closest_marker("each_broker")
+    one = BROKERS[zlib.crc32(metafunc.definition.name.encode()) % len(BROKERS)]
+    metafunc.parametrize("broker", BROKERS if is_each else [one], indirect=True)
+
+
+@pytest.fixture
 def broker(request: pytest.FixtureRequest) -> Broker:
-    """Each broker in turn: what is true of the product must be true on both."""
+    """A broker of the kind that the test is run on."""
     found: Broker = request.getfixturevalue(request.param)
     return found
 

@@ -10,12 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from central_sync.api.access import Access
+from central_sync.api.commands import Commands
 from central_sync.api.documents import Health
+from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers, answer
+from central_sync.api.settling import Settling
 from edge_core.errors import Rejected, TransientFault
 from holdfast_runtime.problems import EXCEPTION_HANDLERS, problem_response
-from holdfast_runtime.tokens import TokenCheck
+from holdfast_runtime.tokens import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Readiness = Callable[[], Awaitable[tuple[str, ...]]]
@@ -26,16 +30,23 @@ Readiness = Callable[[], Awaitable[tuple[str, ...]]]
 _LOOPBACK_NAMES: Final = ["localhost", "127.0.0.1", "[::1]"]
 
 
-def application(
-    *, handlers: Handlers, events: Events, readiness: Readiness, tokens: TokenCheck | None, extra: Sequence[BaseRoute]
+def application(  # noqa: PLR0913 - the composition root gives each part by its name
+    *,
+    handlers: Handlers,
+    commands: Commands,
+    settling: Settling,
+    events: Events,
+    enrolments: Enrolments,
+    readiness: Readiness,
+    access: Access,
+    is_open: bool,
+    extra: Sequence[BaseRoute],
 ) -> Starlette:
-    """The ASGI application. `extra` are routes that need no token: metrics, contract, page."""
+    """The ASGI application. `is_open` where no token is needed; `extra` are routes that never need one."""
 
-    def guarded(endpoint: Endpoint) -> Endpoint:
+    def guarded(endpoint: Endpoint, scope: Scope = "read") -> Endpoint:
         async def check(request: Request) -> Response:
-            if tokens is not None:
-                header = request.headers.get("authorization")
-                tokens.authorize(None if header is None else header.encode("latin-1"), "read")
+            access.who(request, scope)
             return await endpoint(request)
 
         return check
@@ -52,9 +63,18 @@ def application(
         Route("/v1/nodes/{node_id}", guarded(handlers.node)),
         Route("/v1/orders", guarded(handlers.orders)),
         Route("/v1/orders/{order_id}", guarded(handlers.order)),
+        Route("/v1/orders/{order_id}/cancel", guarded(commands.cancel_order, "order"), methods=["POST"]),
+        Route("/v1/instructions", guarded(commands.instructions)),
+        Route("/v1/instructions/{instruction_id}", guarded(commands.instruction)),
         Route("/v1/stock", guarded(handlers.stock)),
         Route("/v1/parked", guarded(handlers.parked)),
+        Route("/v1/parked/{parked_id}", guarded(settling.show)),
+        Route("/v1/parked/{parked_id}/replay", settling.replay, methods=["POST"]),
+        Route("/v1/parked/{parked_id}/discard", settling.discard, methods=["POST"]),
+        Route("/v1/session", access.begin, methods=["POST"]),
+        Route("/v1/session", access.end, methods=["DELETE"]),
         Route("/v1/events", guarded(events.events)),
+        Route("/v1/enrolments", enrolments.enrol, methods=["POST"]),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         *extra,
@@ -62,7 +82,7 @@ def application(
     names = Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES, www_redirect=False)
     return Starlette(
         routes=routes,
-        middleware=[] if tokens is not None else [names],
+        middleware=[names] if is_open else [],
         exception_handlers={**EXCEPTION_HANDLERS, TransientFault: _on_database_away},
     )
 

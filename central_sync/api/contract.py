@@ -2,14 +2,19 @@
 
 from typing import Any, Final
 
-from central_sync.api.documents import CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
+from central_sync.api.commands import InstructionPage, InstructionStatus
+from central_sync.api.documents import CentreOrder, CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
+from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
+from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
 from central_sync.fleet import NodeStatus
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
-from edge_core.orders.rendering import OrderDocument
+from edge_core.orders.commands import CancelRequest
+from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter, openapi
 
 _TEXT: Final = {"type": "string"}
 _NODE: Final = Parameter("node", "query", "Only this node.", _TEXT)
+_PARKED: Final = Parameter("parked_id", "path", "Its number in the list.", {"type": "integer", "minimum": 1})
 _LIMIT: Final = Parameter(
     "limit",
     "query",
@@ -18,6 +23,13 @@ _LIMIT: Final = Parameter(
 )
 _CURSOR: Final = Parameter("cursor", "query", "The `next_cursor` of the page before.", _TEXT)
 _AUTH: Final = ("token-missing", "token-unknown", "scope-missing", "database-unavailable")
+_KEY: Final = Parameter(
+    "Idempotency-Key", "header", "New for each request, the same for its repetitions.", _TEXT, is_required=True
+)
+_COMMAND: Final = (
+    *("malformed-json", "invalid-document", "idempotency-key-missing", "idempotency-key-invalid"),
+    *("idempotency-key-reused", "body-too-large", "unsupported-media-type"),
+)
 _LIST: Final = ("invalid-parameter", *_AUTH)
 
 OPERATIONS: Final = (
@@ -58,9 +70,43 @@ OPERATIONS: Final = (
         "/v1/orders/{order_id}",
         "getOrder",
         "One order and its journey",
-        {200: OrderDocument},
+        {200: CentreOrder},
         parameters=(Parameter("order_id", "path", "The order.", {"type": "string", "format": "uuid"}),),
         problems=("order-not-found", *_LIST),
+        scope="read",
+        tag="orders",
+    ),
+    Operation(
+        "post",
+        "/v1/orders/{order_id}/cancel",
+        "cancelOrder",
+        "Ask the node of an order to cancel it; the node decides",
+        {202: InstructionStatus},
+        body=object_shape(CancelRequest),
+        parameters=(Parameter("order_id", "path", "The order.", {"type": "string", "format": "uuid"}), _KEY),
+        problems=("order-not-found", *_COMMAND, *_LIST),
+        scope="order",
+        tag="orders",
+    ),
+    Operation(
+        "get",
+        "/v1/instructions",
+        "listInstructions",
+        "What was asked of the nodes and what became of it, the newest first",
+        {200: InstructionPage},
+        parameters=(_NODE, Parameter("order", "query", "Only about this order.", _TEXT), _LIMIT, _CURSOR),
+        problems=_LIST,
+        scope="read",
+        tag="orders",
+    ),
+    Operation(
+        "get",
+        "/v1/instructions/{instruction_id}",
+        "getInstruction",
+        "What became of one instruction",
+        {200: InstructionStatus},
+        parameters=(Parameter("instruction_id", "path", "The instruction.", {"type": "string", "format": "uuid"}),),
+        problems=("instruction-not-found", *_LIST),
         scope="read",
         tag="orders",
     ),
@@ -88,6 +134,52 @@ OPERATIONS: Final = (
     ),
     Operation(
         "get",
+        "/v1/parked/{parked_id}",
+        "getParked",
+        "Something parked, with its bytes",
+        {200: ParkedDetail},
+        parameters=(_PARKED,),
+        problems=("parked-not-found", *_LIST),
+        scope="read",
+        tag="fleet",
+    ),
+    Operation(
+        "post",
+        "/v1/parked/{parked_id}/replay",
+        "replayParked",
+        "Use a parked entry now, and what waits behind it in its order",
+        {200: Verdicts},
+        body=ReplayRequest,
+        parameters=(_PARKED,),
+        problems=("parked-not-found", "parked-not-entry", "invalid-document", "unsupported-media-type", *_LIST),
+        scope="operate",
+        tag="fleet",
+    ),
+    Operation(
+        "post",
+        "/v1/parked/{parked_id}/discard",
+        "discardParked",
+        "Never use it; an entry stays in the log",
+        {200: Verdicts},
+        body=DiscardRequest,
+        parameters=(_PARKED,),
+        problems=("parked-not-found", "invalid-document", "unsupported-media-type", *_LIST),
+        scope="operate",
+        tag="fleet",
+    ),
+    Operation(
+        "post",
+        "/v1/session",
+        "beginSession",
+        "A cookie with which a page reads, for a token that may read",
+        {204: None},
+        problems=_AUTH,
+        scope="read",
+        tag="service",
+    ),
+    Operation("delete", "/v1/session", "endSession", "The cookie opens nothing any more", {204: None}, tag="service"),
+    Operation(
+        "get",
         "/v1/events",
         "watchEvents",
         "Events as they happen: server-sent events, each with a CloudEvent as data and the event's name as type",
@@ -97,6 +189,23 @@ OPERATIONS: Final = (
         scope="read",
         media_type="text/event-stream",
         tag="orders",
+    ),
+    Operation(
+        "post",
+        "/v1/enrolments",
+        "enrolNode",
+        "Let a machine in as a node; the bearer token is a ticket of `central-sync enrol`",
+        {201: EnrolmentAnswer},
+        body=EnrolmentRequest,
+        problems=(
+            "enrolment-refused",
+            "token-missing",
+            "malformed-json",
+            "invalid-document",
+            "body-too-large",
+            "database-unavailable",
+        ),
+        tag="fleet",
     ),
     Operation("get", "/healthz", "isAlive", "Whether the process is there", {200: Health}, tag="service"),
     Operation("get", "/readyz", "isReady", "Whether it takes work", {200: Health, 503: Health}, tag="service"),

@@ -3,23 +3,52 @@
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import asdict
 
 from central_sync.fleet import NodeStatus
+from central_sync.store.backups import BackupRow
+from central_sync.store.enrolments import Enrolment
+from central_sync.store.histories import HistoryRow
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ParkedRow
 from central_sync.store.stock import StockRow
 from central_sync.times import rfc3339
+from edge_core.orders.rendering import OrderDocument
+
+
+class HistoryStatus(Struct, frozen=True):
+    """Which life of the centre this is; `reason` is `created`, `restore-mark`, `restored` or `noticed`."""
+
+    history_id: UUID
+    began_at: str
+    reason: str
+    detail: str
+
+
+class BackupStatus(Struct, frozen=True):
+    """The newest backup that was recorded: what was committed at `taken_at` is in it."""
+
+    kind: str
+    taken_at: str
+    file: str
+    streams: int
+    entries: int
 
 
 class NodeList(Struct, frozen=True):
-    """Every node, by id."""
+    """Every node, by id; this centre's history, and its newest backup, or null while there is none."""
 
     nodes: tuple[NodeStatus, ...]
+    history: HistoryStatus
+    backup: BackupStatus | None
 
 
 class OrderSummary(Struct, frozen=True):
-    """One order in a list. Times are RFC 3339 UTC with milliseconds, amounts are minor units of the currency."""
+    """One order in a list. Times are RFC 3339 UTC with milliseconds, amounts are minor units of the currency.
+
+    A `provisional` one is known from a copy that ran ahead of its store's backlog; it is counted nowhere yet.
+    """
 
     order_id: UUID
     node_id: str
@@ -31,6 +60,13 @@ class OrderSummary(Struct, frozen=True):
     placed_at: str
     business_date: str
     revision: int
+    provisional: bool = False
+
+
+class CentreOrder(OrderDocument, frozen=True):
+    """The whole order, as at its store; `provisional` is there, and true, where copies that ran ahead say so."""
+
+    provisional: bool | UnsetType = UNSET
 
 
 class OrderPage(Struct, frozen=True):
@@ -89,7 +125,10 @@ class Health(Struct, frozen=True):
 
 
 class CloudEvent(Struct, frozen=True, omit_defaults=True):
-    """One event as it happens: CloudEvents 1.0 in JSON, with the extensions Sequence and Distributed Tracing."""
+    """One event as it happens: CloudEvents 1.0 in JSON, with the extensions Sequence and Distributed Tracing.
+
+    A `provisional` one ran ahead of its store's backlog; it comes again, with the same source and id, in its turn.
+    """
 
     specversion: str
     id: str
@@ -104,10 +143,27 @@ class CloudEvent(Struct, frozen=True, omit_defaults=True):
     sequence: str
     subject: str | None = None
     traceparent: str | None = None
+    provisional: bool = False
 
 
-def order_summary(row: OrderRow) -> OrderSummary:
-    """A row of the view as the API shows it."""
+def centre_order(document: OrderDocument, *, provisional: bool) -> CentreOrder:
+    """An order's document, and whether it is the truth yet."""
+    return CentreOrder(**asdict(document), provisional=provisional or UNSET)
+
+
+def history_status(row: HistoryRow) -> HistoryStatus:
+    """A row of the table as the API shows it."""
+    return HistoryStatus(row.history_id, rfc3339(row.began_at), row.reason, row.detail)
+
+
+def backup_status(row: BackupRow) -> BackupStatus:
+    """A row of the table as the API shows it."""
+    return BackupStatus(row.kind, rfc3339(row.taken_at), row.file, row.streams, row.entries)
+
+
+def order_summary(listed: tuple[OrderRow, bool]) -> OrderSummary:
+    """A row of the view, and whether it is provisional, as the API shows it."""
+    row, provisional = listed
     return OrderSummary(
         row.order_id,
         row.node_id,
@@ -119,6 +175,7 @@ def order_summary(row: OrderRow) -> OrderSummary:
         rfc3339(row.placed_at),
         row.business_date.isoformat(),
         row.revision,
+        provisional,
     )
 
 
@@ -149,3 +206,31 @@ def parked_item(row: ParkedRow) -> ParkedItem:
         row.detail,
         len(row.payload),
     )
+
+
+class Ticket(Struct, frozen=True):
+    """What lets one machine in as a node, printed once."""
+
+    node_id: str
+    ticket: str
+    expires_at: str
+
+
+class EnrolmentItem(Struct, frozen=True):
+    """A machine that was let in. The largest number of a node is the node."""
+
+    node_id: str
+    incarnation: UUID
+    number: int
+    enrolled_at: str
+
+
+class EnrolmentList(Struct, frozen=True):
+    """Every enrolment, by node, the earliest first."""
+
+    enrolments: tuple[EnrolmentItem, ...]
+
+
+def enrolment_item(row: Enrolment) -> EnrolmentItem:
+    """A row as people and programs see it."""
+    return EnrolmentItem(row.node_id, row.incarnation, row.number, rfc3339(row.enrolled_at))

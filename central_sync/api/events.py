@@ -30,12 +30,11 @@ class Events:
         if self._feed.is_full:
             raise ProblemRaised(Rejected("busy", "as many live pages are open as this process serves"))
         text = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
-        place = parse_event_id(text) if text else None
-        if text and place is None:
+        seen = parse_event_id(text) if text else None
+        if text and seen is None:
             raise ProblemRaised(Rejected("invalid-parameter", "Last-Event-ID: expected the id of an event"))
-        after, skip = place or (None, 0)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        body = _with_pings(self._feed.watch(after, skip))
+        body = _with_pings(self._feed.watch(seen))
         return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 
 

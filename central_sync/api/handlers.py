@@ -15,13 +15,17 @@ from central_sync.api.documents import (
     OrderPage,
     ParkedPage,
     StockPage,
+    backup_status,
+    centre_order,
+    history_status,
     order_summary,
     parked_item,
     stock_position,
 )
 from central_sync.fleet import NodeStatus, status_of
 from central_sync.ingest.projection import recorded
-from central_sync.store import nodes, orders, parked, stock, streams
+from central_sync.store import backups, breakers, early, histories, nodes, orders, parked, stock, streams
+from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection, Database
 from edge_core.errors import Rejected
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, TEXT_CHARS_MAX
@@ -41,8 +45,8 @@ class Handlers:
     async def nodes(self, _: Request) -> Response:
         """GET /v1/nodes."""
         async with self._database.reading() as connection:
-            found = await fleet_status(connection, self._now())
-        return answer(NodeList(tuple(found)))
+            found = await fleet(connection, self._now())
+        return answer(found)
 
     async def node(self, request: Request) -> Response:
         """GET /v1/nodes/{node_id}."""
@@ -55,39 +59,40 @@ class Handlers:
 
     async def orders(self, request: Request) -> Response:
         """GET /v1/orders."""
-        limit = _limit(request)
-        cursor = _query(request, "cursor")
+        limit = parse_limit(request)
+        cursor = parse_query(request, "cursor")
         async with self._database.reading() as connection:
             rows = await orders.page(
                 connection,
-                node_id=_query(request, "node"),
-                status=_query(request, "status"),
-                before=None if cursor is None else _uuid(cursor, "cursor"),
+                node_id=parse_query(request, "node"),
+                status=parse_query(request, "status"),
+                before=None if cursor is None else parse_uuid(cursor, "cursor"),
                 rows_max=limit,
             )
-        following = str(rows[-1].order_id) if len(rows) == limit else None
+        following = str(rows[-1][0].order_id) if len(rows) == limit else None
         return answer(OrderPage(tuple(map(order_summary, rows)), following))
 
     async def order(self, request: Request) -> Response:
         """GET /v1/orders/{order_id}."""
-        order_id = _uuid(request.path_params["order_id"], "order_id")
+        order_id = parse_uuid(request.path_params["order_id"], "order_id")
         async with self._database.reading() as connection:
             stored = await streams.of_orders(connection, [order_id])
-        entries = in_order(recorded(entry) for entry in stored if not entry.is_parked)
+            copies = [] if stored else await early.of_orders(connection, [order_id])
+        entries = in_order(recorded(entry) for entry in stored or copies if not entry.is_parked)
         if not entries:
             detail = f"order {order_id} is parked" if stored else f"no entry of order {order_id} has arrived here"
             raise ProblemRaised(Rejected("order-not-found", detail))
-        return answer(document(entries))
+        return answer(centre_order(document(entries), provisional=bool(copies)))
 
     async def stock(self, request: Request) -> Response:
         """GET /v1/stock."""
-        limit = _limit(request)
+        limit = parse_limit(request)
         async with self._database.reading() as connection:
             rows = await stock.page(
                 connection,
-                node_id=_query(request, "node"),
-                sku=_query(request, "sku"),
-                after=_stock_place(_query(request, "cursor")),
+                node_id=parse_query(request, "node"),
+                sku=parse_query(request, "sku"),
+                after=_stock_place(parse_query(request, "cursor")),
                 rows_max=limit,
             )
         following = None
@@ -97,14 +102,14 @@ class Handlers:
 
     async def parked(self, request: Request) -> Response:
         """GET /v1/parked."""
-        limit = _limit(request)
-        cursor = _query(request, "cursor")
+        limit = parse_limit(request)
+        cursor = parse_query(request, "cursor")
         async with self._database.reading() as connection:
             rows = await parked.page(
                 connection,
-                node_id=_query(request, "node"),
+                node_id=parse_query(request, "node"),
                 parked_id=None,
-                before=None if cursor is None else _number(cursor, "cursor", 1, (1 << 63) - 1),
+                before=None if cursor is None else parse_number(cursor, "cursor", 1, (1 << 63) - 1),
                 rows_max=limit,
             )
         following = str(rows[-1].id) if len(rows) == limit else None
@@ -115,7 +120,22 @@ async def fleet_status(connection: Connection, now: datetime, node_id: str | Non
     """Every node as the fleet view shows it, or the one named."""
     rows = await nodes.page(connection, node_id)
     cursors = await streams.of_incarnations(connection, [(row.node_id, row.incarnation) for row in rows])
-    return [status_of(row, cursors, now) for row in rows]
+    losses = await backups.losses(connection, [row.node_id for row in rows])
+    held: dict[str, list[Breaker]] = {}
+    for breaker in await breakers.page(connection, None if node_id is None else [node_id]):
+        if breaker.state == "open":
+            held.setdefault(breaker.node_id, []).append(breaker)
+    return [status_of(row, cursors, now, losses, held.get(row.node_id, ())) for row in rows]
+
+
+async def fleet(connection: Connection, now: datetime) -> NodeList:
+    """Every node, this centre's history, and its newest backup."""
+    backup = await backups.newest(connection)
+    return NodeList(
+        tuple(await fleet_status(connection, now)),
+        history_status(await histories.present(connection)),
+        None if backup is None else backup_status(backup),
+    )
 
 
 def answer(document: Struct, status: int = 200) -> Response:
@@ -124,12 +144,14 @@ def answer(document: Struct, status: int = 200) -> Response:
     return Response(_encoder.encode(document), status, headers=headers, media_type="application/json")
 
 
-def _limit(request: Request) -> int:
-    text = _query(request, "limit")
-    return PAGE_ROWS_DEFAULT if text is None else _number(text, "limit", 1, PAGE_ROWS_MAX)
+def parse_limit(request: Request) -> int:
+    """How many rows a page may have. Raises `ProblemRaised`."""
+    text = parse_query(request, "limit")
+    return PAGE_ROWS_DEFAULT if text is None else parse_number(text, "limit", 1, PAGE_ROWS_MAX)
 
 
-def _query(request: Request, name: str) -> str | None:
+def parse_query(request: Request, name: str) -> str | None:
+    """A query parameter, where it is given. Raises `ProblemRaised`."""
     text = request.query_params.get(name)
     return None if text is None else _text(text, name)
 
@@ -140,13 +162,15 @@ def _text(text: str, name: str) -> str:
     return text
 
 
-def _number(text: str, name: str, low: int, high: int) -> int:
+def parse_number(text: str, name: str, low: int, high: int) -> int:
+    """A whole number within bounds. Raises `ProblemRaised`."""
     if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
         raise _invalid(name, f"expected a whole number from {low} to {high}")
     return int(text)
 
 
-def _uuid(text: str, name: str) -> UUID:
+def parse_uuid(text: str, name: str) -> UUID:
+    """An identifier. Raises `ProblemRaised`."""
     try:
         return UUID(text)
     except ValueError:

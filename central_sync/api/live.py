@@ -7,12 +7,14 @@ and comes back with the place that it reached: nothing is skipped, and nobody wa
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
+from uuid import UUID
 
 import structlog
 
+from central_sync.api.rendering import Seen, truncated
 from central_sync.store import feed
 from central_sync.store.database import Database
-from central_sync.store.feed import FeedEntry, FeedPosition
+from central_sync.store.feed import Extent, FeedEntry, FeedPosition
 from central_sync.telemetry import Telemetry
 from edge_core.errors import TransientFault
 from edge_core.limits import (
@@ -84,6 +86,7 @@ class LiveFeed:
         self._viewers: set[Viewer] = set()
         self._joining = 0
         self._position = FeedPosition(0, 0, 0)
+        self._history_id: UUID | None = None
         self._wake = asyncio.Event()
         self._is_closed = False
 
@@ -112,19 +115,25 @@ class LiveFeed:
         for viewer in self._viewers:
             viewer.cut()
 
-    async def watch(self, after: FeedPosition | None, skip: int) -> AsyncGenerator[bytes, None]:
-        """Events after a place (None: from now on), without the first `skip` events that follow it.
+    async def watch(self, seen: Seen | None) -> AsyncGenerator[bytes, None]:
+        """Events after those that were seen (None: from now on).
 
-        Ends when the viewer is cut off. Raises `TransientFault` while it catches up.
+        A viewer that comes from before what is kept, or from another history, is told first that it has missed
+        something; then comes what is kept, or what happens from now on. Ends when the viewer is cut off.
+        Raises `TransientFault` while it catches up.
         """
         viewer = Viewer()
         self._joining += 1
         try:
+            extent = await self._extent()
+            if seen is not None and not extent.covers(seen.history_id, seen.position):
+                yield truncated()
+                seen = seen if extent.compares(seen.history_id, seen.position) else None
             if not self._viewers:
                 async with self._database.reading() as connection:
                     self._position = max(self._position, await feed.end(connection))
-            position = self._position if after is None else min(after, self._position)
-            skip = skip if position == after else 0
+            position = self._position if seen is None else min(seen.position, self._position)
+            skip = seen.events if seen is not None and position == seen.position else 0
             while position < self._position:
                 page = await self._settled(position)
                 for entry in page:
@@ -148,6 +157,24 @@ class LiveFeed:
             self._viewers.discard(viewer)
             self._telemetry.viewers.set(len(self._viewers))
 
+    async def _extent(self) -> Extent:
+        async with self._database.reading() as connection:
+            return await feed.extent(connection)
+
+    async def _find_place(self) -> None:
+        """Where to read on after a connection was lost: in a database that was restored, from its end.
+
+        The viewers are cut off: what they name when they come again tells how much they have missed.
+        """
+        async with self._database.reading() as connection:
+            extent, end = await feed.extent(connection), await feed.end(connection)
+        if self._history_id is not None and not extent.compares(self._history_id, self._position):
+            _log.warning("live.feed_restored", viewers=len(self._viewers))
+            self._position = end
+            for viewer in list(self._viewers):
+                self._cut(viewer)
+        self._history_id = extent.history_id
+
     async def _follow(self) -> None:
         lost = asyncio.Event()
 
@@ -156,6 +183,7 @@ class LiveFeed:
             self._wake.set()
 
         async with self._database.listening(feed.CHANNEL, self._wake.set, on_lost):
+            await self._find_place()
             self._wake.set()  # what was announced while nobody listened
             while not lost.is_set():
                 await self._wake.wait()

@@ -1,6 +1,7 @@
 """An entry of the log as live events: one CloudEvent for each event, as server-sent events (WHATWG HTML, 9.2)."""
 
-from typing import Any, Final
+import re
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,6 +16,7 @@ from edge_core.shapes import json_object
 from edge_core.sync.entry import decode_entry
 
 _encoder: Final = msgspec.json.Encoder()
+_EVENT_ID: Final = re.compile(r"([0-9a-f]{32})" + r"-([0-9]{1,18})" * 4)
 
 
 class PlacedSummary(Struct, frozen=True):
@@ -28,6 +30,14 @@ class PlacedSummary(Struct, frozen=True):
     grand_total_minor: int
     line_count: int
     placed_at: str
+
+
+class Seen(NamedTuple):
+    """What a viewer has seen: of which history, up to which entry, and how many events of the entry after that."""
+
+    history_id: UUID
+    position: FeedPosition
+    events: int
 
 
 def server_sent_events(entry: FeedEntry) -> list[bytes]:
@@ -55,27 +65,34 @@ def server_sent_events(entry: FeedEntry) -> list[bytes]:
             sequence=str(read.seq),
             subject=None if read.order_id is None else str(read.order_id),
             traceparent=read.traceparent,
+            provisional=entry.is_early,
         )
-        place = event_id(entry.position, index)
+        place = event_id(entry, index)
         events.append(f"id: {place}\nevent: {name}\ndata: ".encode() + _encoder.encode(cloud) + b"\n\n")
     return events
 
 
-def event_id(position: FeedPosition, index: int) -> str:
-    """A place in the feed as text: transaction, push, entry, event."""
-    return f"{position.xact}-{position.batch}-{position.seq}-{index}"
+def event_id(entry: FeedEntry, index: int) -> str:
+    """A place in the feed as text: history, transaction, push, entry, event."""
+    position = entry.position
+    return f"{entry.history_id.hex}-{position.xact}-{position.batch}-{position.seq}-{index}"
 
 
-def parse_event_id(text: str) -> tuple[FeedPosition, int] | None:
-    """Where to go on after an event: the place before its entry, and how many events of that entry are known.
+def truncated() -> bytes:
+    """Said first to a viewer that has missed something: away for longer than the feed is kept, or over a restore.
 
-    None for a text that is no such id.
+    It has no id.
     """
-    parts = text.split("-")
-    if len(parts) != 4 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+    return b'event: feed.truncated\ndata: {"detail":"events have been missed; load the lists anew"}\n\n'
+
+
+def parse_event_id(text: str) -> Seen | None:
+    """What whoever names an event has seen. None for a text that is no such id."""
+    found = _EVENT_ID.fullmatch(text)
+    if found is None:
         return None
-    xact, batch, seq, index = map(int, parts)
-    return FeedPosition(xact, batch, seq - 1), index + 1
+    xact, batch, seq, index = map(int, found.groups()[1:])
+    return Seen(UUID(found[1]), FeedPosition(xact, batch, seq - 1), index + 1)
 
 
 def _data(event: Event) -> Any:

@@ -68,6 +68,7 @@ function money(minor, currency) {
 async function ask(path) {
   const answer = await fetch(path, { headers: { accept: "application/json" } });
   const document_ = await answer.json();
+  if (answer.status === 401) byId("sign-in").hidden = false;
   if (!answer.ok) throw new Error(document_.detail || document_.title || answer.statusText);
   return document_;
 }
@@ -82,7 +83,7 @@ function nodeRow(node) {
   const name = node.name === node.node_id ? node.node_id : `${node.node_id} (${node.name})`;
   return row(
     rowHeader(name),
-    cell(node.fenced_reason ? `${node.state}: ${node.fenced_reason}` : node.state, STATE_CLASS[node.state]),
+    cell([node.state, ...(node.fenced_reason ? [node.fenced_reason] : node.held)].join(": "), STATE_CLASS[node.held.length ? "lagging" : node.state]),
     cell(pending, "number"),
     cell(unknown ? "–" : duration(node.oldest_unacked_age_ms), "number"),
     cell(dateAndClock(node.last_seen)),
@@ -177,9 +178,10 @@ function watch() {
   const source = new EventSource("/v1/events");
   source.onopen = () => say("connection", "Live");
   source.onerror = () => {
-    say("connection", "The connection is lost; trying again…");
+    say("connection", byId("sign-in").hidden ? "The connection is lost; trying again…" : "Not signed in");
     if (source.readyState === EventSource.CLOSED) setTimeout(watch, FLEET_INTERVAL_MS); // the server said no for now
   };
+  source.addEventListener("feed.truncated", loadOrders); // away for longer than the feed is kept
   for (const name of LIFECYCLE) source.addEventListener(name, onEvent);
 }
 
@@ -234,6 +236,21 @@ byId("orders").addEventListener("click", (click) => {
 byId("journey-close").addEventListener("click", () => {
   byId("journey").hidden = true;
   byId("orders-title").scrollIntoView();
+});
+
+// The server keeps the session; the token itself stays nowhere in the page.
+byId("sign-in").addEventListener("submit", async (submit) => {
+  submit.preventDefault();
+  const authorization = `Bearer ${byId("token").value.trim()}`;
+  byId("token").value = "";
+  const answer = await fetch("/v1/session", { method: "POST", headers: { authorization } });
+  if (!answer.ok) {
+    say("sign-in-message", "That token may not read here.");
+    return;
+  }
+  say("sign-in-message", "");
+  byId("sign-in").hidden = true;
+  loadOrders();
 });
 
 watch();

@@ -6,19 +6,22 @@
 The rows of `stream_cursor` are the only lock: whoever holds one may append to that stream.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import assert_never
 from uuid import UUID
 
 from msgspec import Struct, field
 
+from central_sync.ingest.holding import Held, open_breakers, passing, up_to_stop
 from central_sync.ingest.projection import KnownOrder, Parked, Projection, block_parked, known_orders
 from central_sync.ingest.reading import Reading, ReadPush
-from central_sync.store import feed, nodes, orders, parked, stock, streams
+from central_sync.instructions import answers_in
+from central_sync.store import feed, instructions, nodes, orders, parked, stock, streams
+from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection
+from central_sync.store.instructions import AnswerRow
 from central_sync.store.parked import ForeignMessage, ParkedEntry
 from central_sync.store.streams import CursorRow, EntryRow, StreamKey
-from edge_core.sync.chain import genesis
 from edge_core.sync.receive_stream import Applied, Cursor, Duplicate, Fork, Gap, receive
 from edge_core.sync.topics import topic
 
@@ -30,10 +33,14 @@ class Outcome(Struct):
     fences: dict[StreamKey, str] = field(default_factory=dict)
     parked: list[Parked] = field(default_factory=list)
     forks: list[StreamKey] = field(default_factory=list)
+    held: dict[StreamKey, Held] = field(default_factory=dict)
+    opened: list[Breaker] = field(default_factory=list)
+    answers: list[AnswerRow] = field(default_factory=list)
     entries: int = 0
     applied: int = 0
     duplicates: int = 0
     gaps: int = 0
+    holds: int = 0
 
 
 class _Check(Struct, frozen=True):
@@ -61,59 +68,72 @@ async def apply(connection: Connection, pushes: Sequence[ReadPush], *, careful: 
     """
     locked = await streams.lock(connection, sorted({push.key for push in pushes}))
     outcome = Outcome(cursors=_cursors_of(pushes, locked))
-    plan = _plan(pushes, locked, outcome)
+    plan = _plan(pushes, locked, outcome, await passing(connection, pushes))
     if plan.new:
         await _append(connection, plan, outcome, careful=careful)
     await _verify_duplicates(connection, plan)
     await _quarantine(connection, plan, outcome)
+    outcome.opened = await open_breakers(connection, outcome.held)
     return outcome
 
 
 def _cursors_of(pushes: Sequence[ReadPush], locked: dict[StreamKey, CursorRow]) -> dict[StreamKey, CursorRow]:
     """A stream that never said hello is acked at its beginning: its edge sees that the centre's history is another."""
-    return {
-        push.key: locked.get(push.key) or CursorRow(0, genesis(*push.key), parked=0, backed_up_seq=0, fenced=None)
-        for push in pushes
-    }
+    return {push.key: locked.get(push.key) or streams.beginning(push.key) for push in pushes}
 
 
-def _plan(pushes: Sequence[ReadPush], locked: dict[StreamKey, CursorRow], outcome: Outcome) -> _Plan:
+def _plan(
+    pushes: Sequence[ReadPush],
+    locked: dict[StreamKey, CursorRow],
+    outcome: Outcome,
+    versions: Set[tuple[str, int]],
+) -> _Plan:
     plan = _Plan()
-    for push in pushes:
-        row = outcome.cursors[push.key]
+    for whole in pushes:
+        key, row = whole.key, outcome.cursors[whole.key]
+        push, stop = up_to_stop(whole, row.durable_seq, versions)
         if row.fenced is not None:
-            outcome.fences[push.key] = row.fenced
-            continue
-        if push.key not in locked:
+            outcome.fences[key] = row.fenced
+        elif key not in locked:
             outcome.gaps += 1
-            continue
-        match receive(Cursor(row.durable_seq, row.durable_hash), push.batch):
-            case Applied(cursor, skip):
-                plan.new += [(push.key, reading) for reading in push.readings[skip:]]
-                outcome.applied += 1
-                plan.ranges.append((push.key, push.batch.from_seq + skip, cursor.durable_seq))
-                outcome.cursors[push.key] = row._replace(
-                    durable_seq=cursor.durable_seq, durable_hash=cursor.durable_hash
-                )
-            case Duplicate(seq, expected_hash):
-                outcome.duplicates += 1
-                if seq != row.durable_seq:
-                    plan.checks.append(_Check(push, seq, expected_hash))
-            case Gap():
-                outcome.gaps += 1
-            case Fork(seq):
-                plan.forked.append((push, seq))
-            case unreachable:
-                assert_never(unreachable)
+        elif push.readings:
+            _place(push, row, plan, outcome)
+        else:
+            outcome.holds += 1
+        if stop is not None and stop.seq == outcome.cursors[key].durable_seq + 1 and key in locked:
+            outcome.held[key] = stop
     return plan
+
+
+def _place(push: ReadPush, row: CursorRow, plan: _Plan, outcome: Outcome) -> None:
+    """What a push means for its cursor."""
+    match receive(Cursor(row.durable_seq, row.durable_hash), push.batch):
+        case Applied(cursor, skip):
+            plan.new += [(push.key, reading) for reading in push.readings[skip:]]
+            outcome.applied += 1
+            plan.ranges.append((push.key, push.batch.from_seq + skip, cursor.durable_seq))
+            outcome.cursors[push.key] = row._replace(durable_seq=cursor.durable_seq, durable_hash=cursor.durable_hash)
+        case Duplicate(seq, expected_hash):
+            outcome.duplicates += 1
+            if seq != row.durable_seq:
+                plan.checks.append(_Check(push, seq, expected_hash))
+        case Gap():
+            outcome.gaps += 1
+        case Fork(seq):
+            plan.forked.append((push, seq))
+        case unreachable:
+            assert_never(unreachable)
 
 
 async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, careful: bool) -> None:
     projection = Projection(await _known(connection, plan.new, careful=careful))
     rows = [EntryRow(key, r.seq, r.order_id, not projection.take(key, r), r.hash, r.body) for key, r in plan.new]
     await (streams.append_missing if careful else streams.append)(connection, rows)
-    await _write_views(connection, projection, careful=careful)
+    await write_views(connection, projection, careful=careful)
     await _count_parked(connection, projection.parked, outcome)
+    outcome.answers = answers_in(plan.new)
+    if outcome.answers:
+        await instructions.answer(connection, outcome.answers)
     moved = {key for key, _, _ in plan.ranges}
     await streams.advance(connection, [(key, outcome.cursors[key]) for key in sorted(moved)])
     await feed.add(connection, plan.ranges)
@@ -129,7 +149,7 @@ async def _known(
     wanted: set[UUID] = set()
     for _, reading in new:
         if reading.order_id is not None and reading.order_id not in begun:
-            (begun if reading.state is not None and not careful else wanted).add(reading.order_id)
+            (begun if reading.standing is not None and not careful else wanted).add(reading.order_id)
     if not wanted:
         return {}
     arriving = {(key, reading.seq) for key, reading in new}
@@ -143,7 +163,8 @@ async def _known(
     return known
 
 
-async def _write_views(connection: Connection, projection: Projection, *, careful: bool) -> None:
+async def write_views(connection: Connection, projection: Projection, *, careful: bool) -> None:
+    """Write what a projection changed. `careful` where orders that seem to begin may be there."""
     new, changed, moved = projection.new_orders(), projection.changed_orders(), projection.stock_changes()
     if careful:
         new, changed = [], new + changed

@@ -1,40 +1,49 @@
 """Hellos, heartbeats, byes and foreign messages: what is said around the streams, a batch of each at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
-from central_sync.store import nodes, parked, streams
+from central_sync import instructions
+from central_sync.ingest.admission import Standing, standing
+from central_sync.ingest.holding import Held
+from central_sync.instructions import Claim, RandomBits, machine_bits
+from central_sync.store import enrolments, nodes, parked, streams
 from central_sync.store.database import Connection
 from central_sync.store.nodes import Greeting, Report
 from central_sync.store.parked import ForeignMessage, shown
 from central_sync.store.streams import CursorRow, StreamKey
-from edge_core.limits import FORMER_INCARNATIONS_MAX, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX, PUSH_WINDOW_MAX
+from edge_core.limits import (
+    FORMER_INCARNATIONS_MAX,
+    PUSH_WINDOW_MAX,
+    REPLACED_SILENT_MS,
+)
 from edge_core.sync import handshake
-from edge_core.sync.chain import genesis
+from edge_core.sync.admission import NOT_ENROLLED, Admit
 from edge_core.sync.conservation import differences
 from edge_core.sync.entry import LANES
 from edge_core.sync.handshake import CentreView
-from edge_core.sync.locator import newest_common
 from edge_core.sync.messages import (
+    DOWN,
+    Ack,
     Bye,
     Decision,
-    Deliver,
+    DeliverAck,
+    DownPosition,
     DurablePosition,
     FormerStream,
     Grant,
     Heartbeat,
     Hello,
-    Lane,
     LaneLedger,
-    Recall,
     Welcome,
-    pack_block,
+    lane_of,
 )
 
 GRANT = Grant(window=PUSH_WINDOW_MAX, rate_entries_per_s=0, start_after_ms=0, ttl_ms=0)
-"""No limit but the window: grants that follow the centre's load come with the recovery work."""
+"""No limit but the window: what a word that is no greeting carries, and a greeting until `Granting` has its say."""
 
 
 class Difference(Struct, frozen=True):
@@ -56,73 +65,140 @@ class Reported(Struct):
 
 
 async def welcome(
-    connection: Connection, hellos: Sequence[Hello], *, history_id: UUID, now_ms: int
+    connection: Connection,
+    hellos: Sequence[Hello],
+    *,
+    history_id: UUID,
+    now_ms: int,
+    random_bits: RandomBits = machine_bits,
+    admit: Admit = "any",
+    is_silence_heard: bool = False,
+) -> list[tuple[Hello, Welcome]]:
+    """Admit nodes, make their cursors, and say what to do: to each incarnation's last hello of the batch, in turn.
+
+    `is_silence_heard`: whether this process has listened for long enough to know who is silent (`REPLACED_SILENT_MS`).
+    """
+    turns: list[dict[str, Hello]] = []
+    for hello in {(hello.node_id, hello.incarnation): hello for hello in hellos}.values():
+        turn = next((turn for turn in turns if hello.node_id not in turn), None)
+        if turn is None:
+            turns.append(turn := {})
+        turn[hello.node_id] = hello
+    answers: list[tuple[Hello, Welcome]] = []
+    for turn in turns:
+        ordered = [turn[node_id] for node_id in sorted(turn)]
+        ranks = await standing(connection, ordered) if admit == "enrolled" else Standing()
+        strangers = {h.node_id: _to_enrol(h, history_id) for h in ordered if h.node_id in ranks.strangers}
+        ordered = [hello for hello in ordered if hello.node_id not in strangers]
+        found = await _welcome(
+            connection, ordered, ranks, history_id, now_ms, random_bits, is_silence_heard=is_silence_heard
+        )
+        answers += [(turn[node_id], answer) for node_id, answer in (strangers | found).items()]
+    return answers
+
+
+async def _welcome(
+    connection: Connection,
+    ordered: Sequence[Hello],
+    ranks: Standing,
+    history_id: UUID,
+    now_ms: int,
+    random_bits: RandomBits,
+    *,
+    is_silence_heard: bool,
 ) -> dict[str, Welcome]:
-    """Admit nodes, make their cursors, and say what to do, for each node's last hello of the batch."""
-    latest = {hello.node_id: hello for hello in hellos}
-    ordered = [latest[node_id] for node_id in sorted(latest)]
+    """The same for one hello of each node, in the order of their ids."""
     current = await nodes.incarnations(connection, [hello.node_id for hello in ordered])
     keys = [StreamKey(hello.node_id, hello.incarnation, lane) for hello in ordered for lane in LANES]
     known = await streams.lock(connection, keys)
-    admitted = [hello for hello in ordered if (hello.node_id, hello.incarnation, LANES[0]) not in known]
-    for hello in admitted:
-        if hello.node_id in current:
-            why = f"the node has gone on as incarnation {hello.incarnation}"
-            await streams.close(connection, hello.node_id, hello.former, why)
-            await streams.supersede(connection, hello.node_id, hello.incarnation, hello.former)
+    unknown = [hello for hello in ordered if (hello.node_id, hello.incarnation, LANES[0]) not in known]
+    asked = {
+        hello.node_id: _confirm(hello, current[hello.node_id], history_id)
+        for hello in unknown
+        if not handshake.may_succeed(hello, current.get(hello.node_id))
+    }
+    ordered = [hello for hello in ordered if hello.node_id not in asked]
+    keys = [key for key in keys if key.node_id not in asked]
+    admitted = [hello for hello in unknown if hello.node_id not in asked]
+    outranked = [hello for hello in admitted if ranks.outranks(current.get(hello.node_id), hello)]
+    await _succeed(connection, [h for h in admitted if h.node_id in current and h not in outranked])
     missing = [key for key in keys if key not in known]
     if missing:
         await streams.create(connection, missing)
+        await _rank(connection, ranks, admitted, [(hello.node_id, current[hello.node_id]) for hello in outranked])
         known |= await streams.lock(connection, missing)
+    former = await _former(connection, ordered)
+    silent = await _silent(connection, known) if is_silence_heard else {}
     answers = {
-        hello.node_id: _answer(hello, known, await _former(connection, hello), history_id, now_ms) for hello in ordered
+        hello.node_id: _answer(
+            hello, known, former.get(hello.node_id, ()), silent.get(hello.node_id), history_id, now_ms
+        )
+        for hello in ordered
     }
     greetings = [_greeting(hello, answers[hello.node_id]) for hello in ordered if _is_current(hello, known)]
     if greetings:
         await nodes.greet(connection, greetings)
-    return answers
+    going_on = [hello for hello in ordered if answers[hello.node_id].decision in {"resume", "rewind"}]
+    named = await instructions.greet(connection, going_on, now_ms, random_bits) if going_on else {}
+    return asked | {node_id: replace(answer, downlink=named.get(node_id)) for node_id, answer in answers.items()}
 
 
-async def recalled(connection: Connection, recall: Recall) -> Deliver:
-    """The entries of an earlier stream that follow the newest common mark; none when the node has them all."""
-    key = StreamKey(recall.node_id, recall.former, recall.lane)
-    held = await streams.hashes_at(connection, key, [mark.seq for mark in recall.locator])
-    common = newest_common(recall.locator, held) or 0
-    rows = _within_bytes(await streams.after(connection, key, common, PUSH_ENTRIES_MAX))
-    codec, block = pack_block([body for _, body in rows])
-    return Deliver(
-        recall.former,
-        recall.lane,
-        common + 1,
-        common + len(rows),
-        held[common],
-        rows[-1][0] if rows else held[common],
-        codec,
-        block,
-    )
-
-
-async def report(connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int) -> Reported:
-    """Record each node's last heartbeat of the batch and check its books against the cursors (promise G8)."""
-    latest = {beat.node_id: beat for beat in heartbeats}
-    ordered = [latest[node_id] for node_id in sorted(latest)]
+async def report(
+    connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int, *, is_silence_heard: bool = False
+) -> Reported:
+    """Record each incarnation's last heartbeat of the batch and check its books against the cursors (promise G8)."""
+    latest = {(beat.node_id, beat.incarnation): beat for beat in heartbeats}
+    ordered = [latest[who] for who in sorted(latest)]
     await nodes.report(connection, [_report(beat, now_ms) for beat in ordered])
     rows = await streams.of_incarnations(connection, [(beat.node_id, beat.incarnation) for beat in ordered])
+    silent = await _silent(connection, rows) if is_silence_heard else {}
     reported = Reported()
+    found = {
+        (beat.node_id, beat.incarnation): tuple(t for books in beat.lanes for t in _differences(beat, books, rows))
+        for beat in ordered
+    }
+    news = await nodes.note_differences(connection, found)
+    reported.news = [Difference(who[0], found[who]) for who in news if found[who]]
     for beat in ordered:
-        found = tuple(text for books in beat.lanes for text in _differences(beat, books, rows))
-        if await nodes.note_differences(connection, beat.node_id, found) and found:
-            reported.news.append(Difference(beat.node_id, found))
         for books in beat.lanes:
             key = StreamKey(beat.node_id, beat.incarnation, books.lane)
-            row = rows.get(key) or unknown(key)
+            row = rows.get(key) or streams.beginning(key)
             if books.lane == LANES[0] and key not in rows:
                 reported.called[key] = "rewind", "the centre does not know this stream"
             elif books.lane == LANES[0] and row.superseded_by is not None:
+                if handshake.may_return(beat.incarnation, silent.get(beat.node_id)):
+                    reported.called[key] = "rewind", f"incarnation {row.superseded_by} of this machine is silent"
+                    continue
                 reported.called[key] = "refuse", f"incarnation {row.superseded_by} has taken this node over"
-            if row.durable_seq != books.confirmed + books.parked or key not in rows:
+            if _is_news(row, books) or key not in rows:
                 reported.told[key] = row
+            if row.backed_up_seq > books.backed_up_seq:
+                reported.told[key] = row  # the node may let go of more than it knows
     return reported
+
+
+async def claimed(connection: Connection, beats: Sequence[Heartbeat], acks: Sequence[DeliverAck]) -> list[Claim]:
+    """Take the nodes' word about their downlinks, as far as it is the word of who the node is now.
+
+    Returns the claims that cannot be: those nodes have to greet again.
+    """
+    claims = [Claim(beat.node_id, beat.incarnation, beat.downlink) for beat in beats if beat.downlink is not None]
+    claims += [
+        Claim(ack.node_id, ack.by, DownPosition(ack.incarnation, ack.durable_seq, ack.durable_hash))
+        for ack in acks
+        if ack.by is not None and ack.lane == DOWN
+    ]
+    if not claims:
+        return []
+    rows = await streams.of_incarnations(connection, [(claim.node_id, claim.by) for claim in claims])
+    present = [
+        claim
+        for claim in claims
+        if (row := rows.get(StreamKey(claim.node_id, claim.by, LANES[0]))) is not None
+        and row.fenced is None
+        and row.superseded_by is None
+    ]
+    return await instructions.acknowledge(connection, present)
 
 
 async def leave(connection: Connection, byes: Sequence[Bye]) -> None:
@@ -137,9 +213,21 @@ async def park(connection: Connection, messages: Sequence[ForeignMessage]) -> No
         await parked.add_foreign(connection, message)
 
 
-def unknown(key: StreamKey) -> CursorRow:
-    """Where a stream that never said hello is: at its beginning. Its edge sees that the centre's history is another."""
-    return CursorRow(0, genesis(*key), parked=0, backed_up_seq=0, fenced=None)
+def ack(history_id: UUID, key: StreamKey, row: CursorRow, held: Held | None = None) -> Ack:
+    """The word after a COMMIT: what is held of a stream, and why nothing more is taken of it, if so."""
+    lane = lane_of(key.lane)
+    return Ack(
+        history_id,
+        key.incarnation,
+        lane,
+        row.durable_seq,
+        row.durable_seq,
+        row.backed_up_seq,
+        row.durable_hash,
+        row.parked,
+        row.settled,
+        "" if held is None else held.why,
+    )
 
 
 def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome:
@@ -152,39 +240,85 @@ def call(key: StreamKey, decision: Decision, why: str, history_id: UUID) -> Welc
     return Welcome(history_id, key.incarnation, decision, (), GRANT, 0, shown(why))
 
 
-def _within_bytes(rows: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """As many of the first rows as fit a message; one that alone is larger goes alone."""
-    size = 0
-    for index, (_, body) in enumerate(rows):
-        size += len(body)
-        if size > PUSH_BYTES_MAX and index:
-            return rows[:index]
-    return rows
+def _to_enrol(hello: Hello, history_id: UUID) -> Welcome:
+    """The word to a machine that no ticket has let in."""
+    return Welcome(history_id, hello.incarnation, "enrol", (), GRANT, 0, NOT_ENROLLED)
 
 
-async def _former(connection: Connection, hello: Hello) -> tuple[FormerStream, ...]:
-    rows = await streams.former(connection, hello.node_id, hello.incarnation, len(LANES) * FORMER_INCARNATIONS_MAX)
-    return tuple(
-        FormerStream(incarnation, "bulk" if lane == "bulk" else "orders", seq, seq_hash)
-        for incarnation, lane, seq, seq_hash in rows
-    )
+def _confirm(hello: Hello, current: UUID, history_id: UUID) -> Welcome:
+    """The question to a newcomer: does it mean, here and now, to be the node in the place of the one that is?"""
+    why = f"incarnation {current} is the node so far"
+    return Welcome(history_id, hello.incarnation, "confirm", (), GRANT, 0, why, current=current)
+
+
+def _is_news(row: CursorRow, books: LaneLedger) -> bool:
+    """Whether the node does not know its stream's place, or not what became of what was parked."""
+    told = books.confirmed + books.parked, books.parked, books.settled
+    return told != (row.durable_seq, row.parked, row.settled)
+
+
+def call_about_downlink(claim: Claim, history_id: UUID) -> Welcome:
+    """The word, unasked, to a node that has taken what the centre's log for it does not hold."""
+    return call(StreamKey(claim.node_id, claim.by, LANES[0]), "rewind", "the downlink goes on otherwise", history_id)
+
+
+async def _succeed(connection: Connection, newcomers: Sequence[Hello]) -> None:
+    """Close what the newcomers' own machines have left behind; what is another machine's may only drain."""
+    if not newcomers:
+        return
+    own = [(hello.node_id, former, hello.incarnation) for hello in newcomers for former in hello.former]
+    left = [(node_id, former, f"the node has gone on as incarnation {by}") for node_id, former, by in own]
+    await streams.close(connection, left)
+    present = [(hello.node_id, hello.incarnation) for hello in newcomers]
+    await streams.supersede(connection, present, [(node_id, former) for node_id, former, _ in own])
+
+
+async def _rank(
+    connection: Connection, ranks: Standing, admitted: Sequence[Hello], outranking: Sequence[tuple[str, UUID]]
+) -> None:
+    """Write down which machines newcomers are; those of a machine that was enrolled earlier may only drain."""
+    if outranking:
+        await streams.supersede(connection, outranking, [])
+    await enrolments.inherit(connection, ranks.heirs(admitted))
+
+
+async def _silent(connection: Connection, rows: Mapping[StreamKey, CursorRow]) -> dict[str, UUID]:
+    """The present incarnations of nodes with a replaced one among these, where they are silent."""
+    replaced = sorted({key.node_id for key, row in rows.items() if row.superseded_by is not None})
+    return await nodes.silent(connection, replaced, REPLACED_SILENT_MS) if replaced else {}
+
+
+async def _former(connection: Connection, hellos: Sequence[Hello]) -> dict[str, tuple[FormerStream, ...]]:
+    present = [(hello.node_id, hello.incarnation) for hello in hellos]
+    found = await streams.former(connection, present, len(LANES) * FORMER_INCARNATIONS_MAX)
+    return {
+        node_id: tuple(
+            FormerStream(incarnation, lane_of(lane), seq, seq_hash, backed_up_seq)
+            for incarnation, lane, seq, seq_hash, backed_up_seq in rows
+        )
+        for node_id, rows in found.items()
+    }
 
 
 def _answer(
     hello: Hello,
     known: dict[StreamKey, CursorRow],
     former: tuple[FormerStream, ...],
+    silent: UUID | None,
     history_id: UUID,
     now_ms: int,
 ) -> Welcome:
     rows = {lane: known[StreamKey(hello.node_id, hello.incarnation, lane)] for lane in LANES}
-    views = {lane: CentreView(row.durable_seq, row.durable_hash, None) for lane, row in rows.items()}
+    views = {lane: CentreView(row.durable_seq, row.durable_hash) for lane, row in rows.items()}
     fenced = next((row.fenced for row in rows.values() if row.fenced is not None), None)
     superseded_by = next((row.superseded_by for row in rows.values() if row.superseded_by is not None), None)
     decision: Decision
     decision, detail = "fence", fenced or ""
     if fenced is None:
-        decision, detail = handshake.answer(hello, history_id, views, superseded_by=superseded_by)
+        may_return = handshake.may_return(hello.incarnation, silent)
+        decision, detail = handshake.answer(
+            hello, history_id, views, superseded_by=superseded_by, may_return=may_return
+        )
     positions = tuple(
         _position(StreamKey(hello.node_id, hello.incarnation, position.lane), rows[position.lane])
         for position in hello.lanes
@@ -202,8 +336,8 @@ def _answer(
 
 
 def _position(key: StreamKey, row: CursorRow) -> DurablePosition:
-    lane: Lane = "bulk" if key.lane == "bulk" else "orders"
-    return DurablePosition(lane, row.durable_seq, row.durable_hash)
+    lane = lane_of(key.lane)
+    return DurablePosition(lane, row.durable_seq, row.durable_hash, row.backed_up_seq, row.parked, row.settled)
 
 
 def _is_current(hello: Hello, known: dict[StreamKey, CursorRow]) -> bool:
@@ -233,6 +367,7 @@ def _report(beat: Heartbeat, now_ms: int) -> Report:
         now_ms - beat.wall_clock_ms,
         shown(beat.software_version),
         None if beat.last_error is None else shown(beat.last_error),
+        beat.parked_instructions,
     )
 
 
@@ -240,4 +375,4 @@ def _differences(beat: Heartbeat, books: LaneLedger, rows: dict[StreamKey, Curso
     row = rows.get(StreamKey(beat.node_id, beat.incarnation, books.lane))
     if row is None:
         return (f"{books.lane}: the centre does not know this stream",)
-    return differences(books, durable_seq=row.durable_seq, parked=row.parked)
+    return differences(books, durable_seq=row.durable_seq, parked=row.parked, settled=row.settled)

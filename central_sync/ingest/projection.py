@@ -4,13 +4,13 @@ An entry that cannot be used is parked, and so is whatever follows it in the sam
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
 
-from central_sync.ingest.reading import EntryFault, Reading, StockChange, check_text
+from central_sync.ingest.effects import Place, Standing, StockChange, standing_of
+from central_sync.ingest.reading import EntryFault, Reading
 from central_sync.store.orders import OrderRow
 from central_sync.store.stock import StockRow
 from central_sync.store.streams import StoredEntry, StreamKey
@@ -22,7 +22,10 @@ from edge_core.sync.entry import decode_entry
 
 
 class KnownOrder(Struct):
-    """An order while a batch is applied. `state` is None and `fault` says why once an entry of it is parked."""
+    """An order while a batch is applied. `fault` says why once an entry of it is parked.
+
+    Where the order began in this batch `state` is None until another entry asks: then it is folded from `begun_by`.
+    """
 
     node_id: str
     state: OrderState | None
@@ -30,6 +33,7 @@ class KnownOrder(Struct):
     is_new: bool
     fault: EntryFault | None = None
     row: OrderRow | None = None
+    begun_by: bytes | None = None
 
 
 class Parked(NamedTuple):
@@ -45,7 +49,7 @@ class Projection:
 
     def __init__(self, known: Mapping[UUID, KnownOrder]) -> None:
         self._orders = dict(known)
-        self._stock: dict[tuple[str, str, str], list[Any]] = {}
+        self._stock: dict[str, dict[Place, list[Any]]] = {}
         self.parked: list[Parked] = []
 
     def take(self, key: StreamKey, reading: Reading) -> bool:
@@ -68,26 +72,47 @@ class Projection:
 
     def stock_changes(self) -> list[StockRow]:
         """Sums of the deltas, one for each position, in the order of their key."""
-        return [StockRow(*place, *self._stock[place]) for place in sorted(self._stock)]
+        found: dict[tuple[str, str, str], StockRow] = {}
+        for node_id in sorted(self._stock):
+            for place, (expires_on, on_hand_milli, reserved_milli) in sorted(self._stock[node_id].items()):
+                sku, lot, unit = place
+                row = StockRow(node_id, sku, lot, unit, expires_on, on_hand_milli, reserved_milli)
+                same = found.get((node_id, sku, lot))
+                found[node_id, sku, lot] = row if same is None else _sum(same, row)
+        return list(found.values())
 
     def _fold(self, key: StreamKey, reading: Reading) -> EntryFault | None:
-        entry, order_id = reading.entry, reading.order_id
-        if entry is None or order_id is None:
+        order_id = reading.order_id
+        if order_id is None:
             return None
-        order = self._orders.get(order_id) or KnownOrder(key.node_id, None, None, is_new=True)
+        order = self._orders.get(order_id)
+        if order is not None:
+            return self._go_on(key, reading, order)
+        if reading.standing is None:
+            return self._go_on(key, reading, KnownOrder(key.node_id, None, None, is_new=True))
+        first = key, reading.seq
+        row = view_row(order_id, key, reading.seq, reading.standing, first)
+        self._orders[order_id] = KnownOrder(key.node_id, None, first, is_new=True, row=row, begun_by=reading.body)
+        return None
+
+    def _go_on(self, key: StreamKey, reading: Reading, order: KnownOrder) -> EntryFault | None:
+        """The next entry of an order that this batch knows, or that has no beginning."""
         if order.node_id != key.node_id:
-            return EntryFault("order-elsewhere", f"order {order_id} belongs to node {order.node_id}")
+            return EntryFault("order-elsewhere", f"order {reading.order_id} belongs to node {order.node_id}")
         if order.fault is not None:
-            return EntryFault("order-parked", f"an earlier entry of order {order_id} is parked")
+            return EntryFault("order-parked", f"an earlier entry of order {reading.order_id} is parked")
         try:
-            state = reading.state if order.state is None and reading.state else fold_all(order.state, entry.events)
-            first = order.first or (key, reading.seq)
-            row = _row(key, reading.seq, state, first)
+            if order.begun_by is not None:
+                order.state, order.begun_by = fold_all(None, decode_entry(order.begun_by).events), None
+            entry = reading.entry or decode_entry(reading.body)
+            state = fold_all(order.state, entry.events)
+            standing = standing_of(state.order, state.status, state.revision)
         except (InvariantViolated, PeerFault, ValueError) as error:
             reason = error.reason if isinstance(error, PeerFault) else "unfoldable"
             return EntryFault(reason, str(error))
-        order.state, order.first, order.row = state, first, row
-        self._orders[order_id] = order
+        order.state, order.first = state, order.first or (key, reading.seq)
+        order.row = view_row(state.order.order_id, key, reading.seq, standing, order.first)
+        self._orders[state.order.order_id] = order
         return None
 
     def _block(self, key: StreamKey, reading: Reading, fault: EntryFault) -> None:
@@ -99,27 +124,33 @@ class Projection:
             order.fault = fault
 
     def _add_stock(self, node_id: str, changes: Iterable[StockChange]) -> None:
-        for sku, lot, unit, expires_on, on_hand_milli, reserved_milli in changes:
-            sums = self._stock.get((node_id, sku, lot))
+        places = self._stock.setdefault(node_id, {})
+        for change in changes:
+            sums = places.get(change.place)
             if sums is None:
-                self._stock[node_id, sku, lot] = [unit, expires_on, on_hand_milli, reserved_milli]
+                places[change.place] = [change.expires_on, change.on_hand_milli, change.reserved_milli]
             else:
-                sums[1] = sums[1] or expires_on
-                sums[2] += on_hand_milli
-                sums[3] += reserved_milli
+                sums[0] = sums[0] or change.expires_on
+                sums[1] += change.on_hand_milli
+                sums[2] += change.reserved_milli
 
 
 def known_orders(entries: Iterable[StoredEntry]) -> dict[UUID, KnownOrder]:
-    """The orders that stored entries make. Parked entries are left out."""
+    """The orders that stored entries make. Parked entries are left out; an order with a damaged one takes no more."""
     by_order: dict[UUID, list[Recorded]] = {}
-    for stored in entries:
-        if stored.order_id is not None and not stored.is_parked:
-            by_order.setdefault(stored.order_id, []).append(recorded(stored))
     found: dict[UUID, KnownOrder] = {}
+    for stored in entries:
+        if stored.order_id is None or stored.is_parked:
+            continue
+        try:
+            by_order.setdefault(stored.order_id, []).append(recorded(stored))
+        except PeerFault:  # it could be read when it came: its row was damaged since
+            fault = EntryFault("order-damaged", f"seq {stored.seq} of {stored.lane} is damaged here; audit the node")
+            found[stored.order_id] = KnownOrder(stored.node_id, None, None, is_new=True, fault=fault)
     for order_id, several in by_order.items():
         merged = merge(several)
-        if merged.state is None:
-            continue  # its placing is still on its way
+        if merged.state is None or order_id in found:
+            continue  # its placing is still on its way, or a part of it is damaged
         origin = merged.accepted[0].origin
         first = (StreamKey(origin.node_id, origin.incarnation, origin.lane), origin.seq)
         found[order_id] = KnownOrder(origin.node_id, merged.state, first, is_new=False)
@@ -135,32 +166,39 @@ def recorded(stored: StoredEntry) -> Recorded:
 def block_parked(known: dict[UUID, KnownOrder], entries: Iterable[StoredEntry]) -> None:
     """Mark the orders of which their own node has an entry parked."""
     for stored in entries:
-        if stored.is_parked and stored.order_id is not None:
+        if stored.is_parked and not stored.is_discarded and stored.order_id is not None:
             order = known.setdefault(stored.order_id, KnownOrder(stored.node_id, None, None, is_new=True))
             if order.node_id == stored.node_id:
                 order.fault = EntryFault("order-parked", f"seq {stored.seq} is parked")
 
 
-def _row(key: StreamKey, seq: int, state: OrderState, first: tuple[StreamKey, int]) -> OrderRow:
-    """The view's row. Raises `PeerFault` or `ValueError` for a document that its columns cannot hold."""
-    order = state.order
-    check_text(order.display_number)
-    check_text(order.currency)
+def view_row(order_id: UUID, key: StreamKey, seq: int, standing: Standing, first: tuple[StreamKey, int]) -> OrderRow:
+    """The view's row of an order whose last entry is at `seq` of `key`."""
+    begun, begun_seq = first
     return OrderRow(
-        order.order_id,
+        order_id,
         key.node_id,
-        order.display_number,
-        order.order_type,
-        state.status,
-        order.currency,
-        order.totals.grand_total_minor,
-        datetime.fromisoformat(order.placed_at),
-        date.fromisoformat(order.business_date),
-        state.revision,
-        first[0].incarnation,
-        first[0].lane,
-        first[1],
+        standing.display_number,
+        standing.order_type,
+        standing.status,
+        standing.currency,
+        standing.grand_total_minor,
+        standing.placed_at,
+        standing.business_date,
+        standing.revision,
+        begun.incarnation,
+        begun.lane,
+        begun_seq,
         key.incarnation,
         key.lane,
         seq,
+    )
+
+
+def _sum(first: StockRow, second: StockRow) -> StockRow:
+    """Both changes of one position that entries name with different units: the first one's unit stays."""
+    return first._replace(
+        expires_on=first.expires_on or second.expires_on,
+        on_hand_milli=first.on_hand_milli + second.on_hand_milli,
+        reserved_milli=first.reserved_milli + second.reserved_milli,
     )

@@ -3,31 +3,26 @@
 An entry that cannot be used is no reason to refuse its push: it carries its `fault`, and is parked when it is applied.
 """
 
-from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
+from central_sync.ingest.effects import Standing, StockChange, changes_of, changes_of_sale, standing_of
 from central_sync.store.streams import StreamKey
 from edge_core.clock import COUNTER_BITS
 from edge_core.errors import UNREADABLE, Fault, InvariantViolated, PeerFault
-from edge_core.limits import LINES_MAX, QUANTITY_MILLI_MAX, TEXT_CHARS_MAX
-from edge_core.orders.events import (
-    Event,
-    OrderPlaced,
-    StockMoved,
-    deltas_of,
-)
-from edge_core.orders.fold import OrderState, fold_all
-from edge_core.sync.entry import Entry, decode_entry
-from edge_core.sync.messages import Push
+from edge_core.orders.events import InstructionAnswered, OrderPlaced, StockMoved
+from edge_core.orders.fold import fold_all
+from edge_core.orders.sale import STATUS, handed_over
+from edge_core.sync.entry import Entry, decode_entry, newer_version
+from edge_core.sync.messages import Early, Push
 from edge_core.sync.receive_stream import Batch, prepare
 
+_WITHOUT_ORDER: Final = (StockMoved, InstructionAnswered)
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _HLC_MAX: Final = _LAST_MS << COUNTER_BITS
-_CHANGE_MILLI_MAX: Final = QUANTITY_MILLI_MAX * LINES_MAX  # what one order can change at most
 
 
 class EntryFault(Struct, frozen=True):
@@ -37,28 +32,22 @@ class EntryFault(Struct, frozen=True):
     detail: str
 
 
-class StockChange(NamedTuple):
-    """What an entry changes in one position, in thousandths of the unit. `lot` is '' for goods without lots."""
-
-    sku: str
-    lot: str
-    unit: str
-    expires_on: date | None
-    on_hand_milli: int
-    reserved_milli: int
-
-
 class Reading(Struct, frozen=True, gc=False):
-    """One entry as read. `state` is the order's where it begins here; `entry` is None where it has a `fault`."""
+    """One entry as read, with only what its transaction needs: a decoded document is ten times as large as its bytes.
+
+    `standing` is how the order stands where it begins here; `entry` is kept where an order that began earlier goes on.
+    `newer_version` is the version of one that later software has written.
+    """
 
     seq: int
     hash: bytes
     body: bytes
     order_id: UUID | None
-    entry: Entry | None
-    state: OrderState | None
-    changes: tuple[StockChange, ...]
-    fault: EntryFault | None
+    standing: Standing | None = None
+    entry: Entry | None = None
+    changes: tuple[StockChange, ...] = ()
+    fault: EntryFault | None = None
+    newer_version: int | None = None
 
 
 class ReadPush(Struct, frozen=True, gc=False):
@@ -83,7 +72,7 @@ class _Head(Struct, array_like=True):
 _HEAD: Final = msgspec.msgpack.Decoder(_Head)
 
 
-def read_push(push: Push, payload: bytes) -> ReadPush:
+def read_push(push: Push | Early, payload: bytes) -> ReadPush:
     """Read a whole push. Raises `PeerFault` where it contradicts itself."""
     batch = prepare(push)
     readings = tuple(
@@ -103,8 +92,7 @@ def part_of(push: ReadPush, start: int, end: int) -> ReadPush:
 
 def unusable(reading: Reading, reason: str, detail: str) -> Reading:
     """The same entry, to be parked."""
-    fault = EntryFault(reason, detail)
-    return Reading(reading.seq, reading.hash, reading.body, reading.order_id, None, None, (), fault)
+    return Reading(reading.seq, reading.hash, reading.body, reading.order_id, fault=EntryFault(reason, detail))
 
 
 def read_entry(seq: int, body: bytes, chain_hash: bytes) -> Reading:
@@ -112,14 +100,26 @@ def read_entry(seq: int, body: bytes, chain_hash: bytes) -> Reading:
     try:
         entry = decode_entry(body)
         _check_place(entry, seq)
-        changes = _changes(entry.events)
-        first = entry.events[0] if entry.events else None
-        state = fold_all(None, entry.events) if isinstance(first, OrderPlaced) else None
-    except (Fault, InvariantViolated) as error:
+        return _read(seq, body, chain_hash, entry)
+    except (Fault, InvariantViolated, ValueError) as error:
         # A bug of the node's, not of ours: what it decided cannot be.
         reason = error.reason if isinstance(error, PeerFault) else "unfoldable"
-        return Reading(seq, chain_hash, body, _order_id(body), None, None, (), EntryFault(reason, str(error)))
-    return Reading(seq, chain_hash, body, entry.order_id, entry, state, changes, None)
+        fault, version = EntryFault(reason, str(error)), newer_version(body)
+        return Reading(seq, chain_hash, body, _order_id(body), fault=fault, newer_version=version)
+
+
+def _read(seq: int, body: bytes, chain_hash: bytes, entry: Entry) -> Reading:
+    """What a whole entry does. A carry-out sale is recognised; whatever else begins an order is folded."""
+    events, first = entry.events, entry.events[0]
+    if not isinstance(first, OrderPlaced):
+        return Reading(seq, chain_hash, body, entry.order_id, entry=entry, changes=changes_of(events))
+    consumed = handed_over(events)
+    if consumed is not None:
+        standing = standing_of(first.order, STATUS, len(events))
+        return Reading(seq, chain_hash, body, entry.order_id, standing, changes=changes_of_sale(consumed))
+    state = fold_all(None, events)
+    standing = standing_of(first.order, state.status, state.revision)
+    return Reading(seq, chain_hash, body, entry.order_id, standing, changes=changes_of(events))
 
 
 def _check_place(entry: Entry, seq: int) -> None:
@@ -133,44 +133,8 @@ def _check_place(entry: Entry, seq: int) -> None:
     first = entry.events[0]
     if isinstance(first, OrderPlaced) and first.order.order_id != entry.order_id:
         raise PeerFault("range-invalid", f"the entry names order {entry.order_id}, its event {first.order.order_id}")
-    if entry.order_id is None and not all(isinstance(event, StockMoved) for event in entry.events):
+    if entry.order_id is None and not all(isinstance(event, _WITHOUT_ORDER) for event in entry.events):
         raise PeerFault("range-invalid", "events of an order in an entry that names none")
-
-
-def _changes(events: tuple[Event, ...]) -> tuple[StockChange, ...]:
-    """What the entry as a whole changes: a carry-out sale promises and hands over the same goods at once."""
-    sums: dict[tuple[str, str | None], list[Any]] = {}
-    for event in events:
-        for delta in deltas_of(event):
-            change = sums.get((delta.sku, delta.lot))
-            if change is None:
-                sums[delta.sku, delta.lot] = [delta.unit, delta.expires_on, delta.on_hand_milli, delta.reserved_milli]
-            else:
-                change[1] = change[1] or delta.expires_on
-                change[2] += delta.on_hand_milli
-                change[3] += delta.reserved_milli
-    changes = [_change(sku, lot, *change) for (sku, lot), change in sums.items()]
-    return tuple(change for change in changes if change.on_hand_milli or change.reserved_milli)
-
-
-def _change(
-    sku: str, lot: str | None, unit: str, expires_on: str | None, on_hand_milli: int, reserved_milli: int
-) -> StockChange:
-    for text in (sku, unit, lot or ""):
-        check_text(text)
-    if not (-_CHANGE_MILLI_MAX <= on_hand_milli <= _CHANGE_MILLI_MAX >= abs(reserved_milli)):
-        raise PeerFault("range-invalid", f"a change of {on_hand_milli} and {reserved_milli} of {sku!r}")
-    try:
-        expires = None if expires_on is None else date.fromisoformat(expires_on)
-    except ValueError as error:
-        raise PeerFault("range-invalid", f"{sku!r}: {error}") from None
-    return StockChange(sku, lot or "", unit, expires, on_hand_milli, reserved_milli)
-
-
-def check_text(text: str) -> None:
-    """What a column can hold and an index can find. Raises `PeerFault`."""
-    if len(text) > TEXT_CHARS_MAX or "\x00" in text:
-        raise PeerFault("range-invalid", f"a text of {len(text)} characters, or with a zero character in it")
 
 
 def _order_id(body: bytes) -> UUID | None:

@@ -13,15 +13,27 @@ from uuid import UUID
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
-from central_sync.ingest import greetings
+from central_sync.downlink import Downlink
+from central_sync.ingest import auditing, greetings
 from central_sync.ingest.apply import Outcome, apply
-from central_sync.ingest.backlog import Backlog, Work
+from central_sync.ingest.audit_desk import AuditDesk
+from central_sync.ingest.backlog import Backlog, Work, fill
+from central_sync.ingest.copies import Copies
+from central_sync.ingest.counting import count
+from central_sync.ingest.early import ReadEarly
+from central_sync.ingest.granting import Granting
 from central_sync.ingest.greetings import Reported
 from central_sync.ingest.leases import ShardLeases
+from central_sync.ingest.listening import Listening
+from central_sync.ingest.progress import Progress
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
-from central_sync.store.database import AlreadyThere, Database
+from central_sync.ingest.recalling import recalled
+from central_sync.ingest.restores import present_history
+from central_sync.instructions import Claim, RandomBits, machine_bits
+from central_sync.store import backups, nodes
+from central_sync.store.backups import LossRow
+from central_sync.store.database import AlreadyThere, Connection, Database
 from central_sync.store.parked import ForeignMessage, shown
-from central_sync.store.streams import CursorRow, StreamKey
 from central_sync.telemetry import Telemetry
 from edge_core.errors import PeerFault, PermanentFault, TransientFault
 from edge_core.limits import (
@@ -30,14 +42,16 @@ from edge_core.limits import (
     DATABASE_RETRY_DELAY_MS,
     DATABASE_RETRY_DELAY_MS_MAX,
 )
+from edge_core.sync.admission import Admit
+from edge_core.sync.audit import checked_days
+from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.messages import (
-    Ack,
     Bye,
     DeliverAck,
     DownMessage,
+    Early,
     Heartbeat,
     Hello,
-    Lane,
     Push,
     Recall,
     decode_up,
@@ -54,7 +68,7 @@ _log = structlog.get_logger("ingest")
 class Ingester:
     """Takes what the nodes of the leased shards send, and answers after COMMIT. `now_ms` is the wall clock."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root gives each part by its name
         self,
         *,
         link: MqttLink,
@@ -64,6 +78,8 @@ class Ingester:
         telemetry: Telemetry,
         now_ms: Callable[[], int],
         backlog: Backlog | None = None,
+        random_bits: RandomBits = machine_bits,
+        admit: Admit = "any",
     ) -> None:
         self._link = link
         self._database = database
@@ -72,14 +88,23 @@ class Ingester:
         self._telemetry = telemetry
         self._now_ms = now_ms
         self._backlog = backlog or Backlog()
+        self.progress = Progress()
+        self._granting = Granting()
+        self._audits = AuditDesk(database, telemetry, self._retrying, self._send)
+        self._copies = Copies(database, telemetry)
+        self._random_bits = random_bits
+        self._admit = admit
+        self._listening = Listening(_monotonic_ms)
+        self._downlink = Downlink(link=link, database=database, leases=leases, telemetry=telemetry)
 
     async def run(self) -> None:
         """Work until cancelled. Raises what only a bug can raise."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._stay_connected(), name="broker")
             tasks.create_task(self._leases.run(), name="leases")
-            tasks.create_task(self._read(), name="read")
+            tasks.create_task(fill(self._backlog, self._link.inbox, self._understand), name="read")
             tasks.create_task(self._apply(), name="apply")
+            tasks.create_task(self._downlink.run(), name="downlink")
 
     # --- connection --------------------------------------------------------------------------------------------------
 
@@ -89,7 +114,9 @@ class Ingester:
             self._telemetry.broker_connected.set(1)
             _log.info("ingest.broker_connected", broker=self._link.address)
             await self._leases.subscribe()
+            self._listening.begin()
             await self._link.disconnected.wait()
+            self._listening.end()
             self._telemetry.broker_connected.set(0)
             _log.warning("ingest.broker_lost", broker=self._link.address, reason=self._link.reason)
 
@@ -104,14 +131,6 @@ class Ingester:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    async def _read(self) -> None:
-        while True:
-            name, payload = await self._link.inbox.get()
-            work = self._understand(name, payload)
-            if work is not None:
-                await self._backlog.put(work)
-            await asyncio.sleep(0)  # neither queue suspends while it has something: let the others have their turn
-
     def _understand(self, name: str, payload: bytes) -> Work | None:
         """What a message is. One that breaks the protocol is counted and parked."""
         node_id = ""
@@ -122,10 +141,12 @@ class Ingester:
             match message:
                 case Push():
                     return read_push(message, payload)
-                case Hello() | Heartbeat() | Recall() | Bye():
+                case Early():
+                    return self._copies.read(message, waiting=self._link.inbox.qsize())
+                case Hello() | Heartbeat() | Recall() | DeliverAck() | Digest() | Bye():
                     return message
-                case DeliverAck():
-                    return None  # nothing is delivered yet
+                case DayTotals():
+                    return checked_days(message)
                 case _:
                     assert_never(message)
         except PeerFault as fault:
@@ -139,17 +160,21 @@ class Ingester:
         while True:
             batch = await self._backlog.take()
             self._telemetry.inbox_dropped.set(self._link.inbox.dropped)
+            self.progress.touch()
             await self.settle(batch)
+            self.progress.rest()
 
     async def settle(self, batch: Sequence[Work]) -> None:
         """Record a batch and answer it, trying again for as long as the database is away."""
-        await self._welcome([work for work in batch if isinstance(work, Hello)])
         pushes = [work for work in batch if isinstance(work, ReadPush)]
         if pushes:
             await self._push(pushes)
+        await self._welcome([work for work in batch if isinstance(work, Hello)])
         for recall in batch:
             if isinstance(recall, Recall):
                 await self._deliver(recall)
+        await self._audits.settle(batch)
+        await self._copies.take([work for work in batch if isinstance(work, ReadEarly)])
         await self._note(batch)
 
     async def _welcome(self, hellos: Sequence[Hello]) -> None:
@@ -158,19 +183,51 @@ class Ingester:
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.transaction() as connection:
+                    history_id, noticed = await present_history(connection, hellos)
                     answers = await greetings.welcome(
-                        connection, hellos, history_id=self._history_id, now_ms=self._now_ms()
+                        connection,
+                        hellos,
+                        history_id=history_id,
+                        now_ms=self._now_ms(),
+                        random_bits=self._random_bits,
+                        admit=self._admit,
+                        is_silence_heard=self._listening.hears_silence,
                     )
-        for node_id, answer in answers.items():
+        self._history_id = history_id
+        if noticed is not None:
+            self._telemetry.restores.inc()
+            _log.error(
+                "ingest.restore_noticed", detail=shown(noticed.detail), old=str(noticed.old), new=str(noticed.new)
+            )
+        granted = self._granting.greeted(answers, _monotonic_ms())
+        for node_id, answer in zip((hello.node_id for hello, _ in answers), granted, strict=True):
             _log.info("ingest.node_welcomed", node_id=node_id, decision=answer.decision, detail=answer.detail)
             await self._send(node_id, answer)
+        self._downlink.wake()
 
     async def _deliver(self, recall: Recall) -> None:
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.reading() as connection:
-                    deliver = await greetings.recalled(connection, recall)
-        await self._send(recall.node_id, deliver)
+                    answer = await recalled(connection, recall)
+        if answer.loss is not None:
+            await self._note_loss(answer.loss)
+        await self._send(recall.node_id, answer.deliver)
+
+    async def _note_loss(self, loss: LossRow) -> None:
+        async for attempt in self._retrying():
+            with attempt:
+                async with self._database.transaction() as connection:
+                    is_news = await backups.note_loss(connection, loss)
+        if is_news:
+            self._telemetry.lost.inc(loss.to_seq - loss.from_seq + 1)
+            _log.error(
+                "ingest.entries_lost",
+                node_id=loss.node_id,
+                lane=loss.lane,
+                from_seq=loss.from_seq,
+                to_seq=loss.to_seq,
+            )
 
     async def _push(self, pushes: Sequence[ReadPush]) -> None:
         started = time.perf_counter()
@@ -181,17 +238,29 @@ class Ingester:
         except PermanentFault as fault:
             await self._divide(pushes, fault)
             return
-        self._telemetry.batch_seconds.observe(time.perf_counter() - started)
-        self._count(pushes, outcome)
+        self._observe(time.perf_counter() - started, pushes, outcome)
+        count(self._telemetry, pushes, outcome)
         await self._answer(outcome)
 
+    def _observe(self, took_s: float, pushes: Sequence[ReadPush], outcome: Outcome) -> None:
+        """What a push that came now would wait: the batches that what is queued makes, and its own."""
+        queued = (self._link.inbox.qsize() + len(self._backlog)) / len(pushes)
+        now_ms = _monotonic_ms()
+        self._granting.committed(wait_ms=int(took_s * (1 + queued) * 1000), entries=outcome.entries, now_ms=now_ms)
+        self._telemetry.batch_seconds.observe(took_s)
+        self._telemetry.granted(self._granting.regulator, self._granting.backlogged)
+
     async def _transact(self, pushes: Sequence[ReadPush]) -> Outcome:
+        self.progress.touch()
         try:
-            async with self._database.transaction() as connection:
-                return await apply(connection, pushes)
+            return await self._try(pushes, careful=False)
         except AlreadyThere:
-            async with self._database.transaction() as connection:
-                return await apply(connection, pushes, careful=True)
+            return await self._try(pushes, careful=True)
+
+    async def _try(self, pushes: Sequence[ReadPush], *, careful: bool) -> Outcome:
+        async with self._database.transaction() as connection:
+            self._history_id = await nodes.history_id(connection)  # a command may have changed it
+            return await apply(connection, pushes, careful=careful)
 
     async def _divide(self, pushes: Sequence[ReadPush], fault: PermanentFault) -> None:
         """The database refuses a value for good: halve the batch until the entry that holds it stands alone (G7)."""
@@ -216,30 +285,61 @@ class Ingester:
         beats = [work for work in batch if isinstance(work, Heartbeat)]
         byes = [work for work in batch if isinstance(work, Bye)]
         foreign = [work for work in batch if isinstance(work, ForeignMessage)]
-        if not (beats or byes or foreign):
+        acks = [work for work in batch if isinstance(work, DeliverAck)]
+        if not (beats or byes or foreign or acks):
             return
+        renewed = {beat.node_id: self._granting.reported(beat, _monotonic_ms()) for beat in beats}
+        rates = {node_id: self._granting.rate_of(node_id) for node_id in sorted(renewed)}
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.transaction() as connection:
-                    reported = await greetings.report(connection, beats, self._now_ms()) if beats else Reported()
+                    self._history_id = await nodes.history_id(connection)
+                    reported = await self._report(connection, beats) if beats else Reported()
+                    wanted = await auditing.note(connection, beats)
+                    if rates:
+                        await nodes.note_grants(connection, rates)
+                    wrong = await greetings.claimed(connection, beats, acks)
                     await greetings.leave(connection, byes)
                     await greetings.park(connection, foreign)
+        for node_id, grant in renewed.items():
+            if grant is not None:
+                await self._send(node_id, grant)
         for difference in reported.news:
             self._telemetry.differences.inc()
             _log.error("ingest.books_differ", node_id=difference.node_id, differences=list(difference.found))
+        await self._audits.call(wanted)
+        await self._call(reported, wrong)
+        if acks:
+            self._downlink.wake()
+
+    async def _report(self, connection: Connection, beats: Sequence[Heartbeat]) -> Reported:
+        is_silence_heard = self._listening.hears_silence
+        return await greetings.report(connection, beats, self._now_ms(), is_silence_heard=is_silence_heard)
+
+    async def _call(self, reported: Reported, wrong: Sequence[Claim]) -> None:
+        """Tell nodes that are elsewhere than they think."""
         for key, row in reported.told.items():
-            await self._send(key.node_id, _ack(self._history_id, key, row))
+            await self._send(key.node_id, greetings.ack(self._history_id, key, row))
         for key, (decision, why) in reported.called.items():
             await self._send(key.node_id, greetings.call(key, decision, why, self._history_id))
+        for claim in wrong:
+            await self._send(claim.node_id, greetings.call_about_downlink(claim, self._history_id))
 
     # --- answering ---------------------------------------------------------------------------------------------------
 
     async def _answer(self, outcome: Outcome) -> None:
         for key, row in outcome.cursors.items():
             if key in outcome.fences:
+                self._granting.stopped(*key)
                 await self._send(key.node_id, greetings.fence(key, row, outcome.fences[key], self._history_id))
             else:
-                await self._send(key.node_id, _ack(self._history_id, key, row))
+                await self._send(key.node_id, greetings.ack(self._history_id, key, row, outcome.held.get(key)))
+                if key in outcome.held:
+                    self._granting.stopped(*key)
+                    continue
+                grant = self._granting.acked(*key, row.durable_seq, _monotonic_ms())
+                if grant is not None:
+                    await self._send(key.node_id, grant)
 
     async def _send(self, node_id: str, message: DownMessage) -> None:
         """Publish, waiting for room. Without a connection the answer is lost, and the edge asks again."""
@@ -249,31 +349,12 @@ class Ingester:
                 self._telemetry.replies_lost.inc()
                 return
             await self._link.room()
-
-    def _count(self, pushes: Sequence[ReadPush], outcome: Outcome) -> None:
-        telemetry = self._telemetry
-        telemetry.pushes.labels("applied").inc(outcome.applied)
-        telemetry.pushes.labels("duplicate").inc(outcome.duplicates)
-        telemetry.pushes.labels("gap").inc(outcome.gaps)
-        telemetry.pushes.labels("fenced").inc(len(pushes) - outcome.applied - outcome.duplicates - outcome.gaps)
-        telemetry.entries.inc(outcome.entries)
-        for key, seq, fault in outcome.parked:
-            telemetry.parked.labels(fault.reason).inc()
-            _log.warning(
-                "ingest.entry_parked",
-                node_id=key.node_id,
-                lane=key.lane,
-                seq=seq,
-                reason=fault.reason,
-                error=shown(fault.detail),
-            )
-        for key in outcome.forks:
-            telemetry.forks.inc()
-            _log.error("ingest.stream_forked", node_id=key.node_id, lane=key.lane, detail=outcome.fences[key])
-        _log.debug("ingest.batch_applied", pushes=len(pushes), entries=outcome.entries)
+        self.progress.touch()
 
     def _retrying(self) -> AsyncRetrying:
         def before_sleep(state: RetryCallState) -> None:
+            self.progress.touch()
+            self._listening.interrupt()
             self._telemetry.database_faults.inc()
             _log_retry("ingest.database_unreachable")(state)
 
@@ -284,24 +365,14 @@ class Ingester:
         )
 
 
+def _monotonic_ms() -> int:
+    return int(asyncio.get_running_loop().time() * 1000)
+
+
 def _check_sender(claimed: str, node_id: str) -> None:
     """The broker lets a node write to its own topic only, so the topic says who it is."""
     if claimed != node_id:
         raise PeerFault("wrong-topic", f"a message of node {claimed!r} on the topic of {node_id!r}")
-
-
-def _ack(history_id: UUID, key: StreamKey, row: CursorRow) -> Ack:
-    lane: Lane = "bulk" if key.lane == "bulk" else "orders"
-    return Ack(
-        history_id,
-        key.incarnation,
-        lane,
-        row.durable_seq,
-        row.durable_seq,
-        row.backed_up_seq,
-        row.durable_hash,
-        row.parked,
-    )
 
 
 def _log_retry(event: str) -> Callable[[RetryCallState], None]:

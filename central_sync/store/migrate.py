@@ -26,7 +26,10 @@ class Migration(Struct, frozen=True):
 
 
 def migrations() -> list[Migration]:
-    """All migrations of this version, in order. Raises `InvariantViolated` for a gap or a name out of form."""
+    """All migrations of this version, in order. A number may be missing: work that was begun under it came to nothing.
+
+    Raises `InvariantViolated` for a number that is given twice, and for a name out of form.
+    """
     found: list[Migration] = []
     for file in importlib.resources.files("central_sync.store").joinpath("migrations").iterdir():
         if file.name.endswith(".sql"):
@@ -35,8 +38,9 @@ def migrations() -> list[Migration]:
                 raise InvariantViolated(f"{file.name} is not named NNNN_verb_noun.sql")
             found.append(Migration(int(match["number"]), file.name, file.read_text(encoding="utf-8")))
     found.sort(key=lambda migration: migration.number)
-    if [migration.number for migration in found] != list(range(1, len(found) + 1)):
-        raise InvariantViolated("the numbers of the migrations are not 1, 2, 3, ...")
+    numbers = [migration.number for migration in found]
+    if not found or len(set(numbers)) != len(numbers):
+        raise InvariantViolated("two migrations have one number, or there is none")
     return found
 
 
@@ -56,8 +60,9 @@ async def migrate(database: Database) -> list[str]:
                 applied.append(migration.name)
     async with database.reading() as connection:
         newest = await connection.fetchval("SELECT max(number) FROM migration")
-    if newest > len(migrations()):
-        raise InvariantViolated(f"the database is at migration {newest}, this software knows {len(migrations())}")
+    ours = migrations()[-1].number
+    if newest > ours:
+        raise InvariantViolated(f"the database is at migration {newest}, this software knows {ours}")
     return applied
 
 
@@ -66,8 +71,8 @@ async def check(database: Database) -> None:
     async with database.reading() as connection:
         is_there = await connection.fetchval("SELECT to_regclass('migration') IS NOT NULL")
         newest = await connection.fetchval("SELECT max(number) FROM migration") if is_there else 0
-    if newest != len(migrations()):
-        ours = len(migrations())
+    ours = migrations()[-1].number
+    if newest != ours:
         raise PermanentFault(f"the database is at migration {newest}, this software at {ours}: `central-sync migrate`")
 
 

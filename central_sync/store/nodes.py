@@ -1,6 +1,6 @@
 """`node` and `node_status`: who there is, and how they said they were."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -35,6 +35,7 @@ class Report(NamedTuple):
     clock_offset_ms: int
     software_version: str
     last_error: str | None
+    parked_instructions: int = 0
 
 
 class LaneBooks(Struct, frozen=True):
@@ -45,6 +46,8 @@ class LaneBooks(Struct, frozen=True):
     confirmed: int
     pending: int
     parked: int
+    backed_up_seq: int = 0
+    pruned_seq: int = 0
 
 
 class NodeRow(NamedTuple):
@@ -66,6 +69,11 @@ class NodeRow(NamedTuple):
     last_error: str | None
     refused: str | None
     differences: list[str]
+    granted_entries_per_s: int | None = None
+    scrubbed_at: datetime | None = None
+    damaged_entries: int = 0
+    day_differences: Sequence[str] = ()
+    parked_instructions: int = 0
 
 
 _GREET_NODES: Final = """
@@ -85,14 +93,36 @@ _REPORT: Final = """
     UPDATE node_status AS old
     SET last_seen = now(), heartbeat_at = now(), is_gone = false, ledger = new.ledger::jsonb,
         oldest_unacked_age_ms = new.age_ms, disk_free_bytes = new.disk_free_bytes,
-        clock_offset_ms = new.clock_offset_ms, software_version = new.software_version, last_error = new.last_error
-    FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[])
-        AS new (node_id, incarnation, ledger, age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error)
+        clock_offset_ms = new.clock_offset_ms, software_version = new.software_version, last_error = new.last_error,
+        parked_instructions = new.parked_instructions
+    FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
+                $9::bigint[])
+        AS new (node_id, incarnation, ledger, age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error,
+                parked_instructions)
     WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation
+"""
+_SILENT: Final = """
+    SELECT node_id, node.incarnation FROM node JOIN node_status USING (node_id)
+    WHERE node_id = ANY($1::text[]) AND last_seen < now() - $2 * interval '1 millisecond'
+"""
+_NOTE_DIFFERENCES: Final = """
+    UPDATE node_status AS old SET differences = new.differences
+    FROM (
+        SELECT node_id, incarnation, ARRAY(SELECT jsonb_array_elements_text(texts::jsonb)) AS differences
+        FROM unnest($1::text[], $2::uuid[], $3::text[]) AS found (node_id, incarnation, texts)
+    ) AS new
+    WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation AND old.differences <> new.differences
+    RETURNING old.node_id, old.incarnation
+"""
+_NOTE_GRANTS: Final = """
+    UPDATE node_status AS old SET granted_entries_per_s = new.rate
+    FROM unnest($1::text[], $2::integer[]) AS new (node_id, rate)
+    WHERE old.node_id = new.node_id AND old.granted_entries_per_s IS DISTINCT FROM new.rate
 """
 _NODES: Final = """
     SELECT node_id, name, region, first_seen, node.incarnation, last_seen, heartbeat_at, is_gone, ledger,
-        oldest_unacked_age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error, refused, differences
+        oldest_unacked_age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error, refused, differences,
+        granted_entries_per_s, scrubbed_at, damaged_entries, day_differences, parked_instructions
     FROM node JOIN node_status USING (node_id)
     WHERE $1::text IS NULL OR node_id = $1
     ORDER BY node_id
@@ -104,7 +134,9 @@ _decoder: Final = msgspec.json.Decoder(tuple[LaneBooks, ...])
 
 def encode_ledger(lanes: Sequence[LaneLedger]) -> str:
     """The books of a heartbeat as JSON objects."""
-    return _encoder.encode([LaneBooks(b.lane, b.accepted, b.confirmed, b.pending, b.parked) for b in lanes]).decode()
+    return _encoder.encode(
+        [LaneBooks(*(getattr(b, name) for name in LaneBooks.__struct_fields__)) for b in lanes]
+    ).decode()
 
 
 def decode_ledger(ledger: str) -> tuple[LaneBooks, ...]:
@@ -116,6 +148,12 @@ async def incarnations(connection: Connection, node_ids: Sequence[str]) -> dict[
     """The current incarnation of each node that is known, locked."""
     statement = "SELECT node_id, incarnation FROM node WHERE node_id = ANY($1::text[]) ORDER BY node_id FOR UPDATE"
     return {row[0]: row[1] for row in await connection.fetch(statement, node_ids)}
+
+
+async def silent(connection: Connection, node_ids: Sequence[str], silent_ms: int) -> dict[str, UUID]:
+    """The current incarnations of those nodes of which nothing was heard for so long."""
+    rows = await connection.fetch(_SILENT, node_ids, silent_ms)
+    return {row[0]: row[1] for row in rows}
 
 
 async def greet(connection: Connection, greetings: Sequence[Greeting]) -> None:
@@ -130,10 +168,21 @@ async def report(connection: Connection, reports: Sequence[Report]) -> None:
     await connection.execute(_REPORT, *zip(*reports, strict=True))
 
 
-async def note_differences(connection: Connection, node_id: str, differences: Sequence[str]) -> bool:
-    """Record what does not add up in a node's books and return whether that is news."""
-    statement = "UPDATE node_status SET differences = $2 WHERE node_id = $1 AND differences <> $2"
-    return str(await connection.execute(statement, node_id, list(differences))) != "UPDATE 0"
+async def note_differences(
+    connection: Connection, found: Mapping[tuple[str, UUID], Sequence[str]]
+) -> list[tuple[str, UUID]]:
+    """Record what does not add up in nodes' books, by node and incarnation, and return for which of them it is news.
+
+    A former incarnation's books say nothing about its node.
+    """
+    texts = [_encoder.encode(tuple(found[who])).decode() for who in found]
+    rows = await connection.fetch(_NOTE_DIFFERENCES, [who[0] for who in found], [who[1] for who in found], texts)
+    return [(row[0], row[1]) for row in rows]
+
+
+async def note_grants(connection: Connection, rates: Mapping[str, int | None]) -> None:
+    """Record what nodes are granted, in entries a second; None is no limit."""
+    await connection.execute(_NOTE_GRANTS, list(rates), list(rates.values()))
 
 
 async def note_error(connection: Connection, node_id: str, error: str) -> None:

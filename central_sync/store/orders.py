@@ -39,10 +39,15 @@ _UPDATE: Final = f"""
         status = excluded.status, revision = excluded.revision, last_incarnation = excluded.last_incarnation,
         last_lane = excluded.last_lane, last_seq = excluded.last_seq, updated_at = now()
 """  # noqa: S608
+_WANTED: Final = """($1::text IS NULL OR node_id = $1) AND ($2::text IS NULL OR status = $2)
+        AND ($3::uuid IS NULL OR order_id < $3)"""
+# Orders that begin in early copies stand among the others until the truth has come.
 _PAGE: Final = f"""
-    SELECT {_COLUMNS} FROM order_view
-    WHERE ($1::text IS NULL OR node_id = $1) AND ($2::text IS NULL OR status = $2)
-        AND ($3::uuid IS NULL OR order_id < $3)
+    (SELECT {_COLUMNS}, false FROM order_view WHERE {_WANTED} ORDER BY order_id DESC LIMIT $4)
+    UNION ALL
+    (SELECT {_COLUMNS}, true FROM early_order AS e WHERE {_WANTED}
+        AND NOT EXISTS (SELECT FROM order_view AS o WHERE o.order_id = e.order_id)
+        ORDER BY order_id DESC LIMIT $4)
     ORDER BY order_id DESC LIMIT $4
 """  # noqa: S608
 
@@ -60,10 +65,10 @@ async def update(connection: Connection, rows: Sequence[OrderRow]) -> None:
 
 async def page(
     connection: Connection, *, node_id: str | None, status: str | None, before: UUID | None, rows_max: int
-) -> list[OrderRow]:
-    """Orders, the newest first (their ids are UUIDv7), from before an id on."""
+) -> list[tuple[OrderRow, bool]]:
+    """Orders, the newest first (their ids are UUIDv7), from before an id on; with each whether it is provisional."""
     rows = await connection.fetch(_PAGE, node_id, status, before, rows_max)
-    return [OrderRow(*row) for row in rows]
+    return [(OrderRow(*row[:-1]), row[-1]) for row in rows]
 
 
 async def one(connection: Connection, order_id: UUID) -> OrderRow | None:

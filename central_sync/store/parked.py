@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from central_sync.store.database import Connection
+from central_sync.store.streams import StreamKey
 from edge_core.limits import ERROR_TEXT_CHARS_MAX, PARKED_PAYLOAD_BYTES_MAX, PARKED_ROWS_PER_NODE_MAX, TEXT_CHARS_MAX
+
+Action = Literal["replayed", "discarded"]
 
 
 class ParkedEntry(NamedTuple):
@@ -46,6 +49,22 @@ class ParkedRow(NamedTuple):
     payload: bytes
 
 
+class Settlement(NamedTuple):
+    """Who settled what was parked, and why."""
+
+    parked_id: int
+    node_id: str
+    settled_at: datetime
+    action: Action
+    who: str
+    why: str
+    incarnation: UUID | None
+    lane: str | None
+    seq: int | None
+    reason: str
+    detail: str
+
+
 _ADD_ENTRIES: Final = """
     INSERT INTO parked (node_id, topic, incarnation, lane, seq, reason, detail)
     SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[])
@@ -62,6 +81,23 @@ _PAGE: Final = """
     WHERE ($1::text IS NULL OR p.node_id = $1) AND ($2::bigint IS NULL OR p.id = $2)
         AND ($3::bigint IS NULL OR p.id < $3)
     ORDER BY p.id DESC LIMIT $4
+"""
+
+
+_ENTRY_IDS: Final = """
+    SELECT id FROM parked
+    WHERE id > $1 AND ($2::text IS NULL OR node_id = $2) AND ($3::text IS NULL OR reason = $3)
+        AND (seq IS NOT NULL OR NOT $4)
+    ORDER BY id LIMIT $5
+"""
+_SETTLE: Final = """
+    WITH gone AS (DELETE FROM parked WHERE node_id = $1 AND id = $2 RETURNING *)
+    INSERT INTO settlement (node_id, action, who, why, parked_id, received_at, incarnation, lane, seq, reason, detail)
+    SELECT node_id, $3, $4, $5, id, received_at, incarnation, lane, seq, reason, detail FROM gone
+"""
+_SETTLEMENTS: Final = """
+    SELECT parked_id, node_id, settled_at, action, who, why, incarnation, lane, seq, reason, detail FROM settlement
+    WHERE $1::text IS NULL OR node_id = $1 ORDER BY settled_at DESC, id DESC LIMIT $2
 """
 
 
@@ -90,6 +126,38 @@ async def page(
     """What is parked, the newest first."""
     rows = await connection.fetch(_PAGE, node_id, parked_id, before, rows_max)
     return [ParkedRow(*row) for row in rows]
+
+
+async def ids_after(
+    connection: Connection, after: int, *, node_id: str | None, reason: str | None, only_entries: bool, rows_max: int
+) -> list[int]:
+    """Some of what is parked, the oldest first, from after an id on."""
+    rows = await connection.fetch(_ENTRY_IDS, after, node_id, reason, only_entries, rows_max)
+    return [row[0] for row in rows]
+
+
+async def id_of(connection: Connection, key: StreamKey, seq: int) -> int | None:
+    """The id under which an entry is parked."""
+    found: int | None = await connection.fetchval(
+        "SELECT id FROM parked WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq = $4", *key, seq
+    )
+    return found
+
+
+async def note(connection: Connection, node_id: str, parked_id: int, reason: str, detail: str) -> None:
+    """Write down why it still cannot be used."""
+    statement = "UPDATE parked SET reason = $3, detail = $4 WHERE node_id = $1 AND id = $2"
+    await connection.execute(statement, node_id, parked_id, reason, shown(detail))
+
+
+async def settle(connection: Connection, node_id: str, parked_id: int, *, action: Action, who: str, why: str) -> None:
+    """It is parked no more; who did that, and why, is kept."""
+    await connection.execute(_SETTLE, node_id, parked_id, action, shown(who, TEXT_CHARS_MAX), shown(why))
+
+
+async def settlements(connection: Connection, node_id: str | None, rows_max: int) -> list[Settlement]:
+    """What was settled, the newest first."""
+    return [Settlement(*row) for row in await connection.fetch(_SETTLEMENTS, node_id, rows_max)]
 
 
 def shown(text: str, chars_max: int = ERROR_TEXT_CHARS_MAX) -> str:

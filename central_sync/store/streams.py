@@ -23,7 +23,8 @@ class CursorRow(NamedTuple):
     """How far a stream is durable here.
 
     `fenced` says why nothing more is taken from it, or is None; `superseded_by` is the incarnation of another machine
-    that is this node now, while this one may still send what it has.
+    that is this node now, while this one may still send what it has. `parked` entries wait for people, who have had
+    `replayed` others applied and have `discarded` others.
     """
 
     durable_seq: int
@@ -32,6 +33,13 @@ class CursorRow(NamedTuple):
     backed_up_seq: int
     fenced: str | None
     superseded_by: UUID | None = None
+    replayed: int = 0
+    discarded: int = 0
+
+    @property
+    def settled(self) -> int:
+        """How many entries were parked once and are not any more."""
+        return self.replayed + self.discarded
 
 
 class EntryRow(NamedTuple):
@@ -57,19 +65,20 @@ class StoredEntry(Struct, frozen=True):
     hash: bytes
     body: bytes
     ingested_at: datetime
+    is_discarded: bool = False
 
 
 _ENTRY_COLUMNS: Final = ("node_id", "incarnation", "lane", "seq", "order_id", "is_parked", "hash", "body")
-_COLUMNS: Final = "node_id, incarnation, lane, seq, order_id, is_parked, hash, body, ingested_at"
-_CURSOR_COLUMNS: Final = "durable_seq, durable_hash, parked, backed_up_seq, fenced, superseded_by"
+_COLUMNS: Final = "node_id, incarnation, lane, seq, order_id, is_parked, hash, body, ingested_at, is_discarded"
+_CURSOR_COLUMNS: Final = "durable_seq, durable_hash, parked, backed_up_seq, fenced, superseded_by, replayed, discarded"
 
-_LOCK: Final = """
-    SELECT node_id, incarnation, lane, durable_seq, durable_hash, parked, backed_up_seq, fenced, superseded_by
+_LOCK: Final = f"""
+    SELECT node_id, incarnation, lane, {_CURSOR_COLUMNS}
     FROM stream_cursor
     WHERE (node_id, incarnation, lane) IN (SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[]))
     ORDER BY node_id, incarnation, lane
     FOR UPDATE
-"""
+"""  # noqa: S608
 _CREATE: Final = """
     INSERT INTO stream_cursor (node_id, incarnation, lane, durable_hash)
     SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[]) AS new (node_id, incarnation, lane, hash)
@@ -87,16 +96,25 @@ _FENCE: Final = """
     UPDATE stream_cursor SET fenced = $3 WHERE node_id = $1 AND incarnation = $2 AND fenced IS NULL
 """
 _CLOSE: Final = """
-    UPDATE stream_cursor SET fenced = $3 WHERE node_id = $1 AND incarnation = ANY($2::uuid[]) AND fenced IS NULL
+    UPDATE stream_cursor AS old SET fenced = new.why
+    FROM unnest($1::text[], $2::uuid[], $3::text[]) AS new (node_id, incarnation, why)
+    WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation AND old.fenced IS NULL
 """
 _SUPERSEDE: Final = """
-    UPDATE stream_cursor SET superseded_by = $2
-    WHERE node_id = $1 AND incarnation <> $2 AND incarnation <> ALL($3::uuid[])
+    UPDATE stream_cursor AS old SET superseded_by = new.incarnation
+    FROM unnest($1::text[], $2::uuid[]) AS new (node_id, incarnation)
+    WHERE old.node_id = new.node_id AND old.incarnation <> new.incarnation
+        AND NOT EXISTS (
+            SELECT FROM unnest($3::text[], $4::uuid[]) AS own (node_id, incarnation)
+            WHERE own.node_id = old.node_id AND own.incarnation = old.incarnation)
 """
 _FORMER: Final = """
-    SELECT incarnation, lane, durable_seq, durable_hash FROM stream_cursor
-    WHERE node_id = $1 AND incarnation <> $2 AND durable_seq > 0
-    ORDER BY incarnation DESC, lane LIMIT $3
+    SELECT node_id, former.* FROM unnest($1::text[], $2::uuid[]) AS present (node_id, incarnation)
+    CROSS JOIN LATERAL (
+        SELECT incarnation, lane, durable_seq, durable_hash, backed_up_seq FROM stream_cursor AS old
+        WHERE old.node_id = present.node_id AND old.incarnation <> present.incarnation AND durable_seq > 0
+        ORDER BY incarnation DESC, lane LIMIT $3
+    ) AS former
 """
 _APPEND: Final = """
     INSERT INTO entry (node_id, incarnation, lane, seq, order_id, is_parked, hash, body)
@@ -110,6 +128,11 @@ async def lock(connection: Connection, keys: Sequence[StreamKey]) -> dict[Stream
     """Lock the cursors of streams, in their order, until the end of the transaction. Unknown streams are left out."""
     rows = await connection.fetch(_LOCK, *_columns(keys))
     return {StreamKey(*row[:3]): CursorRow(*row[3:]) for row in rows}
+
+
+def beginning(key: StreamKey) -> CursorRow:
+    """Where a stream that never said hello is: at its beginning. Its edge sees that the centre's history is another."""
+    return CursorRow(0, genesis(*key), parked=0, backed_up_seq=0, fenced=None)
 
 
 async def create(connection: Connection, keys: Sequence[StreamKey]) -> None:
@@ -133,22 +156,29 @@ async def fence(connection: Connection, node_id: str, incarnation: UUID, why: st
     await connection.execute(_FENCE, node_id, incarnation, why)
 
 
-async def close(connection: Connection, node_id: str, incarnations: Sequence[UUID], why: str) -> None:
-    """Take nothing more from incarnations that their own machine has left behind."""
-    await connection.execute(_CLOSE, node_id, incarnations, why)
+async def close(connection: Connection, left: Sequence[tuple[str, UUID, str]]) -> None:
+    """Take nothing more from incarnations that their own machines have left behind: node, incarnation, why."""
+    await connection.execute(_CLOSE, *_rows(left, 3))
 
 
-async def supersede(connection: Connection, node_id: str, by: UUID, own: Sequence[UUID]) -> None:
-    """Another machine is the node now: the incarnations that are not its own may only send what they have."""
-    await connection.execute(_SUPERSEDE, node_id, by, own)
+async def supersede(
+    connection: Connection, newcomers: Sequence[tuple[str, UUID]], own: Sequence[tuple[str, UUID]]
+) -> None:
+    """Other machines are these nodes now: what is not among their `own` incarnations may only send what it has."""
+    await connection.execute(_SUPERSEDE, *_rows(newcomers, 2), *_rows(own, 2))
 
 
 async def former(
-    connection: Connection, node_id: str, present: UUID, rows_max: int
-) -> list[tuple[UUID, str, int, bytes]]:
-    """The other streams of a node, the newest incarnations first: incarnation, lane, durable seq and hash."""
-    rows = await connection.fetch(_FORMER, node_id, present, rows_max)
-    return [(row["incarnation"], row["lane"], row["durable_seq"], row["durable_hash"]) for row in rows]
+    connection: Connection, present: Sequence[tuple[str, UUID]], rows_max: int
+) -> dict[str, list[tuple[UUID, str, int, bytes, int]]]:
+    """The other streams of some nodes, up to `rows_max` of each, the newest incarnations first.
+
+    By node, where there are any: incarnation, lane, durable seq, the hash there, and what is backed up.
+    """
+    found: dict[str, list[tuple[UUID, str, int, bytes, int]]] = {}
+    for node_id, *row in await connection.fetch(_FORMER, *_rows(present, 2), rows_max):
+        found.setdefault(node_id, []).append(tuple(row))
+    return found
 
 
 async def hashes_at(connection: Connection, key: StreamKey, seqs: Sequence[int]) -> dict[int, bytes]:
@@ -252,5 +282,53 @@ async def walk(connection: Connection, key: StreamKey, page_rows: int) -> AsyncI
         last = rows[-1]["seq"]
 
 
+def _rows(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    """Rows as the columns that `unnest` takes; no rows are empty columns."""
+    return [[row[at] for row in rows] for at in range(width)]
+
+
 def _columns(keys: Sequence[StreamKey]) -> tuple[list[str], list[UUID], list[str]]:
     return [key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys]
+
+
+# --- what was parked --------------------------------------------------------------------------------------------------
+
+
+async def lock_node(connection: Connection, node_id: str) -> dict[StreamKey, CursorRow]:
+    """Lock every cursor of a node, in their order, until the end of the transaction."""
+    statement = f"""
+        SELECT node_id, incarnation, lane, {_CURSOR_COLUMNS} FROM stream_cursor
+        WHERE node_id = $1 ORDER BY node_id, incarnation, lane FOR UPDATE
+    """  # noqa: S608
+    return {StreamKey(*row[:3]): CursorRow(*row[3:]) for row in await connection.fetch(statement, node_id)}
+
+
+async def unpark(connection: Connection, key: StreamKey, seq: int, order_id: UUID | None) -> None:
+    """An entry is used from now on, and `order_id` is the order that it turned out to be about."""
+    await connection.execute(
+        "UPDATE entry SET is_parked = false, order_id = $5"
+        " WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq = $4",
+        *key,
+        seq,
+        order_id,
+    )
+
+
+async def discard(connection: Connection, key: StreamKey, seq: int) -> None:
+    """A parked entry is never to be used; it stays where it is."""
+    await connection.execute(
+        "UPDATE entry SET is_discarded = true WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq = $4",
+        *key,
+        seq,
+    )
+
+
+async def settle(connection: Connection, key: StreamKey, *, replayed: int, discarded: int) -> None:
+    """So many entries of a locked stream are parked no more."""
+    await connection.execute(
+        "UPDATE stream_cursor SET parked = parked - $4 - $5, replayed = replayed + $4, discarded = discarded + $5"
+        " WHERE node_id = $1 AND incarnation = $2 AND lane = $3",
+        *key,
+        replayed,
+        discarded,
+    )

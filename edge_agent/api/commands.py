@@ -4,32 +4,28 @@ They are plain ASGI callables, because the one for orders is the hot path: no fr
 answer. Each is: authorize, read, decode, check, submit, answer.
 """
 
-import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from edge_agent.intake import Intake
 from edge_agent.submission import Answer, Cancel, Request
 from edge_core.errors import UNREADABLE, Rejected
-from edge_core.limits import IDEMPOTENCY_KEY_CHARS_MAX
 from edge_core.orders.commands import CancelRequest, StockMovement
 from edge_core.orders.document import TillOrder
 from edge_core.orders.validation import check_order
 from edge_core.shapes import json_reader
 from holdfast_runtime.http_server import read_body
-from holdfast_runtime.problems import ProblemRaised, problem_headers, validation_rejection
+from holdfast_runtime.problems import ProblemRaised, problem_headers
+from holdfast_runtime.requests import require_json, required_key, trace_of, undecodable
 from holdfast_runtime.tokens import Scope as TokenScope
 from holdfast_runtime.tokens import TokenCheck
 
 R = TypeVar("R")
 
-_KEY: Final = re.compile(rf"^[!-~]{{1,{IDEMPOTENCY_KEY_CHARS_MAX}}}$(?!\n)")
-_TRACEPARENT: Final = re.compile(r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$(?!\n)")
 ORDER_COMMANDS: Final = ("cancel",)
 
 
@@ -57,7 +53,7 @@ class Commands:
         """`POST /v1/orders`."""
         head = _head(scope)
         order = await self._body(head, "order", scope, receive, self._read_order)
-        key = _required_key(head)
+        key = required_key(head.idempotency_key)
         found = check_order(order, self._stores)
         if found is not None:
             raise ProblemRaised(found)
@@ -71,14 +67,16 @@ class Commands:
             detail = f"an order has no command {parameters['command']!r}"
             raise ProblemRaised(Rejected("not-found", detail, allowed=ORDER_COMMANDS))
         request = await self._body(head, "order", scope, receive, self._read_cancel)
-        await self._submit(Cancel(order_id_of(parameters["order_id"]), request), _required_key(head), head, send)
+        await self._submit(
+            Cancel(order_id_of(parameters["order_id"]), request), required_key(head.idempotency_key), head, send
+        )
 
     async def move_stock(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/stock/movements`: without a key of its own, a movement is known by its reference."""
         head = _head(scope)
         movement = await self._body(head, "stock", scope, receive, self._read_movement)
         if head.idempotency_key is not None or movement.reference is None:
-            key = _required_key(head)
+            key = required_key(head.idempotency_key)
         else:
             key = f"movement {movement.movement} {movement.reference}"
         await self._submit(movement, key, head, send)
@@ -87,17 +85,15 @@ class Commands:
         self, head: Head, needed: TokenScope, scope: Scope, receive: Receive, read: Callable[[bytes], R]
     ) -> R:
         self._tokens.authorize(head.authorization, needed)
-        if head.content_type is None or head.content_type.split(b";")[0].strip().lower() != b"application/json":
-            raise ProblemRaised(Rejected("unsupported-media-type", "send the body as application/json"))
+        require_json(head.content_type)
         body = await read_body(scope, receive)
         try:
             return read(body)
         except UNREADABLE as error:
-            raise ProblemRaised(_undecodable(error)) from error
+            raise ProblemRaised(undecodable(error)) from error
 
     async def _submit(self, request: Request, key: str, head: Head, send: Send) -> None:
-        trace = head.traceparent.decode("latin-1") if head.traceparent is not None else ""
-        answer = await self._intake.submit(request, key, trace if _TRACEPARENT.match(trace) else None)
+        answer = await self._intake.submit(request, key, trace_of(head.traceparent))
         await _answer(answer, send)
 
 
@@ -107,16 +103,6 @@ def order_id_of(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise ProblemRaised(Rejected("invalid-parameter", "an order is named by its UUID")) from None
-
-
-def _undecodable(error: Exception) -> Rejected:
-    match error:
-        case msgspec.DecodeError():
-            return validation_rejection(error)
-        case RecursionError():
-            return Rejected("malformed-json", "the body is nested too deeply")
-        case _:
-            return Rejected("malformed-json", "the body is not UTF-8")
 
 
 def _head(scope: Scope) -> Head:
@@ -134,19 +120,6 @@ _FIELDS: Final = {
     b"idempotency-key": "idempotency_key",
     b"traceparent": "traceparent",
 }
-
-
-def _required_key(head: Head) -> str:
-    if head.idempotency_key is None:
-        detail = "send an Idempotency-Key header, new for each request and the same for its repetitions (a UUID)"
-        raise ProblemRaised(Rejected("idempotency-key-missing", detail))
-    key = head.idempotency_key.decode("latin-1")
-    if len(key) >= 2 and key[0] == key[-1] == '"':  # the draft writes it as a structured field string
-        key = key[1:-1]
-    if not _KEY.match(key):
-        detail = f"a key is 1 to {IDEMPOTENCY_KEY_CHARS_MAX} printable ASCII characters without blanks"
-        raise ProblemRaised(Rejected("idempotency-key-invalid", detail))
-    return key
 
 
 async def _answer(answer: Answer, send: Send) -> None:

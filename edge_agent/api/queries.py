@@ -1,7 +1,7 @@
 """The requests that only look: orders, stock, status. Each reads the file on the readers' connection."""
 
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from edge_agent.status import Reporter
 from edge_agent.store import orders, stock
 from edge_agent.store.file import StoreFile
 from edge_agent.store.orders import OrderFilter, OrderHead
-from edge_core.errors import Rejected, StorageFault
+from edge_core.errors import RecordDamaged, Rejected, StorageFault
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import document
@@ -81,12 +81,18 @@ class Queries:
         self._file = file
         self._tokens = tokens
         self._reporter = reporter
+        self.on_damage: Callable[[], None] = lambda: None
 
     async def get_order(self, request: Request) -> Response:
         """`GET /v1/orders/{order_id}`."""
         self._authorize(request)
         order_id = order_id_of(request.path_params["order_id"])
-        merged = merge(await _read(orders.read_order(self._file.reader, order_id)))
+        try:
+            merged = merge(await _read(orders.read_order(self._file.reader, order_id)))
+        except ProblemRaised as problem:
+            if isinstance(problem.__cause__, RecordDamaged):
+                self.on_damage()
+            raise
         if merged.state is None:
             raise ProblemRaised(Rejected("order-not-found", f"there is no order {order_id} here"))
         return _json(document(merged.accepted))

@@ -1,18 +1,22 @@
 """The books of the link: what was accepted, confirmed, is pending and parked, and how old the oldest pending is."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 import structlog
 
+from edge_agent.instructions import Instructions
 from edge_agent.store import log
+from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_core.errors import PeerFault, StorageFault
+from edge_core.sync.audit_messages import ScrubReport
 from edge_core.sync.conservation import ledger
 from edge_core.sync.entry import decode_entry
-from edge_core.sync.link_types import LinkState, Rebook, RecordDurable
+from edge_core.sync.link_types import LinkState, Rebook, RecordDurable, RecordHistory
 from edge_core.sync.messages import Heartbeat, LaneLedger
+from holdfast_runtime.log import bounded
 
 _LOG: Final = structlog.get_logger()
 
@@ -26,6 +30,12 @@ class Books:
         self._software_version = software_version
         self._durable = {lane: stream.durable_seq for lane, stream in file.streams.items()}
         self._parked = {lane: stream.parked for lane, stream in file.streams.items()}
+        self.scrub_report: Callable[[], ScrubReport | None] = lambda: None
+        self._settled = dict.fromkeys(file.streams, 0)
+        self._held: dict[str, str] = {}
+        self._backed_up = {lane: stream.backed_up_seq for lane, stream in file.streams.items()}
+        self.pruned_entries = 0
+        self.forced_prunings = 0
         self.last_error: str | None = None
         self.last_ack_ms: int | None = None
         self.peer_faults = 0
@@ -37,18 +47,38 @@ class Books:
         """The log goes on in a new incarnation: its books begin at zero."""
         self._durable = {lane: stream.durable_seq for lane, stream in self._file.streams.items()}
         self._parked = {lane: stream.parked for lane, stream in self._file.streams.items()}
+        self._settled = dict.fromkeys(self._file.streams, 0)
+        self._backed_up = {lane: stream.backed_up_seq for lane, stream in self._file.streams.items()}
 
     def acked(self, position: RecordDurable) -> None:
         """The centre holds a lane up to here."""
         self._durable[position.lane] = position.durable_seq
         self._parked[position.lane] = position.parked
+        self._settled[position.lane] = position.settled
+        self._backed_up[position.lane] = max(self._backed_up[position.lane], position.backed_up_seq)
+        self._note_held(position)
         self.last_ack_ms = self._now_ms()
         self.acks += 1
+
+    def _note_held(self, position: RecordDurable) -> None:
+        before, self._held[position.lane] = self._held.get(position.lane, ""), position.held
+        if position.held:
+            self.last_error = bounded(f"the centre holds {position.lane} at {position.durable_seq}: {position.held}")
+        if position.held and not before:
+            _LOG.warning("link.stream_held", lane=position.lane, seq=position.durable_seq, reason=position.held)
+        elif before and not position.held:
+            _LOG.info("link.stream_released", lane=position.lane, seq=position.durable_seq)
+
+    def greeted(self, history: RecordHistory) -> None:
+        """The centre's backup covers so much: less than before where the centre came back from an older one."""
+        for position in history.lanes:
+            self._backed_up[position.lane] = min(position.backed_up_seq, position.durable_seq)
 
     def rebook(self, position: Rebook) -> None:
         """The centre greeted with this position: what it lost is pending again."""
         self._durable[position.lane] = position.durable_seq
-        self._parked[position.lane] = min(self._parked[position.lane], position.durable_seq)
+        self._parked[position.lane] = position.parked
+        self._settled[position.lane] = position.settled
 
     def pushed(self, entries: int, size_bytes: int) -> None:
         """A push has left."""
@@ -63,8 +93,11 @@ class Books:
                 tail_seq=self._file.tails[lane].seq,
                 durable_seq=min(self._durable[lane], self._file.tails[lane].seq),
                 parked=self._parked[lane],
+                settled=self._settled[lane],
+                backed_up_seq=self._backed_up[lane],
+                pruned_seq=stream.pruned_seq,
             )
-            for lane in self._file.streams
+            for lane, stream in self._file.streams.items()
         )
 
     async def oldest_unacked_age_ms(self) -> int:
@@ -89,7 +122,7 @@ class Books:
             self.last_error = str(error)
             return 0
 
-    async def heartbeat(self, state: LinkState) -> Heartbeat:
+    async def heartbeat(self, state: LinkState, instructions: Instructions) -> Heartbeat:
         """What the centre is told every few seconds."""
         return Heartbeat(
             node_id=self._file.node_id,
@@ -100,4 +133,23 @@ class Books:
             wall_clock_ms=self._now_ms(),
             software_version=self._software_version,
             last_error=self.last_error,
+            downlink=instructions.position_in(state.downlink) if state.takes_instructions else None,
+            parked_instructions=instructions.parked,
+            scrub=self.scrub_report(),
         )
+
+
+def advance(durable: Mapping[int, RecordDurable | Rebook]) -> Callable[[Connection], Awaitable[None]]:
+    """A change of the file: how far each stream, by its number, is durable at the centre."""
+
+    async def change(connection: Connection) -> None:
+        for stream_no, position in durable.items():
+            await log.advance_durable(
+                connection,
+                stream_no,
+                durable_seq=position.durable_seq,
+                backed_up_seq=position.backed_up_seq if isinstance(position, RecordDurable) else 0,
+                parked=position.parked,
+            )
+
+    return change

@@ -6,28 +6,36 @@ keeps nothing in memory but the pushes on their way; what waits, waits in the fi
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Final, assert_never
+from uuid import UUID
 
 import structlog
 
+from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
-from edge_agent.link.books import Books
-from edge_agent.link.outgoing import Introduction, Outgoing, lane_of
+from edge_agent.link.attempts import Attempts
+from edge_agent.link.bandwidth import UNLIMITED, Bandwidth
+from edge_agent.link.books import Books, advance
+from edge_agent.link.centre_clock import CentreClock, tells_the_time
+from edge_agent.link.outgoing import Introduction, Outgoing
 from edge_agent.recovery import Recovery
 from edge_agent.store import log
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import Surroundings
-from edge_core.errors import PeerFault, StorageFault, TransientFault
+from edge_core.errors import PeerFault, RecordDamaged, StorageFault, TransientFault
 from edge_core.limits import LINK_TICK_INTERVAL_MS
+from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply
 from edge_core.sync.edge_link import step
 from edge_core.sync.link_types import (
+    AwaitEnrolment,
     BeginIncarnation,
     CheckHash,
     CompareFormer,
     Connect,
+    EarlySent,
     Effect,
     FormerCompared,
     GoOnSelling,
@@ -39,29 +47,38 @@ from edge_core.sync.link_types import (
     PushSent,
     Rebook,
     Received,
+    RecordAttempt,
     RecordDurable,
     RecordHistory,
     Renewed,
     Restore,
     Restored,
     RestoreFailed,
+    SendEarly,
     SendHeartbeat,
     SendHello,
     SendPush,
     SendRecall,
     Stop,
     StopSelling,
+    TakeInstructions,
     Tick,
     TransportDown,
     TransportUp,
 )
 from edge_core.sync.messages import (
+    DOWN,
     Bye,
+    Deliver,
+    DeliverAck,
     Recall,
     UpMessage,
+    Welcome,
     decode_down,
     encode_message,
+    lane_of,
 )
+from edge_core.sync.pacing import first_delay_ms
 from edge_core.sync.send_stream import InFlight, SendStream
 from edge_core.sync.topics import topic
 from holdfast_runtime.config import ConfigError
@@ -74,7 +91,7 @@ _LOG: Final = structlog.get_logger()
 class Session:
     """The link of one node. `run` is its task; `wake` tells it that the log has grown."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root gives each part by its name
         self,
         *,
         file: StoreFile,
@@ -83,7 +100,9 @@ class Session:
         introduction: Introduction,
         mqtt: MqttLink,
         recovery: Recovery,
+        instructions: Instructions,
         surroundings: Surroundings,
+        bandwidth: Bandwidth = UNLIMITED,
     ) -> None:
         self._file = file
         self._intake = intake
@@ -92,7 +111,10 @@ class Session:
         self._outgoing = Outgoing(file, introduction, surroundings.now_ms)
         self._mqtt = mqtt
         self._recovery = recovery
+        self._instructions = instructions
         self._here = surroundings
+        self._bandwidth = bandwidth
+        self.clock = CentreClock()
         mqtt.on_activity = self._notice
         self._topic = topic(introduction.node_id, "up")
         self._wake = asyncio.Event()
@@ -100,11 +122,16 @@ class Session:
         self._grown: dict[str, int] = {}
         self._inputs: deque[LinkInput] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._durable: dict[int, RecordDurable] = {}  # by the stream's number: the lane may go on in another meanwhile
+        self._durable: dict[
+            int, RecordDurable | Rebook
+        ] = {}  # by the stream's number: the lane may go on in another meanwhile
         self._recorder: asyncio.Task[None] | None = None
+        self._attempts = Attempts(intake)
         self._connected = False
         self._failure: BaseException | None = None
         self._next_tick_ms = 0
+        self.on_damage: Callable[[], None] = lambda: None
+        self.on_audit: Callable[[DigestReply | AuditCall], None] = lambda _message: None
         self._incarnation = file.streams["orders"].incarnation
         self.state = LinkState(
             incarnation=self._incarnation,
@@ -112,12 +139,32 @@ class Session:
                 SendStream(lane, tail_seq=file.tails[lane].seq, durable_seq=stream.durable_seq)
                 for lane, stream in file.streams.items()
             ),
+            attempt=file.connect_attempt,
+            history_id=file.history_id,
         )
 
     @property
     def is_online(self) -> bool:
         """Whether the centre has greeted back on this connection."""
         return self.state.phase == "streaming"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether both ends know what the other has: greeted, this machine is the node, nothing is being restored."""
+        state = self.state
+        return self.is_online and not (state.unchecked or state.recalls or state.is_restoring or state.is_replaced)
+
+    def durable_seq(self, lane: str) -> int:
+        """How far the centre has a lane of the present incarnation."""
+        return next(stream.durable_seq for stream in self.state.streams if stream.lane == lane)
+
+    def send_audit(self, message: Digest | DayTotals) -> bool:
+        """Hand a message of the audit over; False where there is no room or no connection."""
+        return self._send(message)
+
+    def centre_now_ms(self) -> int | None:
+        """The centre's clock, as far as it was ever heard."""
+        return self.clock.now_ms(self._here.monotonic_ms())
 
     def wake(self, lane: str, tail_seq: int) -> None:
         """The log of a lane has grown. Cheap; called after each commit."""
@@ -135,7 +182,9 @@ class Session:
 
     async def run(self) -> None:
         """Serve the link until `stop`."""
-        self._connect_after(0)
+        with suppress(StorageFault):
+            await self._instructions.load()  # for the status; each hello reads it again
+        self._connect_after(first_delay_ms(self.state.attempt, self._here.jitter()))
         try:
             while not self._stopping:
                 await self._wait()
@@ -154,7 +203,7 @@ class Session:
         now_ms = self._here.monotonic_ms()
         if now_ms >= self._next_tick_ms:
             self._next_tick_ms = now_ms + LINK_TICK_INTERVAL_MS
-            self._inputs.append(Tick())
+            self._inputs.append(Tick(self._bandwidth.at(self._here.now_ms(), self._here.zone)))
 
     async def _drain(self) -> None:
         """Feed everything that has happened, and what that leads to."""
@@ -194,6 +243,12 @@ class Session:
             self._books.last_error = bounded(fault)
             _LOG.warning("link.message_refused", reason=fault.reason, error=bounded(fault))
             return
+        if isinstance(message, DigestReply | AuditCall):
+            if message.incarnation == self.state.incarnation:
+                self.on_audit(message)
+            return
+        if isinstance(message, Welcome) and tells_the_time(message, self.state):
+            self.clock.heard(self._here.now_ms() + message.clock_offset_ms, self._here.monotonic_ms())
         self._inputs.append(Received(message))
 
     async def _try_effect(self, effect: Effect) -> None:
@@ -210,22 +265,31 @@ class Session:
             case Connect():
                 self._connect_after(effect.delay_ms)
             case SendHello():
-                self._send(await self._outgoing.hello(self.state.history_id))
+                self._send(await self._outgoing.hello(self.state, await self._instructions.load()))
             case SendHeartbeat():
-                self._send(await self._books.heartbeat(self.state))
-            case SendPush():
-                self._inputs.append(await self._push(effect))
+                await self._heartbeat()
+            case SendPush() | SendEarly():
+                self._inputs += await self._load(effect)
             case CheckHash():
                 self._inputs.append(await self._check(effect))
-            case RecordDurable() | Rebook() | RecordHistory():
+            case RecordDurable() | Rebook() | RecordHistory() | RecordAttempt():
                 self._write_down(effect)
             case BeginIncarnation() | CompareFormer() | SendRecall() | Restore() | StopSelling() | GoOnSelling():
                 await self._recover(effect)
-            case Stop():
-                self._books.last_error = bounded(effect.reason)
-                _LOG.error("link.stopped", reason=effect.reason)
+            case TakeInstructions():
+                await self._take(effect.deliver)
+            case AwaitEnrolment() | Stop():
+                self._tell(effect)
             case _:
                 assert_never(effect)
+
+    def _tell(self, effect: AwaitEnrolment | Stop) -> None:
+        """People must do something; selling goes on."""
+        self._books.last_error = bounded(effect.reason)
+        if isinstance(effect, Stop):
+            _LOG.error("link.stopped", reason=effect.reason)
+        else:
+            _LOG.warning("link.not_enrolled", reason=effect.reason)
 
     def _bar(self, effect: StopSelling | GoOnSelling) -> None:
         """Take no orders while another machine is this node."""
@@ -261,12 +325,32 @@ class Session:
         try:
             is_complete = await self._recovery.restore(effect.key, effect.deliver)
         except PeerFault as fault:
-            self._books.peer_faults += 1
-            self._books.last_error = bounded(fault)
-            _LOG.warning("link.delivery_refused", reason=fault.reason, error=bounded(fault))
+            self._refuse_delivery(fault)
             self._inputs.append(RestoreFailed(effect.key))
         else:
             self._inputs.append(Restored(effect.key, is_complete))
+
+    def _refuse_delivery(self, fault: PeerFault) -> None:
+        self._books.peer_faults += 1
+        self._books.last_error = bounded(fault)
+        _LOG.warning("link.delivery_refused", reason=fault.reason, error=bounded(fault))
+
+    # --- the downlink ------------------------------------------------------------------------------------------------
+
+    async def _take(self, deliver: Deliver) -> None:
+        """Do what the centre asks for; after the COMMIT say how far its log is taken here."""
+        try:
+            at = await self._instructions.take(deliver)
+        except PeerFault as fault:
+            self._refuse_delivery(fault)
+        else:
+            who = self._introduction.node_id
+            self._send(DeliverAck(who, at.incarnation, DOWN, at.seq, at.hash, by=self.state.incarnation))
+
+    async def _heartbeat(self) -> None:
+        if self.state.takes_instructions:
+            await self._instructions.grant_wishes()
+        self._send(await self._books.heartbeat(self.state, self._instructions))
 
     # --- the transport -----------------------------------------------------------------------------------------------
 
@@ -291,15 +375,29 @@ class Session:
     def _send(self, message: UpMessage) -> bool:
         return self._mqtt.publish(self._topic, encode_message(message))
 
+    async def _load(self, asked: SendPush | SendEarly) -> list[LinkInput]:
+        if isinstance(asked, SendPush):
+            return [await self._push(asked)]
+        try:
+            copy = await self._outgoing.early(asked.from_seq)
+        except RecordDamaged:  # it is told when its turn comes
+            return []
+        return [EarlySent(copy.to_seq, len(copy.block))] if copy is not None and self._send(copy) else []
+
     async def _push(self, asked: SendPush) -> PushSent | PushFailed:
         """Load entries, hand them over."""
-        push = await self._outgoing.push(asked.lane, asked.from_seq)
+        try:
+            push = await self._outgoing.push(asked.lane, asked.from_seq, asked.entries_max, asked.bytes_max)
+        except RecordDamaged as fault:
+            self._books.last_error = bounded(fault)
+            self.on_damage()
+            return PushFailed(asked.lane, asked.from_seq)
         if push is None:
             self._books.last_error = f"{asked.lane}: the log has no entry {asked.from_seq}"
         if push is None or not self._send(push):
             return PushFailed(asked.lane)
         self._books.pushed(push.to_seq - push.from_seq + 1, len(push.block))
-        return PushSent(asked.lane, asked.from_seq, InFlight(push.to_seq, push.tail_hash))
+        return PushSent(asked.lane, asked.from_seq, InFlight(push.to_seq, push.tail_hash), len(push.block))
 
     async def _check(self, asked: CheckHash) -> HashChecked:
         own = await log.read_hash(self._file.link_reader, self._file.streams[asked.lane], asked.seq)
@@ -307,22 +405,27 @@ class Session:
 
     # --- what is written down ----------------------------------------------------------------------------------------
 
-    def _write_down(self, effect: RecordDurable | Rebook | RecordHistory) -> None:
+    def _write_down(self, effect: RecordDurable | Rebook | RecordHistory | RecordAttempt) -> None:
         match effect:
             case RecordDurable():
                 self._books.acked(effect)
-                self._durable[self._file.streams[effect.lane].stream_no] = effect
-                self._record()
+                self._record(effect)
             case Rebook():
                 self._books.rebook(effect)
+                self._record(effect)
             case RecordHistory():
                 _LOG.info("link.welcomed", history_id=str(effect.history_id))
-                self._in_background(self._write_history(effect))
+                self._books.greeted(effect)
+                self._durable.clear()  # acks of before the greeting: what was greeted with is newer
+                self._in_background(self._write_history(effect, self.state.incarnation))
+            case RecordAttempt():
+                self._in_background(self._attempts.write(effect.attempt))
             case _:
                 assert_never(effect)
 
-    def _record(self) -> None:
+    def _record(self, position: RecordDurable | Rebook) -> None:
         """Have the newest positions written down; while that runs, newer ones replace each other."""
+        self._durable[self._file.streams[position.lane].stream_no] = position
         if self._recorder is None or self._recorder.done():
             self._recorder = self._in_background(self._write_durable())
 
@@ -330,14 +433,14 @@ class Session:
         while self._durable:
             durable, self._durable = self._durable, {}
             try:
-                await self._intake.write(_advance(durable))
+                await self._intake.write(advance(durable))
             except StorageFault as fault:
                 # Only a hint for the next start: the centre says in its welcome what it has.
                 _LOG.warning("link.position_not_written", error=str(fault))
 
-    async def _write_history(self, effect: RecordHistory) -> None:
+    async def _write_history(self, effect: RecordHistory, present: UUID) -> None:
         async def change(connection: Connection) -> None:
-            await log.put_history(connection, effect.history_id)
+            await log.put_history(connection, effect.history_id, effect.held(present))
 
         try:
             await self._intake.write(change)
@@ -364,17 +467,3 @@ class Session:
         if not task.cancelled() and task.exception() is not None:
             self._failure = task.exception()
             self._wake.set()
-
-
-def _advance(durable: dict[int, RecordDurable]) -> Callable[[Connection], Awaitable[None]]:
-    async def change(connection: Connection) -> None:
-        for stream_no, position in durable.items():
-            await log.advance_durable(
-                connection,
-                stream_no,
-                durable_seq=position.durable_seq,
-                backed_up_seq=position.backed_up_seq,
-                parked=position.parked,
-            )
-
-    return change

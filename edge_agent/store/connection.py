@@ -7,12 +7,14 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import aiosqlite
 
-from edge_core.errors import StorageFault
+from edge_core.errors import RecordDamaged, StorageFault
 from edge_core.limits import BUSY_TIMEOUT_MS, SQLITE_CACHE_KIB, SQLITE_READER_CACHE_KIB, WAL_PAGES_MAX
+
+_PRIMARY: Final = 0xFF  # of a result code; the rest says more about it (sqlite.org/rescode.html)
 
 Row = tuple[Any, ...]
 
@@ -33,9 +35,12 @@ def translated(path: Path | None = None) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        code = getattr(error, "sqlite_errorcode", 0)
+        is_full = code == sqlite3.SQLITE_FULL
         where = f"{path}: " if path else ""
         text = f"{where}{getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')}: {error}"
+        if code & _PRIMARY == sqlite3.SQLITE_CORRUPT:  # a page of the file, not the disk: other pages serve on
+            raise RecordDamaged(text) from error
         raise StorageFault("storage-full" if is_full else "storage-unavailable", text) from error
     except OSError as error:
         is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}

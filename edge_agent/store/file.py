@@ -18,13 +18,13 @@ from edge_agent.store.connection import fetch, locked, open_checkpointer, open_r
 from edge_agent.store.log import Stream, Tail
 from edge_agent.store.reserve import Reserve
 from edge_agent.store.schema import migrate
-from edge_core.errors import PermanentFault, StorageFault
+from edge_core.errors import OutcomeUnknown, PermanentFault, StorageFault
 
 
 class StoreFile:
     """An open file. `streams` are the lanes of the present incarnation, `tails` their ends as committed.
 
-    `former` are the streams of earlier incarnations.
+    `former` are the streams of earlier incarnations, `history_id` is the centre's history that was seen last.
     """
 
     def __init__(self, path: Path, node_id: str, *, reserve_bytes: int = 0) -> None:
@@ -34,6 +34,8 @@ class StoreFile:
         self.streams: dict[str, Stream] = {}
         self.former: tuple[Stream, ...] = ()
         self.tails: dict[str, Tail] = {}
+        self.connect_attempt = 0
+        self.history_id: UUID | None = None
         self._stack = ExitStack()
         self._writer: aiosqlite.Connection | None = None
         self._readers: list[aiosqlite.Connection] = []
@@ -58,7 +60,7 @@ class StoreFile:
         applied = await migrate(self._writer)
         await self._identify(self._writer, incarnation, now_ms)
         await self.load()
-        for _ in range(2):
+        for _ in range(3):
             self._readers.append(await open_reader(self.path))
         self._checkpointer = await open_checkpointer(self.path)
         self._reserve.take()
@@ -91,14 +93,16 @@ class StoreFile:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
-        """The writing connection between BEGIN and COMMIT. Only one task may use it, and nothing may cancel it."""
+        """The writing connection between BEGIN and COMMIT. Only one task may use it, and nothing may cancel it.
+
+        Raises `OutcomeUnknown` where the COMMIT fails.
+        """
         writer = self.writer
         with translated():
             await writer.execute("BEGIN IMMEDIATE")
         try:
             yield writer
-            with translated():
-                await writer.execute("COMMIT")
+            await _commit(writer)
         except BaseException:
             await _roll_back(writer)
             raise
@@ -119,6 +123,11 @@ class StoreFile:
     def link_reader(self) -> aiosqlite.Connection:
         """The connection from which the link reads the log."""
         return self._readers[1]
+
+    @property
+    def scrub_reader(self) -> aiosqlite.Connection:
+        """The connection from which the scrub reads the whole file."""
+        return self._readers[2]
 
     async def checkpoint(self) -> None:
         """Move what is committed into the file without making anyone wait."""
@@ -142,9 +151,20 @@ class StoreFile:
         present = await log.present_incarnation(self.writer)
         self.streams = {stream.lane: stream for stream in streams if stream.incarnation == present}
         self.former = tuple(stream for stream in streams if stream.incarnation != present)
+        self.connect_attempt = await log.read_attempt(self.writer)
+        self.history_id = await log.read_history(self.writer)
         clock = await log.read_clock(self.writer)
         tails = {lane: await log.read_tail(self.writer, stream) for lane, stream in self.streams.items()}
         self.tails = {lane: replace(tail, hlc=max(tail.hlc, clock)) for lane, tail in tails.items()}
+
+
+async def _commit(writer: aiosqlite.Connection) -> None:
+    """After a sync that failed, nobody knows whether the commit is on the disk (see the head of this module)."""
+    try:
+        with translated():
+            await writer.execute("COMMIT")
+    except StorageFault as fault:
+        raise OutcomeUnknown(fault.slug, str(fault)) from fault
 
 
 async def _roll_back(writer: aiosqlite.Connection) -> None:

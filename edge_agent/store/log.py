@@ -10,7 +10,7 @@ from msgspec import Struct
 from edge_agent.store.connection import fetch, translated
 from edge_core.errors import InvariantViolated, PeerFault, RecordDamaged, StorageFault
 from edge_core.limits import STREAM_SEQ_BITS
-from edge_core.orders.events import StockMoved
+from edge_core.orders.events import InstructionAnswered, StockMoved
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.sync.chain import genesis, link
 from edge_core.sync.entry import LANES, Entry, decode_entry
@@ -18,8 +18,19 @@ from edge_core.sync.entry import LANES, Entry, decode_entry
 _SEQ_MASK: Final = (1 << STREAM_SEQ_BITS) - 1
 
 
+class Tail(Struct, frozen=True):
+    """Where a stream ends: its last seq, the hash there, the hybrid clock there."""
+
+    seq: int
+    hash: bytes
+    hlc: int
+
+
 class Stream(Struct, frozen=True):
-    """A lane of one incarnation, and how far the centre has it. `is_own` where it was lived in this very file."""
+    """A lane of one incarnation, and how far the centre has it. `is_own` where it was lived in this very file.
+
+    What it held up to `pruned_seq` is gone but for the entries of open orders; the chain stood at `pruned_hash` there.
+    """
 
     stream_no: int
     node_id: str
@@ -29,6 +40,8 @@ class Stream(Struct, frozen=True):
     backed_up_seq: int
     parked: int
     is_own: bool
+    pruned_seq: int = 0
+    pruned_hash: bytes | None = None
 
     def entry_id(self, seq: int) -> int:
         """The row of a seq."""
@@ -37,6 +50,10 @@ class Stream(Struct, frozen=True):
     def genesis_hash(self) -> bytes:
         """The chain's hash before the first entry."""
         return genesis(self.node_id, self.incarnation, self.lane)
+
+    def ground(self) -> Tail:
+        """What the first entry that is held stands on: the beginning, or the cut."""
+        return Tail(self.pruned_seq, self.pruned_hash or self.genesis_hash(), 0)
 
 
 class EntryRow(Struct, frozen=True):
@@ -48,19 +65,13 @@ class EntryRow(Struct, frozen=True):
     body: bytes
 
 
-class Tail(Struct, frozen=True):
-    """Where a stream ends: its last seq, the hash there, the hybrid clock there."""
-
-    seq: int
-    hash: bytes
-    hlc: int
-
-
 def subject_of(entry: Entry) -> bytes | None:
-    """What an entry is found by: its order's id, or the id of the stock movement."""
+    """What an entry is found by: its order's id, or that of the stock movement or of the instruction answered."""
     if entry.order_id is not None:
         return entry.order_id.bytes
     first = entry.events[0]
+    if isinstance(first, InstructionAnswered):
+        return first.instruction_id.bytes
     return first.movement_id.bytes if isinstance(first, StockMoved) else None
 
 
@@ -77,12 +88,13 @@ def stream_no_of(entry_id: int) -> int:
 async def read_streams(connection: aiosqlite.Connection) -> list[Stream]:
     """Every stream of the file, oldest first."""
     sql = """
-        SELECT stream_no, node_id, stream.incarnation, lane, durable_seq, backed_up_seq, parked, is_own
+        SELECT stream_no, node_id, stream.incarnation, lane, durable_seq, backed_up_seq, parked, is_own, pruned_seq,
+            pruned_hash
         FROM stream, identity ORDER BY stream_no
     """
     return [
-        Stream(no, node, UUID(bytes=incarnation), lane, durable, backed_up, parked, bool(is_own))
-        for no, node, incarnation, lane, durable, backed_up, parked, is_own in await fetch(connection, sql)
+        Stream(no, node, UUID(bytes=incarnation), lane, durable, backed_up, parked, bool(is_own), *pruned)
+        for no, node, incarnation, lane, durable, backed_up, parked, is_own, *pruned in await fetch(connection, sql)
     ]
 
 
@@ -148,11 +160,11 @@ async def read_clock(connection: aiosqlite.Connection) -> int:
 
 
 async def read_tail(connection: aiosqlite.Connection, stream: Stream) -> Tail:
-    """The end of a stream; an empty one ends at 0 with its genesis hash."""
+    """The end of a stream; an empty one ends at 0 with its genesis hash, or where it was cut."""
     sql = "SELECT entry_id, hash, body FROM entry WHERE entry_id BETWEEN ? AND ? ORDER BY entry_id DESC LIMIT 1"
     rows = await fetch(connection, sql, (stream.entry_id(0), stream.entry_id(_SEQ_MASK)))
-    if not rows:
-        return Tail(0, stream.genesis_hash(), 0)
+    if not rows or seq_of(rows[0][0]) <= stream.pruned_seq:
+        return stream.ground()
     entry_id, tail_hash, body = rows[0]
     return Tail(seq_of(entry_id), tail_hash, _own_entry(stream.lane, entry_id, body).hlc)
 
@@ -160,7 +172,7 @@ async def read_tail(connection: aiosqlite.Connection, stream: Stream) -> Tail:
 async def check_tail(connection: aiosqlite.Connection, stream: Stream) -> None:
     """Check the last entry against the chain. Raises `StorageFault` where the file does not hold what was committed."""
     tail = await read_tail(connection, stream)
-    if tail.seq == 0:
+    if tail.seq == stream.pruned_seq:
         return
     previous = await read_hash(connection, stream, tail.seq - 1)
     rows = await read_range(connection, stream, tail.seq, 1)
@@ -176,11 +188,30 @@ def _own_entry(lane: str, entry_id: int, body: bytes) -> Entry:
         raise RecordDamaged(f"{lane} {seq_of(entry_id)}") from error
 
 
+async def read_cut(connection: aiosqlite.Connection, stream: Stream) -> tuple[int, bytes]:
+    """Where a stream was cut, as the file has it now, and the hash there; the beginning where nothing was pruned."""
+    sql = "SELECT pruned_seq, pruned_hash FROM stream WHERE stream_no = ?"
+    ((seq, pruned_hash),) = await fetch(connection, sql, (stream.stream_no,))
+    return seq, pruned_hash or stream.genesis_hash()
+
+
 async def first_seq(connection: aiosqlite.Connection, stream: Stream) -> int:
-    """The first seq still held, or 1 for an empty stream."""
-    sql = "SELECT min(entry_id) FROM entry WHERE entry_id BETWEEN ? AND ?"
+    """The first seq from which on everything is held; 1 for an empty stream."""
+    return (await read_cut(connection, stream))[0] + 1
+
+
+async def last_seq(connection: aiosqlite.Connection, stream: Stream) -> int:
+    """The last seq that is there, or 0 for an empty stream; unlike `read_tail` it reads no body."""
+    sql = "SELECT max(entry_id) FROM entry WHERE entry_id BETWEEN ? AND ?"
     rows = await fetch(connection, sql, (stream.entry_id(0), stream.entry_id(_SEQ_MASK)))
-    return 1 if rows[0][0] is None else seq_of(rows[0][0])
+    return 0 if rows[0][0] is None else seq_of(rows[0][0])
+
+
+async def read_end(connection: aiosqlite.Connection, stream: Stream) -> tuple[int, bytes]:
+    """The last seq that is held and the hash there, or the stream's cut; unlike `read_tail` it reads no body."""
+    seq = await last_seq(connection, stream)
+    at = await read_hash(connection, stream, seq) if seq > stream.pruned_seq else None
+    return (stream.pruned_seq, stream.ground().hash) if at is None else (seq, at)
 
 
 async def append(connection: aiosqlite.Connection, rows: Sequence[EntryRow]) -> None:
@@ -205,7 +236,11 @@ async def read_hash(connection: aiosqlite.Connection, stream: Stream, seq: int) 
     """The chain's hash at a seq (0 is the genesis), or None where the file does not hold it."""
     if seq == 0:
         return stream.genesis_hash()
-    rows = await fetch(connection, "SELECT hash FROM entry WHERE entry_id = ?", (stream.entry_id(seq),))
+    sql = """
+        SELECT hash FROM entry WHERE entry_id = ?
+        UNION ALL SELECT pruned_hash FROM stream WHERE stream_no = ? AND pruned_seq = ?
+    """
+    rows = await fetch(connection, sql, (stream.entry_id(seq), stream.stream_no, seq))
     return rows[0][0] if rows else None
 
 
@@ -225,25 +260,49 @@ async def read_recorded(connection: aiosqlite.Connection, where: str, parameters
 async def advance_durable(
     connection: aiosqlite.Connection, stream_no: int, *, durable_seq: int, backed_up_seq: int, parked: int
 ) -> None:
-    """Write down how far the centre has a stream; it never goes back here."""
+    """Write down how far the centre has a stream: less than before, where the centre came back with less."""
     sql = """
-        UPDATE stream SET durable_seq = max(durable_seq, ?), backed_up_seq = max(backed_up_seq, ?), parked = ?
+        UPDATE stream SET durable_seq = ?, backed_up_seq = max(backed_up_seq, ?), parked = ?
         WHERE stream_no = ?
     """
     with translated():
         await connection.execute(sql, (durable_seq, backed_up_seq, parked, stream_no))
 
 
-async def put_history(connection: aiosqlite.Connection, history_id: UUID) -> None:
-    """Write down which history of the centre was seen last."""
+async def put_history(
+    connection: aiosqlite.Connection, history_id: UUID, held: Sequence[tuple[UUID, str, int, bytes, int]]
+) -> None:
+    """Write down which history of the centre was seen last, and what it holds, be it less than was acked before.
+
+    `held` are incarnation, lane, durable seq, the hash there, and how far the backup reaches. What does not agree with
+    the file's own chain is passed over.
+    """
+    sql = f"""
+        UPDATE stream SET durable_seq = ?3, backed_up_seq = min(?5, ?3)
+        WHERE incarnation = ?1 AND lane = ?2 AND (?3 = 0 OR (pruned_seq = ?3 AND pruned_hash = ?4) OR EXISTS (
+            SELECT 1 FROM entry WHERE entry_id = stream_no << {STREAM_SEQ_BITS} | ?3 AND hash = ?4))
+    """  # noqa: S608 - only a number is put in
+    rows = [(incarnation.bytes, lane, seq, at, backed_up) for incarnation, lane, seq, at, backed_up in held]
     with translated():
         await connection.execute("UPDATE identity SET centre_history = ?", (history_id.bytes,))
+        await connection.executemany(sql, rows)
 
 
 async def read_history(connection: aiosqlite.Connection) -> UUID | None:
     """The history of the centre that was seen last."""
     rows = await fetch(connection, "SELECT centre_history FROM identity")
     return UUID(bytes=rows[0][0]) if rows[0][0] is not None else None
+
+
+async def put_attempt(connection: aiosqlite.Connection, *, attempt: int) -> None:
+    """Write down how often the connection was lost since the centre acked something."""
+    with translated():
+        await connection.execute("UPDATE identity SET connect_attempt = ?", (attempt,))
+
+
+async def read_attempt(connection: aiosqlite.Connection) -> int:
+    """How often the connection was lost since the centre acked something."""
+    return int((await fetch(connection, "SELECT connect_attempt FROM identity"))[0][0])
 
 
 async def count_entries(connection: aiosqlite.Connection, stream: Stream) -> int:

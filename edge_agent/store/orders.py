@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from edge_agent.store.connection import fetch, translated
 from edge_agent.store.log import read_recorded
+from edge_core.orders.fold import OrderState
 from edge_core.orders.rendering import Recorded
 
 
@@ -32,6 +33,22 @@ class OrderFilter(Struct, frozen=True):
     business_date: str | None = None
     terminal_id: str | None = None
     before: UUID | None = None
+
+
+def head_of(state: OrderState, last_entry: int) -> OrderHead:
+    """The head of an order as it stands after the entry `last_entry`."""
+    order = state.order
+    return OrderHead(
+        order.order_id,
+        last_entry,
+        state.revision,
+        order.order_type,
+        state.status,
+        order.terminal_id,
+        order.business_date,
+        order.currency,
+        order.totals.grand_total_minor,
+    )
 
 
 async def put_heads(connection: aiosqlite.Connection, heads: Iterable[OrderHead]) -> None:

@@ -39,7 +39,7 @@ async def migrate(connection: aiosqlite.Connection) -> list[str]:
     if version > known[-1].number:
         raise PermanentFault(f"the file has schema {version}, this software knows {known[-1].number}: upgrade it")
     applied = []
-    for step in known[version:]:
+    for step in (each for each in known if each.number > version):
         with translated():
             # One script, so that a crash leaves either all of the step or none of it.
             await connection.executescript(

@@ -12,7 +12,7 @@ from uuid import UUID
 import aiosqlite
 from msgspec import Struct
 
-from edge_agent.store import log, orders
+from edge_agent.store import log, orders, retention
 from edge_agent.store.connection import fetch, open_reader
 from edge_agent.store.log import Stream, seq_of
 from edge_agent.store.orders import OrderFilter, OrderHead
@@ -36,11 +36,21 @@ class Finding(Struct, frozen=True):
     what: str
 
 
+class KnownCut(Struct, frozen=True):
+    """Up to where a stream was let go of, as it should be, and up to where the centre's backup covers it."""
+
+    lane: str
+    incarnation: UUID
+    pruned_seq: int
+    backed_up_seq: int
+
+
 class Verdict(Struct, frozen=True):
-    """What a walk saw."""
+    """What a walk saw. Where the log begins later than at 1, `cuts` says so: that is no finding."""
 
     entries: int
     findings: tuple[Finding, ...]
+    cuts: tuple[KnownCut, ...] = ()
 
     @property
     def is_sound(self) -> bool:
@@ -57,7 +67,9 @@ class _Walk:
         self.entries = 0
         self.placed = 0
         self.moved: set[bytes] = set()
+        self.come_again: set[bytes] = set()
         self.findings: list[Finding] = []
+        self.cuts: list[KnownCut] = []
         self.stock: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
 
     def find(self, where: str, what: str) -> None:
@@ -82,7 +94,7 @@ async def verify_file(path: Path, on_progress: Callable[[int], None] = lambda _:
                 walk.find("file", f"could not be read on: {fault}")
     finally:
         await connection.close()
-    return Verdict(walk.entries, tuple(walk.findings))
+    return Verdict(walk.entries, tuple(walk.findings), tuple(walk.cuts))
 
 
 async def _check_pages(walk: _Walk) -> None:
@@ -92,17 +104,19 @@ async def _check_pages(walk: _Walk) -> None:
 
 
 async def _check_log(walk: _Walk) -> None:
+    try:
+        walk.come_again = await retention.read_come_again(walk.connection)
+    except StorageFault as fault:  # an index is damaged: every record can be looked at all the same
+        walk.find("file", f"could not be searched: {fault}")
     for stream in await log.read_streams(walk.connection):
         await _check_stream(walk, stream)
 
 
 async def _check_stream(walk: _Walk, stream: Stream) -> None:
-    first = await log.first_seq(walk.connection, stream)
-    # Entries before the first were pruned after the centre had them; the chain is then taken up at the first one held.
-    previous = stream.genesis_hash() if first == 1 else None
-    if first - 1 > stream.backed_up_seq:
-        walk.find(f"{stream.lane} 1 to {first - 1}", "missing from the log: the centre has no backup of them")
-    expected = first
+    # What is below the cut belongs to open orders: single entries, without the neighbours that a chain needs.
+    await _check_below_cut(walk, stream)
+    previous: bytes | None = stream.ground().hash
+    expected = stream.pruned_seq + 1
     while rows := await log.read_range(walk.connection, stream, expected, _ROWS):
         for seq, entry_hash, body in rows:
             where = f"{stream.lane} {seq}"
@@ -120,6 +134,20 @@ async def _check_stream(walk: _Walk, stream: Stream) -> None:
         walk.find(f"{stream.lane} {expected} to {stream.durable_seq}", "missing: the centre has confirmed them")
 
 
+async def _check_below_cut(walk: _Walk, stream: Stream) -> None:
+    if stream.pruned_seq == 0:
+        return
+    walk.cuts.append(KnownCut(stream.lane, stream.incarnation, stream.pruned_seq, stream.backed_up_seq))
+    seq = 1
+    while rows := await log.read_range(walk.connection, stream, seq, _ROWS):
+        kept = [(at, body) for at, _, body in rows if at <= stream.pruned_seq]
+        for at, body in kept:
+            _check_body(walk, f"{stream.lane} {at}", at, body)
+        if len(kept) < len(rows):
+            return
+        seq = rows[-1][0] + 1
+
+
 def _check_body(walk: _Walk, where: str, seq: int, body: bytes) -> None:
     walk.entries += 1
     try:
@@ -133,7 +161,12 @@ def _check_body(walk: _Walk, where: str, seq: int, body: bytes) -> None:
 
 
 def _note(walk: _Walk, entry: Entry) -> None:
-    """Movements of stock count once by their id: a decision that was appended again is in the log twice."""
+    """Add an entry to the totals. What has come again after it was let go of is in the sums already.
+
+    Movements of stock count once by their id: a decision that was appended again is in the log twice.
+    """
+    if log.subject_of(entry) in walk.come_again:
+        return
     for event in entry.events:
         if isinstance(event, OrderPlaced):
             walk.placed += 1
@@ -186,6 +219,9 @@ async def _check_derived(walk: _Walk) -> None:
             walk.connection, "SELECT sku, lot, on_hand_milli, reserved_milli FROM stock"
         )
     }
+    for key, (on_hand, reserved) in (await retention.read_sums(walk.connection)).items():
+        walk.stock[key][0] += on_hand
+        walk.stock[key][1] += reserved
     for key in sorted(kept.keys() | walk.stock.keys()):
         balance, book = kept.get(key, [0, 0]), walk.stock.get(key, [0, 0])
         if balance != book:

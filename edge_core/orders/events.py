@@ -154,6 +154,20 @@ class StockMoved(Struct, frozen=True, array_like=True, gc=False, tag="stock.move
     deltas: tuple[StockDelta, ...]
 
 
+class InstructionAnswered(Struct, frozen=True, array_like=True, gc=False, tag="instruction.answered"):
+    """What became of an instruction of the centre: done, refused with an error code, or parked until people look.
+
+    `parked` may be followed by one of the others; they are final. `subject` is the order that it is about.
+    """
+
+    instruction_id: UUID
+    kind: str
+    subject: UUID | None
+    outcome: Literal["applied", "refused", "parked"]
+    code: str | None = None
+    detail: str | None = None
+
+
 LifecycleEvent = (
     OrderPlaced
     | OrderValidated
@@ -173,7 +187,7 @@ LifecycleEvent = (
     | OrderCancelled
     | OrderReturned
 )
-Event = LifecycleEvent | StockMoved
+Event = LifecycleEvent | StockMoved | InstructionAnswered
 
 LIFECYCLE_NAMES: Final = (
     "order.placed",

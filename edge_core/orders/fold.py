@@ -22,6 +22,7 @@ from edge_core.orders.events import (
     FulfillmentRejected,
     FulfillmentRouted,
     FulfillmentShipped,
+    InstructionAnswered,
     OrderApproved,
     OrderCancelled,
     OrderHeld,
@@ -278,8 +279,8 @@ def _return(draft: _Draft, event: OrderReturned) -> None:
     _reverse(draft, event.reversals, "order.returned")
 
 
-def _move(_draft: _Draft, _event: StockMoved) -> None:
-    """Stock found for an order changes the ledger, not the order."""
+def _move(_draft: _Draft, _event: StockMoved | InstructionAnswered) -> None:
+    """Stock found for an order changes the ledger, an answer tells the centre; neither changes the order."""
 
 
 def _reverse(draft: _Draft, reversals: tuple[PaymentReversal, ...], on: str) -> None:
@@ -311,5 +312,6 @@ _EVOLVE: Final[Mapping[type, Callable[[_Draft, Any], None]]] = MappingProxyType(
         OrderCancelled: _cancel,
         OrderReturned: _return,
         StockMoved: _move,
+        InstructionAnswered: _move,
     }
 )

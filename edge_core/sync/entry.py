@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
-from edge_core.limits import ENTRY_BYTES_MAX
+from edge_core.limits import ENTRY_BYTES_MAX, ENTRY_VERSION_MAX
 from edge_core.orders.events import Event
 
 ENTRY_VERSION: Final = 1
@@ -36,6 +36,13 @@ class Entry(Struct, frozen=True, array_like=True, gc=False):
     traceparent: str | None = None
 
 
+class _Versioned(Struct, array_like=True):
+    """The first element of an entry of any version."""
+
+    version: int
+
+
+_VERSIONED: Final = msgspec.msgpack.Decoder(_Versioned)
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
 _DECODER: Final = msgspec.msgpack.Decoder(Entry)
 
@@ -49,11 +56,26 @@ def encode_entry(entry: Entry) -> bytes:
 
 
 def decode_entry(body: bytes) -> Entry:
-    """Read an entry of any version that this software knows. Raises `PeerFault` for one that it does not."""
+    """Read an entry of any version that this software knows.
+
+    Raises `PeerFault`: `unknown-version` for one of a later version, however else it looks, `undecodable` for rubbish.
+    """
+    version = newer_version(body)
+    if version is not None:
+        raise PeerFault("unknown-version", f"entry version {version}, this software knows {ENTRY_VERSION}")
     try:
         entry = _DECODER.decode(body)
     except UNREADABLE as error:
         raise PeerFault("undecodable", f"not an entry: {error}") from error
     if entry.version != ENTRY_VERSION:
-        raise PeerFault("unknown-version", f"entry version {entry.version}, this software knows {ENTRY_VERSION}")
+        raise PeerFault("undecodable", f"{entry.version} is no version of an entry")
     return entry
+
+
+def newer_version(body: bytes) -> int | None:
+    """The version of an entry that later software has written; None for what this one knows, and for rubbish."""
+    try:
+        version = _VERSIONED.decode(body).version
+    except UNREADABLE:
+        return None
+    return version if ENTRY_VERSION < version <= ENTRY_VERSION_MAX else None

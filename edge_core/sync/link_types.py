@@ -9,8 +9,10 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from edge_core.limits import HELLO_TIMEOUT_MS, PUSH_WINDOW_MAX
-from edge_core.sync.messages import Ack, Deliver, FormerStream, GrantMessage, Welcome
+from edge_core.limits import HELLO_TIMEOUT_MS, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX, PUSH_WINDOW_MAX
+from edge_core.sync.early import EarlyCopies
+from edge_core.sync.messages import Ack, Deliver, DurablePosition, FormerStream, GrantMessage, Welcome
+from edge_core.sync.pacing import Pace
 from edge_core.sync.send_stream import InFlight, SendStream
 
 Phase = Literal["offline", "greeting", "streaming", "renewing", "stopped"]
@@ -75,17 +77,26 @@ class RestoreFailed(Struct, frozen=True):
 
 
 class PushSent(Struct, frozen=True):
-    """A push that was asked for has left."""
+    """A push that was asked for has left, in so many bytes on the wire."""
 
     lane: str
     from_seq: int
     push: InFlight
+    size_bytes: int = 0
+
+
+class EarlySent(Struct, frozen=True):
+    """A copy of the newest entries has left, in so many bytes on the wire."""
+
+    to_seq: int
+    size_bytes: int
 
 
 class PushFailed(Struct, frozen=True):
-    """A push that was asked for could not be loaded or handed over."""
+    """A push that was asked for could not be loaded or handed over; where its first entry is damaged, with its seq."""
 
     lane: str
+    damaged_seq: int | None = None
 
 
 class HashChecked(Struct, frozen=True):
@@ -96,7 +107,9 @@ class HashChecked(Struct, frozen=True):
 
 
 class Tick(Struct, frozen=True):
-    """Time has passed."""
+    """Time has passed. `cap_bytes_per_s` is the operator's cap at this time of day; 0 is none."""
+
+    cap_bytes_per_s: int = 0
 
 
 LinkInput = (
@@ -105,6 +118,7 @@ LinkInput = (
     | LogGrew
     | Received
     | PushSent
+    | EarlySent
     | PushFailed
     | HashChecked
     | Renewed
@@ -133,19 +147,35 @@ class SendHeartbeat(Struct, frozen=True):
 
 
 class SendPush(Struct, frozen=True):
-    """Load entries of a lane from a seq on and push them; answer with `PushSent` or `PushFailed`."""
+    """Load entries of a lane from a seq on and push them; answer with `PushSent` or `PushFailed`.
+
+    At most `entries_max` of them and `bytes_max` before compression; one that alone is larger goes alone.
+    """
 
     lane: str
+    from_seq: int
+    entries_max: int = PUSH_ENTRIES_MAX
+    bytes_max: int = PUSH_BYTES_MAX
+
+
+class SendEarly(Struct, frozen=True):
+    """Send a copy of the newest orders, from a seq on; answer with `EarlySent` once it left."""
+
     from_seq: int
 
 
 class CheckHash(Struct, frozen=True):
-    """Compare a hash with the own chain; answer with `HashChecked`. `ack` is what waits for the answer, if anything."""
+    """Compare a hash with the own chain; answer with `HashChecked`. `ack` is what waits for the answer, if anything.
+
+    `parked` and `settled` are the centre's books at a position that it greeted with.
+    """
 
     lane: str
     seq: int
     expected: bytes
     ack: Ack | None = None
+    parked: int = 0
+    settled: int = 0
 
 
 class RecordDurable(Struct, frozen=True):
@@ -155,19 +185,37 @@ class RecordDurable(Struct, frozen=True):
     durable_seq: int
     backed_up_seq: int
     parked: int
+    settled: int = 0
+    held: str = ""
 
 
 class Rebook(Struct, frozen=True):
-    """Correct the books: the centre greeted with this position, be it less than it had acked before."""
+    """Correct the books, in memory and in the file: the centre greeted with this position, be it less than before."""
 
     lane: str
     durable_seq: int
+    parked: int
+    settled: int
 
 
 class RecordHistory(Struct, frozen=True):
-    """Write down which history of the centre was seen last."""
+    """Write down which history of the centre was seen last, and together with it what that one holds of each lane."""
 
     history_id: UUID
+    lanes: tuple[DurablePosition, ...]
+    former: tuple[FormerStream, ...] = ()
+
+    def held(self, present: UUID) -> list[tuple[UUID, str, int, bytes, int]]:
+        """Incarnation, lane, durable seq, the hash there and the backup's reach, of the present streams and others."""
+        named: list[tuple[UUID, DurablePosition | FormerStream]] = [(present, at) for at in self.lanes]
+        named += [(at.incarnation, at) for at in self.former]
+        return [(of, at.lane, at.durable_seq, at.durable_hash, at.backed_up_seq) for of, at in named]
+
+
+class RecordAttempt(Struct, frozen=True):
+    """Write down how often the connection was lost since the last ack: a restart goes on waiting from there."""
+
+    attempt: int
 
 
 class BeginIncarnation(Struct, frozen=True):
@@ -200,6 +248,12 @@ class Restore(Struct, frozen=True):
     deliver: Deliver
 
 
+class TakeInstructions(Struct, frozen=True):
+    """Take a delivery of the centre's log into the file, do what it says, and send a `DeliverAck` of the position."""
+
+    deliver: Deliver
+
+
 class StopSelling(Struct, frozen=True):
     """Another machine is this node now: take no more orders."""
 
@@ -208,6 +262,12 @@ class StopSelling(Struct, frozen=True):
 
 class GoOnSelling(Struct, frozen=True):
     """This machine is the node: where it had stopped for another, it takes orders again."""
+
+
+class AwaitEnrolment(Struct, frozen=True):
+    """The centre takes nothing from this machine until it is enrolled as the node. Selling goes on."""
+
+    reason: str
 
 
 class Stop(Struct, frozen=True):
@@ -221,28 +281,37 @@ Effect = (
     | SendHello
     | SendHeartbeat
     | SendPush
+    | SendEarly
     | CheckHash
     | RecordDurable
     | Rebook
     | RecordHistory
+    | RecordAttempt
     | BeginIncarnation
     | CompareFormer
     | SendRecall
     | Restore
+    | TakeInstructions
     | StopSelling
     | GoOnSelling
+    | AwaitEnrolment
     | Stop
 )
 
 
 class LinkState(Struct, frozen=True):
-    """Where the link is. `attempt` counts lost connections since the centre last acked something."""
+    """Where the link is. `attempt` counts lost connections since the centre last acked something.
+
+    `downlink` is the incarnation of the centre's log for this node, as the last welcome named it.
+    """
 
     incarnation: UUID
     streams: tuple[SendStream, ...]
     phase: Phase = "offline"
     attempt: int = 0
     window: int = PUSH_WINDOW_MAX
+    pace: Pace = Pace()
+    early: EarlyCopies = EarlyCopies()
     history_id: UUID | None = None
     unchecked: tuple[str, ...] = ()
     hello_ms: int = 0
@@ -251,9 +320,18 @@ class LinkState(Struct, frozen=True):
     stop_reason: str = ""
     renewals: int = 0
     is_replaced: bool = False
+    succeeds: UUID | None = None
     recalls: tuple[FormerKey, ...] = ()
     recall_ms: int = 0
     is_restoring: bool = False
+    is_compared: bool = False
+    downlink: UUID | None = None
+
+    @property
+    def takes_instructions(self) -> bool:
+        """Whether the node acts for the centre now: it is greeted, nobody replaced it, and it has all of its past."""
+        greeted = self.phase == "streaming" and not self.unchecked and not self.is_replaced
+        return greeted and self.is_compared and not self.recalls and not self.is_restoring and self.downlink is not None
 
 
 Stepped = tuple[LinkState, tuple[Effect, ...]]

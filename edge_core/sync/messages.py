@@ -16,28 +16,45 @@ from edge_core.errors import UNREADABLE, PeerFault
 from edge_core.limits import (
     BLOCK_BYTES_MAX,
     ENTRY_BYTES_MAX,
-    ERROR_TEXT_CHARS_MAX,
     FORMER_INCARNATIONS_MAX,
     LOCATOR_MARKS_MAX,
     MESSAGE_BYTES_MAX,
+    PUSH_BYTES_MAX,
     PUSH_ENTRIES_MAX,
 )
-from edge_core.sync.chain import HASH_BYTES
-from edge_core.sync.topics import NODE_ID_PATTERN
+from edge_core.sync import fields
+from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply, ScrubReport
 
 M = TypeVar("M")
 
 PROTOCOL_VERSION: Final = 1
 _MAGIC: Final = b"HF" + bytes([PROTOCOL_VERSION])
 
-NodeId = Annotated[str, Meta(pattern=NODE_ID_PATTERN)]
-Seq = Annotated[int, Meta(ge=0, lt=1 << 40)]
-Millis = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
-Hash = Annotated[bytes, Meta(min_length=HASH_BYTES, max_length=HASH_BYTES)]
-Lane = Literal["orders", "bulk"]
-ShortText = Annotated[str, Meta(max_length=ERROR_TEXT_CHARS_MAX)]
-Codec = Literal["zstd", "raw"]
-Decision = Literal["resume", "rewind", "fence", "refuse"]
+NodeId = fields.NodeId
+Seq = fields.Seq
+Millis = fields.Millis
+Hash = fields.Hash
+Lane = fields.Lane
+StreamLane = Literal["orders", "bulk", "down"]  # "down" is the centre's stream; the others are a node's
+DOWN: Final = "down"
+ShortText = fields.ShortText
+Codec = fields.Codec
+Decision = fields.Decision
+
+
+def lane_of(name: str) -> Lane:
+    """A lane's name as the messages type it."""
+    return "bulk" if name == "bulk" else "orders"
+
+
+def within_bytes(bodies: Sequence[bytes], bytes_max: int = PUSH_BYTES_MAX) -> int:
+    """How many of the first bodies fit one message; one that alone is larger goes alone."""
+    size = 0
+    for index, body in enumerate(bodies):
+        size += len(body)
+        if size > bytes_max and index:
+            return index
+    return len(bodies)
 
 
 class LanePosition(Struct, frozen=True, array_like=True):
@@ -49,21 +66,35 @@ class LanePosition(Struct, frozen=True, array_like=True):
     tail_hash: Hash
 
 
+class AckedPosition(Struct, frozen=True, array_like=True):
+    """How far the centre has acked a lane, by the word of the history that the hello names."""
+
+    lane: Lane
+    durable_seq: Seq
+
+
 class DurablePosition(Struct, frozen=True, array_like=True):
-    """How far a stream is durable at the centre, and the chain's hash there."""
+    """How far a stream is durable at the centre, the chain's hash there, and how far the centre's backup covers it.
+
+    `parked` entries of it wait for people; `settled` ones were parked once, and were replayed or discarded.
+    """
 
     lane: Lane
     durable_seq: Seq
     durable_hash: Hash
+    backed_up_seq: Seq = 0
+    parked: Seq = 0
+    settled: Seq = 0
 
 
 class FormerStream(Struct, frozen=True, array_like=True):
-    """A lane of an earlier incarnation of the node, and how far the centre has it."""
+    """A lane of an earlier incarnation of the node, how far the centre has it, and its backup covers it."""
 
     incarnation: UUID
     lane: Lane
     durable_seq: Seq
     durable_hash: Hash
+    backed_up_seq: Seq = 0
 
 
 class Mark(Struct, frozen=True, array_like=True):
@@ -83,17 +114,35 @@ class Grant(Struct, frozen=True, array_like=True):
 
 
 class LaneLedger(Struct, frozen=True, array_like=True):
-    """The books of one lane: accepted = confirmed + pending + parked (promise G8)."""
+    """The books of one lane: accepted = confirmed + pending + parked (promise G8).
+
+    `backed_up_seq` is how far the node knows the centre's backup to cover it, `pruned_seq` how far it has let go of it.
+    `settled` is the centre's figure that came with `parked`: it says how old that is.
+    """
 
     lane: Lane
     accepted: Seq
     confirmed: Seq
     pending: Seq
     parked: Seq
+    backed_up_seq: Seq = 0
+    pruned_seq: Seq = 0
+    settled: Seq = 0
+
+
+class DownPosition(Struct, frozen=True, array_like=True):
+    """How far a node has taken a downlink: its incarnation, the last seq, and the chain's hash there."""
+
+    incarnation: UUID
+    seq: Seq
+    hash: Hash
 
 
 class Hello(Struct, frozen=True, array_like=True, tag="hello"):
-    """The edge introduces itself after each connection."""
+    """The edge introduces itself after each connection.
+
+    `succeeds` is the incarnation in whose place it means to be the node, once the centre has named it (`confirm`).
+    """
 
     node_id: NodeId
     incarnation: UUID
@@ -105,10 +154,16 @@ class Hello(Struct, frozen=True, array_like=True, tag="hello"):
     name: ShortText = ""
     region: ShortText = ""
     former: Annotated[tuple[UUID, ...], Meta(max_length=FORMER_INCARNATIONS_MAX)] = ()
+    downlink: DownPosition | None = None
+    acked: Annotated[tuple[AckedPosition, ...], Meta(max_length=4)] = ()
+    succeeds: UUID | None = None
 
 
 class Welcome(Struct, frozen=True, array_like=True, tag="welcome"):
-    """The centre answers with what it holds and what the edge should do."""
+    """The centre answers with what it holds and what the edge should do.
+
+    `current` is the node's incarnation so far, where the edge has to `confirm` that it takes its place.
+    """
 
     history_id: UUID
     incarnation: UUID
@@ -118,6 +173,8 @@ class Welcome(Struct, frozen=True, array_like=True, tag="welcome"):
     clock_offset_ms: Millis
     detail: ShortText = ""
     former: Annotated[tuple[FormerStream, ...], Meta(max_length=2 * FORMER_INCARNATIONS_MAX)] = ()
+    downlink: UUID | None = None
+    current: UUID | None = None
 
 
 class Push(Struct, frozen=True, array_like=True, tag="push"):
@@ -135,7 +192,10 @@ class Push(Struct, frozen=True, array_like=True, tag="push"):
 
 
 class Ack(Struct, frozen=True, array_like=True, tag="ack"):
-    """The centre's word after its COMMIT: everything up to `durable_seq`, with the hash there."""
+    """The centre's word after its COMMIT: everything up to `durable_seq`, with the hash there.
+
+    `parked` and `settled` are its books of the stream. `held` says why it takes nothing more for now; empty otherwise.
+    """
 
     history_id: UUID
     incarnation: UUID
@@ -145,6 +205,8 @@ class Ack(Struct, frozen=True, array_like=True, tag="ack"):
     backed_up_seq: Seq
     durable_hash: Hash
     parked: Seq
+    settled: Seq = 0
+    held: ShortText = ""
 
 
 class GrantMessage(Struct, frozen=True, array_like=True, tag="grant"):
@@ -165,6 +227,9 @@ class Heartbeat(Struct, frozen=True, array_like=True, tag="heartbeat"):
     wall_clock_ms: Millis
     software_version: ShortText
     last_error: ShortText | None = None
+    downlink: DownPosition | None = None
+    parked_instructions: Seq = 0
+    scrub: ScrubReport | None = None
 
 
 class Recall(Struct, frozen=True, array_like=True, tag="recall"):
@@ -182,10 +247,10 @@ class Recall(Struct, frozen=True, array_like=True, tag="recall"):
 
 
 class Deliver(Struct, frozen=True, array_like=True, tag="deliver"):
-    """The same stream the other way: entries of the centre's log for this node."""
+    """Down to the node: instructions of the centre's log (lane `down`), or what a recall asked for (any other lane)."""
 
     incarnation: UUID
-    lane: Lane
+    lane: StreamLane
     from_seq: Seq
     to_seq: Seq
     previous_hash: Hash
@@ -195,13 +260,14 @@ class Deliver(Struct, frozen=True, array_like=True, tag="deliver"):
 
 
 class DeliverAck(Struct, frozen=True, array_like=True, tag="deliver_ack"):
-    """The edge's word after its COMMIT of delivered entries."""
+    """The edge's word after its COMMIT: how far it has taken a downlink. `by` is the edge's own incarnation."""
 
     node_id: NodeId
     incarnation: UUID
-    lane: Lane
+    lane: StreamLane
     durable_seq: Seq
     durable_hash: Hash
+    by: UUID | None = None
 
 
 class Bye(Struct, frozen=True, array_like=True, tag="bye"):
@@ -212,8 +278,25 @@ class Bye(Struct, frozen=True, array_like=True, tag="bye"):
     reason: ShortText
 
 
-UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye
-DownMessage = Welcome | Ack | GrantMessage | Deliver
+class Early(Struct, frozen=True, array_like=True, tag="early"):
+    """The newest entries of a long backlog, ahead of their turn: a copy that is shown as provisional and never counted.
+
+    The fields are those of a push, and its chain is checked in the same way.
+    """
+
+    node_id: NodeId
+    incarnation: UUID
+    lane: Lane
+    from_seq: Seq
+    to_seq: Seq
+    previous_hash: Hash
+    tail_hash: Hash
+    codec: Codec
+    block: Annotated[bytes, Meta(max_length=MESSAGE_BYTES_MAX)]
+
+
+UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye | Early | Digest | DayTotals
+DownMessage = Welcome | Ack | GrantMessage | Deliver | DigestReply | AuditCall
 
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
 _UP: Final[msgspec.msgpack.Decoder[UpMessage]] = msgspec.msgpack.Decoder(UpMessage)

@@ -14,7 +14,7 @@ from msgspec import Struct
 from edge_core.errors import PeerFault
 from edge_core.limits import PUSH_ENTRIES_MAX
 from edge_core.sync.chain import hashes
-from edge_core.sync.messages import Deliver, Push, unpack_block
+from edge_core.sync.messages import Deliver, Early, Push, unpack_block
 
 
 class Cursor(Struct, frozen=True):
@@ -64,7 +64,7 @@ class Fork(Struct, frozen=True):
     seq: int
 
 
-def prepare(push: Push | Deliver) -> Batch:
+def prepare(push: Push | Early | Deliver) -> Batch:
     """Unpack a push and compute its chain. Raises `PeerFault` where it contradicts itself."""
     count = push.to_seq - push.from_seq + 1
     if push.from_seq < 1 or not 1 <= count <= PUSH_ENTRIES_MAX:

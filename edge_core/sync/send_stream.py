@@ -4,13 +4,14 @@
 
 A push is asked for while fewer than `window` are on their way. An ack moves `durable`; acks for less than that are old
 news. When nothing moved for `resend_after_ms` although something is on its way, `sent` goes back to `durable`, and the
-wait doubles up to its limit, until the other side is heard again.
+wait doubles up to its limit, until the other side is heard again. A stream that the other side holds (it cannot read
+on for now) has one push on its way, as a question, ever more rarely.
 """
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edge_core.limits import RESEND_AFTER_MS, RESEND_AFTER_MS_MAX
+from edge_core.limits import HELD_RESEND_AFTER_MS_MAX, RESEND_AFTER_MS, RESEND_AFTER_MS_MAX
 
 
 class InFlight(Struct, frozen=True):
@@ -30,6 +31,7 @@ class SendStream(Struct, frozen=True):
     in_flight: tuple[InFlight, ...] = ()
     is_loading: bool = False
     is_blocked: bool = False
+    is_held: bool = False
     progress_ms: int = 0
     resend_after_ms: int = RESEND_AFTER_MS
 
@@ -41,10 +43,13 @@ def grow(stream: SendStream, tail_seq: int) -> SendStream:
 
 def wants(stream: SendStream, window: int) -> int | None:
     """The seq from which to load the next push, or None while there is nothing to send or no room to send it."""
-    idle = (
-        stream.is_loading or stream.is_blocked or stream.sent_seq >= stream.tail_seq or len(stream.in_flight) >= window
-    )
-    return None if idle else stream.sent_seq + 1
+    return None if stream.is_loading or not is_hungry(stream, window) else stream.sent_seq + 1
+
+
+def is_hungry(stream: SendStream, window: int) -> bool:
+    """Whether the next push could be asked for, now or once the present load is there."""
+    room = 1 if stream.is_held else window
+    return not stream.is_blocked and stream.sent_seq < stream.tail_seq and len(stream.in_flight) < room
 
 
 def loading(stream: SendStream) -> SendStream:
@@ -89,12 +94,18 @@ def acked(stream: SendStream, durable_seq: int, now_ms: int) -> SendStream:
         in_flight=tuple(push for push in stream.in_flight if push.to_seq > durable_seq),
         progress_ms=now_ms,
         resend_after_ms=RESEND_AFTER_MS,
+        is_held=False,
     )
 
 
 def heard(stream: SendStream) -> SendStream:
     """The other side answers, but lacks something: patience is for one that does not answer."""
-    return replace(stream, resend_after_ms=RESEND_AFTER_MS)
+    return replace(stream, resend_after_ms=RESEND_AFTER_MS, is_held=False)
+
+
+def held(stream: SendStream) -> SendStream:
+    """The other side answers and takes nothing more for now: the patience goes on growing."""
+    return replace(stream, is_held=True)
 
 
 def rewind(stream: SendStream, durable_seq: int) -> SendStream:
@@ -107,7 +118,8 @@ def resend_if_stalled(stream: SendStream, now_ms: int) -> SendStream:
     waited_ms = now_ms - stream.progress_ms
     if not stream.in_flight or 0 <= waited_ms < stream.resend_after_ms:
         return stream
-    patience_ms = min(stream.resend_after_ms * 2, RESEND_AFTER_MS_MAX)
+    longest_ms = HELD_RESEND_AFTER_MS_MAX if stream.is_held else RESEND_AFTER_MS_MAX
+    patience_ms = min(stream.resend_after_ms * 2, longest_ms)
     return replace(rewind(stream, stream.durable_seq), resend_after_ms=patience_ms, progress_ms=now_ms)
 
 

@@ -17,6 +17,7 @@ FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 # Larger than that, each with its reason.
 LARGER_FILES = {
+    "edge_agent/link/session.py": 480,  # one loop; its writing down is to move out
     "holdfast_runtime/mqtt.py": 480,  # one adapter, one library, and every trap of it in one place
     "tests/integration/test_mqtt_adapter.py": 450,  # one contract suite, run on each broker
     "tests/integration/test_agent_bad_input.py": 480,  # a list of everything that a client can do wrong
@@ -28,7 +29,10 @@ PACED = {
     "tests/rigs/stores.py",  # plays customers, who come in their own time
     "tests/faults/test_system_chaos.py",  # breaks things for a while
     # In virtual time, where a pause costs nothing and decides what happens before what.
-    *(f"tests/simulation/{name}.py" for name in ("centre", "chaos", "demands", "house", "network", "sqlite", "tills")),
+    *(
+        f"tests/simulation/{name}.py"
+        for name in ("centre", "chaos", "demands", "house", "network", "office", "sqlite", "tills")
+    ),
 }
 
 CORE_MAY_IMPORT = {
@@ -131,7 +135,8 @@ def test_only_the_composition_root_builds_from_the_configuration(package: str) -
         for path in in_package(package)
         if f"{package}.config" in set(imported(path))
     }
-    assert seen <= {"app", "cli", "service", "inspect", "commands", "verify"}
+    shells = {"app", "cli", "service", "inspect", "commands", "backup_commands", "verify", "enrolment"}
+    assert seen <= shells
 
 
 # --- how things are written ------------------------------------------------------------------------------------------

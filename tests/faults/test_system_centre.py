@@ -1,11 +1,8 @@
 """The centre, its database and its twin are killed while tills sell: the stores go on, and all of it arrives once."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-
-import pytest
 
 from edge_core.limits import SHARDS
 from edge_core.sync.topics import shard_of
@@ -16,15 +13,6 @@ from tests.rigs.stores import Tills
 from tests.rigs.waiting import eventually
 
 _ROUNDS: Final = int(os.environ.get("HOLDFAST_SYSTEM_ROUNDS", "2"))
-
-
-@pytest.fixture
-def own_postgres() -> Iterator[Postgres]:
-    """A PostgreSQL of this test's own, which it may kill."""
-    server = Postgres()
-    server.start()
-    yield server
-    server.stop()
 
 
 async def test_a_centre_killed_again_and_again_under_load_gets_every_order_exactly_once(

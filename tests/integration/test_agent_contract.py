@@ -14,7 +14,7 @@ from edge_agent.api.commands import Commands
 from edge_agent.api.queries import Queries
 from edge_agent.api.routes import agent_app
 from edge_core.errors import CODES, TYPE_PREFIX
-from tests.rigs.agents import NODE_ID, Agent, key, running, sale, slug
+from tests.rigs.agents import NODE_ID, Agent, key, receipt, running, sale, slug
 
 pytestmark = pytest.mark.slow
 
@@ -147,6 +147,7 @@ def test_the_documentation_page_needs_no_other_host(till: httpx.Client) -> None:
 
 
 def test_the_metrics_have_their_names_and_follow_what_happens(till: httpx.Client) -> None:
+    till.post("/v1/stock/movements", headers=key(), json=receipt("metered", 1_000))
     before = _samples(till)
     assert {name.split("{")[0] for name in before} >= set(METRICS)
     till.post("/v1/orders", headers=key(), json=sale("metered"))

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from central_sync.store import feed
-from edge_core.orders.events import LIFECYCLE_NAMES
+from edge_core.orders.events import LIFECYCLE_NAMES, StockMoved
+from edge_core.stock.ledger import StockDelta
 from holdfast_runtime.tokens import TokenFile
 from tests.rigs.brokers import Broker
 from tests.rigs.centre import PATIENCE_S, RunningCentre, eventually, greet, push, running_centre
@@ -54,6 +55,11 @@ class Stream:
                 if name in {"id", "event", "data"}:
                     found[name] = value
         raise AssertionError("the stream ended")
+
+    async def end(self) -> None:
+        """Read on until the centre ends the stream."""
+        async for _ in self._lines:
+            continue
 
     async def take(self, count: int) -> list[dict[str, Any]]:
         """So many events."""
@@ -105,7 +111,8 @@ async def test_orders_come_newest_first_page_by_page_and_by_node_and_state(centr
 
 
 async def test_stock_is_listed_by_node_and_sku_page_by_page(centre: RunningCentre, log: NodeLog) -> None:
-    log.record(placed(1, till_order(lines=5)), order_id(1))
+    deltas = [StockDelta(line.sku, None, line.unit, on_hand_milli=1_000) for line in till_order(lines=5).lines]
+    log.record([StockMoved(order_id(1), "receipt", None, tuple(deltas))])
     await push(centre.centre.database, log.push())
     first = await centre.get("/v1/stock", node="store-0001", limit=3)
     second = await centre.get("/v1/stock", node="store-0001", limit=3, cursor=first["next_cursor"])

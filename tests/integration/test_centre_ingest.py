@@ -1,15 +1,18 @@
 """The centre on a real broker and a real PostgreSQL, spoken to as an edge speaks."""
 
 import os
+from uuid import UUID
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
+from central_sync.ingest import greetings
+from central_sync.store.database import Database
 from edge_core import ids
 from edge_core.sync.messages import Bye, FormerStream, Heartbeat, LaneLedger, Welcome, encode_message
 from tests.rigs.brokers import Broker
-from tests.rigs.centre import RunningCentre, edge, eventually, running_centre
+from tests.rigs.centre import RunningCentre, edge, eventually, greet, migrated, rows, running_centre
 from tests.rigs.orders import START_MS
 from tests.rigs.streams import NodeLog
 
@@ -129,6 +132,9 @@ async def test_a_newer_incarnation_takes_a_node_over_and_the_older_one_is_told(n
         await node.say(old.hello())
         assert (await node.hear()).decision == "resume"
         await node.say(new.hello())
+        asked = await node.hear()
+        assert (asked.decision, asked.incarnation, asked.current) == ("confirm", new.incarnation, old.incarnation)
+        await node.say(replace(new.hello(), succeeds=old.incarnation))
         assert (await node.hear()).decision == "resume"
         await node.say(old.hello())
         told = await node.hear()
@@ -150,12 +156,85 @@ async def test_a_machine_that_has_gone_on_closes_what_it_left_behind_and_hears_h
         await node.hear()
         await node.say(old.push(1, 1))
         await node.hear_ack_of(1)
-        await node.say(replace(new.hello(), former=(old.incarnation,)))
+        await node.say(replace(new.hello(), former=(old.incarnation,), succeeds=old.incarnation))
         welcome = await node.hear()
         assert welcome.former == (FormerStream(old.incarnation, "orders", 1, old.hashes[1]),)
         await node.say(old.push(2, 2))
         fenced = await node.hear()
         assert (fenced.decision, str(new.incarnation) in fenced.detail) == ("fence", True)
+
+
+async def test_a_hello_of_the_past_takes_nobodys_place_and_writes_nothing(nats: Broker, centre_dsn: str) -> None:
+    first, past, present = (NodeLog(incarnation=ids.uuid7(START_MS, number)) for number in (1, 2, 3))
+    async with running_centre(centre_dsn, nats.url) as centre, edge(nats.url, first.node_id) as node:
+        await ready(centre)
+        for hello in (first.hello(), replace(present.hello(), succeeds=first.incarnation)):
+            await node.say(hello)
+            assert (await node.hear()).decision == "resume"
+        for late in (past.hello(), replace(past.hello(), succeeds=first.incarnation)):
+            await node.say(late)
+            assert (await node.hear()).decision == "confirm"
+        await node.say(present.hello())
+        assert (await node.hear()).decision == "resume", "the life that goes on is the node still"
+        assert (await centre.get("/v1/nodes/store-0001"))["incarnation"] == str(present.incarnation)
+
+
+async def test_hellos_of_two_incarnations_in_one_batch_are_both_answered(centre_dsn: str) -> None:
+    old, new = NodeLog(), NodeLog(incarnation=ids.uuid7(START_MS, 2))
+    async with migrated(centre_dsn) as database:
+        await greet(database, old)
+        hellos = [replace(new.hello(), succeeds=old.incarnation), old.hello()]
+        async with database.transaction() as connection:
+            answers = await greetings.welcome(connection, hellos, history_id=UUID(int=1), now_ms=START_MS)
+    assert [(said.incarnation, said.decision) for _, said in answers] == [
+        (new.incarnation, "resume"),
+        (old.incarnation, "refuse"),
+    ]
+
+
+async def test_a_life_that_its_own_machine_replaced_may_begin_anew_when_that_one_is_silent(centre_dsn: str) -> None:
+    """A disk was put back, sold under a new name, and was put back again to the life before: nobody else is there."""
+    mark = ids.machine_mark("one")
+    old, new = (NodeLog(incarnation=ids.incarnation(START_MS, number << 24, mark)) for number in (1, 2))
+
+    async def said(database: Database, *, is_silence_heard: bool) -> tuple[str, list[str]]:
+        async with database.transaction() as connection:
+            ((_, answer),) = await greetings.welcome(
+                connection,
+                [old.hello()],
+                history_id=UUID(int=1),
+                now_ms=START_MS,
+                is_silence_heard=is_silence_heard,
+            )
+            reported = await greetings.report(
+                connection, [heartbeat(old, confirmed=0)], START_MS, is_silence_heard=is_silence_heard
+            )
+        return answer.decision, [decision for decision, _ in reported.called.values()]
+
+    async with migrated(centre_dsn) as database:
+        await greet(database, old)
+        async with database.transaction() as connection:
+            hello = replace(new.hello(), succeeds=old.incarnation)
+            await greetings.welcome(connection, [hello], history_id=UUID(int=1), now_ms=START_MS)
+        assert await said(database, is_silence_heard=True) == ("refuse", ["refuse"])
+        async with database.transaction() as connection:
+            await connection.execute("UPDATE node_status SET last_seen = now() - interval '3 minutes'")
+        assert await said(database, is_silence_heard=False) == ("refuse", ["refuse"]), (
+            "we have only just begun to listen"
+        )
+        assert await said(database, is_silence_heard=True) == ("fence", ["rewind"])
+
+
+async def test_a_heartbeat_of_a_former_incarnation_says_nothing_about_the_present_books(centre_dsn: str) -> None:
+    old, new = NodeLog(), NodeLog(incarnation=ids.uuid7(START_MS, 2))
+    async with migrated(centre_dsn) as database:
+        await greet(database, old)
+        await greet(database, new)
+        wrong = replace(heartbeat(old, confirmed=0), lanes=(LaneLedger("orders", 9, 1, 1, 1),))
+        async with database.transaction() as connection:
+            reported = await greetings.report(connection, [heartbeat(new, confirmed=0), wrong], START_MS)
+        assert reported.news == []
+        assert await rows(database, "SELECT differences FROM node_status") == [([],)]
 
 
 async def test_a_node_that_was_rolled_back_is_fenced_at_its_hello(nats: Broker, centre_dsn: str) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from central_sync.embedded.broker import free_port
 from tests.rigs.brokers import Broker
 from tests.rigs.centre import edge, eventually
+from tests.rigs.ports import free_port
 from tests.rigs.processes import Service, run, write_config
 from tests.rigs.streams import NodeLog
 

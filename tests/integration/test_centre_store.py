@@ -6,23 +6,35 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry
 
+from central_sync import instructions
+from central_sync.ingest import recalling
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.reading import read_push
 from central_sync.ingest.worker import Ingester
+from central_sync.store import backups, downlinks, leases, nodes, parked
 from central_sync.store import database as store_database
-from central_sync.store import leases, nodes, parked
-from central_sync.store.database import Database
+from central_sync.store.backups import LossRow
+from central_sync.store.database import Connection, Database
 from central_sync.store.migrate import check, migrate, migrations
 from central_sync.store.parked import ForeignMessage
 from central_sync.telemetry import Telemetry
 from central_sync.verify import verify
 from edge_core import ids
 from edge_core.errors import InvariantViolated, PermanentFault, TransientFault
-from edge_core.limits import LEASE_TTL_MS, PARKED_PAYLOAD_BYTES_MAX, PARKED_ROWS_PER_NODE_MAX, SHARDS
+from edge_core.limits import (
+    LEASE_TTL_MS,
+    LOSS_ROWS_PER_NODE_MAX,
+    PARKED_PAYLOAD_BYTES_MAX,
+    PARKED_ROWS_PER_NODE_MAX,
+    SHARDS,
+)
 from edge_core.orders.events import StockMoved
 from edge_core.stock.ledger import StockDelta
+from edge_core.sync.audit_messages import CurrencyTotal, DayTotal, DayTotals
+from edge_core.sync.instruction import CancelTask
+from edge_core.sync.messages import Heartbeat, Mark, Recall
 from holdfast_runtime.mqtt import MqttLink
-from tests.rigs.centre import greet, migrated, push, rows
+from tests.rigs.centre import eventually, greet, migrated, push, rows
 from tests.rigs.orders import START_MS
 from tests.rigs.streams import NodeLog
 
@@ -177,3 +189,65 @@ def _ingester(database: Database) -> Ingester:
         telemetry=telemetry,
         now_ms=lambda: START_MS,
     )
+
+
+async def test_books_that_the_database_refuses_for_good_are_dropped_and_those_after_them_compared(
+    database: Database,
+) -> None:
+    log = NodeLog()
+    await greet(database, log)
+    worker = _ingester(database)
+    days = (DayTotal("2026-01-01", 1, 0, (CurrencyTotal("E\x00R", 1),)),)
+    refused = DayTotals("store\x00", log.incarnation, 0, days)
+    async with asyncio.timeout(10):
+        await worker.settle([Heartbeat(log.node_id, log.incarnation, (), 0, 0, START_MS, "1.0")])
+        await worker.settle([refused, DayTotals(log.node_id, log.incarnation, 0, days)])
+    [(differences,)] = await rows(database, "SELECT day_differences FROM node_status")
+    assert len(differences) == 1
+    assert "E\N{REPLACEMENT CHARACTER}R" in differences[0]
+
+
+@pytest.mark.parametrize("keys", [("one", "other"), ("same", "same")])
+async def test_what_two_ask_at_once_of_a_node_without_a_downlink_is_all_in_it(
+    database: Database, keys: tuple[str, str]
+) -> None:
+    async def ask(connection: Connection, key: str) -> object:
+        task = CancelTask("customer changed mind")
+        return await instructions.issue(connection, "store-0001", task, subject=None, key=key, now_ms=START_MS)
+
+    async with database.transaction() as first, asyncio.timeout(20):
+        await ask(first, keys[0])
+
+        async def ask_too() -> None:
+            async with database.transaction() as second:
+                await ask(second, keys[1])
+
+        waiting = asyncio.ensure_future(ask_too())
+        blocked = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        await eventually(lambda: rows(database, blocked), "the second waits for the first")
+    await waiting
+    async with database.reading() as connection:
+        row = (await downlinks.read(connection, ["store-0001"]))["store-0001"]
+        assert len(await downlinks.after(connection, "store-0001", row.incarnation, 0, 64)) == len(set(keys))
+
+
+async def test_losses_of_a_node_are_bounded_however_many_streams_it_invents(database: Database) -> None:
+    found = []
+    for number in range(LOSS_ROWS_PER_NODE_MAX + 1):
+        async with database.transaction() as connection:
+            loss = LossRow("store-0001", ids.uuid7(START_MS, number), "orders", 1, 9)
+            found.append(await backups.note_loss(connection, loss))
+    assert found == [True] * LOSS_ROWS_PER_NODE_MAX + [False]
+
+
+async def test_a_recall_that_meets_a_lost_row_of_the_centre_is_answered_from_the_beginning(database: Database) -> None:
+    log = NodeLog()
+    log.sell(3)
+    await greet(database, log)
+    await push(database, log.push())
+    recall = Recall(log.node_id, log.incarnation, log.incarnation, "orders", (Mark(9, bytes(32)),))
+    async with database.transaction() as connection:
+        await connection.execute("DELETE FROM entry WHERE seq = 3")
+        recalled = await recalling.recalled(connection, recall)
+    assert (recalled.deliver.from_seq, recalled.deliver.to_seq) == (1, 0)
+    assert recalled.deliver.previous_hash == log.hashes[0]

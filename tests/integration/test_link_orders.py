@@ -6,11 +6,15 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.rigs.agents import key, sale
 from tests.rigs.brokers import Broker
 from tests.rigs.house import CentreProcess, House, arrived, opened_house, reported
 from tests.rigs.stores import SKU, Json
 from tests.rigs.waiting import eventually
+
+pytestmark = pytest.mark.each_broker
 
 
 async def test_an_order_answered_201_is_at_the_centre_with_the_same_document_and_journey(

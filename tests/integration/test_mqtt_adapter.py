@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import pytest
 import uvloop
 
-from central_sync.embedded.broker import free_port
 from central_sync.embedded.child import Child
 from edge_core.errors import InvariantViolated, TransientFault
 from edge_core.limits import MESSAGE_BYTES_MAX
@@ -21,10 +20,13 @@ from holdfast_runtime import mqtt
 from holdfast_runtime.config import ConfigError
 from holdfast_runtime.mqtt import MqttLink
 from tests.rigs.brokers import Broker
+from tests.rigs.ports import free_port
 
 T = TypeVar("T")
 DEADLINE_S = 10
 Links = Callable[..., Awaitable[MqttLink]]
+
+pytestmark = pytest.mark.each_broker
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import httpx
 
-from central_sync.embedded.broker import free_port
 from holdfast_runtime.tokens import SCOPES, Scope, TokenFile
+from tests.rigs.ports import free_port
 from tests.rigs.processes import Service, run, write_config
 
 NODE_ID: Final = "store-0001"
@@ -58,9 +58,9 @@ class Agent:
         assert self.stop() == 0, self.service.log_text()
         self.start()
 
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
         """Another command of `edge-agent` with this configuration."""
-        return run("edge-agent", *arguments, "--config", self.config)
+        return run("edge-agent", *arguments, "--config", self.config, stdin=stdin)
 
     def add_token(self, name: str, *scopes: Scope) -> str:
         """A new token."""

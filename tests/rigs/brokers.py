@@ -12,7 +12,7 @@ from central_sync.embedded.child import Child
 
 _MOSQUITTO_FOLDERS: Final = "/usr/sbin:/usr/local/sbin"  # Debian keeps it off a plain user's PATH
 _MOSQUITTO_CONFIG: Final = """\
-listener {port} 127.0.0.1
+listener {port} {address}
 allow_anonymous true
 set_tcp_nodelay true
 max_inflight_messages 1000
@@ -37,7 +37,7 @@ class Broker(Protocol):
     def resume(self) -> None: ...
 
 
-class _Failing:
+class Failing:
     """The ways in which a broker fails that no broker offers."""
 
     child: Child | None
@@ -59,16 +59,18 @@ class _Failing:
         return self.child
 
 
-class Nats(_Failing, EmbeddedBroker):
+class Nats(Failing, EmbeddedBroker):
     """nats-server, as the product itself starts it."""
 
     name = "nats"
 
 
-class Mosquitto(_Failing):
+class Mosquitto(Failing):
     """Mosquitto in a folder of its own."""
 
     name = "mosquitto"
+    address = "127.0.0.1"
+    prefix: tuple[str, ...] = ()  # what its command starts with
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         self._folder = folder
@@ -88,15 +90,19 @@ class Mosquitto(_Failing):
         program = self.program()
         assert program is not None, "Mosquitto is not installed"
         self._folder.mkdir(parents=True, exist_ok=True)
-        config = _MOSQUITTO_CONFIG.format(port=self.port, folder=self._folder)
+        config = _MOSQUITTO_CONFIG.format(port=self.port, address=self.address, folder=self._folder)
         if os.geteuid() == 0:
             config += "user root\n"  # else it becomes `mosquitto`, who may not write here
         path = self._folder / "mosquitto.conf"
         path.write_text(config, encoding="utf-8")
-        self.child = Child([program, "-c", path], log=self._folder / "mosquitto.log")
+        self.child = Child([*self.prefix, program, "-c", path], log=self._folder / "mosquitto.log")
         self.child.start()
-        self.child.wait_until(lambda: accepts_clients(self.port))
+        self.child.wait_until(self.accepts)
         return self.url
+
+    def accepts(self) -> bool:
+        """Whether it answers a client."""
+        return accepts_clients(self.port)
 
     def stop(self) -> None:
         if self.child is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from msgspec.structs import replace
 
 from central_sync.app import Centre, opened_centre
 from central_sync.config import ApiConfig, BrokerConfig, CentreConfig, DatabaseConfig, IngestConfig
@@ -38,12 +39,14 @@ async def migrated(dsn: str) -> AsyncIterator[Database]:
 
 
 async def greet(database: Database, *logs: NodeLog) -> dict[str, Welcome]:
-    """Say hello for nodes."""
+    """Say hello for nodes, and again where the centre asks for a confirmation."""
     async with database.transaction() as connection:
         history_id = await nodes.history_id(connection)
-        return await greetings.welcome(
-            connection, [log.hello() for log in logs], history_id=history_id, now_ms=START_MS
-        )
+        hellos = [log.hello() for log in logs]
+        said = await greetings.welcome(connection, hellos, history_id=history_id, now_ms=START_MS)
+        claims = [replace(hello, succeeds=answer.current) for hello, answer in said if answer.current is not None]
+        said += await greetings.welcome(connection, claims, history_id=history_id, now_ms=START_MS)
+        return {hello.node_id: answer for hello, answer in said}
 
 
 async def push(database: Database, *pushes: Push) -> Outcome:

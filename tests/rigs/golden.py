@@ -34,6 +34,7 @@ from edge_core.orders.events import (
     FulfillmentRejected,
     FulfillmentRouted,
     FulfillmentShipped,
+    InstructionAnswered,
     OrderApproved,
     OrderCancelled,
     OrderHeld,
@@ -47,14 +48,29 @@ from edge_core.orders.events import (
 )
 from edge_core.shapes import json_object
 from edge_core.stock.ledger import Allocation, StockDelta
+from edge_core.sync.audit_messages import (
+    AuditCall,
+    CurrencyTotal,
+    DayTotal,
+    DayTotals,
+    Digest,
+    DigestReply,
+    Run,
+    ScrubReport,
+    Supply,
+)
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
+from edge_core.sync.instruction import CancelTask, Instruction, encode_instruction
 from edge_core.sync.messages import (
     Ack,
+    AckedPosition,
     Bye,
     Deliver,
     DeliverAck,
     DownMessage,
+    DownPosition,
     DurablePosition,
+    Early,
     FormerStream,
     Grant,
     GrantMessage,
@@ -131,6 +147,7 @@ EVENTS: tuple[Event, ...] = (
     OrderCancelled("changed-mind", "op-1", GOODS, (PaymentReversal("p1", "refunded", 2_156),)),
     OrderReturned("r1", (("1", 1_500),), GOODS, (PaymentReversal("p1", "voided", 0),)),
     StockMoved(MOVEMENT, "receipt", "DN-1", (StockDelta("04012345000016", "L-1", "KGM", 9_000, -3, "2026-12-31"),)),
+    InstructionAnswered(MOVEMENT, "order.cancel", order_id(1), "refused", "command-not-allowed", "too late"),
 )
 ENTRIES = {
     **{
@@ -138,28 +155,40 @@ ENTRIES = {
         for seq, event in enumerate(EVENTS, 1)
     },
     "with a trace and without an order": Entry(
-        ENTRY_VERSION, 1 << 39, (1 << 63) - 1, 1_795_000_000_000, None, (EVENTS[-1],), TRACE
+        ENTRY_VERSION, 1 << 39, (1 << 63) - 1, 1_795_000_000_000, None, (EVENTS[-2],), TRACE
     ),
 }  # fmt: skip
+
+INSTRUCTIONS = {
+    "order.cancel": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), CancelTask("fraud", "op-1", 3), TRACE),
+    "the least that it can say": Instruction(1, MOVEMENT, 0, None, CancelTask("fraud")),
+}
 
 _GRANT = Grant(8, 0, 0, 60_000)
 MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Hello(
         "store-0001", INCARNATION, (LanePosition("orders", 1, 9, HASH),), HISTORY, 1_795_000_000_000, "0.1.0", 1,
-        "Store 1", "DE-BE", (HISTORY,),
+        "Store 1", "DE-BE", (HISTORY,), DownPosition(MOVEMENT, 9, HASH), (AckedPosition("orders", 8),), HISTORY,
     ),
     Push("store-0001", INCARNATION, "orders", 1, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
-    Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1),), 7, 1 << 40, 1, "0.1.0", "broker: gone"),
-    Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),)),
-    DeliverAck("store-0001", INCARNATION, "orders", 9, HASH),
-    Bye("store-0001", INCARNATION, "the agent is stopping"),
-    Welcome(
-        HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH),), _GRANT, -5, "so it is",
-        (FormerStream(MOVEMENT, "orders", 9, HASH),),
+    Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1, 4, 2),), 7, 1 << 40, 1, "0.1.0",
+        "broker: gone", DownPosition(MOVEMENT, 9, HASH), 2, ScrubReport(1_795_000_000_000, 9, 1),
     ),
-    Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1),
+    Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),)),
+    DeliverAck("store-0001", INCARNATION, "orders", 9, HASH, MOVEMENT),
+    Bye("store-0001", INCARNATION, "the agent is stopping"),
+    Digest("store-0001", INCARNATION, MOVEMENT, "orders", 1, 9, HASH, (Run(2, 3),), Supply(7, HASH, "raw", b"\x90")),
+    DayTotals("store-0001", INCARNATION, 9, (DayTotal("2026-11-21", 3, 1, (CurrencyTotal("EUR", -300),)),)),
+    Early("store-0001", INCARNATION, "orders", 8, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
+    Welcome(
+        HISTORY, INCARNATION, "resume", (DurablePosition("orders", 9, HASH, 7, 1, 2),), _GRANT, -5, "so it is",
+        (FormerStream(MOVEMENT, "orders", 9, HASH, 6),), MOVEMENT, HISTORY,
+    ),
+    Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1, 2, "entry version 2 is not known here"),
     GrantMessage(INCARNATION, _GRANT),
     Deliver(INCARNATION, "orders", 1, 9, HASH, HASH, "raw", b"\x90"),
+    DigestReply(INCARNATION, MOVEMENT, "orders", 1, 9, True, HASH, (Run(7, 7),), Supply(2, HASH, "raw", b"\x90")),
+    AuditCall(INCARNATION),
 )  # fmt: skip
 
 
@@ -174,11 +203,16 @@ def entries() -> dict[str, Any]:
     return {name: {"hex": encode_entry(entry).hex(), "json": shown(entry)} for name, entry in ENTRIES.items()}
 
 
+def instructions() -> dict[str, str]:
+    """The instructions, each as bytes."""
+    return {name: encode_instruction(instruction).hex() for name, instruction in INSTRUCTIONS.items()}
+
+
 def messages() -> dict[str, str]:
     """The messages, each as bytes."""
     return {str(message.__struct_config__.tag): encode_message(message).hex() for message in MESSAGES}
 
 
 if __name__ == "__main__":
-    wanted = {"entry_v1": entries, "messages_v1": messages}[sys.argv[1]]()
+    wanted = {"entry_v1": entries, "messages_v1": messages, "instruction_v1": instructions}[sys.argv[1]]()
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(wanted), indent=1).decode() + "\n")

@@ -84,7 +84,7 @@ class CentreModel:
     def _welcome(self, hello: Hello) -> Welcome:
         at = self._cursor()
         bulk = chain.genesis(hello.node_id, hello.incarnation, "bulk")
-        views = {"orders": CentreView(at.durable_seq, at.durable_hash, None), "bulk": CentreView(0, bulk, None)}
+        views = {"orders": CentreView(at.durable_seq, at.durable_hash), "bulk": CentreView(0, bulk)}
         decision, detail = handshake.answer(hello, self.history_id, views, superseded_by=None)
         lanes = (DurablePosition("orders", at.durable_seq, at.durable_hash),)
         return Welcome(self.history_id, hello.incarnation, decision, lanes, Grant(WINDOW, 0, 0, 0), 0, detail)

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import shutil
+import signal
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,22 +13,26 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from central_sync.embedded import EmbeddedDatabase
+from tests.rigs.processes import signal_all
 
 # Nobody cuts the power in a test, and the page cache survives every `kill -9`: the disk need not be waited for. But
 # synchronous_commit stays on: without it a commit waits in the server's own memory, and is lost with the server.
 _SETTINGS: Final = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+# The defaults of PostgreSQL where durability is concerned, and little enough of a log for a small disk.
+_SMALL: Final = {"max_wal_size": "64MB", "min_wal_size": "32MB"}
 
 
 class Postgres:
     """The product's embedded server in a temporary folder of its own.
 
-    Not in pytest's: that is closed to others at each session's start, and as root the server is another user.
+    Not in pytest's: that is closed to others at each session's start, and as root the server is another user. On a
+    `disk` that a test will cut off it waits for that disk, as it does at a customer's.
     """
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="holdfast-postgres-"))
+    def __init__(self, disk: Path | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="holdfast-postgres-", dir=disk))
         self._numbers = itertools.count(1)
-        self.server = EmbeddedDatabase(self._folder / "data", _SETTINGS)
+        self.server = EmbeddedDatabase(self._folder / "data", _SMALL if disk else _SETTINGS)
         self.dsn = ""
 
     def start(self) -> str:
@@ -45,6 +50,19 @@ class Postgres:
         assert self.server.child is not None, "PostgreSQL was not started"
         self.server.child.kill()
 
+    def pause(self) -> None:
+        """SIGSTOP of every one of its processes."""
+        signal_all(self._pid(), signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        signal_all(self._pid(), signal.SIGCONT)
+
+    def lose_power(self) -> None:
+        """SIGKILL of every one of its processes at once: no one is left to notice that the first is gone."""
+        signal_all(self._pid(), signal.SIGKILL)
+        self.kill()
+
     def create_database(self, template: str = "template1") -> str:
         """Make a database that nobody else uses, as a copy of `template`, and return its DSN."""
         name = f"test_{next(self._numbers)}"
@@ -59,6 +77,10 @@ class Postgres:
         """Run one statement in the maintenance database."""
         with ThreadPoolExecutor(1) as thread:  # pytest-asyncio owns the event loop of this one
             thread.submit(asyncio.run, _execute(self.dsn, statement)).result()
+
+    def _pid(self) -> int:
+        assert self.server.child is not None, "PostgreSQL was not started"
+        return self.server.child.pid
 
 
 async def _execute(dsn: str, statement: str) -> None:

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sysconfig
+from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final, Literal
-
-import httpx
+from urllib.parse import urlsplit
 
 from central_sync.embedded.child import Child
 
@@ -24,6 +28,7 @@ class Service:
 
     def __init__(self, program: Program, config: Path, *, url: str, log: Path | None = None) -> None:
         self.url = url
+        self.config = config
         self.log = log or config.with_suffix(".log")
         # Were the test to be killed, an agent must not go on beside the next one.
         self.child = Child([_SCRIPTS / program, "run", "--config", config], log=self.log, stop_signal=signal.SIGTERM)
@@ -35,11 +40,15 @@ class Service:
 
     def is_ready(self) -> bool:
         """Whether it takes work now."""
+        # Asked fifty times a second of a process that is starting on the same cores: httpx would take them from it.
+        connection = HTTPConnection(urlsplit(self.url).netloc, timeout=1)
         try:
-            # Without TLS: to read the certificates costs 0.1 s each time.
-            return httpx.get(f"{self.url}/readyz", timeout=1, trust_env=False, verify=False).is_success
-        except httpx.TransportError:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
             return False
+        finally:
+            connection.close()
 
     def kill(self) -> None:
         """SIGKILL, and gone when this returns."""
@@ -63,10 +72,12 @@ class Service:
         return self.log.read_text(errors="replace")
 
 
-def run(program: Program, *arguments: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+def run(
+    program: Program, *arguments: str | Path, timeout_s: float = 60, stdin: str | None = None
+) -> subprocess.CompletedProcess[str]:
     """One of the commands that end by themselves (`verify`, `export`, ...), with its output and exit code."""
     command = [str(_SCRIPTS / program), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 def write_config(path: Path, sections: Mapping[str, Mapping[str, str | int | float | bool]]) -> Path:
@@ -80,3 +91,23 @@ def write_config(path: Path, sections: Mapping[str, Mapping[str, str | int | flo
         ]
     path.write_text("\n".join(lines), encoding="utf-8")
     return path
+
+
+def signal_all(process_id: int, number: signal.Signals) -> None:
+    """Send a signal to a process that a test started and to all that it started itself, parents first."""
+    for one in _family(process_id):
+        with suppress(ProcessLookupError):  # it ended meanwhile
+            os.kill(one, number)
+
+
+def _family(process_id: int) -> list[int]:
+    """The process and its descendants (proc(5), `stat`: the fourth field is the parent)."""
+    children: defaultdict[int, list[int]] = defaultdict(list)
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended meanwhile
+            fields = path.read_text(errors="replace").rpartition(")")[2].split()
+            children[int(fields[1])].append(int(path.parent.name))
+    family = [process_id]
+    for one in family:
+        family += children[one]
+    return family

@@ -17,21 +17,28 @@ Hashes = dict[tuple[str, str, int], bytes]
 """The chain's hash at each (incarnation, lane, seq)."""
 
 SKU: Final = "06901234567892"
-_NOT_NOW: Final = frozenset({408, 503})
+_NOT_NOW: Final = frozenset({408, 503, 507})
 _DELIVERY_MILLI: Final = 1_000_000_000  # more than any test sells
 
 
 class NotNow(Exception):  # noqa: N818 - it names what happened
-    """The agent recorded nothing, and the same request may be repeated: it is stopping, or the till was slow."""
+    """The agent recorded nothing, and the same request may be repeated: it stops, its disk fails, the till was slow."""
 
 
 class Store:
     """One store: an agent, and what its tills were promised."""
 
-    def __init__(self, folder: Path, broker_url: str, node_id: str = NODE_ID) -> None:
-        sections = {"node": {"id": node_id, "name": f"Store {node_id}"}, "broker": {"url": broker_url}}
+    def __init__(
+        self, folder: Path, broker_url: str, node_id: str = NODE_ID, *, file: Path | None = None, centre_url: str = ""
+    ) -> None:
+        """`file` puts the agent's SQLite file somewhere else than into its folder."""
+        sections = {
+            "node": {"id": node_id, "name": f"Store {node_id}"},
+            "broker": {"url": broker_url},
+            "centre": {"url": centre_url},
+        }
         self.node_id = node_id
-        self.agent = Agent(folder / node_id, sections)
+        self.agent = Agent(folder / node_id, sections, store=file)
         self.promised: dict[str, UUID] = {}
         self.till = self.agent.tills()
 
@@ -57,13 +64,18 @@ class Store:
 
     async def place(self, key: str) -> UUID:
         """One sale, remembered once it is answered."""
-        order = sale(SKU, store_id=self.node_id)
+        order = sale(SKU, charge(key) * 10, store_id=self.node_id)
         answer = await self.till.post("/v1/orders", json=order, headers={"idempotency-key": key})
         if answer.status_code in _NOT_NOW:
             raise NotNow(answer.text)
         assert answer.status_code == 201, answer.text
         self.promised[key] = UUID(answer.json()["order_id"])
         return self.promised[key]
+
+    @property
+    def charged(self) -> dict[UUID, int]:
+        """What the tills' own paper says: every order that was answered, with the amount that was asked for it."""
+        return {order_id: charge(key) for key, order_id in self.promised.items()}
 
     async def receive(self, quantity_milli: int, sku: str = SKU) -> None:
         """Book a delivery of goods."""
@@ -107,6 +119,26 @@ class Store:
 
         await eventually(look, timeout_s)
 
+    async def confirmed(self, entries: int, timeout_s: float = 90) -> None:
+        """Wait until the centre has confirmed so many entries."""
+
+        async def look() -> bool:
+            lane = await self.lane()
+            assert lane["confirmed"] >= entries, lane
+            return True
+
+        await eventually(look, timeout_s)
+
+    async def waiting_for(self, seconds: float, timeout_s: float = 60) -> None:
+        """Wait until the oldest order that the centre has not confirmed is so old."""
+
+        async def look() -> bool:
+            age_ms = (await self.link())["oldest_unacked_age_ms"]
+            assert age_ms >= seconds * 1000, f"the oldest has waited {age_ms} ms"
+            return True
+
+        await eventually(look, timeout_s)
+
     def hashes(self) -> Hashes:
         """Every entry of the file, by its place."""
         rows = self.agent.query(
@@ -124,6 +156,11 @@ class Store:
         """What the file holds of each SKU: on hand and reserved."""
         rows = self.agent.query("SELECT sku, sum(on_hand_milli), sum(reserved_milli) FROM stock GROUP BY sku")
         return {sku: (on_hand, reserved) for sku, on_hand, reserved in rows}
+
+
+def charge(key: str) -> int:
+    """What the order with this key costs, in minor units: one to nine pieces at 1.00, so that amounts differ."""
+    return 100 * (1 + sum(key.encode()) % 9)
 
 
 class Tills:

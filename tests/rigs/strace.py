@@ -1,14 +1,15 @@
 """Faults of the disk, put into a running process with strace(1): an error or a signal in place of a system call."""
 
-import shutil
 import signal
 import subprocess
+import tempfile
 from types import TracebackType
 from typing import Final, Self
 
-import pytest
+from tests.rigs.needs import lacking, need
 
 _ATTACHED: Final = "attached"
+_INJECTED: Final = "(INJECTED)"
 _EXIT_TIMEOUT_S: Final = 10
 
 
@@ -19,11 +20,11 @@ class Injection:
     """
 
     def __init__(self, process_id: int, inject: str) -> None:
-        program = shutil.which("strace")
-        if program is None:
-            pytest.skip("strace is not installed (Debian: apt-get install strace)")
+        need("strace", root=False)
         calls = inject.split(":", maxsplit=1)[0]
-        self._command = [program, "-f", "-p", str(process_id), "-e", f"trace={calls}", "-e", f"inject={inject}"]
+        self._trace = tempfile.NamedTemporaryFile("r", prefix="holdfast-strace-", errors="replace")  # noqa: SIM115
+        options = ["-f", "-o", self._trace.name, "-p", str(process_id)]
+        self._command = ["strace", *options, "-e", f"trace={calls}", "-e", f"inject={inject}"]
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -32,13 +33,18 @@ class Injection:
         first = self._process.stderr.readline()
         if _ATTACHED not in first:
             self._end()
-            pytest.skip(f"strace may not attach: {first.strip()}")
+            lacking(f"strace may not attach: {first.strip()}")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
+
+    def struck(self) -> int:
+        """How many calls have failed so far."""
+        self._trace.seek(0)
+        return self._trace.read().count(_INJECTED)
 
     def _end(self) -> None:
         assert self._process is not None

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from msgspec.structs import astuple
+
 from edge_core import ids
 from edge_core.limits import PUSH_ENTRIES_MAX
 from edge_core.orders.events import Event
 from edge_core.sync import chain
 from edge_core.sync.entry import ENTRY_VERSION, LANES, Entry, encode_entry
-from edge_core.sync.messages import Hello, Lane, LanePosition, Push, pack_block
+from edge_core.sync.messages import Early, Hello, Lane, LanePosition, Push, pack_block
 from tests.rigs.orders import START_MS, order_id, placed
 
 
@@ -59,6 +61,10 @@ class NodeLog:
             codec=codec,
             block=block,
         )
+
+    def early(self, from_seq: int, to_seq: int | None = None) -> Early:
+        """The same as a copy that runs ahead."""
+        return Early(*astuple(self.push(from_seq, to_seq)))
 
     def pushes(self, entries: int = PUSH_ENTRIES_MAX) -> list[Push]:
         """The whole log as messages of so many entries."""

@@ -13,9 +13,12 @@ from prometheus_client import CollectorRegistry
 
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.worker import Ingester
+from central_sync.instructions import Issued, issue
 from central_sync.store.database import Database
 from central_sync.telemetry import Telemetry
 from edge_core import ids
+from edge_core.limits import SHARDS
+from edge_core.sync.instruction import CancelTask
 from edge_core.sync.messages import Ack, decode_down
 from holdfast_runtime.mqtt import MqttLink
 from tests.simulation.loop import VirtualLoop
@@ -57,6 +60,8 @@ class CentreLine(Line):
 class _Leases:
     """All shards, always."""
 
+    held = frozenset(range(SHARDS))
+
     async def run(self) -> None:
         await asyncio.Event().wait()
 
@@ -70,22 +75,29 @@ class MemoryDatabase:
     def __init__(self, centre: "Centre", process: Process) -> None:
         self._centre = centre
         self._process = process
+        self._turn = asyncio.Lock()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tables]:
-        await self._process.pause("BEGIN")
-        tables = self._centre.tables.copy()
-        yield tables
-        await asyncio.sleep(self._centre.commit_s())
-        await self._process.pause("COMMIT")
-        if self._process.is_alive:
-            self._centre.tables = tables
-        await self._process.done("COMMIT")
+        async with self._turn:
+            await self._process.pause("BEGIN")
+            tables = self._centre.tables.copy()
+            yield tables
+            await asyncio.sleep(self._centre.commit_s())
+            await self._process.pause("COMMIT")
+            if self._process.is_alive:
+                self._centre.tables = tables
+            await self._process.done("COMMIT")
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Tables]:
         await self._process.pause("BEGIN")
         yield self._centre.tables
+
+    @asynccontextmanager
+    async def listening(self, _channel: str, _wake: object, _lost: object) -> AsyncIterator[None]:
+        """Nothing is announced: whoever looks, looks at intervals."""
+        yield
 
 
 class Centre:
@@ -100,6 +112,7 @@ class Centre:
         self.tables = Tables(self._new_history())
         self.process: Process | None = None
         self.on_failure: Callable[[str, BaseException], None] = lambda _who, _error: None
+        self.on_asked: Callable[[UUID], None] = lambda _instruction_id: None
 
     def start(self) -> None:
         """Start the process on what is durable."""
@@ -108,7 +121,8 @@ class Centre:
         line = CentreLine(self, self._broker)
         process.on_death = line.die
         token = OWNER.set(process)
-        task = self._loop.create_task(self._ingester(line, process).run())
+        self._database = MemoryDatabase(self, process)
+        task = self._loop.create_task(self._ingester(line).run())
         OWNER.reset(token)
         task.add_done_callback(self._ended)
 
@@ -126,6 +140,14 @@ class Centre:
         if is_marked:
             self.tables.history_id = self._new_history()
 
+    def back_up(self) -> Tables:
+        """A copy of the tables, and word in the tables of what it covers, as `central-sync backup` leaves it."""
+        copy = self.tables.copy()
+        covered = {key: row._replace(backed_up_seq=row.durable_seq) for key, row in copy.cursors.items()}
+        self.tables = self.tables.copy()
+        self.tables.cursors |= covered
+        return copy
+
     def commit_s(self) -> float:
         """How long the next COMMIT takes."""
         return self._chance.uniform(0.5, 4) if self.is_slow else self._chance.uniform(0.001, 0.01)
@@ -136,14 +158,32 @@ class Centre:
     def _new_history(self) -> UUID:
         return ids.uuid7(self._now_ms(), self._chance.getrandbits(74))
 
-    def _ingester(self, line: CentreLine, process: Process) -> Ingester:
+    async def cancel(self, node_id: str, order_id: UUID, key: str) -> None:
+        """What `POST /v1/orders/{id}/cancel` does; `on_asked` hears of it after the COMMIT."""
+        async with self._database.transaction() as tables:
+            task = CancelTask(key)
+            now_ms, bits = self._now_ms(), self._chance.getrandbits
+            issued = await issue(
+                tables,
+                node_id,
+                task,
+                subject=order_id,
+                key=key,
+                now_ms=now_ms,
+                random_bits=lambda: bits(74),
+            )
+        if isinstance(issued, Issued):
+            self.on_asked(issued.instruction_id)
+
+    def _ingester(self, line: CentreLine) -> Ingester:
         return Ingester(
             link=cast("MqttLink", line),
-            database=cast("Database", MemoryDatabase(self, process)),
+            database=cast("Database", self._database),
             leases=cast("ShardLeases", _Leases()),
             history_id=self.tables.history_id,
             telemetry=_TELEMETRY,
             now_ms=self._now_ms,
+            random_bits=lambda: self._chance.getrandbits(74),
         )
 
     def _ended(self, task: asyncio.Task[Any]) -> None:

@@ -35,6 +35,8 @@ class Chaos:
     async def run(self, duration_s: float) -> None:
         """Strike at seeded times; take copies between, for whoever is put back later."""
         self._paint()
+        if self._house.lets_go:
+            self._for_a_while(self._let_days_pass(duration_s))
         times = sorted(self._chance.uniform(2, duration_s) for _ in range(self.strikes))
         copies = sorted(self._chance.uniform(0.5, duration_s) for _ in range(5))
         begun = self._house.loop.time()
@@ -138,6 +140,7 @@ class Chaos:
         twins = [each for each in self._house.machines if each.node_id == machine.node_id]
         if len(twins) > 1 or not machine.path.exists():
             return
+        self._house.disks_are_whole = False
         twin = self._house.add_machine(f"{machine.name}-twin", machine.node_id)
         twin.put_back(machine.copy_disk())
         self._house.open_shop(twin)
@@ -147,6 +150,7 @@ class Chaos:
     def _lose(self, machine: Machine, fault: Callable[[], None]) -> None:
         """What only this disk held is lost, and forgiven."""
         house = self._house
+        house.disks_are_whole = False
         before = {d.content: d for d in (decision_of(body) for *_, body in on_disk(machine.path))}
         for decision in before.values():
             house.promises.owe(machine.node_id, decision)
@@ -192,6 +196,15 @@ class Chaos:
 
         self._for_a_while(spell())
 
+    async def _let_days_pass(self, duration_s: float) -> None:
+        """Keys are forgotten now and then, so that machines may let go of what was answered with them."""
+        chance = random.Random(f"{self._house.seed}/days")
+        for _ in range(chance.randint(1, 4)):
+            await asyncio.sleep(chance.uniform(1, duration_s / 4))
+            machine = chance.choice(self._house.machines)
+            await machine.forget_keys()
+            self._house.promises.forget_keys(machine.node_id)
+
     # --- the centre --------------------------------------------------------------------------------------------------
 
     def _crash_centre(self) -> None:
@@ -225,6 +238,7 @@ class Chaos:
                 before[decision.content] = decision
                 house.promises.owe(key.node_id, decision)
         house.centre.restore(older, is_marked=self._chance.random() < 0.5)
+        house.office.forget(house.centre.tables)
         house.promises.forgive(before, house.machines, house.centre.tables)
 
     def _restore_both(self) -> None:
@@ -239,7 +253,7 @@ class Chaos:
     def _copy(self) -> None:
         machine = self._machine()
         if self._chance.random() < 0.5:
-            self._tables = [*self._tables, self._house.centre.tables.copy()]
+            self._tables = [*self._tables, self._house.centre.back_up()]
         elif machine.path.exists() and len(self._disks) < _COPIES_MAX:
             self._disks.append((machine, machine.copy_disk()))
 

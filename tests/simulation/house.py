@@ -17,13 +17,14 @@ import structlog
 from msgspec import Struct
 
 from edge_agent.link import books
-from tests.simulation import demands, sqlite
+from tests.simulation import audit_tables, damage, demands, hearing, sqlite
 from tests.simulation.centre import Centre
 from tests.simulation.chaos import Chaos
 from tests.simulation.loop import Stuck, VirtualLoop
 from tests.simulation.loop import run as run_loop
 from tests.simulation.machine import Machine
 from tests.simulation.network import CENTRE, Broker
+from tests.simulation.office import Office
 from tests.simulation.promises import Broken, Promises
 from tests.simulation.sqlite import OWNER
 from tests.simulation.story import Story
@@ -66,7 +67,11 @@ class House:
         self.broker = Broker(loop, random.Random(f"{seed}/network"))
         self.centre = Centre(loop, self.broker, random.Random(f"{seed}/centre"), story)
         self.centre.on_failure = self._fail
+        self.office = Office(self, seed)
+        self.disks_are_whole = True  # none was lost, put back or copied
+        self.centre.on_asked = self.office.owed.add
         self.machines: list[Machine] = []
+        self.lets_go = random.Random(f"{seed}/retention").random() < 0.5
         self.tills: list[Till] = []
         self._shops: list[asyncio.Task[None]] = []
         self.failure: asyncio.Future[None] = loop.create_future()
@@ -83,6 +88,7 @@ class House:
             story=self.story,
         )
         machine.on_failure = self._fail
+        machine.lets_go = self.lets_go
         self.machines.append(machine)
         return machine
 
@@ -109,6 +115,7 @@ class House:
         if self.centre.process is None:
             self.loop.call_later(self._chance.uniform(1, 10), self.centre.start)
         self._shops.append(self.loop.create_task(self._keep_centre()))
+        self._shops.append(self.loop.create_task(self.office.run()))
 
     async def _keep_centre(self) -> None:
         """What systemd does for the centre."""
@@ -119,6 +126,7 @@ class House:
 
     async def close_shops(self) -> None:
         """The tills finish what they had begun, as far as there is an answer to be had."""
+        self.office.is_open = False
         begun = self.loop.time()
         while any(till.is_busy for till in self.tills) and self.loop.time() - begun < _CLOSING_S:
             for till in self.tills:
@@ -200,6 +208,7 @@ async def _day(house: House, chaos: Chaos) -> None:
     house.story.tell("house", "the night")
     house.broker.wipe("the broker is restarted for the night")
     await demands.wait_until_quiet(house, _QUIET_S)
+    await damage.strike_and_demand_mending(house, random.Random(f"{house.seed}/damage"), _QUIET_S)
     await demands.demand_all(house)
 
 
@@ -213,9 +222,10 @@ def _in_its_world(seed: int, story: Story) -> Iterator[None]:
     try:
         with contextlib.ExitStack() as stack:
             stack.enter_context(patch.object(aiosqlite, "connect", sqlite.connect))
+            stack.enter_context(patch.object(asyncio, "to_thread", _in_place))  # a long push is packed in a thread
             disk = SimpleNamespace(disk_usage=lambda _path: SimpleNamespace(free=10**9))
             stack.enter_context(patch.object(books, "shutil", disk))
-            for module, name, stand_in in IN_PLACE_OF:
+            for module, name, stand_in in (*IN_PLACE_OF, *audit_tables.IN_PLACE_OF, *hearing.IN_PLACE_OF):
                 stack.enter_context(patch.object(module, name, stand_in))
             yield
     finally:
@@ -223,6 +233,10 @@ def _in_its_world(seed: int, story: Story) -> Iterator[None]:
         structlog.reset_defaults()
         if configured:
             structlog.configure(**settings)
+
+
+async def _in_place(function: Callable[..., Any], *arguments: object) -> Any:
+    return function(*arguments)
 
 
 def _owned(loop: asyncio.AbstractEventLoop, coroutine: Any, context: Context | None = None) -> asyncio.Task[Any]:

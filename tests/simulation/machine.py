@@ -8,23 +8,30 @@ import asyncio
 import random
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
 from edge_agent.recovery import Recovery
+from edge_agent.retention import Retention
+from edge_agent.scrub import Scrub
+from edge_agent.store import idempotency
+from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer, Request
 from edge_agent.surroundings import Surroundings
 from edge_core import ids
 from edge_core.errors import StorageFault
 from edge_core.sync.entry import ENTRY_VERSION
+from edge_core.sync.retention import Window
 from holdfast_runtime.mqtt import MqttLink
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import Broker, Line
@@ -35,6 +42,9 @@ START_MS = 1_795_000_000_000  # 2026-11-18
 ZONE = ZoneInfo("Asia/Shanghai")
 _PATIENCE_S = 2.0  # of a till
 _RESTART_S = (0.2, 3.0)
+# A month is a few seconds here, and what no backup covers goes in the course of a day.
+_WINDOW = Window(keep_ms=4_000, keep_ms_max=14_000, bytes_max=0, mark_ms=500, remember_ms=600_000)
+_LOOK_MS = 2_000
 
 
 class Agent(Struct, frozen=True):
@@ -43,6 +53,8 @@ class Agent(Struct, frozen=True):
     file: StoreFile
     intake: Intake
     session: Session
+    scrub: Scrub
+    retention: Retention
 
 
 class Heard(Struct, frozen=True):
@@ -80,6 +92,8 @@ class Machine:
         self.agent: Agent | None = None
         self.on_failure: Callable[[str, BaseException], None] = lambda _who, _error: None
         self.stays_down = False
+        self.lets_go = False
+        self._letting_go: asyncio.Task[Any] | None = None
         folder.mkdir(parents=True)
 
     @property
@@ -125,9 +139,11 @@ class Machine:
             jitter=self._chance.random,
             zone=ZONE,
             life=self._chance.randbytes(8),
+            machine=ids.machine_mark(self.node_id),  # a copied machine has the id of its original, as clones do
         )
         try:
-            await file.open(incarnation=ids.uuid7(here.now_ms(), here.random_bits()), now_ms=here.now_ms())
+            name = ids.incarnation(here.now_ms(), here.random_bits(), here.machine)
+            await file.open(incarnation=name, now_ms=here.now_ms())
         except StorageFault as fault:
             self._story.tell(
                 self.name,
@@ -140,20 +156,30 @@ class Machine:
         self.agent = agent = self._assembled(file, here, line)
         self._spawn(process, agent.intake.run())
         self._spawn(process, agent.session.run())
+        self._spawn(process, agent.scrub.run())
+        if self.lets_go:
+            self._letting_go = self._spawn(process, agent.retention.run())
 
     def _assembled(self, file: StoreFile, here: Surroundings, line: Line) -> Agent:
         intake = Intake(file, here, is_offline=lambda: not session.is_online)
+        books = Books(file, here.now_ms, "0.1.0")
         session = Session(
             file=file,
             intake=intake,
-            books=Books(file, here.now_ms, "0.1.0"),
+            books=books,
             introduction=Introduction(self.node_id, self.node_id, "", "0.1.0", ENTRY_VERSION),
             mqtt=cast("MqttLink", line),
             recovery=Recovery(file, intake, here),
+            instructions=Instructions(file, intake, here),
             surroundings=here,
         )
         intake.on_commit = session.wake
-        return Agent(file, intake, session)
+        scrub = Scrub(file, intake, here, session)
+        session.on_audit = scrub.heard
+        retention = Retention(
+            file=file, intake=intake, books=books, session=session, window=_WINDOW, interval_ms=_LOOK_MS
+        )
+        return Agent(file, intake, session, scrub, retention)
 
     def _spawn(self, process: Process, work: Any) -> asyncio.Task[Any]:
         token = OWNER.set(process)
@@ -188,6 +214,27 @@ class Machine:
         listening = False
         return task.result() if done and not task.cancelled() and task.exception() is None else None
 
+    def keep_log(self) -> None:
+        """Let go of nothing more."""
+        self.lets_go = False
+        if self._letting_go is not None:
+            self._letting_go.cancel()
+
+    async def forget_keys(self) -> None:
+        """The days on which clients' keys are remembered pass at once: no answer is owed for them any more."""
+        agent, process = self.agent, self.process
+        if agent is None or process is None or not process.is_alive:
+            return
+
+        async def change() -> None:
+            try:
+                with suppress(StorageFault):
+                    await agent.intake.write(_forget_all_days)
+            finally:
+                self.heard = {}  # whatever became of the COMMIT: where that is not known, it may have been done
+
+        await asyncio.wait({self._spawn(process, change())}, timeout=_PATIENCE_S)
+
     # --- the disk ----------------------------------------------------------------------------------------------------
 
     def copy_disk(self) -> Copy:
@@ -210,6 +257,10 @@ class Machine:
         shutil.rmtree(self._folder)
         self._folder.mkdir()
         self.heard = {}
+
+
+async def _forget_all_days(connection: Connection) -> None:
+    await idempotency.forget_old_days(connection, 0)
 
 
 def _copy_files(source: Path, target: Path) -> None:

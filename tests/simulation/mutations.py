@@ -13,24 +13,28 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from central_sync import instructions as rules
 from central_sync.ingest import apply as applying
 from central_sync.ingest import worker
-from central_sync.store import streams
-from edge_agent import intake, recovery
+from central_sync.store import downlinks, streams
+from central_sync.store import instructions as store_instructions
+from edge_agent import instructions, intake, rebalance, recovery
 from edge_agent.intake import Intake
+from edge_agent.link import session
 from edge_agent.link.session import Session
 from edge_agent.store import idempotency, log
 from edge_agent.store.file import StoreFile
 from edge_core import clock, ids
 from edge_core.orders import merge
 from edge_core.orders.events import deltas_of
-from edge_core.sync import send_stream
+from edge_core.sync import handshake, send_stream
 from edge_core.sync.link_types import HashChecked
+from edge_core.sync.messages import DownPosition
 from edge_core.sync.receive_stream import Applied, Batch, Cursor, Duplicate, Gap, receive
 from edge_core.sync.send_stream import SendStream
 
 _rewind, _advance_durable = send_stream.rewind, log.advance_durable
-_life_code, _difference, _load = ids.life_code, recovery._difference, StoreFile.load
+_life_code, _difference, _load = ids.life_code, rebalance.difference, StoreFile.load
 
 
 class Mutation(Struct, frozen=True):
@@ -78,8 +82,8 @@ async def _do_nothing(*_: object, **__: object) -> None:
     """The bug is that nothing is done."""
 
 
-async def _no_rows(*_: object) -> list[Any]:
-    return []
+async def _no_rows(*_: object) -> dict[str, Any]:
+    return {}
 
 
 async def _leave_parked_uncounted(_connection: object, plan_parked: Any, _outcome: object) -> None:
@@ -161,23 +165,41 @@ async def _every_movement_is_new(_self: object, new: Any) -> Any:
     return [delta for _, entry in new if entry.order_id is None for event in entry.events for delta in deltas_of(event)]
 
 
+async def _nothing_is_done(_self: object, _wanted: object) -> set[UUID]:
+    return set()
+
+
+async def _begin_anew_with_nothing(_connection: object, _node_id: str) -> list[Any]:
+    return []
+
+
+async def _believe_every_position(connection: Any, row: downlinks.DownlinkRow, held: DownPosition | None) -> bool:
+    same = held is not None and held.incarnation == row.incarnation and held.seq <= row.tail_seq
+    found = await downlinks.hash_at(connection, row, held.seq if same and held else 0)
+    await downlinks.move(connection, row.node_id, held.seq if same and held else row.tail_seq, found or b"")
+    return True
+
+
 def _plant(name: str, target: Any, attribute: str, bug: Callable[..., Any], seed: int) -> Mutation:
     return Mutation(name, ((target, attribute, bug),), seed)
 
 
 MUTATIONS = (
     _plant("the centre acks before COMMIT", worker.Ingester, "_transact", _ack_before_commit, 1),
-    _plant("a seq that is known is a duplicate, whatever its hash", applying, "receive", _receive_by_seq_alone, 49),
+    _plant("a seq that is known is a duplicate, whatever its hash", applying, "receive", _receive_by_seq_alone, 123),
     _plant("the centre takes entries after a gap", applying, "receive", _receive_over_gaps, 2),
     _plant("an incarnation that was left behind is not closed", streams, "close", _do_nothing, 1),
     _plant("a machine that was replaced is not told", streams, "supersede", _do_nothing, 1),
-    _plant("the list of earlier incarnations is empty", streams, "former", _no_rows, 2),
+    _plant("the list of earlier incarnations is empty", streams, "former", _no_rows, 1),
     _plant("parked entries are not counted", applying, "_count_parked", _leave_parked_uncounted, 4),
     _plant("a rewind goes back one entry too little", send_stream, "rewind", _rewind_too_little, 1),
     _plant(
         "a stalled stream goes on from what was sent", send_stream, "resend_if_stalled", _never_rewind_when_stalled, 2
     ),
     _plant("more is written down as durable than was acked", log, "advance_durable", _record_too_much, 1),
+    _plant("a hello of the past takes the node over", handshake, "may_succeed", lambda _hello, _current: True, 865),
+    _plant("a replaced life never begins anew", handshake, "may_return", lambda _life, _silent: False, 30004),
+    _plant("any welcome tells the time", session, "tells_the_time", lambda _welcome, _state: True, 30494),
     Mutation(
         "nobody compares hashes",
         ((Session, "_check", _believe_every_hash), (applying, "receive", _receive_by_seq_alone)),
@@ -193,11 +215,11 @@ MUTATIONS = (
     ),
     _plant("a commit of unknown outcome is forgotten", Intake, "_tell_tails", lambda _self: None, 2),
     _plant("keys are not stored", idempotency, "put_answered", _do_nothing, 1),
-    _plant("keys of restored orders are not known", recovery._Restoration, "_remember_keys", _do_nothing, 12),
+    _plant("keys of restored orders are not known", recovery._Restoration, "_remember_keys", _do_nothing, 63),
     _plant("answers of moved entries are made anew", idempotency, "keep_answers", _do_nothing, 17),
     _plant("keys do not follow entries that move", idempotency, "shift_entries", _do_nothing, 8),
     _plant("what is appended again stays where it was", log, "forget_range", _do_nothing, 16),
-    _plant("restored stock is added twice", recovery, "_difference", _difference_twice, 1),
+    _plant("restored stock is added twice", recovery, "difference", _difference_twice, 1),
     _plant(
         "a movement that is appended again counts again",
         recovery._Restoration,
@@ -209,7 +231,10 @@ MUTATIONS = (
     _plant(
         "the clock of the log follows the wall", clock, "tick", lambda _last, now_ms: now_ms << clock.COUNTER_BITS, 21
     ),
-    _plant("entries are folded as they arrive", merge, "in_order", list, 12),
+    _plant("an instruction that was heard again is decided again", instructions._Work, "_done", _nothing_is_done, 18),
+    _plant("a new downlink forgets what has no answer", store_instructions, "unanswered", _begin_anew_with_nothing, 6),
+    _plant("nobody asks how far a node has taken its downlink", rules, "_resume", _believe_every_position, 6),
+    _plant("entries are folded as they arrive", merge, "in_order", list, 8),
     _plant(
         "display numbers forget the start of the process",
         ids,

@@ -22,6 +22,7 @@ from edge_core.sync.entry import Entry, decode_entry, encode_entry
 from tests.simulation.machine import Heard, Machine
 from tests.simulation.tables import Tables
 
+_ANOTHER_BODY = 422
 _CONTENTS: dict[bytes, "Decision"] = {}
 
 
@@ -93,6 +94,8 @@ class Promises:
         if before is not None:
             _check_replay(key, before, request, answer)
             return
+        if answer.status == _ANOTHER_BODY:
+            return  # said of a body that the key was not first used with: no answer to the key, which keeps its own
         machine.heard[key] = Heard(request, answer)
         if answer.status < 300 and not answer.is_replay:
             self._owe_answered(machine, key, request, answer)
@@ -127,6 +130,10 @@ class Promises:
                 raise Broken("G4", f"{machine.name} took {order_id} for {key}, for which it holds {twice[0]} already")
         known.add(order_id)
 
+    def forget_keys(self, node_id: str) -> None:
+        """A node's keys are older than their retention: the same key may begin another order."""
+        self._orders_of_key = {key: known for key, known in self._orders_of_key.items() if key[0] != node_id}
+
     # --- what is owed ------------------------------------------------------------------------------------------------
 
     def owe(self, node_id: str, decision: Decision) -> None:
@@ -155,7 +162,7 @@ def held(machines: list[Machine], tables: Tables) -> list[tuple[str, Decision]]:
 
 def _check_replay(key: str, before: Heard, request: Request, answer: Answer) -> None:
     if request != before.request:
-        if answer.status != 422:
+        if answer.status != _ANOTHER_BODY:
             raise Broken("G4", f"{key} with another body was answered {answer.status}")
     elif (answer.status, answer.body, answer.location) != (
         before.answer.status,

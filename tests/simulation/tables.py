@@ -4,21 +4,36 @@
 real one. A transaction works on a copy, which takes the place of the original at its COMMIT.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from msgspec import Struct, field
 
-from central_sync.store import feed, nodes, orders, parked, stock, streams
-from central_sync.store.nodes import Greeting, Report
+from central_sync.store import (
+    backups,
+    downlinks,
+    early,
+    feed,
+    histories,
+    instructions,
+    nodes,
+    orders,
+    parked,
+    stock,
+    streams,
+)
+from central_sync.store.backups import LossRow
+from central_sync.store.downlinks import DownlinkRow
+from central_sync.store.instructions import AnswerRow, Asked, InstructionRow
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ForeignMessage, ParkedEntry
 from central_sync.store.stock import StockRow
 from central_sync.store.streams import CursorRow, EntryRow, StoredEntry, StreamKey
 from edge_core.errors import InvariantViolated, PermanentFault
 from edge_core.sync.chain import genesis
+from edge_core.sync.messages import DOWN
 
 UNSTORABLE_TOTAL = 42_424_242
 """An amount that this database refuses for good, whatever the order: what asks for it is parked (G7)."""
@@ -34,10 +49,17 @@ class Tables(Struct):
     by_order: dict[UUID, tuple[StoredEntry, ...]] = field(default_factory=dict)
     incarnations: dict[str, UUID] = field(default_factory=dict)
     differences: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    day_differences: dict[str, tuple[str, ...]] = field(default_factory=dict)
     parked: tuple[ParkedEntry, ...] = ()
     foreign: tuple[ForeignMessage, ...] = ()
     orders: dict[UUID, OrderRow] = field(default_factory=dict)
     stock: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+    downlinks: dict[str, DownlinkRow] = field(default_factory=dict)
+    downlink: dict[tuple[str, UUID], tuple[tuple[UUID, bytes], ...]] = field(default_factory=dict)
+    instructions: dict[UUID, InstructionRow] = field(default_factory=dict)
+    losses: tuple[LossRow, ...] = ()
+    changes: int = 0
+    heard_s: dict[str, float] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """The same, to be changed."""
@@ -48,10 +70,17 @@ class Tables(Struct):
             dict(self.by_order),
             dict(self.incarnations),
             dict(self.differences),
+            dict(self.day_differences),
             self.parked,
             self.foreign,
             dict(self.orders),
             dict(self.stock),
+            dict(self.downlinks),
+            dict(self.downlink),
+            dict(self.instructions),
+            self.losses,
+            self.changes,
+            dict(self.heard_s),
         )
 
 
@@ -75,24 +104,36 @@ async def _advance(connection: Tables, cursors: Sequence[tuple[StreamKey, Cursor
 
 
 async def _fence(connection: Tables, node_id: str, incarnation: UUID, why: str) -> None:
-    await _close(connection, node_id, [incarnation], why)
+    await _close(connection, [(node_id, incarnation, why)])
 
 
-async def _close(connection: Tables, node_id: str, incarnations: Sequence[UUID], why: str) -> None:
+async def _close(connection: Tables, left: Sequence[tuple[str, UUID, str]]) -> None:
+    reasons = {(node_id, incarnation): why for node_id, incarnation, why in left}
     for key, row in connection.cursors.items():
-        if key.node_id == node_id and key.incarnation in incarnations and row.fenced is None:
-            connection.cursors[key] = row._replace(fenced=why)
+        if row.fenced is None and key[:2] in reasons:
+            connection.cursors[key] = row._replace(fenced=reasons[key[:2]])
 
 
-async def _supersede(connection: Tables, node_id: str, by: UUID, own: Sequence[UUID]) -> None:
+async def _supersede(
+    connection: Tables, newcomers: Sequence[tuple[str, UUID]], own: Sequence[tuple[str, UUID]]
+) -> None:
+    by = dict(newcomers)
     for key, row in connection.cursors.items():
-        if key.node_id == node_id and key.incarnation != by and key.incarnation not in own:
-            connection.cursors[key] = row._replace(superseded_by=by)
+        if key.incarnation != by.get(key.node_id, key.incarnation) and key[:2] not in own:
+            connection.cursors[key] = row._replace(superseded_by=by[key.node_id])
 
 
-async def _former(connection: Tables, node_id: str, present: UUID, rows_max: int) -> list[tuple[UUID, str, int, bytes]]:
+async def _former(
+    connection: Tables, present: Sequence[tuple[str, UUID]], rows_max: int
+) -> dict[str, list[tuple[UUID, str, int, bytes, int]]]:
+    return {node_id: _former_of(connection, node_id, incarnation, rows_max) for node_id, incarnation in present}
+
+
+def _former_of(
+    connection: Tables, node_id: str, present: UUID, rows_max: int
+) -> list[tuple[UUID, str, int, bytes, int]]:
     found = [
-        (key.incarnation, key.lane, row.durable_seq, row.durable_hash)
+        (key.incarnation, key.lane, row.durable_seq, row.durable_hash, row.backed_up_seq)
         for key, row in connection.cursors.items()
         if key.node_id == node_id and key.incarnation != present and row.durable_seq > 0
     ]
@@ -139,23 +180,40 @@ async def _incarnations(connection: Tables, node_ids: Sequence[str]) -> dict[str
     return {node_id: connection.incarnations[node_id] for node_id in node_ids if node_id in connection.incarnations}
 
 
-async def _greet(connection: Tables, greetings: Sequence[Greeting]) -> None:
-    for greeting in greetings:
-        connection.incarnations[greeting.node_id] = greeting.incarnation
+async def _note_differences(
+    connection: Tables, found: Mapping[tuple[str, UUID], Sequence[str]]
+) -> list[tuple[str, UUID]]:
+    present = {who: tuple(texts) for who, texts in found.items() if connection.incarnations.get(who[0]) == who[1]}
+    news = [who for who, texts in present.items() if connection.differences.get(who[0], ()) != texts]
+    connection.differences |= {who[0]: present[who] for who in news}
+    return news
 
 
-async def _report(_connection: Tables, _reports: Sequence[Report]) -> None:
-    """How a node says it is decides nothing."""
-
-
-async def _note_differences(connection: Tables, node_id: str, differences: Sequence[str]) -> bool:
-    before = connection.differences.get(node_id, ())
-    connection.differences[node_id] = tuple(differences)
-    return before != tuple(differences)
+async def _note_grants(_connection: Tables, _rates: Mapping[str, int | None]) -> None:
+    """For people."""
 
 
 async def _note_error(_connection: Tables, _node_id: str, _error: str) -> None:
     """For people."""
+
+
+async def _history_id(connection: Tables) -> UUID:
+    return connection.history_id
+
+
+async def _change_history(connection: Tables, old: UUID, _reason: str, _detail: str) -> UUID | None:
+    if connection.history_id != old:
+        return None
+    connection.changes += 1
+    connection.history_id = uuid5(old, str(sum(row.durable_seq for row in connection.cursors.values())))
+    return connection.history_id
+
+
+async def _note_loss(connection: Tables, loss: LossRow) -> bool:
+    if any(known[:4] == loss[:4] for known in connection.losses):
+        return False
+    connection.losses = (*connection.losses, loss)
+    return True
 
 
 async def _note_gone(_connection: Tables, _node_id: str, _incarnation: UUID) -> None:
@@ -174,7 +232,8 @@ async def _add_foreign(connection: Tables, message: ForeignMessage) -> bool:
     return True
 
 
-async def _put_orders(connection: Tables, rows: Sequence[OrderRow]) -> None:
+async def put_orders(connection: Tables, rows: Sequence[OrderRow]) -> None:
+    """Write views, whether they are there or not."""
     for row in rows:
         if row.grand_total_minor == UNSTORABLE_TOTAL:
             raise PermanentFault(f"{row.grand_total_minor} is more than the column holds")
@@ -190,6 +249,94 @@ async def _add_stock(connection: Tables, rows: Sequence[StockRow]) -> None:
 
 async def _add_feed(_connection: Tables, _ranges: Sequence[tuple[StreamKey, int, int]]) -> None:
     """Nobody watches."""
+
+
+async def _add_early(_connection: Tables, _rows: Sequence[object]) -> list[object]:
+    return []  # nobody looks at copies, and nothing depends on them
+
+
+async def _settle_early(_connection: Tables, _rows_max: int) -> tuple[list[object], bool]:
+    return [], False
+
+
+# --- the downlink ----------------------------------------------------------------------------------------------------
+
+
+async def _read_downlinks(connection: Tables, node_ids: Sequence[str]) -> dict[str, DownlinkRow]:
+    return {node_id: connection.downlinks[node_id] for node_id in node_ids if node_id in connection.downlinks}
+
+
+async def _begin_downlink(connection: Tables, node_id: str, incarnation: UUID) -> DownlinkRow:
+    first = genesis(node_id, incarnation, DOWN)
+    connection.downlinks[node_id] = row = DownlinkRow(node_id, incarnation, 0, first, 0, first)
+    return row
+
+
+async def _begin_first(connection: Tables, incarnations: Mapping[str, UUID]) -> dict[str, DownlinkRow]:
+    return {node_id: await _begin_downlink(connection, node_id, incarnations[node_id]) for node_id in incarnations}
+
+
+async def _append_downlink(
+    connection: Tables, row: DownlinkRow, instruction_ids: Sequence[UUID], hashes: Sequence[bytes]
+) -> None:
+    held = connection.downlink.get((row.node_id, row.incarnation), ())
+    if row != connection.downlinks[row.node_id] or len(held) != row.tail_seq:
+        raise InvariantViolated(f"{row} is not the downlink of {row.node_id}")
+    connection.downlink[row.node_id, row.incarnation] = (*held, *zip(instruction_ids, hashes, strict=True))
+    moved = row._replace(tail_seq=row.tail_seq + len(hashes), tail_hash=hashes[-1])
+    connection.downlinks[row.node_id] = moved
+
+
+async def _move_downlink(connection: Tables, node_id: str, durable_seq: int, durable_hash: bytes) -> None:
+    moved = connection.downlinks[node_id]._replace(durable_seq=durable_seq, durable_hash=durable_hash)
+    connection.downlinks[node_id] = moved
+
+
+async def _hash_in_downlink(connection: Tables, row: DownlinkRow, seq: int) -> bytes | None:
+    held = connection.downlink.get((row.node_id, row.incarnation), ())
+    if seq == 0:
+        return genesis(row.node_id, row.incarnation, DOWN)
+    return held[seq - 1][1] if seq <= len(held) else None
+
+
+async def _waiting(connection: Tables, _shards: Collection[int], nodes_max: int) -> list[DownlinkRow]:
+    return [row for row in connection.downlinks.values() if row.tail_seq > row.durable_seq][:nodes_max]
+
+
+async def _after_in_downlink(
+    connection: Tables, node_id: str, incarnation: UUID, seq: int, rows_max: int
+) -> list[tuple[bytes, bytes]]:
+    held = connection.downlink.get((node_id, incarnation), ())[seq : seq + rows_max]
+    bodies = [(chain_hash, connection.instructions[asked].body) for asked, chain_hash in held]
+    return [(chain_hash, body) for chain_hash, body in bodies if body is not None]
+
+
+async def _add_instruction(connection: Tables, asked: Asked) -> None:
+    connection.instructions[asked.instruction_id] = InstructionRow(
+        len(connection.instructions) + 1, *asked, _NOON, None, None, None, None, is_taken=False
+    )
+
+
+async def _answer_instructions(connection: Tables, answers: Sequence[AnswerRow]) -> None:
+    for answer in answers:
+        row = connection.instructions.get(answer.instruction_id) or InstructionRow(
+            len(connection.instructions) + 1, *answer[:4], None, None, _NOON, None, None, None, None, is_taken=True
+        )
+        if row.outcome in {None, "parked"}:
+            row = row._replace(outcome=answer.outcome, code=answer.code, detail=answer.detail, answered_at=_NOON)
+        connection.instructions[answer.instruction_id] = row
+
+
+async def _unanswered(connection: Tables, node_id: str) -> list[tuple[UUID, bytes]]:
+    return [
+        (row.instruction_id, row.body)
+        for row in connection.instructions.values()
+        if row.node_id == node_id and row.outcome in {None, "parked"} and row.body is not None
+    ]
+
+
+async def _one_instruction(connection: Tables, instruction_id: UUID) -> InstructionRow | None:
+    return connection.instructions.get(instruction_id)
 
 
 IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
@@ -208,15 +355,31 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (streams, "of_orders", _of_orders),
     (streams, "of_incarnations", _of_incarnations),
     (nodes, "incarnations", _incarnations),
-    (nodes, "greet", _greet),
-    (nodes, "report", _report),
     (nodes, "note_differences", _note_differences),
+    (nodes, "note_grants", _note_grants),
     (nodes, "note_error", _note_error),
     (nodes, "note_gone", _note_gone),
+    (nodes, "history_id", _history_id),
+    (histories, "change", _change_history),
+    (backups, "note_loss", _note_loss),
     (parked, "add_entries", _add_entries),
     (parked, "add_foreign", _add_foreign),
-    (orders, "insert", _put_orders),
-    (orders, "update", _put_orders),
+    (orders, "update", put_orders),
     (stock, "add", _add_stock),
     (feed, "add", _add_feed),
+    (early, "add", _add_early),
+    (early, "settle", _settle_early),
+    (downlinks, "read", _read_downlinks),
+    (downlinks, "lock", _read_downlinks),
+    (downlinks, "begin", _begin_downlink),
+    (downlinks, "begin_first", _begin_first),
+    (downlinks, "append", _append_downlink),
+    (downlinks, "move", _move_downlink),
+    (downlinks, "hash_at", _hash_in_downlink),
+    (downlinks, "waiting", _waiting),
+    (downlinks, "after", _after_in_downlink),
+    (instructions, "add", _add_instruction),
+    (instructions, "answer", _answer_instructions),
+    (instructions, "unanswered", _unanswered),
+    (instructions, "one", _one_instruction),
 )

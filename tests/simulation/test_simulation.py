@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation import audit_tables, hearing, tables
 from tests.simulation.house import run
-from tests.simulation.tables import IN_PLACE_OF
 
+IN_PLACE_OF = (*tables.IN_PLACE_OF, *audit_tables.IN_PLACE_OF, *hearing.IN_PLACE_OF)
 _KEPT = [
     int(line.split()[0]) for line in Path(__file__).with_name("seeds.txt").read_text().splitlines() if line[0] != "#"
 ]
@@ -59,11 +60,12 @@ def test_what_stands_for_the_database_has_the_shape_of_the_real_functions() -> N
 
 def test_every_function_that_the_ingester_takes_from_the_store_has_a_stand_in() -> None:
     covered = {(module.__name__.rpartition(".")[2], name) for module, name, _ in IN_PLACE_OF}
+    stores = {"streams", "nodes", "parked", "orders", "stock", "feed", "audits"}
     used = set()
-    for source in ("apply", "greetings"):
+    for source in ("apply", "auditing", "greetings"):
         text = (_ROOT / "central_sync" / "ingest" / f"{source}.py").read_text()
         for part in text.split("await ")[1:]:
             called = part.split("(")[0].strip()
-            if "." in called and called.split(".")[0] in {"streams", "nodes", "parked", "orders", "stock", "feed"}:
+            if "." in called and called.split(".")[0] in stores:
                 used.add(tuple(called.split(".")))
     assert used <= covered

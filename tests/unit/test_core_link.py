@@ -25,6 +25,7 @@ from edge_core.sync.link_types import (
     PushSent,
     Rebook,
     Received,
+    RecordAttempt,
     RecordDurable,
     RecordHistory,
     SendHeartbeat,
@@ -78,9 +79,11 @@ def test_a_hello_that_is_not_answered_is_said_again_and_ever_less_often() -> Non
 
 def test_a_welcome_has_its_history_written_down_and_its_hashes_checked_before_anything_is_pushed() -> None:
     link = Link()
-    effects = link.feed(TransportUp(), welcome(7))[1:]
+    greeting = welcome(7)
+    assert isinstance(greeting.message, Welcome)
+    effects = link.feed(TransportUp(), greeting)[1:]
     assert effects == (
-        RecordHistory(HISTORY),
+        RecordHistory(HISTORY, greeting.message.lanes),
         CheckHash("orders", 7, hash_at(7)),
         CheckHash("bulk", 0, HASH),
         GoOnSelling(),
@@ -195,7 +198,7 @@ def test_the_books_are_corrected_to_what_the_centre_greets_with() -> None:
     link = Link(durable_seq=50)
     link.feed(TransportUp(), welcome(20))
     check = CheckHash("orders", 20, hash_at(20))
-    assert Rebook("orders", 20) in link.feed(HashChecked(check, is_same=True))
+    assert Rebook("orders", 20, 0, 0) in link.feed(HashChecked(check, is_same=True))
 
 
 def test_a_check_that_was_begun_under_another_history_confirms_nothing() -> None:
@@ -249,8 +252,8 @@ def test_a_lost_connection_is_tried_again_after_a_random_part_of_a_bound_that_do
         connect.delay_ms for _ in range(10) for connect in link.feed(TransportDown(1.0)) if isinstance(connect, Connect)
     ]
     assert delays == [min(CONNECT_DELAY_MS << n, CONNECT_DELAY_MS_MAX) for n in range(10)]
-    assert link.feed(TransportDown(0.0)) == (Connect(0),)
-    assert link.feed(TransportDown(0.25)) == (Connect(CONNECT_DELAY_MS_MAX // 4),)
+    assert link.feed(TransportDown(0.0)) == (Connect(0), RecordAttempt(11))
+    assert link.feed(TransportDown(0.25)) == (Connect(CONNECT_DELAY_MS_MAX // 4), RecordAttempt(12))
 
 
 def test_only_an_ack_of_the_centre_resets_the_pause() -> None:

@@ -21,8 +21,10 @@ from edge_core.sync.link_types import (
     HashChecked,
     LinkInput,
     LogGrew,
+    PushFailed,
     PushSent,
     Received,
+    RecordAttempt,
     Renewed,
     Restore,
     Restored,
@@ -122,7 +124,7 @@ def test_a_new_incarnation_greets_with_empty_streams_and_hears_what_is_meant_for
 
 def test_a_new_incarnation_that_began_while_the_connection_was_lost_greets_on_the_next_one() -> None:
     link = renewing()
-    assert link.feed(TransportDown(0.5), Renewed(UUID(int=9)))[1:] == ()
+    assert link.feed(TransportDown(0.5), Renewed(UUID(int=9)))[1:] == (RecordAttempt(1),)
     assert link.feed(TransportUp()) == (SendHello(),)
     assert link.state.incarnation == UUID(int=9)
 
@@ -231,3 +233,21 @@ def test_fresh_orders_go_on_while_lost_ones_are_recalled() -> None:
     link.feed(FormerCompared((OLD,)))
     effects = link.feed(PushSent("orders", asked.from_seq, InFlight(10, hash_at(10))))
     assert pushes(effects) == [SendPush("orders", 11)]
+
+
+# --- a damaged entry that the centre does not have ------------------------------------------------------------
+
+
+def test_an_entry_that_is_damaged_and_next_to_go_begins_a_new_incarnation() -> None:
+    link = streaming(7, 14)
+    (begun,) = of(BeginIncarnation, link.feed(PushFailed("orders", 8)))
+    assert begun == BeginIncarnation("orders: the entry 8 is damaged, and the centre has no copy")
+
+
+def test_a_damaged_entry_waits_until_the_centre_has_what_is_before_it() -> None:
+    link = streaming(4, 14)
+    link.push(7)
+    assert of(BeginIncarnation, link.feed(PushFailed("orders", 8))) == []
+    link.feed(ack(7))
+    assert pushes(link.after(1_000)) == [SendPush("orders", 8)]
+    assert len(of(BeginIncarnation, link.feed(PushFailed("orders", 8)))) == 1

@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from edge_core import ids
 from edge_core.errors import PeerFault
 from edge_core.limits import PUSH_ENTRIES_MAX, PUSH_WINDOW_MAX, RESEND_AFTER_MS, RESEND_AFTER_MS_MAX
 from edge_core.sync import chain, handshake, send_stream
@@ -12,6 +13,7 @@ from edge_core.sync.handshake import CentreView
 from edge_core.sync.messages import Hello, LanePosition, pack_block
 from edge_core.sync.receive_stream import Applied, Cursor, Duplicate, Fork, Gap, prepare, receive
 from edge_core.sync.send_stream import InFlight, SendStream
+from tests.rigs.orders import START_MS
 from tests.rigs.streams import NodeLog
 
 HASH = bytes(32)
@@ -34,6 +36,13 @@ def sending(*pushed_to: int, tail: int = 100) -> SendStream:
     for to_seq in pushed_to:
         stream = send_stream.pushed(stream, stream.sent_seq + 1, InFlight(to_seq, HASH), 1_000)
     return stream
+
+
+def test_a_held_stream_with_its_question_on_the_way_is_not_hungry_and_starves_no_other_lane() -> None:
+    stream = sending(8)
+    assert send_stream.is_hungry(stream, 4)
+    assert not send_stream.is_hungry(send_stream.held(stream), 4)
+    assert send_stream.is_hungry(send_stream.held(send_stream.rewind(stream, 0)), 4)
 
 
 def test_an_empty_log_wants_nothing_and_a_grown_one_wants_its_first_entry() -> None:
@@ -191,13 +200,21 @@ HISTORY, OTHER_HISTORY = UUID(int=1), UUID(int=2)
 
 
 def answer(
-    seq: int, *, holds: int, superseded_by: UUID | None = None, known: UUID | None = None, hash_: bytes = b""
+    seq: int,
+    *,
+    holds: int,
+    superseded_by: UUID | None = None,
+    known: UUID | None = None,
+    hash_: bytes = b"",
+    may_return: bool = False,
 ) -> str:
     """The centre's decision on a node that ends at `seq`, where it holds `holds` entries."""
     lanes = (LanePosition("orders", 1, seq, LOG.hashes[seq]),)
     hello = Hello("store-0001", LOG.incarnation, lanes, known, 0, "0.1.0", 1)
-    view = CentreView(holds, hash_ or LOG.hashes[holds], None)
-    decision, detail = handshake.answer(hello, HISTORY, {"orders": view}, superseded_by=superseded_by)
+    view = CentreView(holds, hash_ or LOG.hashes[holds])
+    decision, detail = handshake.answer(
+        hello, HISTORY, {"orders": view}, superseded_by=superseded_by, may_return=may_return
+    )
     assert (decision == "resume") == (detail == "")
     return decision
 
@@ -220,6 +237,17 @@ def test_a_node_with_another_history_at_the_same_seq_is_fenced() -> None:
 
 def test_a_node_that_another_machine_has_replaced_is_refused() -> None:
     assert answer(7, holds=3, superseded_by=UUID(int=9)) == "refuse"
+
+
+def test_a_replaced_life_begins_anew_only_where_its_own_machine_replaced_it_and_has_gone_silent() -> None:
+    here, there = ids.machine_mark("a"), ids.machine_mark("b")
+    put_back, lost, foreign = (
+        ids.incarnation(START_MS, n << 24, mark) for n, mark in ((1, here), (2, here), (3, there))
+    )
+    assert handshake.may_return(put_back, silent=lost)
+    assert not handshake.may_return(put_back, silent=None), "it is heard: this is a copy"
+    assert not handshake.may_return(put_back, silent=foreign), "it is off: this is the machine that it replaced"
+    assert answer(7, holds=3, superseded_by=lost, may_return=True) == "fence"
 
 
 def test_a_replaced_node_that_was_rolled_back_too_is_fenced_first_for_its_seqs_are_taken() -> None:

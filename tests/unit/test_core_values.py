@@ -9,7 +9,7 @@ from edge_core import ids
 from edge_core.clock import COUNTER_BITS, tick, wall_ms
 from edge_core.errors import InvariantViolated, PeerFault
 from edge_core.limits import SHARDS
-from edge_core.orders.money import gross_minor, spread
+from edge_core.orders.money import gross_minor
 from edge_core.sync import chain, conservation, topics
 from edge_core.sync.messages import LaneLedger
 
@@ -88,6 +88,20 @@ def test_uuid7s_sort_by_their_time() -> None:
     assert ids.uuid7(NOW_MS, (1 << 74) - 1) < ids.uuid7(NOW_MS + 1, 0)
 
 
+def test_the_lives_of_a_machine_bear_its_mark_and_are_uuid7s_all_the_same() -> None:
+    mark, other = ids.machine_mark("e3b0c442"), ids.machine_mark("98fc1c14")
+    lives = [ids.incarnation(NOW_MS, n << 24, mark) for n in range(100)]
+    assert len(set(lives)) == 100
+    assert {(life.version, life.int >> 80) for life in lives} == {(7, NOW_MS)}
+    assert all(ids.is_same_machine(lives[0], life) for life in lives)
+    assert not ids.is_same_machine(lives[0], ids.incarnation(NOW_MS, 0, other))
+
+
+def test_a_machine_without_an_id_is_nobodys_double() -> None:
+    assert ids.machine_mark("") == b""
+    assert ids.incarnation(NOW_MS, 7, b"") == ids.uuid7(NOW_MS, 7)
+
+
 def test_display_numbers_differ_by_seq_by_incarnation_and_by_start_of_the_process() -> None:
     incarnations = [ids.uuid7(NOW_MS, n) for n in range(10)]
     lives = [bytes(8), b"x" * 8]
@@ -122,12 +136,6 @@ def test_digests_of_different_keys_differ() -> None:
 )
 def test_gross_is_rounded_half_up(quantity_milli: int, unit_price_minor: int, gross: int) -> None:
     assert gross_minor(quantity_milli, unit_price_minor) == gross
-
-
-def test_the_remainder_of_a_discount_goes_to_the_largest_line() -> None:
-    assert spread(100, [1, 1, 1]) == (34, 33, 33)
-    assert spread(100, [1, 5, 1]) == (14, 72, 14)
-    assert spread(0, [1, 2]) == (0, 0)
 
 
 # --- topics ----------------------------------------------------------------------------------------------------------
@@ -220,6 +228,20 @@ def test_a_node_may_know_less_than_the_centre_and_never_more() -> None:
     assert conservation.differences(books, durable_seq=7, parked=0) == (
         "orders: the node counts 1 parked, the centre 0",
     )
+
+
+def test_a_lost_word_of_what_is_parked_is_a_difference_once_the_node_knows_of_everything_else() -> None:
+    books = conservation.ledger("orders", tail_seq=10, durable_seq=7, parked=0)
+    assert conservation.differences(books, durable_seq=8, parked=1) == ()
+    assert conservation.differences(books, durable_seq=7, parked=1) == (
+        "orders: the node counts 0 parked, the centre 1",
+    )
+
+
+def test_a_node_that_has_not_heard_of_a_replay_yet_does_not_differ() -> None:
+    books = conservation.ledger("orders", tail_seq=10, durable_seq=7, parked=2, settled=1)
+    assert conservation.differences(books, durable_seq=7, parked=0, settled=3) == ()
+    assert conservation.differences(books, durable_seq=7, parked=0, settled=1) != ()
 
 
 def test_books_that_do_not_add_up_are_told() -> None:

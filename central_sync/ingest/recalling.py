@@ -1,0 +1,55 @@
+"""What a node asks back of an earlier stream of its own: the entries after the newest common mark."""
+
+from msgspec import Struct
+
+from central_sync.store import streams
+from central_sync.store.backups import LossRow
+from central_sync.store.database import Connection
+from central_sync.store.streams import StreamKey
+from edge_core.limits import PUSH_ENTRIES_MAX
+from edge_core.sync.locator import newest_common
+from edge_core.sync.messages import Deliver, Recall, pack_block, within_bytes
+
+
+class Recalled(Struct, frozen=True):
+    """The answer to a recall, and what it shows that neither end has any more."""
+
+    deliver: Deliver
+    loss: LossRow | None = None
+
+
+async def recalled(connection: Connection, recall: Recall) -> Recalled:
+    """The entries of an earlier stream that follow the newest common mark; none when the node has them all.
+
+    Where the node has let go of everything that both had, there is nothing to deliver: it hears where the centre ends.
+    """
+    key = StreamKey(recall.node_id, recall.former, recall.lane)
+    held = await streams.hashes_at(connection, key, [mark.seq for mark in recall.locator])
+    newest = newest_common(recall.locator, held)
+    if newest is None and recall.locator and recall.locator[-1].seq > 0:
+        return await _apart(connection, recall, key)
+    common = newest or 0
+    rows = await streams.after(connection, key, common, PUSH_ENTRIES_MAX)
+    rows = rows[: within_bytes([body for _, body in rows])]
+    codec, block = pack_block([body for _, body in rows])
+    tail_hash = rows[-1][0] if rows else held[common]
+    first, last = common + 1, common + len(rows)
+    return Recalled(Deliver(recall.former, recall.lane, first, last, held[common], tail_hash, codec, block))
+
+
+async def _apart(connection: Connection, recall: Recall, key: StreamKey) -> Recalled:
+    """The node's copy begins where the centre's has ended, or is another history: an empty delivery before the cut.
+
+    The node then appends again what is left. What lies between both is nowhere.
+    """
+    cut_seq = recall.locator[-1].seq
+    rows = await streams.of_incarnations(connection, [(key.node_id, key.incarnation)])
+    end_seq = rows[key].durable_seq if key in rows else 0
+    ground = min(end_seq, cut_seq - 1)
+    held = await streams.hashes_at(connection, key, [ground])
+    if ground not in held:
+        ground = 0  # the row is lost here: the genesis is before the cut as well
+    at_ground = held[ground]
+    codec, block = pack_block([])
+    deliver = Deliver(recall.former, recall.lane, ground + 1, ground, at_ground, at_ground, codec, block)
+    return Recalled(deliver, LossRow(*key, end_seq + 1, cut_seq) if end_seq < cut_seq else None)

@@ -1,0 +1,176 @@
+"""Letting go of a stream's oldest entries in the file: marks of age, the floor of clients' keys, the cut itself.
+
+An order goes whole or not at all: when it is finished and every entry of it, in whatever stream, lies below its
+stream's cut. Until then its entries stay where they are, below the cut. What goes leaves its sums in `pruned_stock` and
+`pruned_day`, and the chain's hash at the cut. Functions take the connection and never commit.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Final
+from uuid import UUID
+
+import aiosqlite
+
+from edge_agent.store.connection import fetch, translated
+from edge_agent.store.log import Stream, read_hash, read_recorded, seq_of, stream_no_of, subject_of
+from edge_core.errors import RecordDamaged
+from edge_core.limits import STREAM_SEQ_BITS
+from edge_core.orders.events import StockMoved
+from edge_core.orders.merge import merge
+from edge_core.orders.rendering import Recorded
+from edge_core.stock.ledger import StockDelta
+from edge_core.sync.retention import Mark
+
+_SEQ_MASK: Final = (1 << STREAM_SEQ_BITS) - 1
+FINISHED: Final = "('completed', 'cancelled', 'returned', 'rejected')"  # as the index order_open has it
+
+_KEEP_DAYS: Final = """
+    INSERT INTO pruned_day (business_date, currency, orders, total_minor)
+    SELECT business_date, currency, count(*), sum(grand_total_minor) FROM order_head
+    WHERE order_id IN ({}) GROUP BY business_date, currency
+    ON CONFLICT (business_date, currency) DO UPDATE SET
+        orders = orders + excluded.orders, total_minor = total_minor + excluded.total_minor
+"""
+
+
+async def read_marks(connection: aiosqlite.Connection) -> dict[int, tuple[Mark, ...]]:
+    """The marks of age of each stream, by its number."""
+    marks = defaultdict(list)
+    for stream_no, at_ms, seq in await fetch(connection, "SELECT stream_no, at_ms, seq FROM retention_mark"):
+        marks[stream_no].append(Mark(at_ms, seq))
+    return {stream_no: tuple(found) for stream_no, found in marks.items()}
+
+
+async def put_marks(connection: aiosqlite.Connection, marks: Iterable[tuple[int, Mark]]) -> None:
+    """Write marks down; those that say nothing more, because everything up to them is gone, are forgotten."""
+    with translated():
+        await connection.executemany(
+            "INSERT OR REPLACE INTO retention_mark (stream_no, at_ms, seq) VALUES (?, ?, ?)",
+            [(stream_no, mark.at_ms, mark.seq) for stream_no, mark in marks],
+        )
+        await connection.execute("""
+            DELETE FROM retention_mark WHERE EXISTS (
+                SELECT 1 FROM stream AS s WHERE s.stream_no = retention_mark.stream_no AND s.pruned_seq >= seq
+            ) AND at_ms < (SELECT max(at_ms) FROM retention_mark AS n WHERE n.stream_no = retention_mark.stream_no)
+        """)
+
+
+async def key_floors(connection: aiosqlite.Connection) -> dict[int, int]:
+    """For each stream, by its number, the first seq with which a client's key still answers."""
+    sql = f"""
+        SELECT min(entry_id) FROM idempotency WHERE entry_id IS NOT NULL GROUP BY entry_id >> {STREAM_SEQ_BITS}
+    """  # noqa: S608 - only a number is put in
+    return {stream_no_of(entry_id): seq_of(entry_id) for (entry_id,) in await fetch(connection, sql)}
+
+
+async def used_bytes(connection: aiosqlite.Connection) -> int:
+    """How much of the file is in use: what was let go of is used again, though the file does not shrink."""
+    sql = "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count"
+    rows = await fetch(connection, f"{sql}, pragma_page_size")
+    return int(rows[0][0])
+
+
+async def prune(connection: aiosqlite.Connection, stream: Stream, to_seq: int, now_ms: int) -> int:
+    """Move a stream's cut to `to_seq` and let go of what that finishes; says how many entries went.
+
+    Raises `RecordDamaged` where the entry at the cut is not in the file: then nothing can stand on it.
+    """
+    at_cut = await read_hash(connection, stream, to_seq)
+    if at_cut is None:
+        raise RecordDamaged(f"{stream.lane} {to_seq}")
+    await move_cut(connection, stream, to_seq, at_cut)
+    subjects = await _finished_within(connection, stream.entry_id(stream.pruned_seq + 1), stream.entry_id(to_seq))
+    if not subjects:
+        return 0
+    marks = ",".join("?" * len(subjects))
+    gone = await read_recorded(connection, f"order_id IN ({marks})", subjects)
+    known = await read_gone(connection, subjects)
+    await _keep_sums(connection, [recorded for recorded in gone if subject_of(recorded.entry) not in known])
+    with translated():
+        await connection.executemany(
+            "INSERT OR IGNORE INTO pruned_subject (subject, at_ms) VALUES (?, ?)", [(s, now_ms) for s in subjects]
+        )
+        await connection.execute(f"DELETE FROM entry WHERE order_id IN ({marks})", subjects)  # noqa: S608
+        await connection.execute(_KEEP_DAYS.format(marks), subjects)
+        await connection.execute(f"DELETE FROM order_head WHERE order_id IN ({marks})", subjects)  # noqa: S608
+    return len(gone)
+
+
+async def read_gone(connection: aiosqlite.Connection, subjects: Sequence[bytes]) -> set[bytes]:
+    """Which of these orders and movements were let go of: whatever comes of them again changes nothing."""
+    marks = ",".join("?" * len(subjects))
+    sql = f"SELECT subject FROM pruned_subject WHERE subject IN ({marks})"  # noqa: S608 - only question marks
+    return {subject for (subject,) in await fetch(connection, sql, subjects)}
+
+
+async def read_come_again(connection: aiosqlite.Connection) -> set[bytes]:
+    """Orders and movements that were let go of and are in the log again, from a fork of this history."""
+    sql = "SELECT DISTINCT order_id FROM entry JOIN pruned_subject ON subject = order_id"
+    return {subject for (subject,) in await fetch(connection, sql)}
+
+
+async def forget_gone(connection: aiosqlite.Connection, before_ms: int) -> None:
+    """Forget what was let go of before a time and has not come again: no fork is that old."""
+    sql = """
+        DELETE FROM pruned_subject
+        WHERE at_ms < ? AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.order_id = pruned_subject.subject)
+    """
+    with translated():
+        await connection.execute(sql, (before_ms,))
+
+
+async def move_cut(connection: aiosqlite.Connection, stream: Stream, seq: int, at_cut: bytes) -> None:
+    """Write down that a stream's chain is taken up after `seq`, where it stood at this hash."""
+    with translated():
+        await connection.execute(
+            "UPDATE stream SET pruned_seq = ?, pruned_hash = ? WHERE stream_no = ?", (seq, at_cut, stream.stream_no)
+        )
+
+
+async def read_sums(connection: aiosqlite.Connection) -> dict[tuple[str, str], tuple[int, int]]:
+    """What the entries that are gone had made of each SKU and lot: on hand and reserved."""
+    rows = await fetch(connection, "SELECT sku, lot, on_hand_milli, reserved_milli FROM pruned_stock")
+    return {(sku, lot): (on_hand, reserved) for sku, lot, on_hand, reserved in rows}
+
+
+async def _finished_within(connection: aiosqlite.Connection, first: int, last: int) -> list[bytes]:
+    """Orders and movements with an entry between two rows that are finished and lie wholly below the cuts."""
+    sql = f"""
+        SELECT DISTINCT e.order_id FROM entry AS e
+        WHERE e.entry_id BETWEEN ? AND ? AND e.order_id IS NOT NULL
+            AND NOT EXISTS (
+                SELECT 1 FROM order_head AS h WHERE h.order_id = e.order_id AND h.status NOT IN {FINISHED})
+            AND NOT EXISTS (
+                SELECT 1 FROM entry AS o JOIN stream AS s ON s.stream_no = o.entry_id >> {STREAM_SEQ_BITS}
+                WHERE o.order_id = e.order_id AND (o.entry_id & {_SEQ_MASK}) > s.pruned_seq)
+        ORDER BY 1
+    """  # noqa: S608 - only constants are put in
+    return [subject for (subject,) in await fetch(connection, sql, (first, last))]
+
+
+async def _keep_sums(connection: aiosqlite.Connection, gone: Sequence[Recorded]) -> None:
+    by_order: defaultdict[UUID, list[Recorded]] = defaultdict(list)
+    moved: dict[UUID, tuple[StockDelta, ...]] = {}  # one that was appended again counts once
+    for recorded in gone:
+        if recorded.entry.order_id is not None:
+            by_order[recorded.entry.order_id].append(recorded)
+            continue
+        moved |= {e.movement_id: e.deltas for e in recorded.entry.events if isinstance(e, StockMoved)}
+    sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    of_orders = (delta for several in by_order.values() for delta in merge(several).deltas())
+    for delta in chain(of_orders, *moved.values()):
+        place = sums[delta.sku, delta.lot or ""]
+        place[0] += delta.on_hand_milli
+        place[1] += delta.reserved_milli
+    with translated():
+        await connection.executemany(
+            """
+            INSERT INTO pruned_stock (sku, lot, on_hand_milli, reserved_milli) VALUES (?, ?, ?, ?)
+            ON CONFLICT (sku, lot) DO UPDATE SET
+                on_hand_milli = on_hand_milli + excluded.on_hand_milli,
+                reserved_milli = reserved_milli + excluded.reserved_milli
+            """,
+            [(sku, lot, on_hand, reserved) for (sku, lot), (on_hand, reserved) in sorted(sums.items())],
+        )

@@ -1,0 +1,102 @@
+"""How much the centre lets in: a rate for all nodes together that follows its own commits, and each node's share. Pure.
+
+Additive increase, multiplicative decrease (Chiu and Jain 1989): while nine of ten pushes would be committed within
+`GRANT_LATENCY_MS_TARGET`, the rate grows a little; when not, it falls to a part of what was really committed. Only the
+nodes that have a backlog share it; everyone else sends what they sell, which no grant holds up.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from edge_core.limits import (
+    GRANT_BACKLOG_ENTRIES,
+    GRANT_CHANGE_PERCENT,
+    GRANT_DECREASE_PERCENT,
+    GRANT_INCREASE_PER_S,
+    GRANT_LATENCY_MS_TARGET,
+    GRANT_LOOK_INTERVAL_MS,
+    GRANT_PUSHES_IN_FLIGHT_MAX,
+    GRANT_RATE_DEFAULT,
+    GRANT_RATE_MAX,
+    GRANT_RENEW_AFTER_MS,
+    GRANT_SAMPLES_MAX,
+    GRANT_START_AFTER_MS_MAX,
+    GRANT_START_STEP_MS,
+    GRANT_TTL_MS,
+    PUSH_WINDOW_MAX,
+    TRICKLE_ENTRIES_PER_S,
+)
+from edge_core.sync.messages import Grant
+
+
+class Regulator(Struct, frozen=True):
+    """The rate for all nodes together, in entries a second, and what was seen since it was set last."""
+
+    rate: int = GRANT_RATE_DEFAULT
+    p90_ms: int = 0
+    samples_ms: tuple[int, ...] = ()
+    entries: int = 0
+    looked_ms: int = 0
+
+
+class Told(Struct, frozen=True):
+    """What a node was granted last, and when."""
+
+    grant: Grant
+    told_ms: int
+
+
+START: Final = Regulator()
+
+
+def committed(regulator: Regulator, *, wait_ms: int, entries: int, now_ms: int) -> Regulator:
+    """A batch was committed: what a push that came now would wait for its own, and how many entries it held."""
+    samples = (*regulator.samples_ms, wait_ms)[-GRANT_SAMPLES_MAX:]
+    regulator = replace(regulator, samples_ms=samples, entries=regulator.entries + entries)
+    elapsed_ms = now_ms - regulator.looked_ms
+    if 0 <= elapsed_ms < GRANT_LOOK_INTERVAL_MS:
+        return regulator
+    p90_ms = sorted(samples)[(len(samples) * 9) // 10]
+    measured = regulator.entries * 1_000 // elapsed_ms if 0 < elapsed_ms < 2 * GRANT_LOOK_INTERVAL_MS else 0
+    rate = _next_rate(regulator.rate, p90_ms, measured)
+    return Regulator(rate=rate, p90_ms=p90_ms, looked_ms=now_ms)
+
+
+def _next_rate(rate: int, p90_ms: int, measured: int) -> int:
+    if p90_ms <= GRANT_LATENCY_MS_TARGET:
+        return min(rate + GRANT_INCREASE_PER_S, GRANT_RATE_MAX)
+    really = min(rate, measured) if measured else rate
+    return max(really * GRANT_DECREASE_PERCENT // 100, TRICKLE_ENTRIES_PER_S)
+
+
+def is_backlog(pending: int) -> bool:
+    """Whether a node has so much to send that it needs a share."""
+    return pending > GRANT_BACKLOG_ENTRIES
+
+
+def grant_for(regulator: Regulator, *, pending: int, backlogged: int, jitter: float = 0.0) -> Grant:
+    """The grant of one node. `backlogged` counts the nodes that share, this one included.
+
+    `jitter` (0 to 1) spreads the beginnings of those that greet together; 0 for a node that is sending already.
+    """
+    if not is_backlog(pending):
+        return Grant(PUSH_WINDOW_MAX, 0, 0, GRANT_TTL_MS)
+    nodes = max(1, backlogged)
+    window = max(1, min(PUSH_WINDOW_MAX, GRANT_PUSHES_IN_FLIGHT_MAX // nodes))
+    spread_ms = min((nodes - 1) * GRANT_START_STEP_MS, GRANT_START_AFTER_MS_MAX)
+    rate = max(regulator.rate // nodes, TRICKLE_ENTRIES_PER_S)
+    return Grant(window, rate, int(spread_ms * jitter), GRANT_TTL_MS)
+
+
+def is_news(told: Told | None, grant: Grant, now_ms: int) -> bool:
+    """Whether a node should hear its grant: it has none that lasts, or the new one differs enough to matter."""
+    if told is None or not 0 <= now_ms - told.told_ms < GRANT_RENEW_AFTER_MS + told.grant.start_after_ms:
+        return True
+    before, after = told.grant.rate_entries_per_s, grant.rate_entries_per_s
+    if now_ms - told.told_ms < GRANT_LOOK_INTERVAL_MS + told.grant.start_after_ms:
+        return False
+    if not (before and after):
+        return before != after
+    return abs(after - before) * 100 > before * GRANT_CHANGE_PERCENT

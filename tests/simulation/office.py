@@ -1,0 +1,113 @@
+"""The head office: it calls orders off at the centre, of whatever it sees there, and repeats with the same key.
+
+What it was told is asked for is owed an answer; a centre that is put back to before it heard of it owes it no longer.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from edge_core.orders.events import InstructionAnswered, OrderCancelled
+from edge_core.orders.merge import Merged
+from edge_core.sync.entry import decode_entry
+from tests.simulation.promises import Broken
+from tests.simulation.sqlite import OWNER
+from tests.simulation.tables import Tables
+
+if TYPE_CHECKING:
+    from tests.simulation.house import House
+
+_FINAL = {"applied", "refused"}
+_PAUSES_S = (1.5, 4, 12)
+
+
+class Office:
+    """Somebody at the centre who cancels orders."""
+
+    def __init__(self, house: "House", seed: str) -> None:
+        self._house = house
+        self._chance = random.Random(f"{seed}/office")
+        self._count = 0
+        self._asked_before: list[tuple[str, UUID, str]] = []
+        self.owed: set[UUID] = set()
+        self.is_open = True
+
+    async def run(self) -> None:
+        """Ask until the office closes."""
+        pause_s = self._chance.choice(_PAUSES_S)
+        while self.is_open:
+            await asyncio.sleep(self._chance.expovariate(1 / pause_s))
+            if self.is_open:
+                self._ask()
+
+    def forget(self, tables: Tables) -> None:
+        """The centre is what it was: what it has not heard of yet was never asked."""
+        self.owed.intersection_update(tables.instructions)
+
+    def _ask(self) -> None:
+        centre, process = self._house.centre, self._house.centre.process
+        if process is None or not process.is_alive:
+            return
+        if self._asked_before and self._chance.random() < 0.2:
+            asked = self._chance.choice(self._asked_before)
+        else:
+            orders = [row for row in centre.tables.orders.values() if row.status != "completed"]
+            orders = orders or list(centre.tables.orders.values())
+            if not orders:
+                return
+            self._count += 1
+            row = self._chance.choice(orders)
+            asked = (row.node_id, row.order_id, f"office-{self._count}")
+        self._asked_before = [*self._asked_before[-20:], asked]
+        token = OWNER.set(process)
+        self._house.loop.create_task(centre.cancel(*asked))
+        OWNER.reset(token)
+
+
+def unanswered(tables: Tables) -> str:
+    """What is not answered yet, in words; empty when all is."""
+    waiting = [row for row in tables.instructions.values() if row.outcome not in _FINAL]
+    if waiting:
+        return f"{len(waiting)} instructions have no answer, the first for {waiting[0].node_id}"
+    return next((f"{r.node_id} has not acked its downlink" for r in tables.downlinks.values() if _waits(r)), "")
+
+
+def _demand_one_answer(house: "House", node_id: str) -> None:
+    """Where no disk was lost, put back or copied, nothing is decided twice, however often it was heard."""
+    if not house.disks_are_whole:
+        return
+    entries = [e for key, held in house.centre.tables.entries.items() if key.node_id == node_id for e in held]
+    events = [event for entry in entries for event in decode_entry(entry.body).events]
+    counts = Counter(e.instruction_id for e in events if isinstance(e, InstructionAnswered) and e.outcome in _FINAL)
+    twice = [asked for asked, count in counts.items() if count > 1]
+    if twice:
+        raise Broken("G1", f"{node_id} has decided {twice[0]} {counts[twice[0]]} times")
+
+
+def _waits(row: object) -> bool:
+    return row.durable_seq != row.tail_seq  # type: ignore[attr-defined, no-any-return]
+
+
+def demand_instructions(house: "House", node_id: str, orders: dict[UUID, Merged]) -> None:
+    """Everything that was asked is done or refused once, and the centre knows which (G1, G6)."""
+    tables = house.centre.tables
+    lost = house.office.owed - tables.instructions.keys()
+    if lost:
+        raise Broken("G1", f"the centre has lost {len(lost)} instructions")
+    _demand_one_answer(house, node_id)
+    for row in tables.instructions.values():
+        if row.node_id != node_id or row.outcome not in _FINAL or row.subject is None:
+            continue
+        merged = orders.get(row.subject)
+        cancels = [
+            event
+            for recorded in (merged.accepted if merged is not None else ())
+            for event in recorded.entry.events
+            if isinstance(event, OrderCancelled)
+        ]
+        if len(cancels) > 1:
+            raise Broken("G1", f"order {row.subject} is cancelled {len(cancels)} times in effect")
+        if row.outcome == "applied" and not cancels:
+            raise Broken("G1", f"{row.instruction_id} is said to be applied, order {row.subject} is not cancelled")
