@@ -28,7 +28,7 @@ from edge_agent.submission import (
 )
 from edge_core import clock, ids
 from edge_core.errors import PermanentFault, Rejected
-from edge_core.orders.commands import CancelOrder, Command, MoveStock, PlaceOrder, StockMovement
+from edge_core.orders.commands import CancelOrder, Command, MoveStock, OnOrder, PlaceOrder, StockMovement
 from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Event, deltas_of
@@ -159,8 +159,8 @@ class Batch:
         self.new_answered.append(row)
 
     def _world(self, command: Command) -> World:
-        state = self._state(command.order_id) if isinstance(command, CancelOrder) else None
-        return World(state, {sku: tuple(self._stock[sku].values()) for sku in skus_of(command)})
+        state = self._state(command.order_id) if isinstance(command, OnOrder) else None
+        return World(state, {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state)})
 
     def _state(self, order_id: UUID) -> OrderState | None:
         if order_id not in self._states and order_id in self._orders:
@@ -194,7 +194,8 @@ class Batch:
         return ids.uuid7(self._here.now_ms, self._here.random_bits())
 
     def _record(self, command: Command, events: tuple[Event, ...], traceparent: str | None) -> Answer:
-        recorded = self._append(None if isinstance(command, MoveStock) else command.order_id, events, traceparent)
+        order_id = command.order_id if isinstance(command, PlaceOrder | OnOrder) else None
+        recorded = self._append(order_id, events, traceparent)
         if recorded.entry.order_id is None:
             return accepted_answer([recorded])
         return self._advance_order(recorded.entry.order_id, recorded)

@@ -10,11 +10,12 @@ from msgspec import Struct
 
 from edge_core.errors import Rejected
 from edge_core.ids import digest16
-from edge_core.orders.commands import CancelRequest, StockMovement
+from edge_core.orders.commands import StockMovement
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import StockMoved
 from edge_core.orders.fold import OrderState
 from edge_core.orders.rendering import Origin, Recorded, receipt, rfc3339, state_of
+from edge_core.orders.requests import CancelRequest
 
 PAYLOAD_HASH_BYTES: Final = 32
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")

@@ -14,8 +14,9 @@ from starlette.types import Receive, Scope, Send
 from edge_agent.intake import Intake
 from edge_agent.submission import Answer, Cancel, Request
 from edge_core.errors import UNREADABLE, Rejected
-from edge_core.orders.commands import CancelRequest, StockMovement
+from edge_core.orders.commands import StockMovement
 from edge_core.orders.document import TillOrder
+from edge_core.orders.requests import CancelRequest
 from edge_core.orders.validation import check_order
 from edge_core.shapes import json_reader
 from holdfast_runtime.http_server import read_body

@@ -6,9 +6,10 @@ from edge_agent.api.queries import OrderPage, StockView
 from edge_agent.status import AgentStatus
 from edge_agent.submission import MovementReceipt
 from edge_core.limits import BODY_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
-from edge_core.orders.commands import CancelRequest, StockMovement
+from edge_core.orders.commands import StockMovement
 from edge_core.orders.document import TillOrder
 from edge_core.orders.rendering import OrderDocument, Receipt
+from edge_core.orders.requests import CancelRequest
 from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter, openapi
 

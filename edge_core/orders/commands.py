@@ -1,97 +1,15 @@
 """What somebody wants: commands carry everything that a decision needs, time and new identifiers included."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from edge_core.limits import LINES_MAX, MOVEMENT_LINES_MAX
+from edge_core.limits import MOVEMENT_LINES_MAX
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
+from edge_core.orders.requests import CancelRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
 
-Revision = Annotated[int, Meta(ge=1)]
-
-
-class CancelRequest(Part, frozen=True):
-    """The body of `POST /v1/orders/{id}/cancel`. `expected_revision` refuses an order that has moved on."""
-
-    reason: Identifier
-    operator_id: Identifier | None = None
-    expected_revision: Revision | None = None
-
-
-class StepRequest(Part, frozen=True):
-    """The body of a step of fulfilment that says no more than that it was done."""
-
-    group_id: Identifier | None = None
-    operator_id: Identifier | None = None
-    expected_revision: Revision | None = None
-
-
-class LineQuantity(Part, frozen=True):
-    """How much of a line."""
-
-    line_id: Identifier
-    quantity_milli: Quantity
-
-
-class RejectRequest(Part, frozen=True):
-    """The body of `reject`: why the location cannot serve a group, and for `short` and `damaged` how much is gone."""
-
-    reason: Literal["not_found", "short", "damaged", "no_capacity", "closed"]
-    lines: Annotated[tuple[LineQuantity, ...], Meta(max_length=LINES_MAX)] = ()
-    group_id: Identifier | None = None
-    operator_id: Identifier | None = None
-    expected_revision: Revision | None = None
-
-
-class ShipRequest(Part, frozen=True):
-    """The body of `ship`: who has the parcel now."""
-
-    carrier: Identifier
-    tracking: Identifier
-    group_id: Identifier | None = None
-    operator_id: Identifier | None = None
-    expected_revision: Revision | None = None
-
-
-class ReturnLine(Part, frozen=True):
-    """Goods that came back, as they were found at the inspection."""
-
-    line_id: Identifier
-    quantity_milli: Quantity
-    condition: Literal["resaleable", "damaged"] = "resaleable"
-
-
-class ReturnRequest(Part, frozen=True):
-    """The body of `return`. Without `refund_to` the payments are given back in their order, each up to what it took."""
-
-    lines: Annotated[tuple[ReturnLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
-    reason: Identifier
-    refund_to: Identifier | None = None
-    operator_id: Identifier | None = None
-    expected_revision: Revision | None = None
-
-
-StepName = Literal["accept", "pick", "pack", "ready", "deliver", "route"]
-OrderRequest = CancelRequest | StepRequest | RejectRequest | ShipRequest | ReturnRequest
-
-REQUESTS: Final[Mapping[str, type[OrderRequest]]] = MappingProxyType(
-    {
-        "accept": StepRequest,
-        "cancel": CancelRequest,
-        "deliver": StepRequest,
-        "pack": StepRequest,
-        "pick": StepRequest,
-        "ready": StepRequest,
-        "reject": RejectRequest,
-        "return": ReturnRequest,
-        "route": StepRequest,
-        "ship": ShipRequest,
-    }
-)
-"""Every command on an order by its name in the API, and the body that it takes."""
+Role = Literal["store", "centre", "timer"]
 
 
 class MovementLine(Part, frozen=True):
@@ -130,16 +48,41 @@ class CancelOrder(Struct, frozen=True):
 
     order_id: UUID
     request: CancelRequest
+    role: Role = "store"
 
 
 class AdvanceOrder(Struct, frozen=True):
-    """Take an order a step on: `name` is one of `REQUESTS`, `new_id` names what the step may bring about (a return)."""
+    """Any other command on one order: `name` is one of `edge_core.orders.requests.REQUESTS`.
+
+    `new_id` names what the command may bring about (a return, a movement of stock), `secret` is a new pickup code.
+    `now_ms` is Unix time, `business_date` the store's date at that time.
+    """
 
     order_id: UUID
     name: str
-    request: StepRequest | RejectRequest | ShipRequest | ReturnRequest
+    request: OrderRequest
     new_id: UUID
+    secret: str
     location_id: str
+    business_date: str
+    now_ms: int
+    role: Role = "store"
+
+
+class ExchangeOrder(Struct, frozen=True):
+    """Take goods of an order back under `return_id`, and place the order for what goes instead."""
+
+    order_id: UUID
+    request: ExchangeRequest
+    return_id: UUID
+    place: PlaceOrder
+
+
+class TakeBack(Struct, frozen=True):
+    """Take goods back of which no order is known."""
+
+    return_id: UUID
+    request: UnreceiptedReturn
     business_date: str
 
 
@@ -150,4 +93,5 @@ class MoveStock(Struct, frozen=True):
     request: StockMovement
 
 
-Command = PlaceOrder | CancelOrder | AdvanceOrder | MoveStock
+OnOrder = CancelOrder | AdvanceOrder | ExchangeOrder
+Command = PlaceOrder | OnOrder | TakeBack | MoveStock

@@ -177,7 +177,7 @@ class StockMoved(Struct, frozen=True, array_like=True, gc=False, tag="stock.move
     """Stock changed with a cause of its own: goods came, went, or turned out to be there (`found`)."""
 
     movement_id: UUID
-    cause: Literal["receipt", "write_off", "found", "not_found", "short", "damaged"]
+    cause: Literal["receipt", "write_off", "found", "not_found", "short", "damaged", "uncounted"]
     reference: str | None
     deltas: tuple[StockDelta, ...]
 

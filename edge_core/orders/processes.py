@@ -24,16 +24,25 @@ ORDER_PROCESS: Final = """
   {"from": ["in_fulfillment"], "on": "fulfillment.rejected:approved", "to": "approved"},
   {"from": ["in_fulfillment"], "on": "fulfillment.delivered", "to": "completed"},
   {"from": ["validated", "held", "approved", "in_fulfillment"], "on": "order.cancelled", "to": "cancelled",
-   "command": "cancel", "roles": ["store", "centre"]},
+   "command": "cancel", "roles": ["store", "centre"], "effects": ["cancel_rest"]},
   {"from": ["placed"], "on": "order.cancelled", "to": "cancelled"},
+  {"from": ["validated", "held", "approved", "in_fulfillment"], "on": "order.cancelled:lines",
+   "command": "cancel-lines", "roles": ["store"], "effects": ["cancel_lines"]},
   {"from": ["validated", "held", "approved", "in_fulfillment"], "on": "order.cancelled:voided", "to": "cancelled",
-   "command": "void", "roles": ["store"], "guards": ["nothing_left", "same_business_date"]},
+   "command": "void", "roles": ["store"], "guards": ["nothing_has_left", "same_business_date"],
+   "effects": ["void_order"]},
   {"from": ["in_fulfillment"], "on": "order.cancelled:rest", "to": "completed"},
   {"from": ["in_fulfillment"], "on": "order.cancelled:backorder", "to": "validated"},
   {"from": ["in_fulfillment"], "on": "order.cancelled:approved", "to": "approved"},
   {"from": ["completed", "partially_returned"], "on": "order.returned:partial", "to": "partially_returned"},
   {"from": ["completed", "partially_returned"], "on": "order.returned", "to": "returned",
-   "command": "return", "roles": ["store"]}
+   "command": "return", "roles": ["store"], "effects": ["take_back"]},
+  {"from": ["completed", "partially_returned"], "on": "order.returned:exchanged", "to": "returned",
+   "command": "exchange", "roles": ["store"], "effects": ["take_back_for_exchange"]},
+  {"from": ["completed", "partially_returned"], "on": "return.requested",
+   "command": "return-request", "roles": ["store", "centre"], "effects": ["request_return"]},
+  {"from": ["validated", "held", "approved", "in_fulfillment", "completed"], "on": "payment.captured",
+   "command": "pay", "roles": ["store", "centre"], "effects": ["take_payment"]}
  ]}
 """
 

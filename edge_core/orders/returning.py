@@ -1,99 +1,116 @@
 """Goods that come back with their receipt: what may come back, where it goes, and what is paid back."""
 
-from collections import defaultdict
 from collections.abc import Sequence
+from uuid import UUID
 
-from edge_core.errors import Rejected
-from edge_core.orders.commands import AdvanceOrder, ReturnLine, ReturnRequest
-from edge_core.orders.document import Line
-from edge_core.orders.events import OrderReturned, PaymentReversal
-from edge_core.orders.fold import OrderState
-from edge_core.orders.machines import ORDER
-from edge_core.orders.world import Accepted
-from edge_core.stock.ledger import Allocation
+from edge_core.errors import InvariantViolated, Rejected
+from edge_core.orders.cancelling import unknown_line
+from edge_core.orders.events import Event, OrderReturned, StockMoved
+from edge_core.orders.parts import Quantities, add_up, is_open, returnable
+from edge_core.orders.requests import LineQuantity, ReturnLine, ReturnRequest
+from edge_core.orders.settling import owed_minor, refund, taken_minor
+from edge_core.orders.state import OrderState
+from edge_core.orders.world import Case, World
+from edge_core.stock.ledger import Allocation, StockDelta, restock
 
 
-def take_back(state: OrderState, command: AdvanceOrder) -> Accepted | Rejected:
-    """Take goods of a completed order back. Each line's refund is exact however many parts it comes back in."""
-    request = command.request
-    assert isinstance(request, ReturnRequest)
-    if not ORDER.is_legal(state.status, "order.returned"):
-        detail = f"the order is {state.status}; goods come back after they were handed over"
-        return Rejected("command-not-allowed", detail, state=state.status, allowed=ORDER.allowed(state.status))
-    found = _check_quantities(state, request.lines)
-    if found is not None:
-        return found
-    quantities = _by_line(request.lines)
-    refund_minor = sum(_refund_minor(state, line_id, quantity) for line_id, quantity in quantities.items())
-    reversals = _reversals(state, refund_minor, request.refund_to)
+def take_back(case: Case) -> tuple[Event, ...] | Rejected:
+    """Goods come back, are looked at and paid back at once, at the till."""
+    request = case.command.request
+    if not isinstance(request, ReturnRequest):
+        raise InvariantViolated(f"{request!r} says not what comes back")
+    state = case.state
+    quantities = check_returnable(state, request.lines)
+    if isinstance(quantities, Rejected):
+        return quantities
+    reversals = refund(state, refundable_minor(state, quantities), request.refund_to)
     if isinstance(reversals, Rejected):
         return reversals
-    restocked = _restocked(state, [line for line in request.lines if line.condition == "resaleable"])
-    returned = OrderReturned(command.new_id.hex, tuple(sorted(quantities.items())), restocked, reversals)
-    return Accepted((returned,))
+    restocked, damaged = lots_of(state, request.lines)
+    returned = OrderReturned(
+        return_id=case.command.new_id.hex,
+        quantities=quantities,
+        restocked=restocked,
+        reversals=reversals,
+        damaged=damaged,
+        reason=request.reason,
+        operator_id=request.operator_id,
+    )
+    return returned, *uncounted(case.world, restocked, case.command.new_id)
 
 
-def _by_line(lines: Sequence[ReturnLine]) -> dict[str, int]:
-    quantities: defaultdict[str, int] = defaultdict(int)
-    for line in lines:
-        quantities[line.line_id] += line.quantity_milli
-    return dict(quantities)
-
-
-def _check_quantities(state: OrderState, lines: Sequence[ReturnLine]) -> Rejected | None:
-    sold = {line.line_id: line.quantity_milli for line in state.order.lines}
-    open_milli = {line_id: quantity - dict(state.returned).get(line_id, 0) for line_id, quantity in sold.items()}
+def check_returnable(state: OrderState, lines: Sequence[LineQuantity | ReturnLine]) -> Quantities | Rejected:
+    """How much of each line comes back, sorted, or the first line of which that is too much."""
+    unknown = unknown_line(state, lines)
+    if unknown is not None:
+        return unknown
+    open_milli = returnable(state)
     for index, line in enumerate(lines):
-        if line.line_id not in sold:
-            return Rejected("unknown-reference", f"there is no line {line.line_id!r}", f"/lines/{index}/line_id")
-        open_milli[line.line_id] -= line.quantity_milli
-        if open_milli[line.line_id] < 0:
-            left = open_milli[line.line_id] + line.quantity_milli
+        left = open_milli[line.line_id]
+        if line.quantity_milli > left:
             detail = f"{line.quantity_milli} thousandths of line {line.line_id!r}, of which {left} can still come back"
             return Rejected("return-too-large", detail, f"/lines/{index}/quantity_milli")
-    return None
+        open_milli[line.line_id] = left - line.quantity_milli
+    return tuple(sorted(add_up((line.line_id, line.quantity_milli) for line in lines).items()))
 
 
-def _refund_minor(state: OrderState, line_id: str, quantity_milli: int) -> int:
-    """What the customer paid for this part: the line's share up to now less the share up to before."""
+def refundable_minor(state: OrderState, quantities: Quantities) -> int:
+    """What was taken beyond what the customer owes for what stays with them; never below zero."""
+    return max(0, taken_minor(state) - owed_minor(state, returned=quantities))
+
+
+def lots_of(
+    state: OrderState, lines: Sequence[ReturnLine], return_id: str | None = None
+) -> tuple[tuple[Allocation, ...], tuple[Allocation, ...]]:
+    """The lots that the goods came from: those that are for sale again, and the damaged ones.
+
+    Lots come back in the order in which they were promised; those of earlier returns are passed over, and so are those
+    of other returns on their way (`return_id` is this one).
+    """
+    others = [one for one in state.returns if is_open(one) and one.return_id != return_id]
+    passed = add_up((*state.returned, *(pair for one in others for pair in one.quantities)))
+    left = {line.line_id: _lots_after(state, line.line_id, passed.get(line.line_id, 0)) for line in lines}
+    restocked: list[Allocation] = []
+    damaged: list[Allocation] = []
+    for line in lines:
+        found = restocked if line.condition == "resaleable" else damaged
+        found += _take(left[line.line_id], line.quantity_milli)
+    return tuple(restocked), tuple(damaged)
+
+
+def uncounted(world: World, restocked: Sequence[Allocation], movement_id: UUID) -> tuple[StockMoved, ...]:
+    """Goods of which nobody has counted the shelf stay uncounted: what comes back of them leaves the ledger at once.
+
+    Otherwise one returned piece would be all that the ledger knows of, and the next sale of two be refused (ADR 7).
+    """
+    deltas = tuple(
+        StockDelta(d.sku, d.lot, d.unit, on_hand_milli=-d.on_hand_milli)
+        for d in restock(restocked)
+        if not world.stock.get(d.sku)
+    )
+    return (StockMoved(movement_id, "uncounted", None, deltas),) if deltas else ()
+
+
+def _lots_after(state: OrderState, line_id: str, passed_milli: int) -> list[Allocation]:
+    """What was promised to a line, less what has come back; what no lot is known of counts as the line's own lot."""
+    promised = [a for group in state.groups for a in group.allocations if a.line_id == line_id]
     line = next(line for line in state.order.lines if line.line_id == line_id)
-    before_milli = dict(state.returned).get(line_id, 0)
-    paid_minor = line.net_minor if state.order.totals.prices_include_tax else line.net_minor + line.tax_minor
-    return _share(paid_minor, before_milli + quantity_milli, line) - _share(paid_minor, before_milli, line)
+    unknown_milli = line.quantity_milli - sum(allocation.quantity_milli for allocation in promised)
+    if unknown_milli > 0:
+        promised.append(Allocation(line_id, line.sku, line.lot, line.unit, unknown_milli))
+    _take(promised, passed_milli)
+    return promised
 
 
-def _share(amount_minor: int, part_milli: int, line: Line) -> int:
-    return (2 * amount_minor * part_milli + line.quantity_milli) // (2 * line.quantity_milli)
-
-
-def _reversals(state: OrderState, refund_minor: int, refund_to: str | None) -> tuple[PaymentReversal, ...] | Rejected:
-    payments = [p for p in state.payments if refund_to in {None, p.payment_id}]
-    if refund_to is not None and not payments:
-        return Rejected("unknown-reference", f"there is no payment {refund_to!r}", "/refund_to")
-    reversals: list[PaymentReversal] = []
-    left_minor = refund_minor
-    for payment in payments:
-        amount_minor = min(left_minor, payment.captured_minor - payment.refunded_minor)
-        if amount_minor > 0:
-            reversals.append(PaymentReversal(payment.payment_id, "refunded", amount_minor))
-            left_minor -= amount_minor
-    if left_minor:
-        detail = f"{refund_minor} are to be paid back, the payments can give {refund_minor - left_minor}"
-        return Rejected("payment-mismatch", detail, "/refund_to" if refund_to is not None else None)
-    return tuple(reversals)
-
-
-def _restocked(state: OrderState, lines: Sequence[ReturnLine]) -> tuple[Allocation, ...]:
-    """The lots that the goods came from, in the order in which they were promised; what came back before is skipped."""
-    found: list[Allocation] = []
-    before = dict(state.returned)
-    for line_id, quantity_milli in _by_line(lines).items():
-        skipped, missing = before.get(line_id, 0), quantity_milli
-        for allocation in (a for group in state.groups for a in group.allocations if a.line_id == line_id):
-            rest = max(0, allocation.quantity_milli - skipped)
-            skipped = max(0, skipped - allocation.quantity_milli)
-            part = min(rest, missing)
-            if part:
-                found.append(Allocation(line_id, allocation.sku, allocation.lot, allocation.unit, part))
-                missing -= part
-    return tuple(found)
+def _take(lots: list[Allocation], quantity_milli: int) -> list[Allocation]:
+    """Take so much off the front of some lots, which become fewer."""
+    taken: list[Allocation] = []
+    while quantity_milli > 0 and lots:
+        first = lots.pop(0)
+        part = min(first.quantity_milli, quantity_milli)
+        taken.append(Allocation(first.line_id, first.sku, first.lot, first.unit, part))
+        quantity_milli -= part
+        rest_milli = first.quantity_milli - part
+        if rest_milli:
+            lots.insert(0, Allocation(first.line_id, first.sku, first.lot, first.unit, rest_milli))
+    return taken

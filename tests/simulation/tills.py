@@ -7,8 +7,9 @@ from uuid import UUID
 import msgspec
 
 from edge_agent.submission import Answer, Cancel, Request
-from edge_core.orders.commands import CancelRequest, MovementLine, StockMovement
+from edge_core.orders.commands import MovementLine, StockMovement
 from edge_core.orders.document import FulfillmentRequest, Line, Method, OrderType, Payment, TillOrder, Totals
+from edge_core.orders.requests import CancelRequest
 from tests.simulation.machine import Machine
 from tests.simulation.promises import Promises
 from tests.simulation.story import Story
