@@ -16,7 +16,7 @@ def take_back_unreceipted(world: World, command: TakeBack) -> tuple[Event, ...] 
     request = command.request
     refused = _check(command)
     for index, line in enumerate(request.lines):
-        refused = refused or _check_unit(world, line, index)
+        refused = refused or _check_line(world, line, index)
     if refused is not None:
         return refused
     resaleable = [line for line in request.lines if line.condition == "resaleable"]
@@ -50,11 +50,14 @@ def _check(command: TakeBack) -> Rejected | None:
     return None
 
 
-def _check_unit(world: World, line: UnreceiptedLine, index: int) -> Rejected | None:
+def _check_line(world: World, line: UnreceiptedLine, index: int) -> Rejected | None:
     positions = world.stock.get(line.sku, ())
     if positions and positions[0].unit != line.unit:
         detail = f"{line.sku} is kept in {positions[0].unit}, the line says {line.unit}"
         return Rejected("unit-mismatch", detail, f"/lines/{index}/unit")
+    if positions and line.condition == "resaleable" and line.lot not in {position.lot for position in positions}:
+        # It would be a lot without a date, and a later receipt that knows the date be refused.
+        return Rejected("lot-mismatch", f"{line.sku} has no lot {line.lot} here", f"/lines/{index}/lot")
     return None
 
 

@@ -306,6 +306,7 @@ def test_goods_without_a_receipt_and_without_a_counted_shelf_change_no_stock() -
     [
         (found_goods(RESALEABLE, approved_by="op-1"), "approval-needed"),
         (found_goods(replace(RESALEABLE, unit="KGM")), "unit-mismatch"),
+        (found_goods(replace(RESALEABLE, lot="L9")), "lot-mismatch"),
         (found_goods(RESALEABLE, currency="XXX"), "unknown-currency"),
         (found_goods(RESALEABLE, returned_at="2026-02-30T00:00:00.000Z"), "invalid-time"),
     ],
