@@ -6,7 +6,7 @@ everything that is not known to be done, and a node that has done some of it alr
 ids (docs/protocol.md, "The downlink").
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from hashlib import blake2b
 from secrets import randbits
 from typing import Final, NamedTuple
@@ -92,9 +92,17 @@ async def issue(
 
 
 async def greet(
-    connection: Connection, hellos: Sequence[Hello], now_ms: int, random_bits: RandomBits
+    connection: Connection,
+    hellos: Sequence[Hello],
+    newcomers: Collection[str],
+    now_ms: int,
+    random_bits: RandomBits,
 ) -> dict[str, UUID]:
-    """The downlink of each node that says hello; it goes on after what the node has taken, or begins anew."""
+    """The downlink of each node that says hello; it goes on after what the node has taken, or begins anew.
+
+    `newcomers` are the nodes that come as an incarnation which was not there before: with the life before it, answers
+    may be lost that no copy holds any more.
+    """
     rows = await downlinks.lock(connection, [hello.node_id for hello in hellos])
     new = {hello.node_id: ids.uuid7(now_ms, random_bits()) for hello in hellos if hello.node_id not in rows}
     begun = await downlinks.begin_first(connection, new) if new else {}
@@ -103,8 +111,11 @@ async def greet(
         row = rows.get(hello.node_id)
         if row is None:
             continue
-        is_there = hello.downlink is not None and _is_known(row, hello.downlink)
-        if not is_there and not await _resume(connection, row, hello.downlink):
+        goes_on = hello.downlink is not None and _is_known(row, hello.downlink)
+        goes_on = goes_on or await _resume(connection, row, hello.downlink)
+        if hello.node_id in newcomers and hello.downlink is not None:
+            goes_on = goes_on and not await _lacks_answers(connection, row, hello.downlink)
+        if not goes_on:
             row = await _begin_anew(connection, row, ids.uuid7(now_ms, random_bits()))
         found[hello.node_id] = row.incarnation
     return found
@@ -164,6 +175,12 @@ async def _resume(connection: Connection, row: DownlinkRow, held: DownPosition |
     if held.seq != row.durable_seq:
         await downlinks.move(connection, row.node_id, held.seq, held.hash)
     return True
+
+
+async def _lacks_answers(connection: Connection, row: DownlinkRow, held: DownPosition) -> bool:
+    """Whether more has no answer than what the node has not taken. What it has answered, it knows by its log."""
+    waiting = row.tail_seq - held.seq
+    return held.seq > 0 and len(await instructions.unanswered(connection, row.node_id)) > waiting
 
 
 async def _begin_anew(connection: Connection, before: DownlinkRow, incarnation: UUID) -> DownlinkRow:

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from edge_agent.batch import Batch, Circumstances
 from edge_agent.intake import Intake
-from edge_agent.store import downlink, log, orders, stock
+from edge_agent.store import answers, downlink, log, orders, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.downlink import ParkedInstruction, ParkedRow
 from edge_agent.store.file import StoreFile
@@ -30,6 +30,7 @@ from edge_core.orders.commands import CancelOrder
 from edge_core.orders.events import InstructionAnswered, deltas_of
 from edge_core.orders.rendering import Recorded
 from edge_core.sync.chain import genesis
+from edge_core.sync.entry import Entry
 from edge_core.sync.instruction import CancelTask, Head, Instruction, decode_instruction, kind_in, read_head
 from edge_core.sync.messages import DOWN, Deliver, DownPosition
 from edge_core.sync.receive_stream import Applied, Cursor, prepare, receive
@@ -38,7 +39,6 @@ from edge_core.sync.receive_stream import Batch as Delivery
 _LOG: Final = structlog.get_logger()
 WAITS: Final = "waits"
 DISCARDED: Final = "discarded"
-_FINAL: Final = frozenset({"applied", "refused"})
 
 
 class Instructions:
@@ -132,6 +132,7 @@ class _Work:
         self._here = surroundings
         self._now_ms = surroundings.now_ms()
         self._outcomes = outcomes
+        self._kept: dict[UUID, Entry] = {}
         circumstances = Circumstances(
             stream=file.streams["orders"],
             now_ms=self._now_ms,
@@ -149,7 +150,9 @@ class _Work:
             return
         items = [_read(body) for body in delivery.bodies[found.skip :]]
         waiting = await downlink.read_parked(self._connection)
-        done = await self._done({item.instruction_id for item in items})
+        ids = {item.instruction_id for item in items if item.instruction_id is not None}
+        done = await self._done(ids)
+        self._kept = await answers.read_kept(self._connection, sorted(ids - done)) if ids - done else {}
         done |= {row.instruction.instruction_id for row in waiting if row.instruction.instruction_id is not None}
         blocked = {row.instruction.subject for row in waiting if row.instruction.subject is not None}
         for item in items:
@@ -179,6 +182,10 @@ class _Work:
     async def _take_one(self, item: _Item, done: set[UUID], blocked: set[UUID]) -> None:
         if item.instruction_id in done:
             self._outcomes["known"] += 1
+            return
+        if item.instruction_id is not None and item.instruction_id in self._kept:
+            self._answer_again(self._kept[item.instruction_id])
+            done.add(item.instruction_id)
             return
         if item.subject in blocked:
             await self._park(item, WAITS, "an earlier instruction about the same is parked")
@@ -220,6 +227,12 @@ class _Work:
         skus = {delta.sku for r in recorded for event in r.entry.events for delta in deltas_of(event)}
         skus = {sku for sku in skus if not self._batch.knows_sku(sku)}
         self._batch.learn(await stock.read_positions(self._connection, sorted(skus)) if skus else [], recorded)
+
+    def _answer_again(self, answered: Entry) -> None:
+        """The log has let go of the answer, and the centre has lost it, or would not ask: tell it the same."""
+        self._outcomes["known"] += 1
+        for event in answered.events:
+            self._batch.note(event, answered.traceparent)
 
     def _answer(self, item: _Item, outcome: str, code: str | None = None, detail: str | None = None) -> None:
         self._outcomes[outcome] += 1
@@ -267,13 +280,13 @@ class _Work:
 
     # --- the file ----------------------------------------------------------------------------------------------------
 
-    async def _done(self, wanted: set[UUID | None]) -> set[UUID]:
+    async def _done(self, wanted: set[UUID]) -> set[UUID]:
         """Which of the instructions have their final answer in the log already."""
-        ids = [each.bytes for each in wanted if each is not None]
+        ids = [each.bytes for each in wanted]
         marks = ",".join("?" * len(ids))
         found = await log.read_recorded(self._connection, f"order_id IN ({marks})", ids) if ids else []
-        answers = [event for recorded in found for event in recorded.entry.events]
-        return {e.instruction_id for e in answers if isinstance(e, InstructionAnswered) and e.outcome in _FINAL}
+        final = [answers.final_answer(recorded.entry) for recorded in found]
+        return {event.instruction_id for event in final if event is not None}
 
     async def _write(self) -> None:
         batch = self._batch

@@ -4,14 +4,15 @@ The centre keeps no state of it: each digest says how the segment is here, each 
 side supplies is taken by the other only with the chain's proof. So any message may be lost, doubled or late.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal
+from uuid import UUID
 
 import structlog
 from msgspec import Struct
 
 from edge_agent.intake import Intake
-from edge_agent.store import log, orders, scrubbing
+from edge_agent.store import log, orders, retention, scrubbing
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.log import EntryRow, Stream, subject_of
@@ -152,19 +153,31 @@ class Mender:
 
     async def _replace(self, connection: Connection, stream: Stream, supply: Supply, entries: list[Entry]) -> None:
         """The rows, the hash before them, and the heads of the orders that they are about."""
-        read = [(entry, decode_entry(entry.body)) for entry in entries]
-        rows = [EntryRow(stream.entry_id(e.seq), subject_of(decoded), e.hash, e.body) for e, decoded in read]
+        rows = [EntryRow(stream.entry_id(e.seq), subject_of(decode_entry(e.body)), e.hash, e.body) for e in entries]
         await scrubbing.replace_entries(connection, rows)
-        await scrubbing.put_hash(connection, stream, supply.from_seq - 1, supply.previous_hash)
-        concerned = sorted({decoded.order_id for _, decoded in read if decoded.order_id is not None})
-        for order_id in concerned:
-            try:
-                recorded = await orders.read_order(connection, order_id)
-            except StorageFault:
-                continue  # another entry of the order is damaged as well; its mending brings the head up to date
-            merged = merge(recorded)
-            if merged.state is not None:
-                origin = merged.accepted[-1].origin
-                last = await log.find_stream(connection, origin.incarnation, origin.lane)
-                if last is not None:
-                    await orders.put_heads(connection, [head_of(merged.state, last.entry_id(origin.seq))])
+        before = await scrubbing.put_hash(connection, stream, supply.from_seq - 1, supply.previous_hash)
+        concerned = {subject for subject in (before, *(row.order_id for row in rows)) if subject is not None}
+        # What was let go of and has come again is in no list, and is no order of this file any more.
+        gone = await retention.read_gone(connection, sorted(concerned))
+        streams = {each.stream_no: each for each in await log.read_streams(connection)}
+        for subject in sorted(concerned - gone):
+            await _list_again(connection, streams, subject)
+
+
+async def _list_again(connection: Connection, streams: Mapping[int, Stream], subject: bytes) -> None:
+    """Bring an order's head up to date. While another entry of it is damaged it stays: the mending of that one does it.
+
+    A damaged entry may well be readable, and say something else: only the chain tells.
+    """
+    try:
+        await scrubbing.check_order(connection, streams, subject)
+        recorded = await orders.read_order(connection, UUID(bytes=subject))
+    except StorageFault:
+        return
+    merged = merge(recorded)
+    if merged.state is None:
+        return  # a movement of stock, or the answer to an instruction
+    last = merged.accepted[-1].origin
+    numbers = {(each.incarnation, each.lane): each for each in streams.values()}
+    head = head_of(merged.state, numbers[last.incarnation, last.lane].entry_id(last.seq))
+    await orders.put_heads(connection, [head])

@@ -1,14 +1,17 @@
 """The chore that lets go of the log's oldest entries, once nobody needs them here any more.
 
 What may go is decided by `edge_core.sync.retention`; here it is done, in small steps between the tills' orders, while
-the centre is heard and nothing is being restored. Sums and heads follow in the same transactions.
+the centre is heard and nothing is being restored. Sums and heads follow in the same transactions. A damaged record
+stops nothing for good: `on_damage` has it looked at, and what is given up is left behind (`cutting.py`).
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 
+from edge_agent.cutting import Cutter, Gone
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.session import Session
@@ -16,13 +19,12 @@ from edge_agent.store import log, retention
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.log import Stream
-from edge_core.errors import StorageFault
+from edge_core.errors import RecordDamaged, StorageFault
 from edge_core.limits import (
+    LOST_NAMED_MAX,
     RETENTION_INTERVAL_MS,
     RETENTION_MARK_INTERVAL_MS,
     RETENTION_MEMORY_MS,
-    RETENTION_STEP_ENTRIES,
-    RETENTION_STEP_PAUSE_MS,
     STREAM_SEQ_BITS,
 )
 from edge_core.sync.retention import Cut, Held, Mark, Window, cut, next_mark
@@ -56,6 +58,8 @@ class Retention:
         self._session = session
         self._window = window
         self._interval_ms = interval_ms
+        self.on_damage: Callable[[], None] = lambda: None
+        self.cutter = Cutter(file, intake, lambda: session.is_settled)
 
     async def run(self) -> None:
         """Look for ever. A disk that fails is the intake's to mend; the next look comes in its time."""
@@ -79,7 +83,7 @@ class Retention:
             used_bytes = await retention.used_bytes(self._file.reader)
             wanted = cut(held, self._window, now_ms=now_ms, used_bytes=used_bytes)
             if wanted.seq > stream.pruned_seq:
-                gone += await self._let_go(stream, wanted, now_ms)
+                gone += await self._try_to_let_go(stream, wanted, now_ms)
         return gone
 
     async def _held(self) -> list[tuple[Stream, Held]]:
@@ -87,11 +91,11 @@ class Retention:
         marks, floors = await retention.read_marks(reader), await retention.key_floors(reader)
         found = []
         for stream in await log.read_streams(reader):
-            tail = await log.read_tail(reader, stream)
+            tail_seq, _ = await log.read_end(reader, stream)
             key_seq = floors.get(stream.stream_no, 1 << STREAM_SEQ_BITS) - 1
             held = Held(
-                tail.seq,
-                min(stream.durable_seq, tail.seq),
+                tail_seq,
+                min(stream.durable_seq, tail_seq),
                 stream.backed_up_seq,
                 stream.pruned_seq,
                 key_seq,
@@ -107,32 +111,33 @@ class Retention:
 
         await self._intake.write(change)
 
+    async def _try_to_let_go(self, stream: Stream, wanted: Cut, now_ms: int) -> int:
+        """A stream whose pages cannot even be searched stops no other one."""
+        try:
+            return await self._let_go(stream, wanted, now_ms)
+        except RecordDamaged as fault:
+            _LOG.warning("retention.postponed", error=bounded(fault))
+            return 0
+
     async def _let_go(self, stream: Stream, wanted: Cut, now_ms: int) -> int:
-        """Step by step, for as long as nothing that is going on needs the old entries."""
-        gone, seq = 0, stream.pruned_seq
-        while seq < wanted.seq and self._session.is_settled:
-            seq = min(seq + RETENTION_STEP_ENTRIES, wanted.seq)
-            gone += await self._step(stream.stream_no, seq, now_ms)
-            await asyncio.sleep(RETENTION_STEP_PAUSE_MS / 1000)
-        self._books.pruned_entries += gone
-        said = {"lane": stream.lane, "incarnation": str(stream.incarnation), "up_to": seq, "entries": gone}
-        if wanted.is_forced and seq > stream.backed_up_seq:
+        gone = await self.cutter.let_go(stream, wanted.seq, now_ms)
+        if gone.is_waiting:
+            self.on_damage()
+        self._books.pruned_entries += gone.entries
+        self._tell(stream, wanted, gone)
+        return gone.entries
+
+    def _tell(self, stream: Stream, wanted: Cut, gone: Gone) -> None:
+        said = {"lane": stream.lane, "incarnation": str(stream.incarnation), "up_to": gone.seq}
+        if gone.damaged or gone.left:
+            self._books.last_error = f"{stream.lane}: {gone.left} orders with damaged records stay below {gone.seq}"
+            seqs = gone.damaged[:LOST_NAMED_MAX]
+            _LOG.error("retention.damage_left", orders=gone.left, records=len(gone.damaged), seqs=seqs, **said)
+        if gone.is_waiting:
+            _LOG.warning("retention.waits_for_mending", **said)
+        if wanted.is_forced and gone.seq > stream.backed_up_seq:
             self._books.forced_prunings += 1
-            self._books.last_error = f"{stream.lane}: let go of up to {seq}, which no backup of the centre covers"
-            _LOG.error("retention.forced", backed_up=stream.backed_up_seq, **said)
-        else:
-            _LOG.info("retention.pruned", **said)
-        return gone
-
-    async def _step(self, stream_no: int, to_seq: int, now_ms: int) -> int:
-        gone = 0
-
-        async def change(connection: Connection) -> None:
-            nonlocal gone
-            # As the file has it now: a greeting may have said meanwhile that the centre holds less.
-            (stream,) = [s for s in await log.read_streams(connection) if s.stream_no == stream_no]
-            if stream.pruned_seq < to_seq <= stream.durable_seq:
-                gone = await retention.prune(connection, stream, to_seq, now_ms)
-
-        await self._intake.change_log(change)
-        return gone
+            self._books.last_error = f"{stream.lane}: let go of up to {gone.seq}, which no backup of the centre covers"
+            _LOG.error("retention.forced", backed_up=stream.backed_up_seq, entries=gone.entries, **said)
+        elif gone.seq > stream.pruned_seq:
+            _LOG.info("retention.pruned", entries=gone.entries, **said)

@@ -24,6 +24,7 @@ from edge_core.errors import PeerFault, StorageFault
 from edge_core.limits import (
     AUDIT_REPLY_TIMEOUT_MS,
     AUDIT_TRIES_MAX,
+    DAMAGE_ROWS_MAX,
     DAY_TOTALS_INTERVAL_MS,
     SCRUB_BUSY_PAUSE_MS,
     SCRUB_BUSY_PAUSES_MAX,
@@ -73,6 +74,7 @@ class Scrub:
         self._totals_at: tuple[int, int] | None = None
         self._round = Round(0, 0, None, 0, 0, "")
         self.damage: tuple[Damaged, ...] = ()
+        self._given_up: frozenset[tuple[int, int]] = frozenset()
         self.mended = 0
         self.rounds = 0
 
@@ -104,6 +106,13 @@ class Scrub:
         if now_ms >= self._next_suspicion_ms:
             self._next_suspicion_ms = now_ms + SCRUB_RETRY_MS
             self.begin()
+
+    def is_given_up(self, stream_no: int, seq: int) -> bool:
+        """Whether a record is damaged and the last round of this start could not have it mended.
+
+        Of a file with more damage than is listed, everything is given up.
+        """
+        return (stream_no, seq) in self._given_up or len(self._given_up) >= DAMAGE_ROWS_MAX
 
     def heard(self, message: DigestReply | AuditCall) -> None:
         """A message of the centre."""
@@ -275,6 +284,7 @@ class Scrub:
         entries = self._round.seen
         self._hurries = False
         self.rounds += 1
+        self._given_up = frozenset((damaged.stream_no, damaged.seq) for damaged in self.damage)
         await self._go_on(Round(self._here.now_ms(), entries, None, 0, 0, pages))
         _LOG.info("scrub.round_ended", entries=entries, damaged=len(self.damage), pages=pages)
 

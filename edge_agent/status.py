@@ -38,13 +38,14 @@ class LaneStatus(Struct, frozen=True):
 
 
 class LinkStatus(Struct, frozen=True):
-    """How the link to the centre is."""
+    """How the link to the centre is; where it is stopped, when it tries again by itself."""
 
     state: LinkWord
     reason: str
     last_ack_at: str | None
     oldest_unacked_age_ms: int
     attempts_since_ack: int
+    retry_at: str | None = None
 
 
 class DamagedRecord(Struct, frozen=True):
@@ -159,12 +160,14 @@ class Reporter:
     async def _link(self) -> LinkStatus:
         last_ack_ms = self._books.last_ack_ms
         state = self._session.state if self._session else None
+        retry_in_ms = self._session.retry_in_ms if self._session else None
         return LinkStatus(
             state=_WORDS[state.phase] if state else "not_configured",
             reason=self._intake.fenced or state.stop_reason if state else "the configuration names no broker",
             last_ack_at=rfc3339(last_ack_ms) if last_ack_ms is not None else None,
             oldest_unacked_age_ms=await self._books.oldest_unacked_age_ms(),
             attempts_since_ack=state.attempt if state else 0,
+            retry_at=rfc3339(wall_ms() + retry_in_ms) if retry_in_ms is not None else None,
         )
 
 

@@ -18,14 +18,14 @@ from central_sync.store import audits, orders, streams
 from central_sync.store.audits import ScrubRow
 from central_sync.store.database import Connection
 from central_sync.store.orders import OrderRow
-from central_sync.store.streams import CursorRow, EntryRow, StreamKey
+from central_sync.store.streams import CursorRow, EntryRow, StoredEntry, StreamKey
 from edge_core.errors import PeerFault
 from edge_core.limits import AUDIT_SEGMENT_ENTRIES
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.sync.audit import Entry, Examination, Examiner, Following, day_differences, proven, supplied
 from edge_core.sync.audit_messages import DayTotals, Digest, DigestReply, Supply
-from edge_core.sync.chain import genesis
+from edge_core.sync.chain import genesis, link
 from edge_core.sync.messages import Heartbeat
 
 _NO_HASH: Final = bytes(32)
@@ -139,8 +139,8 @@ async def _mend(connection: Connection, key: StreamKey, copy: _Copy, supply: Sup
     if entries is None:
         raise PeerFault("chain-broken", f"what was supplied from {supply.from_seq} on does not lead to what follows")
     concerned = await _replace(connection, key, entries)
-    await audits.put_hash(connection, key, supply.from_seq - 1, supply.previous_hash)
-    await _fold_again(connection, sorted(concerned))
+    before = await audits.put_hash(connection, key, supply.from_seq - 1, supply.previous_hash)
+    await _fold_again(connection, sorted(concerned if before is None else concerned | {before}))
     return len(entries)
 
 
@@ -152,21 +152,39 @@ async def _replace(connection: Connection, key: StreamKey, entries: Sequence[Ent
 
 
 async def _fold_again(connection: Connection, order_ids: Sequence[UUID]) -> None:
-    """The views of the orders that were damaged, from their entries as they are now."""
+    """The views of the orders that were damaged, from their entries as they are now.
+
+    One with another damaged entry stays as it is: the mending of that one brings it up to date. Such an entry may well
+    be readable, and say something else: only the chain tells.
+    """
     if not order_ids:
         return
+    used = [stored for stored in await streams.of_orders(connection, order_ids) if not stored.is_parked]
+    damaged = await _damaged_orders(connection, used)
     by_order: defaultdict[UUID | None, list[Recorded]] = defaultdict(list)
-    damaged: set[UUID | None] = set()
-    for stored in await streams.of_orders(connection, order_ids):
-        try:
-            if not stored.is_parked:
-                by_order[stored.order_id].append(recorded(stored))
-        except PeerFault:
-            damaged.add(stored.order_id)  # the mending of its other entry brings the view up to date
-    rows = [_folded(several) for order_id, several in by_order.items() if order_id not in damaged]
-    found = [row for row in rows if row is not None]
+    for stored in used:
+        if stored.order_id not in damaged:
+            by_order[stored.order_id].append(recorded(stored))
+    found = [row for several in by_order.values() if (row := _folded(several)) is not None]
     if found:
         await orders.update(connection, found)
+
+
+async def _damaged_orders(connection: Connection, entries: Sequence[StoredEntry]) -> set[UUID | None]:
+    """Orders of which an entry does not lead from the hash before it to its own."""
+    places = {(_stream_of(stored), stored.seq - 1) for stored in entries}
+    before = await audits.hashes_of(connection, sorted(places))
+    before |= {(key, 0): genesis(*key) for key, seq in places if seq == 0}
+    return {
+        stored.order_id
+        for stored in entries
+        if (previous := before.get((_stream_of(stored), stored.seq - 1))) is None
+        or link(previous, stored.body) != stored.hash
+    }
+
+
+def _stream_of(stored: StoredEntry) -> StreamKey:
+    return StreamKey(stored.node_id, stored.incarnation, stored.lane)
 
 
 def _folded(several: Sequence[Recorded]) -> OrderRow | None:

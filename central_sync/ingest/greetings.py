@@ -139,7 +139,8 @@ async def _welcome(
     if greetings:
         await nodes.greet(connection, greetings)
     going_on = [hello for hello in ordered if answers[hello.node_id].decision in {"resume", "rewind"}]
-    named = await instructions.greet(connection, going_on, now_ms, random_bits) if going_on else {}
+    newcomers = {hello.node_id for hello in admitted}
+    named = await instructions.greet(connection, going_on, newcomers, now_ms, random_bits) if going_on else {}
     return asked | {node_id: replace(answer, downlink=named.get(node_id)) for node_id, answer in answers.items()}
 
 

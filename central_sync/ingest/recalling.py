@@ -1,4 +1,4 @@
-"""What a node asks back of an earlier stream of its own: the entries after the newest common mark."""
+"""What a node asks back of an earlier stream of its own: the entries after the newest common mark; and what is lost."""
 
 from msgspec import Struct
 
@@ -8,7 +8,7 @@ from central_sync.store.database import Connection
 from central_sync.store.streams import StreamKey
 from edge_core.limits import PUSH_ENTRIES_MAX
 from edge_core.sync.locator import newest_common
-from edge_core.sync.messages import Deliver, Recall, pack_block, within_bytes
+from edge_core.sync.messages import Deliver, Hello, Recall, Welcome, pack_block, within_bytes
 
 
 class Recalled(Struct, frozen=True):
@@ -35,6 +35,21 @@ async def recalled(connection: Connection, recall: Recall) -> Recalled:
     tail_hash = rows[-1][0] if rows else held[common]
     first, last = common + 1, common + len(rows)
     return Recalled(Deliver(recall.former, recall.lane, first, last, held[common], tail_hash, codec, block))
+
+
+def lost_by(hello: Hello, answer: Welcome) -> list[LossRow]:
+    """What a hello shows to be nowhere any more: it begins beyond what the centre holds, and is fenced for it.
+
+    It is recorded at once. The recall says the same, but the disk that would ask may be lost before it can.
+    """
+    if answer.decision != "fence":
+        return []
+    held = {position.lane: position.durable_seq for position in answer.lanes}
+    return [
+        LossRow(hello.node_id, hello.incarnation, lane.lane, held[lane.lane] + 1, lane.first_seq - 1)
+        for lane in hello.lanes
+        if lane.lane in held and lane.first_seq > held[lane.lane] + 1
+    ]
 
 
 async def _apart(connection: Connection, recall: Recall, key: StreamKey) -> Recalled:

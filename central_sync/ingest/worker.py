@@ -27,7 +27,7 @@ from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.listening import Listening
 from central_sync.ingest.progress import Progress
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
-from central_sync.ingest.recalling import recalled
+from central_sync.ingest.recalling import lost_by, recalled
 from central_sync.ingest.restores import present_history
 from central_sync.instructions import Claim, RandomBits, machine_bits
 from central_sync.store import backups, nodes
@@ -199,6 +199,8 @@ class Ingester:
             _log.error(
                 "ingest.restore_noticed", detail=shown(noticed.detail), old=str(noticed.old), new=str(noticed.new)
             )
+        for loss in (loss for hello, answer in answers for loss in lost_by(hello, answer)):
+            await self._note_loss(loss)
         granted = self._granting.greeted(answers, _monotonic_ms())
         for node_id, answer in zip((hello.node_id for hello, _ in answers), granted, strict=True):
             _log.info("ingest.node_welcomed", node_id=node_id, decision=answer.decision, detail=answer.detail)

@@ -40,6 +40,12 @@ _REPLACE: Final = """
 _PUT_HASH: Final = """
     UPDATE entry SET hash = $5
     WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq = $4 AND hash <> $5
+    RETURNING order_id
+"""
+_HASHES: Final = """
+    SELECT node_id, incarnation, lane, seq, hash FROM entry
+    WHERE (node_id, incarnation, lane, seq) IN (
+        SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[]))
 """
 _DAYS: Final = """
     SELECT business_date::text, currency, count(*),
@@ -69,9 +75,20 @@ async def replace(connection: Connection, rows: Sequence[EntryRow]) -> None:
     await connection.execute(_REPLACE, node_ids, incarnations, lanes, seqs, order_ids, parked, hashes, bodies)
 
 
-async def put_hash(connection: Connection, key: StreamKey, seq: int, entry_hash: bytes) -> None:
-    """Correct the hash of an entry to the one that its successor proves."""
-    await connection.execute(_PUT_HASH, *key, seq, entry_hash)
+async def put_hash(connection: Connection, key: StreamKey, seq: int, entry_hash: bytes) -> UUID | None:
+    """Correct the hash of an entry to the one that its successor proves; its order, where the hash was another one."""
+    order_id: UUID | None = await connection.fetchval(_PUT_HASH, *key, seq, entry_hash)
+    return order_id
+
+
+async def hashes_of(
+    connection: Connection, places: Sequence[tuple[StreamKey, int]]
+) -> dict[tuple[StreamKey, int], bytes]:
+    """The hashes that stand at these places, as far as there is an entry."""
+    keys, seqs = [key for key, _ in places], [seq for _, seq in places]
+    node_ids, incarnations, lanes = zip(*keys, strict=True) if keys else ((), (), ())
+    rows = await connection.fetch(_HASHES, node_ids, incarnations, lanes, seqs)
+    return {(StreamKey(*row[:3]), row[3]): row[4] for row in rows}
 
 
 async def day_totals(connection: Connection, node_id: str, days: Sequence[str]) -> tuple[DayTotal, ...]:

@@ -6,26 +6,26 @@ keeps nothing in memory but the pushes on their way; what waits, waits in the fi
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, assert_never
-from uuid import UUID
 
 import structlog
 
 from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
-from edge_agent.link.attempts import Attempts
+from edge_agent.link.background import Background
 from edge_agent.link.bandwidth import UNLIMITED, Bandwidth
-from edge_agent.link.books import Books, advance
+from edge_agent.link.books import Books
 from edge_agent.link.centre_clock import CentreClock, tells_the_time
 from edge_agent.link.outgoing import Introduction, Outgoing
+from edge_agent.link.positions import Positions
+from edge_agent.link.uploads import Uploads
 from edge_agent.recovery import Recovery
 from edge_agent.store import log
-from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import Surroundings
-from edge_core.errors import PeerFault, RecordDamaged, StorageFault, TransientFault
+from edge_core.errors import PeerFault, StorageFault, TransientFault
 from edge_core.limits import LINK_TICK_INTERVAL_MS
 from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply
 from edge_core.sync.edge_link import step
@@ -35,7 +35,6 @@ from edge_core.sync.link_types import (
     CheckHash,
     CompareFormer,
     Connect,
-    EarlySent,
     Effect,
     FormerCompared,
     GoOnSelling,
@@ -44,7 +43,6 @@ from edge_core.sync.link_types import (
     LinkState,
     LogGrew,
     PushFailed,
-    PushSent,
     Rebook,
     Received,
     RecordAttempt,
@@ -79,7 +77,7 @@ from edge_core.sync.messages import (
     lane_of,
 )
 from edge_core.sync.pacing import first_delay_ms
-from edge_core.sync.send_stream import InFlight, SendStream
+from edge_core.sync.send_stream import SendStream
 from edge_core.sync.topics import topic
 from holdfast_runtime.config import ConfigError
 from holdfast_runtime.log import bounded
@@ -121,14 +119,10 @@ class Session:
         self._stopping = False
         self._grown: dict[str, int] = {}
         self._inputs: deque[LinkInput] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._durable: dict[
-            int, RecordDurable | Rebook
-        ] = {}  # by the stream's number: the lane may go on in another meanwhile
-        self._recorder: asyncio.Task[None] | None = None
-        self._attempts = Attempts(intake)
+        self._background = Background(on_failure=self._wake.set)
+        self._positions = Positions(file, intake, books, self._background)
+        self._uploads = Uploads(self._outgoing, books, self._send)
         self._connected = False
-        self._failure: BaseException | None = None
         self._next_tick_ms = 0
         self.on_damage: Callable[[], None] = lambda: None
         self.on_audit: Callable[[DigestReply | AuditCall], None] = lambda _message: None
@@ -153,6 +147,11 @@ class Session:
         """Whether both ends know what the other has: greeted, this machine is the node, nothing is being restored."""
         state = self.state
         return self.is_online and not (state.unchecked or state.recalls or state.is_restoring or state.is_replaced)
+
+    @property
+    def retry_in_ms(self) -> int | None:
+        """How soon a stopped link tries again; None where it is not stopped."""
+        return max(0, self.state.retry_ms - self._here.monotonic_ms()) if self.state.phase == "stopped" else None
 
     def durable_seq(self, lane: str) -> int:
         """How far the centre has a lane of the present incarnation."""
@@ -188,8 +187,7 @@ class Session:
         try:
             while not self._stopping:
                 await self._wait()
-                if self._failure is not None:
-                    raise self._failure
+                self._background.check()
                 await self._drain()
         finally:
             await self._leave()
@@ -269,11 +267,11 @@ class Session:
             case SendHeartbeat():
                 await self._heartbeat()
             case SendPush() | SendEarly():
-                self._inputs += await self._load(effect)
+                await self._upload(effect)
             case CheckHash():
                 self._inputs.append(await self._check(effect))
             case RecordDurable() | Rebook() | RecordHistory() | RecordAttempt():
-                self._write_down(effect)
+                self._positions.write_down(effect, self.state.incarnation)
             case BeginIncarnation() | CompareFormer() | SendRecall() | Restore() | StopSelling() | GoOnSelling():
                 await self._recover(effect)
             case TakeInstructions():
@@ -284,10 +282,10 @@ class Session:
                 assert_never(effect)
 
     def _tell(self, effect: AwaitEnrolment | Stop) -> None:
-        """People must do something; selling goes on."""
+        """People should do something; selling goes on."""
         self._books.last_error = bounded(effect.reason)
         if isinstance(effect, Stop):
-            _LOG.error("link.stopped", reason=effect.reason)
+            _LOG.error("link.stopped", reason=effect.reason, retry_in_s=effect.pause_ms // 1000)
         else:
             _LOG.warning("link.not_enrolled", reason=effect.reason)
 
@@ -355,7 +353,7 @@ class Session:
     # --- the transport -----------------------------------------------------------------------------------------------
 
     def _connect_after(self, delay_ms: int) -> None:
-        self._in_background(self._connect(delay_ms))
+        self._background.start(self._connect(delay_ms))
 
     async def _connect(self, delay_ms: int) -> None:
         await asyncio.sleep(delay_ms / 1000)
@@ -375,95 +373,20 @@ class Session:
     def _send(self, message: UpMessage) -> bool:
         return self._mqtt.publish(self._topic, encode_message(message))
 
-    async def _load(self, asked: SendPush | SendEarly) -> list[LinkInput]:
-        if isinstance(asked, SendPush):
-            return [await self._push(asked)]
-        try:
-            copy = await self._outgoing.early(asked.from_seq)
-        except RecordDamaged:  # it is told when its turn comes
-            return []
-        return [EarlySent(copy.to_seq, len(copy.block))] if copy is not None and self._send(copy) else []
-
-    async def _push(self, asked: SendPush) -> PushSent | PushFailed:
-        """Load entries, hand them over."""
-        try:
-            push = await self._outgoing.push(asked.lane, asked.from_seq, asked.entries_max, asked.bytes_max)
-        except RecordDamaged as fault:
-            self._books.last_error = bounded(fault)
+    async def _upload(self, asked: SendPush | SendEarly) -> None:
+        answer = await self._uploads.answer(asked)
+        if answer is None:
+            return
+        self._inputs.append(answer)
+        if isinstance(answer, PushFailed) and answer.damaged_seq is not None:
             self.on_damage()
-            return PushFailed(asked.lane, asked.from_seq)
-        if push is None:
-            self._books.last_error = f"{asked.lane}: the log has no entry {asked.from_seq}"
-        if push is None or not self._send(push):
-            return PushFailed(asked.lane)
-        self._books.pushed(push.to_seq - push.from_seq + 1, len(push.block))
-        return PushSent(asked.lane, asked.from_seq, InFlight(push.to_seq, push.tail_hash), len(push.block))
 
     async def _check(self, asked: CheckHash) -> HashChecked:
         own = await log.read_hash(self._file.link_reader, self._file.streams[asked.lane], asked.seq)
         return HashChecked(asked, own == asked.expected)
 
-    # --- what is written down ----------------------------------------------------------------------------------------
-
-    def _write_down(self, effect: RecordDurable | Rebook | RecordHistory | RecordAttempt) -> None:
-        match effect:
-            case RecordDurable():
-                self._books.acked(effect)
-                self._record(effect)
-            case Rebook():
-                self._books.rebook(effect)
-                self._record(effect)
-            case RecordHistory():
-                _LOG.info("link.welcomed", history_id=str(effect.history_id))
-                self._books.greeted(effect)
-                self._durable.clear()  # acks of before the greeting: what was greeted with is newer
-                self._in_background(self._write_history(effect, self.state.incarnation))
-            case RecordAttempt():
-                self._in_background(self._attempts.write(effect.attempt))
-            case _:
-                assert_never(effect)
-
-    def _record(self, position: RecordDurable | Rebook) -> None:
-        """Have the newest positions written down; while that runs, newer ones replace each other."""
-        self._durable[self._file.streams[position.lane].stream_no] = position
-        if self._recorder is None or self._recorder.done():
-            self._recorder = self._in_background(self._write_durable())
-
-    async def _write_durable(self) -> None:
-        while self._durable:
-            durable, self._durable = self._durable, {}
-            try:
-                await self._intake.write(advance(durable))
-            except StorageFault as fault:
-                # Only a hint for the next start: the centre says in its welcome what it has.
-                _LOG.warning("link.position_not_written", error=str(fault))
-
-    async def _write_history(self, effect: RecordHistory, present: UUID) -> None:
-        async def change(connection: Connection) -> None:
-            await log.put_history(connection, effect.history_id, effect.held(present))
-
-        try:
-            await self._intake.write(change)
-        except StorageFault as fault:
-            _LOG.warning("link.history_not_written", error=str(fault))
-
     async def _leave(self) -> None:
         if self._connected:
             self._send(Bye(self._introduction.node_id, self.state.incarnation, "the agent is stopping"))
         await self._mqtt.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _in_background(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        """A background task that failed ends the link, and so the agent: nothing may fail unseen."""
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._failure = task.exception()
-            self._wake.set()
+        await self._background.stop()

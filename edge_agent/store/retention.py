@@ -6,25 +6,35 @@ stream's cut. Until then its entries stay where they are, below the cut. What go
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Final
 from uuid import UUID
 
 import aiosqlite
+from msgspec import Struct
 
+from edge_agent.store.answers import kept_answer
 from edge_agent.store.connection import fetch, translated
-from edge_agent.store.log import Stream, read_hash, read_recorded, seq_of, stream_no_of, subject_of
-from edge_core.errors import RecordDamaged
+from edge_agent.store.log import Stream, read_streams, seq_of, stream_no_of
+from edge_agent.store.sound_cut import GivenUp, SoundCut, Whole, find_cut, read_whole, spoilt
 from edge_core.limits import STREAM_SEQ_BITS
 from edge_core.orders.events import StockMoved
-from edge_core.orders.merge import merge
-from edge_core.orders.rendering import Recorded
 from edge_core.stock.ledger import StockDelta
 from edge_core.sync.retention import Mark
 
 _SEQ_MASK: Final = (1 << STREAM_SEQ_BITS) - 1
 FINISHED: Final = "('completed', 'cancelled', 'returned', 'rejected')"  # as the index order_open has it
+
+
+class Plan(Struct, frozen=True):
+    """Where to cut a stream, what goes with that, and how many orders and movements are left though finished."""
+
+    stream: Stream
+    cut: SoundCut
+    whole: Whole
+    left: int
+
 
 _KEEP_DAYS: Final = """
     INSERT INTO pruned_day (business_date, currency, orders, total_minor)
@@ -72,30 +82,57 @@ async def used_bytes(connection: aiosqlite.Connection) -> int:
     return int(rows[0][0])
 
 
-async def prune(connection: aiosqlite.Connection, stream: Stream, to_seq: int, now_ms: int) -> int:
-    """Move a stream's cut to `to_seq` and let go of what that finishes; says how many entries went.
+async def plan(connection: aiosqlite.Connection, stream: Stream, to_seq: int, is_given_up: GivenUp) -> Plan:
+    """What moving a stream's cut to `to_seq`, or as far towards it as the chain allows, would let go of.
 
-    Raises `RecordDamaged` where the entry at the cut is not in the file: then nothing can stand on it.
+    Read on a connection that does not write: a transaction that has met a page which cannot be read writes nothing
+    more (SQLite 3.40). An order with a damaged record stays below the cut as it is.
     """
-    at_cut = await read_hash(connection, stream, to_seq)
-    if at_cut is None:
-        raise RecordDamaged(f"{stream.lane} {to_seq}")
-    await move_cut(connection, stream, to_seq, at_cut)
-    subjects = await _finished_within(connection, stream.entry_id(stream.pruned_seq + 1), stream.entry_id(to_seq))
+    cut = await find_cut(connection, stream, to_seq, is_given_up)
+    subjects = await _finished(connection, stream, cut)
+    damaged = await spoilt(connection, stream, cut.damaged)
+    whole = await read_whole(connection, [subject for subject in subjects if subject not in damaged])
+    return Plan(stream, cut, whole, left=len(subjects) - len(whole.subjects))
+
+
+async def carry_out(connection: aiosqlite.Connection, planned: Plan, now_ms: int) -> int | None:
+    """Move the cut and `let_go`; None where a greeting has said meanwhile that the centre holds less.
+
+    Raises `RecordDamaged` where the pages of the file do not allow it.
+    """
+    (present,) = [s for s in await read_streams(connection) if s.stream_no == planned.stream.stream_no]
+    if present.pruned_seq != planned.stream.pruned_seq or planned.cut.seq > present.durable_seq:
+        return None
+    await move_cut(connection, planned.stream, planned.cut.seq, planned.cut.hash)
+    return await let_go(connection, planned, now_ms)
+
+
+async def let_go(connection: aiosqlite.Connection, planned: Plan, now_ms: int) -> int:
+    """Let go of what was planned, as far as it is still finished; says how many entries went."""
+    finished = set(await _finished(connection, planned.stream, planned.cut))
+    return await _forget(connection, planned.whole.only(finished), now_ms)
+
+
+async def _forget(connection: aiosqlite.Connection, whole: Whole, now_ms: int) -> int:
+    """Let go of orders and movements, and keep the sums of what they made; says how many entries went."""
+    subjects = whole.subjects
     if not subjects:
         return 0
     marks = ",".join("?" * len(subjects))
-    gone = await read_recorded(connection, f"order_id IN ({marks})", subjects)
     known = await read_gone(connection, subjects)
-    await _keep_sums(connection, [recorded for recorded in gone if subject_of(recorded.entry) not in known])
+    await _keep_sums(connection, whole, known)
     with translated():
         await connection.executemany(
-            "INSERT OR IGNORE INTO pruned_subject (subject, at_ms) VALUES (?, ?)", [(s, now_ms) for s in subjects]
+            """
+            INSERT INTO pruned_subject (subject, at_ms, answer) VALUES (?, ?, ?)
+            ON CONFLICT (subject) DO UPDATE SET answer = coalesce(excluded.answer, answer)
+            """,
+            [(s, now_ms, kept_answer(whole.others.get(s, ()))) for s in subjects],
         )
-        await connection.execute(f"DELETE FROM entry WHERE order_id IN ({marks})", subjects)  # noqa: S608
+        gone = await connection.execute(f"DELETE FROM entry WHERE order_id IN ({marks})", subjects)  # noqa: S608
         await connection.execute(_KEEP_DAYS.format(marks), subjects)
         await connection.execute(f"DELETE FROM order_head WHERE order_id IN ({marks})", subjects)  # noqa: S608
-    return len(gone)
+    return gone.rowcount
 
 
 async def read_gone(connection: aiosqlite.Connection, subjects: Sequence[bytes]) -> set[bytes]:
@@ -135,31 +172,35 @@ async def read_sums(connection: aiosqlite.Connection) -> dict[tuple[str, str], t
     return {(sku, lot): (on_hand, reserved) for sku, lot, on_hand, reserved in rows}
 
 
-async def _finished_within(connection: aiosqlite.Connection, first: int, last: int) -> list[bytes]:
-    """Orders and movements with an entry between two rows that are finished and lie wholly below the cuts."""
+async def _finished(connection: aiosqlite.Connection, stream: Stream, cut: SoundCut) -> list[bytes]:
+    """Orders and movements with an entry between the cuts that are finished and would lie wholly below the new one.
+
+    Rows are looked up one by one: to run over them could mean to run into a page that cannot be read.
+    """
+    entry_ids = [stream.entry_id(seq) for seq in cut.readable]
+    rows = ",".join("?" * len(entry_ids))
     sql = f"""
         SELECT DISTINCT e.order_id FROM entry AS e
-        WHERE e.entry_id BETWEEN ? AND ? AND e.order_id IS NOT NULL
+        WHERE e.entry_id IN ({rows}) AND e.order_id IS NOT NULL
             AND NOT EXISTS (
                 SELECT 1 FROM order_head AS h WHERE h.order_id = e.order_id AND h.status NOT IN {FINISHED})
             AND NOT EXISTS (
                 SELECT 1 FROM entry AS o JOIN stream AS s ON s.stream_no = o.entry_id >> {STREAM_SEQ_BITS}
-                WHERE o.order_id = e.order_id AND (o.entry_id & {_SEQ_MASK}) > s.pruned_seq)
+                WHERE o.order_id = e.order_id
+                    AND (o.entry_id & {_SEQ_MASK}) > iif(s.stream_no = ?, ?, s.pruned_seq))
         ORDER BY 1
-    """  # noqa: S608 - only constants are put in
-    return [subject for (subject,) in await fetch(connection, sql, (first, last))]
+    """  # noqa: S608 - only constants and question marks are put in
+    return [s for (s,) in await fetch(connection, sql, (*entry_ids, stream.stream_no, cut.seq))]
 
 
-async def _keep_sums(connection: aiosqlite.Connection, gone: Sequence[Recorded]) -> None:
-    by_order: defaultdict[UUID, list[Recorded]] = defaultdict(list)
+async def _keep_sums(connection: aiosqlite.Connection, whole: Whole, known: Collection[bytes]) -> None:
+    """What goes, but for what is `known` to have gone before, leaves what it made of the stock."""
+    others = [recorded for s, entries in whole.others.items() if s not in known for recorded in entries]
     moved: dict[UUID, tuple[StockDelta, ...]] = {}  # one that was appended again counts once
-    for recorded in gone:
-        if recorded.entry.order_id is not None:
-            by_order[recorded.entry.order_id].append(recorded)
-            continue
+    for recorded in others:
         moved |= {e.movement_id: e.deltas for e in recorded.entry.events if isinstance(e, StockMoved)}
     sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    of_orders = (delta for several in by_order.values() for delta in merge(several).deltas())
+    of_orders = (delta for s, merged in whole.orders.items() if s not in known for delta in merged.deltas())
     for delta in chain(of_orders, *moved.values()):
         place = sums[delta.sku, delta.lot or ""]
         place[0] += delta.on_hand_milli

@@ -3,7 +3,7 @@
 Functions take the connection and never commit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import aiosqlite
 from msgspec import Struct
@@ -11,10 +11,11 @@ from msgspec import Struct
 from edge_agent.store import log
 from edge_agent.store.connection import fetch, translated
 from edge_agent.store.log import EntryRow, Stream, seq_of, stream_no_of
-from edge_core.errors import StorageFault
+from edge_core.errors import RecordDamaged, StorageFault
 from edge_core.limits import DAMAGE_ROWS_MAX
 from edge_core.sync.audit import Entry
 from edge_core.sync.audit_messages import Run
+from edge_core.sync.chain import link
 
 
 class Round(Struct, frozen=True):
@@ -92,12 +93,28 @@ async def replace_entries(connection: aiosqlite.Connection, entries: Sequence[En
         )
 
 
-async def put_hash(connection: aiosqlite.Connection, stream: Stream, seq: int, entry_hash: bytes) -> None:
-    """Correct the hash of an entry to the one that its successor proves."""
-    with translated():
-        await connection.execute(
-            "UPDATE entry SET hash = ? WHERE entry_id = ? AND hash <> ?", (entry_hash, stream.entry_id(seq), entry_hash)
-        )
+async def put_hash(connection: aiosqlite.Connection, stream: Stream, seq: int, entry_hash: bytes) -> bytes | None:
+    """Correct the hash of an entry to the one that its successor proves; what that entry is about, where it changed."""
+    sql = "UPDATE entry SET hash = ? WHERE entry_id = ? AND hash <> ? RETURNING order_id"
+    rows = await fetch(connection, sql, (entry_hash, stream.entry_id(seq), entry_hash))
+    return rows[0][0] if rows else None
+
+
+async def check_order(connection: aiosqlite.Connection, streams: Mapping[int, Stream], subject: bytes) -> None:
+    """Raise `RecordDamaged` where an entry of an order does not lead from the hash before it to its own.
+
+    What is kept below a stream's cut has no neighbours, and nobody can tell.
+    """
+    sql = """
+        SELECT e.entry_id, e.hash, e.body, before.hash
+        FROM entry AS e LEFT JOIN entry AS before ON before.entry_id = e.entry_id - 1 WHERE e.order_id = ?
+    """
+    for entry_id, entry_hash, body, previous in await fetch(connection, sql, (subject,)):
+        stream, seq = streams[stream_no_of(entry_id)], seq_of(entry_id)
+        if seq == stream.pruned_seq + 1:
+            previous = stream.ground().hash  # noqa: PLW2901 - the row before it is gone, as it should be
+        if seq > stream.pruned_seq and (previous is None or link(previous, body) != entry_hash):
+            raise RecordDamaged(f"{stream.lane} {seq}")
 
 
 async def subjects(connection: aiosqlite.Connection, stream: Stream, run: Run) -> dict[int, bytes]:

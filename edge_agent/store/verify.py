@@ -16,6 +16,7 @@ from edge_agent.store import log, orders, retention
 from edge_agent.store.connection import fetch, open_reader
 from edge_agent.store.log import Stream, seq_of
 from edge_agent.store.orders import OrderFilter, OrderHead
+from edge_agent.store.verify_downlink import check_downlink
 from edge_core.errors import PeerFault, StorageFault
 from edge_core.orders.events import OrderPlaced, StockMoved
 from edge_core.orders.merge import merge
@@ -87,7 +88,7 @@ async def verify_file(path: Path, on_progress: Callable[[int], None] = lambda _:
     try:
         # One snapshot for the whole walk: what is derived must follow from the log as it was at the same moment.
         await fetch(connection, "BEGIN")
-        for check in (_check_pages, _check_log, _check_heads, _check_derived):
+        for check in (_check_pages, _check_log, _check_heads, _check_derived, _check_downlink):
             try:
                 await check(walk)
             except (StorageFault, PeerFault) as fault:
@@ -209,6 +210,11 @@ def _check_head(walk: _Walk, head: OrderHead, entries: list[Recorded]) -> None:
     if (head.revision, head.status) != (state.revision, state.status):
         listed = f"the list says {head.status} at revision {head.revision}"
         walk.find(f"order {head.order_id}", f"{listed}, the log {state.status} at {state.revision}")
+
+
+async def _check_downlink(walk: _Walk) -> None:
+    async for where, what in check_downlink(walk.connection):
+        walk.find(where, what)
 
 
 async def _check_derived(walk: _Walk) -> None:

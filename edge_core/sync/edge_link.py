@@ -4,7 +4,7 @@
                                 |                     |
                                 +-- Welcome(fence), or a hash that differs --> renewing --Renewed--> greeting
 
-A node that was rolled back or has forked begins a new incarnation by itself (`renewing`); one that another claimant
+A node that was rolled back or has forked begins a new incarnation by itself (`renewal.py`); one that another claimant
 has replaced (`refuse`) sends what it still has and takes no more orders. While streaming, what earlier incarnations of
 the node lost is recalled from the centre, one stream at a time. The shell feeds what happened and runs the effects;
 time and randomness come in with the inputs. Bounds: `limits.py`; the whole table: docs/protocol.md.
@@ -21,12 +21,10 @@ from edge_core.limits import (
     HELLO_TIMEOUT_MS,
     HELLO_TIMEOUT_MS_MAX,
     PUSH_WINDOW_MAX,
-    RENEWALS_MAX,
 )
 from edge_core.sync import early, pacing, recalls, send_stream
 from edge_core.sync.link_types import (
     AwaitEnrolment,
-    BeginIncarnation,
     CheckHash,
     CompareFormer,
     Connect,
@@ -54,7 +52,6 @@ from edge_core.sync.link_types import (
     SendHello,
     SendPush,
     Stepped,
-    Stop,
     StopSelling,
     TakeInstructions,
     Tick,
@@ -62,6 +59,7 @@ from edge_core.sync.link_types import (
     TransportUp,
 )
 from edge_core.sync.messages import DOWN, Ack, Deliver, DurablePosition, Grant, GrantMessage, Welcome
+from edge_core.sync.renewal import renew, renewed, retry
 from edge_core.sync.send_stream import SendStream
 
 _NOTHING: Final[tuple[Effect, ...]] = ()
@@ -83,11 +81,11 @@ def _take(state: LinkState, event: LinkInput, now_ms: int) -> Stepped:
         case PushSent() | EarlySent():
             return _left(state, event, now_ms), _NOTHING
         case PushFailed():
-            return _not_pushed(state, event)
+            return _not_pushed(state, event, now_ms)
         case HashChecked():
             return _checked(state, event, now_ms)
         case Renewed():
-            return _renewed(state, event.incarnation, now_ms)
+            return renewed(state, event.incarnation, now_ms)
         case FormerCompared():
             compared = replace(state, recalls=event.differing, is_restoring=False, is_compared=True)
             return recalls.recall_next(compared, now_ms)
@@ -103,7 +101,8 @@ def _hear(state: LinkState, event: TransportUp | TransportDown | Received | Tick
     """What comes from outside: the transport, the centre, the clock."""
     match event:
         case TransportUp():
-            return replace(state, phase=_unless_stopped(state, "greeting"), hello_ms=now_ms), (SendHello(),)
+            greeting = replace(state, phase=_unless_stopped(state, "greeting"), hello_ms=now_ms, is_connected=True)
+            return greeting, (SendHello(),)
         case TransportDown():
             return _disconnected(state, event.jitter)
         case Received():
@@ -170,6 +169,7 @@ def _disconnected(state: LinkState, jitter: float) -> Stepped:
     state = replace(
         state,
         phase=_unless_stopped(state, "offline"),
+        is_connected=False,
         attempt=state.attempt + 1,
         streams=tuple(replace(stream, is_loading=False, is_blocked=False) for stream in streams),
         unchecked=(),
@@ -222,14 +222,16 @@ def _granted(state: LinkState, grant: Grant, now_ms: int) -> LinkState:
 
 def _welcomed(state: LinkState, welcome: Welcome, now_ms: int) -> Stepped:
     if welcome.decision == "fence":
-        return _renew(state, welcome.detail)
+        return renew(state, welcome.detail, now_ms)
     if {position.lane for position in welcome.lanes} != {stream.lane for stream in state.streams}:
         return state, _NOTHING  # the centre's call to greet again, which is no answer to a hello
     effects: list[Effect] = [RecordHistory(welcome.history_id, welcome.lanes, welcome.former)]
     for position in welcome.lanes:
         stream = _stream(state, position.lane)
         if position.durable_seq > stream.tail_seq:
-            return _renew(state, f"{position.lane}: the centre holds more than this file; the file was rolled back")
+            return renew(
+                state, f"{position.lane}: the centre holds more than this file; the file was rolled back", now_ms
+            )
         state = _with_stream(state, send_stream.rewind(stream, position.durable_seq))
         effects.append(_check_of(position))
     is_refused = welcome.decision == "refuse"
@@ -241,6 +243,7 @@ def _welcomed(state: LinkState, welcome: Welcome, now_ms: int) -> Stepped:
         early=early.greeted(_stream(state, "orders").tail_seq),
         hello_wait_ms=HELLO_TIMEOUT_MS,
         is_replaced=is_refused,
+        stop_reason="",
         succeeds=None,
         history_id=welcome.history_id,
         downlink=welcome.downlink,
@@ -264,7 +267,9 @@ def _acked(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
         # that was late looks the same, and costs one greeting.)
         return _greet_again(state, now_ms)
     if ack.durable_seq > stream.tail_seq:
-        return _renew(state, f"{ack.lane}: the centre acked {ack.durable_seq}, this file ends at {stream.tail_seq}")
+        return renew(
+            state, f"{ack.lane}: the centre acked {ack.durable_seq}, this file ends at {stream.tail_seq}", now_ms
+        )
     if ack.durable_seq == stream.durable_seq:
         # Known from the welcome, perhaps, but not yet in the books: the acks that brought it there were lost.
         stream = send_stream.held(stream) if ack.held else send_stream.heard(stream)
@@ -274,7 +279,7 @@ def _acked(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
     if known is None:
         return state, (CheckHash(ack.lane, ack.durable_seq, ack.durable_hash, ack),)
     if known != ack.durable_hash:
-        return _renew(state, f"{ack.lane}: the centre holds another history at {ack.durable_seq}")
+        return renew(state, f"{ack.lane}: the centre holds another history at {ack.durable_seq}", now_ms)
     return _confirmed(state, ack, now_ms)
 
 
@@ -288,7 +293,7 @@ def _confirmed(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
         return state, _NOTHING
     stream = send_stream.acked(_stream(state, ack.lane), ack.durable_seq, now_ms)
     stream = send_stream.held(stream) if ack.held else stream
-    state, answered = _answered(replace(_with_stream(state, stream), renewals=0))
+    state, answered = _answered(replace(_with_stream(state, stream), renewals=0, stops=0))
     return state, (_recorded(ack), *answered)
 
 
@@ -306,7 +311,7 @@ def _checked(state: LinkState, checked: HashChecked, now_ms: int) -> Stepped:
         return state, _NOTHING
     check = checked.check
     if not checked.is_same:
-        return _renew(state, f"{check.lane}: the centre holds another history at {check.seq}")
+        return renew(state, f"{check.lane}: the centre holds another history at {check.seq}", now_ms)
     if check.ack is not None:
         return _confirmed(state, check.ack, now_ms)
     state = replace(state, unchecked=tuple(lane for lane in state.unchecked if lane != check.lane))
@@ -328,7 +333,7 @@ def _tick(state: LinkState, now_ms: int) -> Stepped:
             state, beat = _beat(state, now_ms)
             return state, recall + beat
         case "stopped":
-            return _beat(state, now_ms)
+            return _beat(state, now_ms) if now_ms < state.retry_ms else retry(state, now_ms)
         case "offline" | "renewing":
             return state, _NOTHING
         case _:
@@ -345,37 +350,12 @@ def _beat(state: LinkState, now_ms: int) -> Stepped:
 # --- a new incarnation, and what the earlier ones lost ----------------------------------------------------------------
 
 
-def _renew(state: LinkState, reason: str) -> Stepped:
-    """Begin again under a new name, unless that was tried in vain already: then something else is wrong."""
-    if state.renewals >= RENEWALS_MAX:
-        stopped = replace(state, phase="stopped", stop_reason=reason, unchecked=(), recalls=(), heartbeat_ms=0)
-        return stopped, (Stop(reason),)
-    return replace(state, phase="renewing", unchecked=(), recalls=()), (BeginIncarnation(reason),)
-
-
-def _not_pushed(state: LinkState, event: PushFailed) -> Stepped:
+def _not_pushed(state: LinkState, event: PushFailed, now_ms: int) -> Stepped:
     """Once the centre has all up to a damaged entry, which nobody else has, what is left begins anew without it."""
     state = _with_stream(state, stream := send_stream.not_pushed(_stream(state, event.lane)))
     if state.phase != "streaming" or state.unchecked or event.damaged_seq != stream.durable_seq + 1:
         return state, _NOTHING
-    return _renew(state, f"{event.lane}: the entry {event.damaged_seq} is damaged, and the centre has no copy")
-
-
-def _renewed(state: LinkState, incarnation: UUID, now_ms: int) -> Stepped:
-    """The log goes on in empty streams; what was on its way under the old name is void."""
-    streams = tuple(SendStream(stream.lane) for stream in state.streams)
-    state = replace(
-        state,
-        incarnation=incarnation,
-        streams=streams,
-        renewals=state.renewals + 1,
-        unchecked=(),
-        heartbeat_ms=0,
-        succeeds=None,
-    )
-    if state.phase != "renewing":  # the connection went meanwhile; the next one greets under the new name
-        return state, _NOTHING
-    return replace(state, phase="greeting", hello_ms=now_ms, hello_wait_ms=HELLO_TIMEOUT_MS), (SendHello(),)
+    return renew(state, f"{event.lane}: the entry {event.damaged_seq} is damaged, and the centre has no copy", now_ms)
 
 
 def _instructed(state: LinkState, deliver: Deliver, now_ms: int) -> Stepped:

@@ -271,9 +271,10 @@ class AwaitEnrolment(Struct, frozen=True):
 
 
 class Stop(Struct, frozen=True):
-    """The link cannot go on by itself: an operator must look. Selling goes on."""
+    """New incarnations were in vain: people should look. Selling goes on, and the link tries again after a pause."""
 
     reason: str
+    pause_ms: int = 0
 
 
 Effect = (
@@ -302,7 +303,8 @@ Effect = (
 class LinkState(Struct, frozen=True):
     """Where the link is. `attempt` counts lost connections since the centre last acked something.
 
-    `downlink` is the incarnation of the centre's log for this node, as the last welcome named it.
+    `downlink` is the incarnation of the centre's log for this node, as the last welcome named it. `stops` counts how
+    often the link was stopped since the centre last confirmed something; while it is, it tries again at `retry_ms`.
     """
 
     incarnation: UUID
@@ -318,7 +320,10 @@ class LinkState(Struct, frozen=True):
     hello_wait_ms: int = HELLO_TIMEOUT_MS
     heartbeat_ms: int = 0
     stop_reason: str = ""
+    stops: int = 0
+    retry_ms: int = 0
     renewals: int = 0
+    is_connected: bool = False
     is_replaced: bool = False
     succeeds: UUID | None = None
     recalls: tuple[FormerKey, ...] = ()

@@ -1,24 +1,14 @@
 """A page of the real file is overwritten: the record is found and named, and everything else serves on (G7, G9)."""
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.rigs.agents import Agent, key, receipt, running, sale
+from tests.rigs.pages import leaf_of, overwrite
 from tests.rigs.waiting import eventually
 
 pytestmark = pytest.mark.slow
-
-
-def leaf_of(store: Path, entry_id: int) -> int:
-    """The first leaf of the log's tree after its first page, by dbstat."""
-    with closing(sqlite3.connect(store)) as connection:
-        sql = "SELECT pageno FROM dbstat WHERE name = 'entry' AND pagetype = 'leaf' ORDER BY path"
-        pages = [page for (page,) in connection.execute(sql)]
-    assert len(pages) > 3
-    return int(pages[entry_id])
 
 
 async def test_an_overwritten_page_is_named_by_its_orders_and_the_others_are_served(tmp_path: Path) -> None:
@@ -27,9 +17,7 @@ async def test_an_overwritten_page_is_named_by_its_orders_and_the_others_are_ser
         till.post("/v1/stock/movements", headers=key(), json=receipt("kept", 1_000_000))
         placed = [till.post("/v1/orders", headers=key(), json=sale("kept")).json()["order_id"] for _ in range(40)]
     page = leaf_of(agent.store, 1)
-    with agent.store.open("r+b") as file:
-        file.seek((page - 1) * 4_096)
-        file.write(b"\xa5" * 4_096)
+    overwrite(agent.store, page)
     with running(agent), agent.client() as till:
 
         async def named() -> set[str]:

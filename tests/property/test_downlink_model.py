@@ -44,6 +44,7 @@ HAPPENINGS: st.SearchStrategy[Happening] = st.one_of(
     st.builds(lambda at, stays: lambda m: m.acknowledge(at, stays=stays), PLACE, ENDS),
     st.builds(lambda at, is_up: _now(lambda m: m.lose(at, is_up=is_up)), PLACE, ENDS),
     st.just(_now(DownModel.restart_centre)),
+    st.just(lambda m: m.lose_answers()),
     st.just(_now(DownModel.keep)),
     st.builds(lambda at, is_centre: lambda m: m.restore(at, is_centre=is_centre), PLACE, ENDS),
 )
@@ -84,6 +85,22 @@ def test_instructions_are_done_in_the_order_in_which_they_were_asked(keys: list[
     model, done = run(lambda _loop: live())
     assert done == len(keys)
     assert list(model.node.log) == list(model.tables.instructions)
+
+
+def test_an_answer_that_both_ends_have_lost_is_asked_for_again() -> None:
+    async def live() -> DownModel:
+        model = DownModel()
+        await model.greet()
+        await model.ask(1)
+        await model.send()
+        await model.hear(0, stays=False)
+        await model.acknowledge(0, stays=False)
+        await model.lose_answers()
+        await model.heal()
+        return model
+
+    model = run(lambda _loop: live())
+    assert [row.outcome for row in model.tables.instructions.values()] == ["applied"]
 
 
 def test_a_lost_delivery_is_sent_again_by_the_senders_own_patience() -> None:

@@ -88,11 +88,12 @@ class DownModel:
 
     # --- the node ----------------------------------------------------------------------------------------------------
 
-    async def greet(self) -> None:
+    async def greet(self, *, is_newcomer: bool = False) -> None:
         """Hello and welcome, as after each connection. What the node lost of its log comes back before all else."""
         lanes = tuple(LanePosition(lane, 1, 0, genesis(NODE, EDGE, lane)) for lane in LANES)
         hello = Hello(NODE, EDGE, lanes, None, 0, "", 1, downlink=self.node.position)
-        found = await rules.greet(self.tables, [hello], _START_MS, self._random)
+        newcomers = {NODE} if is_newcomer else set()
+        found = await rules.greet(self.tables, [hello], newcomers, _START_MS, self._random)
         self.welcomed = found[NODE]
         known = [row.instruction_id for row in self.tables.instructions.values() if row.outcome is not None]
         self.node.log += tuple(each for each in known if each not in self.node.log)
@@ -125,6 +126,11 @@ class DownModel:
         messages: list[Any] = cast("list[Any]", self.up if is_up else self.down)
         if messages:
             messages.pop(at % len(messages))
+
+    async def lose_answers(self) -> None:
+        """What the centre does not know yet is lost to both ends; the node goes on in another incarnation."""
+        self.node.log = ()
+        await self.greet(is_newcomer=True)
 
     def keep(self) -> None:
         """Both ends are copied."""

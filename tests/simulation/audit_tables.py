@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -37,9 +38,15 @@ async def _replace(connection: Tables, rows: Sequence[EntryRow]) -> None:
         put(connection, replace(old, order_id=row.order_id, hash=row.hash, body=row.body))
 
 
-async def _put_hash(connection: Tables, key: StreamKey, seq: int, entry_hash: bytes) -> None:
-    if seq > 0:
-        put(connection, replace(connection.entries[key][seq - 1], hash=entry_hash))
+async def _put_hash(connection: Tables, key: StreamKey, seq: int, entry_hash: bytes) -> UUID | None:
+    if seq == 0 or connection.entries[key][seq - 1].hash == entry_hash:
+        return None
+    put(connection, changed := replace(connection.entries[key][seq - 1], hash=entry_hash))
+    return changed.order_id
+
+
+async def _hashes_of(connection: Tables, places: Sequence[tuple[StreamKey, int]]) -> dict[tuple[StreamKey, int], bytes]:
+    return {(key, seq): connection.entries[key][seq - 1].hash for key, seq in places if seq > 0}
 
 
 async def _day_totals(connection: Tables, node_id: str, days: Sequence[str]) -> tuple[DayTotal, ...]:
@@ -86,6 +93,7 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (audits, "entries_in", _entries_in),
     (audits, "replace", _replace),
     (audits, "put_hash", _put_hash),
+    (audits, "hashes_of", _hashes_of),
     (audits, "day_totals", _day_totals),
     (audits, "parked_of", _parked_of),
     (audits, "note_day_differences", _note_day_differences),

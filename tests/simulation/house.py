@@ -162,7 +162,7 @@ def run(seed: int, *, keep_story: bool = False, mutation: World = contextlib.nul
 async def _live(seed: int, folder: Path, loop: VirtualLoop, mutation: World, *, keep_story: bool) -> Outcome:
     story = Story(lambda: loop.now_ms, keep=keep_story)
     loop.set_task_factory(_owned)
-    with _in_its_world(seed, story), mutation():
+    with in_its_world(seed, story), mutation():
         house = House(str(seed), folder, loop, story)
         story.who = lambda: _who(house)
         chaos = Chaos(house, str(seed))
@@ -213,7 +213,7 @@ async def _day(house: House, chaos: Chaos) -> None:
 
 
 @contextlib.contextmanager
-def _in_its_world(seed: int, story: Story) -> Iterator[None]:
+def in_its_world(seed: int, story: Story) -> Iterator[None]:
     """Whatever the product would take from the machine comes from the simulation."""
     configured, settings = structlog.is_configured(), structlog.get_config()
     before = random.getstate()

@@ -179,6 +179,7 @@ class Machine:
         retention = Retention(
             file=file, intake=intake, books=books, session=session, window=_WINDOW, interval_ms=_LOOK_MS
         )
+        retention.on_damage, retention.cutter.is_given_up = scrub.suspect, scrub.is_given_up
         return Agent(file, intake, session, scrub, retention)
 
     def _spawn(self, process: Process, work: Any) -> asyncio.Task[Any]:

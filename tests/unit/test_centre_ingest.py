@@ -6,11 +6,15 @@ from itertools import pairwise
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from central_sync.api.rendering import Seen, event_id, parse_event_id, server_sent_events
 from central_sync.ingest.backlog import Backlog, Work, fill
+from central_sync.ingest.greetings import GRANT
 from central_sync.ingest.projection import Projection
 from central_sync.ingest.reading import ReadPush, part_of, read_entry, read_push
+from central_sync.ingest.recalling import lost_by
+from central_sync.store.backups import LossRow
 from central_sync.store.feed import FeedEntry, FeedPosition
 from central_sync.store.parked import ForeignMessage
 from central_sync.store.streams import StreamKey
@@ -25,7 +29,16 @@ from edge_core.limits import (
     MQTT_INBOX_MAX,
 )
 from edge_core.sync.audit_messages import Digest, Supply
-from edge_core.sync.messages import Bye, Hello, Push, decode_up, encode_message
+from edge_core.sync.messages import (
+    Bye,
+    Decision,
+    DurablePosition,
+    Hello,
+    Push,
+    Welcome,
+    decode_up,
+    encode_message,
+)
 from holdfast_runtime.mqtt import Inbox
 from tests.rigs.orders import cancelled, order_id, placed, till_order
 from tests.rigs.streams import NodeLog
@@ -246,3 +259,19 @@ async def test_digests_beyond_the_bounds_push_out_the_oldest_and_make_nobody_wai
     for digest in heavy:
         await backlog.put(digest)
     assert await backlog.take() == heavy[1:]
+
+
+@pytest.mark.parametrize(
+    ("decision", "first_seq", "lost"),
+    [("fence", 9, [(5, 8)]), ("fence", 5, []), ("fence", 1, []), ("resume", 9, [])],
+)
+def test_a_hello_that_begins_beyond_what_the_centre_holds_shows_what_is_lost(
+    decision: Decision, first_seq: int, lost: list[tuple[int, int]]
+) -> None:
+    log = NodeLog()
+    hello = log.hello()
+    begins = replace(hello, lanes=tuple(replace(lane, first_seq=first_seq, tail_seq=12) for lane in hello.lanes[:1]))
+    held = (DurablePosition("orders", 4, bytes(32)),)
+    answer = Welcome(UUID(int=1), log.incarnation, decision, held, GRANT, 0)
+    found = [LossRow(log.node_id, log.incarnation, "orders", first, last) for first, last in lost]
+    assert lost_by(begins, answer) == found

@@ -9,6 +9,8 @@ from edge_core.limits import (
     HEARTBEAT_INTERVAL_MS,
     RECALL_TIMEOUT_MS,
     RENEWALS_MAX,
+    STOPPED_PAUSE_MS,
+    STOPPED_PAUSE_MS_MAX,
 )
 from edge_core.sync.link_types import (
     BeginIncarnation,
@@ -47,6 +49,7 @@ from edge_core.sync.messages import (
     GrantMessage,
     Welcome,
 )
+from edge_core.sync.renewal import stopped_pause_ms
 from edge_core.sync.send_stream import InFlight
 from tests.rigs.link_steps import (
     HASH,
@@ -136,7 +139,7 @@ def fenced_in_vain() -> Link:
     for _ in range(RENEWALS_MAX):
         assert link.feed(welcome(0, "fence")) == (BeginIncarnation("so it is"),)
         link.feed(Renewed(INCARNATION))
-    assert link.feed(welcome(0, "fence")) == (Stop("so it is"),)
+    assert link.feed(welcome(0, "fence")) == (Stop("so it is", stopped_pause_ms(INCARNATION, 0)),)
     return link
 
 
@@ -147,7 +150,7 @@ def test_a_link_that_is_fenced_again_and_again_stops_and_goes_on_telling_the_cen
     assert link.after(HEARTBEAT_INTERVAL_MS) == (SendHeartbeat(),)
 
 
-def test_a_stopped_link_pushes_nothing_ever_again_and_stays_connected() -> None:
+def test_a_stopped_link_pushes_nothing_for_as_long_as_it_is_stopped_and_stays_connected() -> None:
     link = fenced_in_vain()
     inputs: tuple[LinkInput, ...] = (
         LogGrew("orders", 900),
@@ -162,6 +165,47 @@ def test_a_stopped_link_pushes_nothing_ever_again_and_stays_connected() -> None:
     assert pushes(effects) == []
     assert len(of(Connect, effects)) == 1
     assert link.state.phase == "stopped"
+
+
+def test_a_stopped_link_greets_again_once_its_pause_is_over_and_streams_where_the_centre_is_mended() -> None:
+    link = fenced_in_vain()
+    pause_ms = stopped_pause_ms(INCARNATION, 0)
+    assert SendHello() not in link.after(pause_ms - 1)
+    assert link.after(1) == (SendHello(),)
+    checks = of(CheckHash, link.feed(welcome()))
+    link.feed(LogGrew("orders", 10), *(HashChecked(check, is_same=True) for check in checks))  # type: ignore[arg-type]
+    assert pushes(link.last) == [SendPush("orders", 1)]
+    assert link.state.stop_reason == ""
+    link.push(10)
+    link.feed(ack(10))
+    assert (link.state.stops, link.state.renewals) == (0, 0)
+
+
+def test_a_link_that_is_fenced_again_after_its_pause_begins_one_incarnation_and_waits_for_longer() -> None:
+    link = fenced_in_vain()
+    link.after(stopped_pause_ms(INCARNATION, 0))
+    assert link.feed(welcome(0, "fence")) == (BeginIncarnation("so it is"),)
+    link.feed(Renewed(INCARNATION))
+    assert link.feed(welcome(0, "fence")) == (Stop("so it is", stopped_pause_ms(INCARNATION, 1)),)
+    assert stopped_pause_ms(INCARNATION, 1) == 2 * stopped_pause_ms(INCARNATION, 0)
+    assert SendHello() not in link.after(stopped_pause_ms(INCARNATION, 0))
+
+
+def test_a_pause_that_ends_without_a_connection_leaves_the_greeting_to_the_next_one() -> None:
+    link = fenced_in_vain()
+    link.feed(TransportDown(0.5))
+    assert link.after(stopped_pause_ms(INCARNATION, 0)) == ()
+    phases = [link.state.phase]
+    assert link.feed(TransportUp()) == (SendHello(),)
+    assert [*phases, link.state.phase] == ["offline", "greeting"]
+
+
+def test_pauses_of_different_stores_differ_and_none_is_shorter_than_half_or_longer_than_its_bound() -> None:
+    firsts = [stopped_pause_ms(UUID(int=n), 0) for n in range(100)]
+    assert len(set(firsts)) > 90
+    assert all(STOPPED_PAUSE_MS // 2 <= pause < STOPPED_PAUSE_MS for pause in firsts)
+    latest = [stopped_pause_ms(UUID(int=n), 1_000_000) for n in range(100)]
+    assert all(STOPPED_PAUSE_MS_MAX // 2 <= pause < STOPPED_PAUSE_MS_MAX for pause in latest)
 
 
 def test_an_ack_that_confirms_something_forgives_the_renewals_before_it() -> None:

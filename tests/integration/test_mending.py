@@ -1,0 +1,166 @@
+"""What the mending of single records leaves of the lists that are derived from them."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from msgspec.structs import replace
+
+from edge_agent.mending import Mender
+from edge_agent.recovery import Recovery
+from edge_agent.store import idempotency, log, retention
+from edge_agent.store.connection import Connection
+from edge_agent.store.log import Stream
+from edge_agent.store.verify import verify_file
+from edge_agent.surroundings import real_surroundings
+from edge_core.orders.events import OrderPlaced
+from edge_core.sync.audit import Entry, Examiner, supplied
+from edge_core.sync.audit_messages import Digest, DigestReply, Run
+from edge_core.sync.entry import decode_entry, encode_entry
+from edge_core.sync.link_types import FormerKey
+from edge_core.sync.messages import Deliver
+from tests.rigs.desk import Desk, opened_desk
+from tests.rigs.streams import NodeLog
+
+_OTHER: Final = UUID(int=99)
+
+
+class SoundCopy:
+    """A stream as it was before the damage: answers digests as the other end would."""
+
+    def __init__(self, stream: Stream, rows: list[tuple[int, bytes, bytes]]) -> None:
+        self.stream = stream
+        self.entries = [Entry(*row) for row in rows]
+        self.all = Run(1, len(rows))
+        self.entries_max = len(rows)
+
+    async def answer(self, digest: Digest) -> DigestReply:
+        """Supply the last damaged run that is named, or its last entries."""
+        before = {entry.seq + 1: entry.hash for entry in self.entries} | {1: self.stream.genesis_hash()}
+        examiner = Examiner(digest.from_seq, digest.to_seq, before[digest.from_seq])
+        for entry in self.entries[digest.from_seq - 1 : digest.to_seq]:
+            examiner.take(entry)
+        supply = None
+        if digest.damaged:
+            run = digest.damaged[-1]
+            wanted = Run(max(run.from_seq, run.to_seq - self.entries_max + 1), run.to_seq)
+            held = self.entries[wanted.from_seq - 1 : wanted.to_seq]
+            supply = supplied(wanted, held, (), before[wanted.from_seq])
+        where = digest.incarnation, digest.of, digest.lane, digest.from_seq, digest.to_seq
+        return DigestReply(*where, is_held=True, digest=examiner.finish().digest, damaged=(), supply=supply)
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with opened_desk(tmp_path / "store.db") as opened:
+        await opened.receive(10_000_000)  # the first entry
+        yield opened
+
+
+async def copied(desk: Desk, stream: Stream) -> SoundCopy:
+    return SoundCopy(stream, await log.read_range(desk.file.reader, stream, 1, 100))
+
+
+async def mend(desk: Desk, copy: SoundCopy) -> int:
+    """How many records were mended until both copies were equal."""
+
+    async def at_once() -> None:
+        """Nobody waits."""
+
+    compared = await Mender(desk.file, desk.intake, at_once).compare(copy.stream, copy.all, copy.answer)
+    assert compared.verdict == "equal"
+    return compared.mended
+
+
+def harm(desk: Desk, stream: Stream, seq: int, change: Callable[[bytes], bytes]) -> None:
+    """Other bytes stand where the body of a record stood."""
+    with closing(sqlite3.connect(desk.file.path, timeout=10)) as connection, connection:
+        place = (stream.entry_id(seq),)
+        ((body,),) = connection.execute("SELECT body FROM entry WHERE entry_id = ?", place).fetchall()
+        connection.execute("UPDATE entry SET body = ? WHERE entry_id = ?", (change(body), *place))
+
+
+def about_another_order(body: bytes) -> bytes:
+    """The entry as it would be if it were about another order: it can be read, and nothing in it is illegal."""
+    entry = decode_entry(body)
+    events = tuple(
+        replace(event, order=replace(event.order, order_id=_OTHER)) if isinstance(event, OrderPlaced) else event
+        for event in entry.events
+    )
+    return encode_entry(replace(entry, events=events))
+
+
+def unreadable(body: bytes) -> bytes:
+    return b"\xc1" + body[1:]
+
+
+async def let_go(desk: Desk, to_seq: int) -> None:
+    """The centre's backup has long covered everything up to here, and no client asks for it any more."""
+
+    async def change(connection: Connection) -> None:
+        await idempotency.forget_old_days(connection, 0)
+        stream = desk.file.streams["orders"]
+        await log.advance_durable(connection, stream.stream_no, durable_seq=to_seq, backed_up_seq=to_seq, parked=0)
+        planned = await retention.plan(connection, stream, to_seq, lambda _stream, _seq: False)
+        assert await retention.carry_out(connection, planned, now_ms=0)
+
+    await desk.intake.change_log(change)
+
+
+async def is_sound(desk: Desk) -> bool:
+    """Whether `edge-agent verify` finds nothing."""
+    verdict = await verify_file(desk.file.path)
+    assert verdict.findings == ()
+    return True
+
+
+async def test_an_order_is_folded_again_only_when_all_its_records_are_what_they_were(desk: Desk) -> None:
+    order_id = await desk.ship()
+    await desk.sell(1)
+    await desk.cancel(order_id)
+    stream = desk.file.streams["orders"]
+    copy = await copied(desk, stream)
+    harm(desk, stream, 2, about_another_order)
+    harm(desk, stream, 4, unreadable)
+    assert await mend(desk, copy) == 2
+    assert await is_sound(desk)
+
+
+async def test_an_order_is_folded_again_where_no_more_than_the_hash_of_its_record_was_damaged(desk: Desk) -> None:
+    await desk.ship()
+    await desk.sell(1)
+    stream = desk.file.streams["orders"]
+    copy = await copied(desk, stream)
+    copy.entries_max = 1  # so that the record of the order is never supplied itself
+
+    async def damage(connection: Connection) -> None:
+        await connection.execute("UPDATE order_head SET revision = 1 WHERE last_entry = ?", (stream.entry_id(2),))
+        await connection.execute("UPDATE entry SET hash = zeroblob(32) WHERE entry_id = ?", (stream.entry_id(2),))
+
+    await desk.intake.write(damage)
+    assert await mend(desk, copy) == 1
+    assert await is_sound(desk)
+
+
+async def test_an_order_that_was_let_go_of_and_came_again_is_not_listed_once_its_record_is_mended(desk: Desk) -> None:
+    await desk.sell(1)
+    present = desk.file.streams["orders"]
+    twin = NodeLog(desk.file.node_id, UUID(int=7))  # another machine of this node has the same order
+    twin.append(encode_entry(replace(decode_entry((await copied(desk, present)).entries[1].body), seq=1)))
+    await desk.sell(1)
+    await let_go(desk, 2)
+    push = twin.push()
+    deliver = Deliver(twin.incarnation, "orders", 1, 1, push.previous_hash, push.tail_hash, push.codec, push.block)
+    recovery = Recovery(desk.file, desk.intake, real_surroundings(ZoneInfo("UTC")))
+    await recovery.restore(FormerKey(twin.incarnation, "orders"), deliver)
+    (former,) = [stream for stream in desk.file.former if stream.incarnation == twin.incarnation]
+    copy = await copied(desk, former)
+    assert await is_sound(desk)
+    harm(desk, former, 1, unreadable)
+    assert await mend(desk, copy) == 1
+    assert await is_sound(desk)
