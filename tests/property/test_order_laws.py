@@ -135,7 +135,5 @@ class Shop(RuleBasedStateMachine):
                 assert back.get(line.line_id, 0) + coming.get(line.line_id, 0) <= there
 
 
-Shop.TestCase.settings = settings(
-    stateful_step_count=40, deadline=None, phases=(Phase.generate,), report_multiple_bugs=False
-)
+Shop.TestCase.settings = settings(stateful_step_count=40, deadline=None)
 TestOrdersUnderAnyCommands = Shop.TestCase
