@@ -4,7 +4,7 @@ An event is a tagged array in the log: its name first, then its fields. Names ar
 end, with a default. `deltas_of` says what an event changes in the stock of the location that recorded it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -217,6 +217,9 @@ LifecycleEvent = (
 )
 Event = LifecycleEvent | StockMoved | InstructionAnswered | GroupChange | ReturnStep | GoodsTakenBack
 
+Movement = StockMoved | GoodsTakenBack
+"""What changes stock without being about an order; each has a `movement_id`."""
+
 LIFECYCLE_NAMES: Final = (
     "order.placed",
     "order.validated",
@@ -256,6 +259,13 @@ _DELTAS: Final[dict[type, Callable[[Any], tuple[StockDelta, ...]]]] = {
     ReturnInspected: lambda event: restock(event.restocked),
     GoodsTakenBack: lambda event: event.deltas,
 }
+
+
+def skus_in(event: Event) -> Iterable[str]:
+    """The SKUs that an event is about: those that an order wants, those whose stock it changes."""
+    if isinstance(event, OrderPlaced):
+        return (line.sku for line in event.order.lines)
+    return (delta.sku for delta in deltas_of(event))
 
 
 def deltas_of(event: Event) -> tuple[StockDelta, ...]:

@@ -81,7 +81,7 @@ class GoodsTakenBack(Struct, frozen=True, array_like=True, gc=False, tag="return
     `refund_minor` of `currency` was given in `tender`, on the word of `approved_by`.
     """
 
-    return_id: UUID
+    movement_id: UUID
     reason: str
     deltas: tuple[StockDelta, ...]
     damaged: tuple[StockDelta, ...]

@@ -22,7 +22,7 @@ def take_back_unreceipted(world: World, command: TakeBack) -> tuple[Event, ...] 
     resaleable = [line for line in request.lines if line.condition == "resaleable"]
     damaged = [line for line in request.lines if line.condition == "damaged"]
     taken = GoodsTakenBack(
-        return_id=command.return_id,
+        movement_id=command.return_id,
         reason=request.reason,
         deltas=tuple(total(_delta(line) for line in resaleable if world.stock.get(line.sku))),
         damaged=tuple(total(_delta(line) for line in damaged)),

@@ -1,5 +1,6 @@
 """Any subset of what was decided of orders, in any order and however often, folds to the same bytes (promise G5)."""
 
+from random import Random
 from uuid import UUID
 
 import msgspec
@@ -12,7 +13,7 @@ from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded, document
 from edge_core.sync.entry import ENTRY_VERSION, Entry, decode_entry, encode_entry
 from tests.rigs.orders import START_MS
-from tests.rigs.players import ASKED, Player, posted_orders
+from tests.rigs.players import Player, likely, posted_orders
 
 _RUNS = [ids.uuid7(START_MS, number) for number in range(2)]
 
@@ -32,8 +33,9 @@ def histories(draw: st.DrawFn) -> list[Recorded]:
         command = at.placing(posted)
         if isinstance(at.submit(command), Rejected):
             return []
-        for name, request in draw(st.lists(ASKED, max_size=12)):
-            at.play(command.order_id, name, request)
+        chance = Random(draw(st.integers(0, 1 << 16)))
+        for _ in range(draw(st.integers(0, 15))):
+            at.play(command.order_id, *likely(chance, at.states[command.order_id]))
         mine = [events for subject, events in at.entries if subject == command.order_id]
         for seq, events in enumerate(mine if run == 0 else mine[1:], 1):
             at_ms = START_MS + draw(st.integers(seq, seq + 3))

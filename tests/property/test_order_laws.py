@@ -1,9 +1,10 @@
 """Whatever is asked of orders in whatever order: stock and money add up, and the tables say what is possible."""
 
 from collections import defaultdict
+from random import Random
 from uuid import UUID
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
@@ -16,7 +17,7 @@ from edge_core.orders.parts import add_up, is_open
 from edge_core.orders.requests import GROUP_REQUESTS, ExchangeRequest, OrderRequest, UnreceiptedReturn
 from edge_core.orders.settling import owed_minor, taken_minor
 from tests.rigs.counter import HOUR_MS, Place
-from tests.rigs.players import ASKED, DATES, EXCHANGES, LOTS, MILLI, SKUS, UNRECEIPTED, Player, posted_orders
+from tests.rigs.players import ASKED, DATES, EXCHANGES, LOTS, SKUS, UNRECEIPTED, Player, a_basket, likely, posted_orders
 
 HOLDING = frozenset({"reserved", "accepted", "picked", "packed", "ready_for_pickup"})
 
@@ -40,18 +41,24 @@ class Shop(RuleBasedStateMachine):
         super().__init__()
         self.at = Player()
 
-    @rule(sku=SKUS, lot=LOTS, quantity=MILLI)
-    def receive(self, sku: str, lot: str | None, quantity: int) -> None:
+    @rule(target=orders, posted=posted_orders(), sku=SKUS, lot=LOTS, quantity=st.integers(1, 12))
+    def order(self, posted: TillOrder, sku: str, lot: str | None, quantity: int) -> object:
         self.at.receive(sku, quantity, lot=lot, expires_on=DATES[lot])
-
-    @rule(target=orders, posted=posted_orders())
-    def order(self, posted: TillOrder) -> object:
         command = self.at.placing(posted)
         return multiple() if isinstance(self.at.submit(command), Rejected) else command.order_id
 
     @rule(order=orders, asked=ASKED)
-    def ask(self, order: UUID, asked: tuple[str, OrderRequest]) -> None:
-        name, request = asked
+    def ask_anything(self, order: UUID, asked: tuple[str, OrderRequest]) -> None:
+        self.ask(order, *asked)
+
+    @rule(order=orders, steps=st.integers(1, 12), seed=st.integers(0, 1 << 16))
+    def go_on(self, order: UUID, steps: int, seed: int) -> None:
+        """What the tables allow, one after the other: so an order comes as far as orders come."""
+        chance = Random(seed)
+        for _ in range(steps):
+            self.ask(order, *likely(chance, self.at.states[order]))
+
+    def ask(self, order: UUID, name: str, request: OrderRequest) -> None:
         before = self.at.states[order]
         found = self.at.play(order, name, request)
         if not isinstance(found, Rejected):
@@ -74,13 +81,10 @@ class Shop(RuleBasedStateMachine):
         self.at.exchange(order, request)
         return multiple(*(set(self.at.states) - known))
 
-    @rule(request=UNRECEIPTED)
-    def take_back(self, request: UnreceiptedReturn) -> None:
-        self.at.take_back(request)
-
-    @rule(days=st.integers(1, 8))
-    def wait(self, days: int) -> None:
+    @rule(request=UNRECEIPTED, days=st.integers(0, 8))
+    def a_week_goes_by(self, request: UnreceiptedReturn, days: int) -> None:
         self.at.now_ms += 24 * days * HOUR_MS
+        self.at.take_back(request)
 
     @invariant()
     def no_term_of_the_stock_is_below_zero(self) -> None:
@@ -137,3 +141,26 @@ class Shop(RuleBasedStateMachine):
 
 Shop.TestCase.settings = settings(stateful_step_count=40, deadline=None)
 TestOrdersUnderAnyCommands = Shop.TestCase
+
+
+@given(st.integers(0, 1 << 32))
+def test_a_long_day_at_the_counter_breaks_nothing(seed: int) -> None:
+    """A hundred and fifty commands that people would give, on orders that come as far as orders come."""
+    shop, chance = Shop(), Random(seed)
+    laws = [getattr(shop, name) for name in dir(Shop) if hasattr(getattr(Shop, name), "hypothesis_stateful_invariant")]
+    orders: list[UUID] = []
+    for step in range(150):
+        if step % 15 == 0:
+            for sku in ("milk", "bread"):
+                shop.at.receive(sku, chance.randint(4, 12))
+            command = shop.at.placing(a_basket(chance))
+            if not isinstance(shop.at.submit(command), Rejected):
+                orders.append(command.order_id)
+            shop.at.now_ms += chance.choice([0, 100]) * HOUR_MS
+        if orders:
+            order = chance.choice(orders)
+            shop.ask(order, *likely(chance, shop.at.states[order]))
+        if step % 10 == 0:
+            for law in laws:
+                law()
+    assert laws

@@ -1,5 +1,6 @@
 """Strategies for people at the counter: whatever may be asked of an order, sensible or not."""
 
+from random import Random
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from msgspec.structs import replace
 from edge_core.errors import Rejected
 from edge_core.orders.document import Address, FulfillmentRequest, Line, Method, Payment, PaymentTerms, TillOrder
 from edge_core.orders.events import Event
+from edge_core.orders.legality import allowed_commands
+from edge_core.orders.machines import GROUP
 from edge_core.orders.requests import (
     CancelLinesRequest,
     CollectRequest,
@@ -30,6 +33,8 @@ from edge_core.orders.requests import (
     UnreceiptedReturn,
     VoidRequest,
 )
+from edge_core.orders.settling import covered_minor, owed_minor
+from edge_core.orders.state import OrderState
 from tests.rigs.counter import Counter
 from tests.rigs.orders import PLACED_AT, till_order
 
@@ -40,7 +45,7 @@ DATES = {None: None, "soon": "2026-12-01", "late": "2027-12-01", "gone": "2026-1
 MILLI = st.integers(1, 4)
 _HOME = Address("A. Receiver", "DE")
 _LINE_IDS = st.sampled_from(["1", "1", "2"])
-_GROUPS = st.sampled_from([None, None, "g1", "g2", "g3"])
+_GROUPS = st.sampled_from([None, None, None, "g1", "g2", "g3"])
 _PARTS = st.lists(st.builds(LineQuantity, _LINE_IDS, MILLI), min_size=1, max_size=2).map(tuple)
 _BACK = st.lists(
     st.builds(ReturnLine, _LINE_IDS, MILLI, st.sampled_from(["resaleable", "damaged"])), min_size=1, max_size=2
@@ -76,6 +81,18 @@ def posted_orders(draw: st.DrawFn, order_type: str | None = None) -> TillOrder:
         payment_terms=PaymentTerms(deposit, total - deposit) if ahead else None,
         fulfillment=FulfillmentRequest(method, ship_to=_HOME),
     )
+
+
+def a_basket(chance: Random) -> TillOrder:
+    """An order to send or to fetch, of two lines, promised by a bank or paid."""
+    method: Method = chance.choice(["ship", "pickup"])
+    lines = tuple(_line(number, sku, chance.randint(1, 4), None) for number, sku in enumerate(("milk", "bread"), 1))
+    total = sum(line.net_minor for line in lines)
+    posted = till_order(lines=2, method=method)
+    sums = replace(posted.totals, gross_minor=total, net_minor=total, tax_minor=0, grand_total_minor=total)
+    payment = Payment("p1", "card", total, chance.choice(["captured", "authorized"]), "online")
+    asked = FulfillmentRequest(method, ship_to=_HOME)
+    return replace(posted, lines=lines, totals=sums, payments=(payment,), fulfillment=asked)
 
 
 def _line(number: int, sku: str, milli: int, lot: str | None) -> Line:
@@ -117,6 +134,36 @@ BODIES: dict[str, st.SearchStrategy[Any]] = {
     "void": st.builds(VoidRequest, st.just("mistake")),
 }
 """What may stand in the body of each command, but of those that are structs of their own."""
+
+
+def likely(chance: Random, state: OrderState) -> tuple[str, OrderRequest]:
+    """Something that the tables allow as the order stands, asked as somebody would who knows the order."""
+    names = [name for name in allowed_commands(state) if name in BODIES] or ["return"]
+    onward = [name for name in names if name not in {"cancel-lines", "void", "reject", "redirect", "expire", "pay"}]
+    name = chance.choice(onward or names) if chance.random() < 0.8 else chance.choice(names)
+    able = [group for group in state.groups if GROUP.commanded(group.status, name) is not None]
+    group = chance.choice(able or state.groups)
+    line = chance.choice(group.lines or state.order.fulfillment_groups[0].lines)
+    part = (LineQuantity(line.line_id, chance.randint(1, line.quantity_milli)),)
+    back = (ReturnLine(line.line_id, part[0].quantity_milli, chance.choice(["resaleable", "damaged"])),)
+    owed = max(1, owed_minor(state) - covered_minor(state))
+    tender = Payment(f"p{len(state.payments) + 1}", "card", owed, chance.choice(["authorized", "captured"]), "online")
+    bodies: dict[str, OrderRequest] = {
+        "cancel-lines": CancelLinesRequest(part, "changed-mind"),
+        "collect": CollectRequest(RIGHT, group.group_id),
+        "pay": PayRequest(tender),
+        "redirect": RedirectRequest("ship" if group.method == "pickup" else "pickup", _HOME, group.group_id),
+        "reject": RejectRequest(chance.choice(["not_found", "short", "closed"]), part, group.group_id),
+        "return": ReturnRequest(back, "too-small"),
+        "return-inspect": InspectRequest(FIRST, back),
+        "return-request": ReturnWish(part, "too-small"),
+        "ship": ShipRequest("carrier", "T-1", group.group_id),
+        "split": SplitRequest(part, chance.choice([None, "not_found", "short"]), group.group_id),
+        "void": VoidRequest("mistake"),
+    }
+    otherwise = ReturnStep(FIRST, "worn") if name.startswith("return-") else StepRequest(group.group_id)
+    return name, bodies.get(name, otherwise)
+
 
 ASKED = st.sampled_from(sorted(BODIES)).flatmap(lambda name: st.tuples(st.just(name), BODIES[name]))
 EXCHANGES = st.builds(ExchangeRequest, _BACK, st.just("too-small"), posted_orders("exchange"))
