@@ -37,9 +37,9 @@ def check_exchange(order: TillOrder) -> Rejected | None:
 
 def check_order(order: TillOrder, stores: frozenset[str] = frozenset()) -> Rejected | None:
     """Run every check in turn; `stores` are those that this agent serves, none meaning any."""
-    if stores and order.store_id not in stores:
-        served = ", ".join(sorted(stores))
-        return Rejected("wrong-store", f"this agent serves {served}; the order names {order.store_id}", "/store_id")
+    refused = check_store(order, stores, "/store_id")
+    if refused is not None:
+        return refused
     if order.order_type == "exchange":
         detail = "an exchange is a command on the order whose goods come back"
         return Rejected("flow-not-available", detail, "/order_type")
@@ -48,6 +48,14 @@ def check_order(order: TillOrder, stores: frozenset[str] = frozenset()) -> Rejec
         if found is not None:
             return found
     return None
+
+
+def check_store(order: TillOrder, stores: frozenset[str], pointer: str) -> Rejected | None:
+    """Whether the order is for one of these stores; none means any."""
+    if not stores or order.store_id in stores:
+        return None
+    served = ", ".join(sorted(stores))
+    return Rejected("wrong-store", f"this agent serves {served}; the order names {order.store_id}", pointer)
 
 
 def _check_flow(order: TillOrder) -> Rejected | None:

@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from edge_core.errors import Rejected
-from edge_core.orders.document import Address, FulfillmentRequest, Line, Method, Payment, PaymentTerms, TillOrder
+from edge_core.orders.document import (
+    Address,
+    FulfillmentRequest,
+    Line,
+    Method,
+    Payment,
+    PaymentPosted,
+    PaymentTerms,
+    TillOrder,
+)
 from edge_core.orders.events import Event
 from edge_core.orders.legality import allowed_commands
 from edge_core.orders.machines import GROUP
@@ -58,13 +67,13 @@ FIRST, RIGHT = "first", "right"  # stand for the return that was asked for first
 def posted_orders(draw: st.DrawFn, order_type: str | None = None) -> TillOrder:
     """Orders of every type, with lines of one SKU or two, paid in one of several ways."""
     method: Method = draw(st.sampled_from(["carry_out", "ship", "pickup"]))
-    lines = tuple(
-        _line(number, *draw(st.tuples(SKUS, MILLI, LOTS))) for number in range(1, draw(st.integers(1, 2)) + 1)
-    )
+    wanted = draw(st.lists(st.tuples(SKUS, MILLI, LOTS), min_size=1, max_size=2))
+    lines = tuple(_line(number, *each) for number, each in enumerate(wanted, 1))
     total = sum(line.net_minor for line in lines)
     posted = till_order(lines=len(lines), method=method)
     sums = replace(posted.totals, gross_minor=total, net_minor=total, tax_minor=0, grand_total_minor=total)
-    status = "captured" if method == "carry_out" else draw(st.sampled_from(["captured", "authorized", "pending"]))
+    statuses: list[PaymentPosted] = ["captured"] if method == "carry_out" else ["captured", "authorized", "pending"]
+    status = draw(st.sampled_from(statuses))
     ahead = order_type is None and method != "carry_out" and draw(st.booleans())
     deposit = draw(st.integers(0, total)) if ahead else total
     first = draw(st.integers(0, deposit))
@@ -90,7 +99,7 @@ def a_basket(chance: Random) -> TillOrder:
     total = sum(line.net_minor for line in lines)
     posted = till_order(lines=2, method=method)
     sums = replace(posted.totals, gross_minor=total, net_minor=total, tax_minor=0, grand_total_minor=total)
-    payment = Payment("p1", "card", total, chance.choice(["captured", "authorized"]), "online")
+    payment = Payment("p1", "card", total, "captured" if chance.random() < 0.5 else "authorized", "online")
     asked = FulfillmentRequest(method, ship_to=_HOME)
     return replace(posted, lines=lines, totals=sums, payments=(payment,), fulfillment=asked)
 
@@ -147,7 +156,8 @@ def likely(chance: Random, state: OrderState) -> tuple[str, OrderRequest]:
     part = (LineQuantity(line.line_id, chance.randint(1, line.quantity_milli)),)
     back = (ReturnLine(line.line_id, part[0].quantity_milli, chance.choice(["resaleable", "damaged"])),)
     owed = max(1, owed_minor(state) - covered_minor(state))
-    tender = Payment(f"p{len(state.payments) + 1}", "card", owed, chance.choice(["authorized", "captured"]), "online")
+    status: PaymentPosted = "captured" if chance.random() < 0.5 else "authorized"
+    tender = Payment(f"p{len(state.payments) + 1}", "card", owed, status, "online")
     bodies: dict[str, OrderRequest] = {
         "cancel-lines": CancelLinesRequest(part, "changed-mind"),
         "collect": CollectRequest(RIGHT, group.group_id),
@@ -188,8 +198,7 @@ class Player(Counter):
 
     def play(self, order: UUID, name: str, request: OrderRequest) -> tuple[Event, ...] | Rejected:
         """Ask, with the placeholders of the strategies filled in."""
-        role = "timer" if name == "expire" else "store"
-        found = self.ask(order, name, self._filled(order, request), role)
+        found = self.ask(order, name, self._filled(order, request), "timer" if name == "expire" else "store")
         if name in {"ready", "renew"} and not isinstance(found, Rejected):
             self.codes[order] = self.secret
         return found

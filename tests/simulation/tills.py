@@ -152,4 +152,5 @@ def _another(request: Request) -> Request:
         return Cancel(request.order_id, CancelRequest("something-else"))
     if isinstance(request, StockMovement):
         return _movement("receipt", "candle", 99)
+    assert isinstance(request, TillOrder)  # the only other thing that these tills send
     return till_order(request.store_id, request.terminal_id, {"candle": 99})
