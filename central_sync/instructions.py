@@ -48,11 +48,15 @@ def machine_bits() -> int:
 
 
 class Claim(NamedTuple):
-    """A node's word about its downlink, and which of its incarnations gives it."""
+    """A node's word about its downlink, and which of its incarnations gives it.
+
+    A report says where the node is, each time anew; an acknowledgement where it was, and may be heard late.
+    """
 
     node_id: str
     by: UUID
     position: DownPosition
+    is_report: bool = False
 
 
 class Issued(NamedTuple):
@@ -124,6 +128,9 @@ async def greet(
 async def acknowledge(connection: Connection, claims: Sequence[Claim]) -> list[Claim]:
     """Move the downlinks to where their nodes say that they are.
 
+    Backwards too, for a report: a node can be put back to before what it acknowledged, and its old acknowledgement be
+    heard after its hello. Where the report was the late one, something is sent twice, and taken once.
+
     Returns the claims that cannot be: those nodes have to greet again, and hear in the welcome how it goes on.
     """
     seen = await downlinks.read(connection, [claim.node_id for claim in claims])
@@ -140,7 +147,7 @@ async def acknowledge(connection: Connection, claims: Sequence[Claim]) -> list[C
             or await downlinks.hash_at(connection, row, position.seq) != position.hash
         ):
             wrong.append(claim)
-        elif position.seq > row.durable_seq:
+        elif position.seq > row.durable_seq or (claim.is_report and position.seq < row.durable_seq):
             rows[claim.node_id] = row._replace(durable_seq=position.seq, durable_hash=position.hash)
             await downlinks.move(connection, claim.node_id, position.seq, position.hash)
     return wrong

@@ -67,7 +67,7 @@ PUSH_ENTRIES_MAX: Final = 512  # best batch for PostgreSQL (docs/adr/0005) and a
 PUSH_BYTES_MAX: Final = 768 * 1024  # of entries before compression, unless one entry alone is larger
 MESSAGE_BYTES_MAX: Final = 1024 * 1024  # any message on the wire; brokers allow more
 BLOCK_BYTES_MAX: Final = 2 * 1024 * 1024  # what a compressed block may unpack to
-PUSH_WINDOW_MAX: Final = 8  # pushes in flight; hides a commit and a round trip, costs 8 x 100 KB
+PUSH_WINDOW_MAX: Final = 16  # pushes in flight: one transaction's while the next one's are read; 16 x 100 KB
 RESEND_AFTER_MS: Final = 2_000  # no progress for so long: send again from the durable position
 RESEND_AFTER_MS_MAX: Final = 30_000  # doubled each time up to this
 HELD_RESEND_AFTER_MS_MAX: Final = 60_000  # the same where the centre holds the stream: so late is an upgrade noticed
@@ -156,10 +156,15 @@ INGEST_ASKS_MAX: Final = 4  # digests and recalls with one batch: each reads a s
 INGEST_ASKS_WAITING_MAX: Final = 1_024  # digests and recalls; the oldest go, and their edges send them again
 INGEST_ASKS_BYTES_MAX: Final = 8 * 1024 * 1024  # of what such digests supply
 INGEST_PUSHES_MAX: Final = 64  # pushes in one transaction
+INGEST_PROMPT_ENTRIES_MAX: Final = 64  # a longer push is a backlog's: it waits for those of what stores sell now
+INGEST_BATCH_MS_TARGET: Final = 600  # a transaction: a fresh order, which has 2 s, waits for two
 INGEST_ENTRIES_MAX: Final = 4_096  # entries in one transaction: a fifth cheaper than 2,048 (docs/adr/0011), some 300 ms
 LEASE_TTL_MS: Final = 10_000  # a dead ingester's shards are taken over after this
 LEASE_RENEW_INTERVAL_MS: Final = 3_000  # three chances to renew within the time to live
-PLACES_CACHED_MAX: Final = 16_384  # names of stock positions known to fit their columns: a large assortment, 5 MB
+PLACES_CACHED_MAX: Final = (
+    16_384  # stock positions known to fit their columns, and sales of them: a large assortment, 10 MB
+)
+COPY_CHUNK_ROWS: Final = 128  # some 130 KB, a socket's worth: the server inserts them while the next are encoded
 DATABASE_POOL_MAX: Final = 8  # connections of one process
 DATABASE_TIMEOUT_MS: Final = 30_000  # one statement
 DATABASE_PING_TIMEOUT_MS: Final = 2_000  # /readyz and the watchdog must know soon, even of a server that hangs

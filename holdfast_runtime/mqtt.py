@@ -8,6 +8,7 @@ import asyncio
 import socket
 import struct
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -64,6 +65,13 @@ class Inbox(asyncio.Queue[Message]):
             self.dropped += 1
         else:
             self.put_nowait((topic, payload))
+
+    def count(self, is_wanted: Callable[[bytes], bool]) -> int:
+        """How many payloads of those that wait are such."""
+        return sum(is_wanted(payload) for _, payload in self._queue)
+
+    def _init(self, _maxsize: int) -> None:
+        self._queue: deque[Message] = deque()  # as the base class keeps it; `count` looks into it
 
     def _put(self, item: Message) -> None:
         self._bytes += len(item[1])

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from msgspec import Struct
+
 from central_sync.api.commands import InstructionPage, InstructionStatus
 from central_sync.api.documents import CentreOrder, CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
 from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
@@ -14,6 +16,7 @@ from holdfast_runtime.openapi import Operation, Parameter, openapi
 
 _TEXT: Final = {"type": "string"}
 _NODE: Final = Parameter("node", "query", "Only this node.", _TEXT)
+_ORDER: Final = Parameter("order_id", "path", "The order.", {"type": "string", "format": "uuid"})
 _PARKED: Final = Parameter("parked_id", "path", "Its number in the list.", {"type": "integer", "minimum": 1})
 _LIMIT: Final = Parameter(
     "limit",
@@ -31,6 +34,23 @@ _COMMAND: Final = (
     *("idempotency-key-reused", "body-too-large", "unsupported-media-type"),
 )
 _LIST: Final = ("invalid-parameter", *_AUTH)
+
+
+def _settling(verb: str, operation_id: str, summary: str, body: type[Struct], *problems: str) -> Operation:
+    """What people decide about something parked."""
+    return Operation(
+        "post",
+        f"/v1/parked/{{parked_id}}/{verb}",
+        operation_id,
+        summary,
+        {200: Verdicts},
+        body=body,
+        parameters=(_PARKED,),
+        problems=("parked-not-found", *problems, "invalid-document", "unsupported-media-type", *_LIST),
+        scope="operate",
+        tag="fleet",
+    )
+
 
 OPERATIONS: Final = (
     Operation(
@@ -71,7 +91,7 @@ OPERATIONS: Final = (
         "getOrder",
         "One order and its journey",
         {200: CentreOrder},
-        parameters=(Parameter("order_id", "path", "The order.", {"type": "string", "format": "uuid"}),),
+        parameters=(_ORDER,),
         problems=("order-not-found", *_LIST),
         scope="read",
         tag="orders",
@@ -83,7 +103,7 @@ OPERATIONS: Final = (
         "Ask the node of an order to cancel it; the node decides",
         {202: InstructionStatus},
         body=object_shape(CancelRequest),
-        parameters=(Parameter("order_id", "path", "The order.", {"type": "string", "format": "uuid"}), _KEY),
+        parameters=(_ORDER, _KEY),
         problems=("order-not-found", *_COMMAND, *_LIST),
         scope="order",
         tag="orders",
@@ -143,30 +163,14 @@ OPERATIONS: Final = (
         scope="read",
         tag="fleet",
     ),
-    Operation(
-        "post",
-        "/v1/parked/{parked_id}/replay",
+    _settling(
+        "replay",
         "replayParked",
         "Use a parked entry now, and what waits behind it in its order",
-        {200: Verdicts},
-        body=ReplayRequest,
-        parameters=(_PARKED,),
-        problems=("parked-not-found", "parked-not-entry", "invalid-document", "unsupported-media-type", *_LIST),
-        scope="operate",
-        tag="fleet",
+        ReplayRequest,
+        "parked-not-entry",
     ),
-    Operation(
-        "post",
-        "/v1/parked/{parked_id}/discard",
-        "discardParked",
-        "Never use it; an entry stays in the log",
-        {200: Verdicts},
-        body=DiscardRequest,
-        parameters=(_PARKED,),
-        problems=("parked-not-found", "invalid-document", "unsupported-media-type", *_LIST),
-        scope="operate",
-        tag="fleet",
-    ),
+    _settling("discard", "discardParked", "Never use it; an entry stays in the log", DiscardRequest),
     Operation(
         "post",
         "/v1/session",

@@ -145,11 +145,15 @@ async def _known(
     connection: Connection, new: Sequence[tuple[StreamKey, Reading]], *, careful: bool
 ) -> dict[UUID, KnownOrder]:
     """The orders that go on in this batch; only for those is anything loaded."""
-    begun: set[UUID] = set()
+    begun: set[int] = set()
     wanted: set[UUID] = set()
     for _, reading in new:
-        if reading.order_id is not None and reading.order_id not in begun:
-            (begun if reading.standing is not None and not careful else wanted).add(reading.order_id)
+        order_id = reading.order_id
+        if order_id is not None and order_id.int not in begun:
+            if reading.standing is not None and not careful:
+                begun.add(order_id.int)
+            else:
+                wanted.add(order_id)
     if not wanted:
         return {}
     arriving = {(key, reading.seq) for key, reading in new}

@@ -8,12 +8,14 @@ from typing import TypeAlias
 from uuid import UUID
 
 from central_sync.ingest.early import ReadEarly
+from central_sync.ingest.push_queue import PushQueue, bytes_of
 from central_sync.ingest.reading import ReadPush
 from central_sync.store.parked import ForeignMessage
 from edge_core.limits import (
     INGEST_ASKS_BYTES_MAX,
     INGEST_ASKS_MAX,
     INGEST_ASKS_WAITING_MAX,
+    INGEST_BATCH_MS_TARGET,
     INGEST_ENTRIES_MAX,
     INGEST_HELLOS_MAX,
     INGEST_HELLOS_WAITING_MAX,
@@ -21,6 +23,7 @@ from edge_core.limits import (
     INGEST_READS_MAX,
     INGEST_WAITING_BYTES_MAX,
     INGEST_WORKS_MAX,
+    PUSH_ENTRIES_MAX,
 )
 from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.messages import Bye, DeliverAck, Heartbeat, Hello, Recall
@@ -35,9 +38,9 @@ class Backlog:
     """A queue of work that is taken in batches: whatever waits, up to one transaction's worth, and never lingering.
 
     It holds up to two transactions' worth: one being filled while the other commits. What is short is counted apart
-    from pushes. Hellos wait in a queue of their own, each incarnation's last one, and a few go with each batch: when
-    thousands greet at once, a fresh order does not wait behind them (promise G10). So do digests and recalls, each of
-    which reads a whole segment.
+    from pushes, which have an order of their own (`PushQueue`). Hellos wait in a queue of their own, each incarnation's
+    last one, and a few go with each batch: when thousands greet at once, a fresh order does not wait behind them
+    (promise G10). So do digests and recalls, each of which reads a whole segment.
     """
 
     def __init__(
@@ -53,16 +56,31 @@ class Backlog:
         self._hellos: dict[tuple[str, UUID], Hello] = {}
         self._asks: deque[Digest | Recall] = deque()
         self._asks_bytes = 0
-        self._pushes = 0
-        self._entries = 0
         self._bytes = 0
+        self._pushes = PushQueue()
+        self._entries_goal = entries_max
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
 
     def __len__(self) -> int:
         """How many pieces wait."""
-        return len(self._waiting) + len(self._hellos) + len(self._asks)
+        return len(self._waiting) + len(self._pushes) + len(self._hellos) + len(self._asks)
+
+    @property
+    def pushes(self) -> int:
+        """How many pushes wait."""
+        return len(self._pushes)
+
+    def committed(self, entries: int, took_s: float) -> None:
+        """A transaction of so many entries took so long: the next ones hold what commits in `INGEST_BATCH_MS_TARGET`.
+
+        A fresh order waits for two of them, on a slow machine as well. A short one says nothing of a long one.
+        """
+        if entries < PUSH_ENTRIES_MAX or took_s <= 0:
+            return
+        fits = int(entries * INGEST_BATCH_MS_TARGET / (took_s * 1000))
+        self._entries_goal = min(max((self._entries_goal + fits) // 2, PUSH_ENTRIES_MAX), self._entries_max)
 
     async def put(self, work: Work) -> None:
         """Add work, waiting while there is no room. What is beyond its bound and said again never waits."""
@@ -73,23 +91,21 @@ class Backlog:
             self._ask(work)
             return
         await self._room.wait()
-        self._waiting.append(work)
-        self._count(work, 1)
+        if isinstance(work, ReadPush):
+            self._pushes.put(work)
+        else:
+            self._waiting.append(work)
+            self._bytes += _bytes_of(work)
         self._filled.set()
         self._mark()
 
     async def take(self) -> list[Work]:
         """The next batch, at least one piece, waiting until there is any."""
         await self._filled.wait()
-        batch: list[Work] = []
-        pushes = entries = 0
-        while self._waiting and len(batch) < INGEST_WORKS_MAX:
-            pushes += isinstance(self._waiting[0], ReadPush)
-            entries += _entries_of(self._waiting[0])
-            if batch and (pushes > self._pushes_max or entries > self._entries_max):
-                break
+        batch: list[Work] = list(self._pushes.take(self._pushes_max, self._entries_goal))
+        for _ in range(min(len(self._waiting), INGEST_WORKS_MAX)):
             batch.append(self._waiting.popleft())
-            self._count(batch[-1], -1)
+            self._bytes -= _bytes_of(batch[-1])
         batch += [self._hellos.pop(who) for who in list(islice(self._hellos, INGEST_HELLOS_MAX))]
         for _ in range(min(len(self._asks), INGEST_ASKS_MAX)):
             batch.append(self._asks.popleft())
@@ -114,17 +130,12 @@ class Backlog:
             self._asks_bytes -= _bytes_of(self._asks.popleft())
         self._filled.set()
 
-    def _count(self, work: Work, sign: int) -> None:
-        self._pushes += sign * isinstance(work, ReadPush)
-        self._entries += sign * _entries_of(work)
-        self._bytes += sign * _bytes_of(work)
-
     def _mark(self) -> None:
         is_full = (
             len(self._waiting) >= INGEST_WORKS_MAX
-            or self._pushes >= self._pushes_max
-            or self._entries >= self._entries_max
-            or self._bytes >= self._bytes_max
+            or len(self._pushes) >= self._pushes_max
+            or self._pushes.entries >= self._entries_max
+            or self._bytes + self._pushes.bytes >= self._bytes_max
         )
         if is_full:
             self._room.clear()
@@ -149,15 +160,9 @@ async def fill(backlog: Backlog, inbox: Inbox, understand: Callable[[str, bytes]
 
 
 def _bytes_of(work: Work) -> int:
-    """What a piece holds in memory: a push its message and its bodies, twice as much once they are read."""
+    """What a piece that is no push holds in memory."""
     if isinstance(work, ReadEarly):
-        work = work.push
-    if isinstance(work, ReadPush):
-        return len(work.payload) + 2 * sum(map(len, work.batch.bodies))
+        return bytes_of(work.push)
     if isinstance(work, Digest):
         return 0 if work.supply is None else len(work.supply.block)
     return len(work.payload) if isinstance(work, ForeignMessage) else 0
-
-
-def _entries_of(work: Work) -> int:
-    return len(work.readings) if isinstance(work, ReadPush) else 0

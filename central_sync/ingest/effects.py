@@ -85,16 +85,12 @@ def changes_of(events: Sequence[Event]) -> tuple[StockChange, ...]:
 
 def changes_of_sale(consumed: Sequence[Allocation]) -> tuple[StockChange, ...]:
     """What a carry-out sale changes: the goods are gone, and nothing stays promised."""
-    changes = [StockChange(_place(a.sku, a.lot, a.unit), None, -a.quantity_milli, 0) for a in consumed]
-    if len(changes) > 1 and len({change.place for change in changes}) < len(changes):
-        sums: dict[Place, int] = {}
-        for change in changes:
-            sums[change.place] = sums.get(change.place, 0) + change.on_hand_milli
-        changes = [StockChange(place, None, on_hand_milli, 0) for place, on_hand_milli in sums.items()]
-    for change in changes:
-        if not -_CHANGE_MILLI_MAX <= change.on_hand_milli <= _CHANGE_MILLI_MAX:
-            raise PeerFault("range-invalid", f"a change of {change.on_hand_milli} of {change.place.sku!r}")
-    return tuple(changes)
+    if len(consumed) > 1 and len({allocation.sku for allocation in consumed}) < len(consumed):
+        sums: dict[tuple[str, str | None, str], int] = {}
+        for a in consumed:
+            sums[a.sku, a.lot, a.unit] = sums.get((a.sku, a.lot, a.unit), 0) + a.quantity_milli
+        return tuple([_gone(*place, quantity_milli) for place, quantity_milli in sums.items()])
+    return tuple([_gone(a.sku, a.lot, a.unit, a.quantity_milli) for a in consumed])
 
 
 def check_text(text: str) -> None:
@@ -109,6 +105,15 @@ def _place(sku: str, lot: str | None, unit: str) -> Place:
     for text in (sku, unit, lot or ""):
         check_text(text)
     return Place(sku, lot or "", unit)
+
+
+@lru_cache(PLACES_CACHED_MAX)
+def _gone(sku: str, lot: str | None, unit: str, quantity_milli: int) -> StockChange:
+    """A quantity that was handed over. Most lines are one piece of one of a few thousand goods: made once, kept."""
+    place = _place(sku, lot, unit)
+    if not -_CHANGE_MILLI_MAX <= quantity_milli <= _CHANGE_MILLI_MAX:
+        raise PeerFault("range-invalid", f"a change of {-quantity_milli} of {sku!r}")
+    return StockChange(place, None, -quantity_milli, 0)
 
 
 def _change(place: Place, expires_on: str | None, on_hand_milli: int, reserved_milli: int) -> StockChange:

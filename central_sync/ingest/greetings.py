@@ -183,7 +183,11 @@ async def claimed(connection: Connection, beats: Sequence[Heartbeat], acks: Sequ
 
     Returns the claims that cannot be: those nodes have to greet again.
     """
-    claims = [Claim(beat.node_id, beat.incarnation, beat.downlink) for beat in beats if beat.downlink is not None]
+    claims = [
+        Claim(beat.node_id, beat.incarnation, beat.downlink, is_report=True)
+        for beat in beats
+        if beat.downlink is not None
+    ]
     claims += [
         Claim(ack.node_id, ack.by, DownPosition(ack.incarnation, ack.durable_seq, ack.durable_hash))
         for ack in acks

@@ -45,10 +45,13 @@ class Parked(NamedTuple):
 
 
 class Projection:
-    """Collects what the entries of one batch change; `take` them in the order of their streams."""
+    """Collects what the entries of one batch change; `take` them in the order of their streams.
+
+    Orders are found by the number that their UUID is: the hash of a UUID is computed in Python.
+    """
 
     def __init__(self, known: Mapping[UUID, KnownOrder]) -> None:
-        self._orders = dict(known)
+        self._orders = {order_id.int: order for order_id, order in known.items()}
         self._stock: dict[str, dict[Place, list[Any]]] = {}
         self.parked: list[Parked] = []
 
@@ -85,14 +88,14 @@ class Projection:
         order_id = reading.order_id
         if order_id is None:
             return None
-        order = self._orders.get(order_id)
+        order = self._orders.get(order_id.int)
         if order is not None:
             return self._go_on(key, reading, order)
         if reading.standing is None:
             return self._go_on(key, reading, KnownOrder(key.node_id, None, None, is_new=True))
         first = key, reading.seq
         row = view_row(order_id, key, reading.seq, reading.standing, first)
-        self._orders[order_id] = KnownOrder(key.node_id, None, first, is_new=True, row=row, begun_by=reading.body)
+        self._orders[order_id.int] = KnownOrder(key.node_id, None, first, is_new=True, row=row, begun_by=reading.body)
         return None
 
     def _go_on(self, key: StreamKey, reading: Reading, order: KnownOrder) -> EntryFault | None:
@@ -112,14 +115,14 @@ class Projection:
             return EntryFault(reason, str(error))
         order.state, order.first = state, order.first or (key, reading.seq)
         order.row = view_row(state.order.order_id, key, reading.seq, standing, order.first)
-        self._orders[state.order.order_id] = order
+        self._orders[state.order.order_id.int] = order
         return None
 
     def _block(self, key: StreamKey, reading: Reading, fault: EntryFault) -> None:
         """Whatever follows in the same order waits with this entry; what its order was before stays in the view."""
         if reading.order_id is None:
             return
-        order = self._orders.setdefault(reading.order_id, KnownOrder(key.node_id, None, None, is_new=True))
+        order = self._orders.setdefault(reading.order_id.int, KnownOrder(key.node_id, None, None, is_new=True))
         if order.node_id == key.node_id:
             order.fault = fault
 
@@ -130,9 +133,11 @@ class Projection:
             if sums is None:
                 places[change.place] = [change.expires_on, change.on_hand_milli, change.reserved_milli]
             else:
-                sums[0] = sums[0] or change.expires_on
                 sums[1] += change.on_hand_milli
-                sums[2] += change.reserved_milli
+                if change.reserved_milli:
+                    sums[2] += change.reserved_milli
+                if change.expires_on is not None:
+                    sums[0] = sums[0] or change.expires_on
 
 
 def known_orders(entries: Iterable[StoredEntry]) -> dict[UUID, KnownOrder]:

@@ -132,9 +132,10 @@ def _check_place(entry: Entry, seq: int) -> None:
     if not entry.events:
         raise PeerFault("range-invalid", "an entry without events")
     first = entry.events[0]
-    if isinstance(first, OrderPlaced) and first.order.order_id != entry.order_id:
-        raise PeerFault("range-invalid", f"the entry names order {entry.order_id}, its event {first.order.order_id}")
-    if entry.order_id is None and not all(isinstance(event, _WITHOUT_ORDER) for event in entry.events):
+    order_id = entry.order_id
+    if type(first) is OrderPlaced and (order_id is None or first.order.order_id.int != order_id.int):
+        raise PeerFault("range-invalid", f"the entry names order {order_id}, its event {first.order.order_id}")
+    if order_id is None and not all(isinstance(event, _WITHOUT_ORDER) for event in entry.events):
         raise PeerFault("range-invalid", "events of an order in an entry that names none")
 
 

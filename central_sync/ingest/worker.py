@@ -56,6 +56,7 @@ from edge_core.sync.messages import (
     Recall,
     decode_up,
     encode_message,
+    is_push,
 )
 from edge_core.sync.topics import node_of, topic
 from holdfast_runtime.mqtt import MqttLink
@@ -240,13 +241,15 @@ class Ingester:
         except PermanentFault as fault:
             await self._divide(pushes, fault)
             return
-        self._observe(time.perf_counter() - started, pushes, outcome)
+        took_s = time.perf_counter() - started
+        self._backlog.committed(outcome.entries, took_s)
+        self._observe(took_s, pushes, outcome)
         count(self._telemetry, pushes, outcome)
         await self._answer(outcome)
 
     def _observe(self, took_s: float, pushes: Sequence[ReadPush], outcome: Outcome) -> None:
-        """What a push that came now would wait: the batches that what is queued makes, and its own."""
-        queued = (self._link.inbox.qsize() + len(self._backlog)) / len(pushes)
+        """What a push that came now would wait: the batches that the pushes before it make, and its own."""
+        queued = (self._link.inbox.count(is_push) + self._backlog.pushes) / len(pushes)
         now_ms = _monotonic_ms()
         self._granting.committed(wait_ms=int(took_s * (1 + queued) * 1000), entries=outcome.entries, now_ms=now_ms)
         self._telemetry.batch_seconds.observe(took_s)

@@ -6,7 +6,7 @@ InvariantViolated  it refuses the statement itself: a bug, or a schema that is n
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeAlias
 
@@ -27,16 +27,6 @@ _SETTINGS: Final = {"application_name": "central-sync", "jit": "off", "timezone"
 
 class AlreadyThere(Exception):  # noqa: N818 - it names what happened
     """A row that was taken to be new has its key in the table. The transaction can only be rolled back."""
-
-
-async def copy_new(
-    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]
-) -> None:
-    """Insert rows by COPY, at half the cost of an INSERT. Raises `AlreadyThere`."""
-    try:
-        await connection.copy_records_to_table(table, records=rows, columns=columns)
-    except asyncpg.UniqueViolationError as error:
-        raise AlreadyThere(str(error)) from error
 
 
 class Database:

@@ -1,14 +1,16 @@
 """`stream_cursor` and `entry`: how far each stream is durable, and its bytes."""
 
-from collections.abc import AsyncIterator, Sequence
+import struct
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
 
-from central_sync.store.database import Connection, copy_new
-from edge_core.sync.chain import genesis
+from central_sync.store.copying import UUID_BYTES, copy_new, text, uuid, width
+from central_sync.store.database import Connection
+from edge_core.sync.chain import HASH_BYTES, genesis
 
 
 class StreamKey(NamedTuple):
@@ -69,6 +71,9 @@ class StoredEntry(Struct, frozen=True):
 
 
 _ENTRY_COLUMNS: Final = ("node_id", "incarnation", "lane", "seq", "order_id", "is_parked", "hash", "body")
+# seq, order_id, is_parked, hash, and the length of the body, each with its own length before it (-1: null).
+_OF_ORDER: Final = struct.Struct(f">iqi{UUID_BYTES}siBi{HASH_BYTES}si")
+_OF_STOCK: Final = struct.Struct(f">iqiiBi{HASH_BYTES}si")
 _COLUMNS: Final = "node_id, incarnation, lane, seq, order_id, is_parked, hash, body, ingested_at, is_discarded"
 _CURSOR_COLUMNS: Final = "durable_seq, durable_hash, parked, backed_up_seq, fenced, superseded_by, replayed, discarded"
 
@@ -205,7 +210,23 @@ async def after(connection: Connection, key: StreamKey, seq: int, rows_max: int)
 
 async def append(connection: Connection, rows: Sequence[EntryRow]) -> None:
     """Insert entries after locked cursors. Raises `AlreadyThere` where the table has more than its cursor says."""
-    await copy_new(connection, "entry", _ENTRY_COLUMNS, [(*row.key, *row[1:]) for row in rows])
+    await copy_new(connection, "entry", _ENTRY_COLUMNS, _encoded(rows))
+
+
+def _encoded(rows: Sequence[EntryRow]) -> Iterator[bytes]:
+    """The rows for COPY, in the order of `_ENTRY_COLUMNS`; the stream's name is encoded once for all of its entries."""
+    present: StreamKey | None = None
+    stream = b""
+    for key, seq, order_id, is_parked, chain_hash, body in rows:
+        if key is not present:
+            present = key
+            stream = width(_ENTRY_COLUMNS) + text(key.node_id) + uuid(key.incarnation) + text(key.lane)
+        rest = 1, is_parked, HASH_BYTES, chain_hash, len(body)
+        if order_id is None:
+            numbers = _OF_STOCK.pack(8, seq, -1, *rest)
+        else:
+            numbers = _OF_ORDER.pack(8, seq, UUID_BYTES, order_id.int.to_bytes(UUID_BYTES), *rest)
+        yield stream + numbers + body
 
 
 async def append_missing(connection: Connection, rows: Sequence[EntryRow]) -> None:

@@ -87,12 +87,7 @@ class Queries:
         """`GET /v1/orders/{order_id}`."""
         self._authorize(request)
         order_id = order_id_of(request.path_params["order_id"])
-        try:
-            merged = merge(await _read(orders.read_order(self._file.reader, order_id)))
-        except ProblemRaised as problem:
-            if isinstance(problem.__cause__, RecordDamaged):
-                self.on_damage()
-            raise
+        merged = merge(await self._read(orders.read_order(self._file.reader, order_id)))
         if merged.state is None:
             raise ProblemRaised(Rejected("order-not-found", f"there is no order {order_id} here"))
         return _json(document(merged.accepted))
@@ -101,7 +96,7 @@ class Queries:
         """`GET /v1/orders?status=&business_date=&terminal_id=&before=&limit=`."""
         self._authorize(request)
         chosen, limit = _filter_of(request)
-        heads = await _read(orders.list_heads(self._file.reader, chosen, limit + 1))
+        heads = await self._read(orders.list_heads(self._file.reader, chosen, limit + 1))
         page = heads[:limit]
         following = None
         if len(heads) > limit:
@@ -114,7 +109,7 @@ class Queries:
         """`GET /v1/stock/{sku}`."""
         self._authorize(request)
         sku = request.path_params["sku"]
-        positions = await _read(stock.read_positions(self._file.reader, [sku])) if _WORD.match(sku) else []
+        positions = await self._read(stock.read_positions(self._file.reader, [sku])) if _WORD.match(sku) else []
         if not positions:
             raise ProblemRaised(Rejected("sku-not-found", f"no stock of {sku!r} was ever recorded here"))
         return _json(_stock(sku, positions))
@@ -138,12 +133,14 @@ class Queries:
         header = request.headers.get("authorization")
         self._tokens.authorize(header.encode("latin-1") if header is not None else None, "read")
 
-
-async def _read(work: Awaitable[R]) -> R:
-    try:
-        return await work
-    except StorageFault as fault:
-        raise ProblemRaised(Rejected(fault.slug, str(fault))) from fault
+    async def _read(self, work: Awaitable[R]) -> R:
+        """What a client asks of the file. Where a page of it cannot be read, the whole file is looked through."""
+        try:
+            return await work
+        except StorageFault as fault:
+            if isinstance(fault, RecordDamaged):
+                self.on_damage()
+            raise ProblemRaised(Rejected(fault.slug, str(fault))) from fault
 
 
 def _filter_of(request: Request) -> tuple[OrderFilter, int]:

@@ -30,7 +30,8 @@ def handed_over(events: Sequence[Event]) -> tuple[Allocation, ...] | None:
     """What a carry-out sale took from the location, or None for any other entry, which has to be folded."""
     if len(events) < _EVENTS_MIN:
         return None
-    placed, validated, *captured, routed, reserved, delivered = events
+    placed, validated = events[:2]
+    routed, reserved, delivered = events[-3:]
     if (
         not isinstance(placed, OrderPlaced)
         or not isinstance(validated, OrderValidated)
@@ -42,11 +43,14 @@ def handed_over(events: Sequence[Event]) -> tuple[Allocation, ...] | None:
     is_whole = routed.decision != "backorder" and reserved.allocations == delivered.consumed
     groups = placed.order.fulfillment_groups
     is_one = len(groups) == 1 and groups[0].group_id == routed.group_id == reserved.group_id == delivered.group_id
-    return delivered.consumed if is_whole and is_one and _is_paid(placed.order, captured) else None
+    return delivered.consumed if is_whole and is_one and _is_paid(placed.order, events[2:-3]) else None
 
 
 def _is_paid(order: Order, captured: Sequence[Event]) -> bool:
     """Whether each of these captures a payment of the order, and none of them twice."""
+    if len(captured) == len(order.payments) == 1:
+        only = captured[0]
+        return isinstance(only, PaymentCaptured) and only.payment_id == order.payments[0].payment_id
     names = {payment.payment_id for payment in order.payments}
     if len(names) != len(order.payments):
         return False

@@ -299,6 +299,7 @@ UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye | Early | Diges
 DownMessage = Welcome | Ack | GrantMessage | Deliver | DigestReply | AuditCall
 
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
+_PUSH: Final = _MAGIC + _ENCODER.encode(["push", *Push.__struct_fields__])[: 2 + len("push")]  # as every push begins
 _UP: Final[msgspec.msgpack.Decoder[UpMessage]] = msgspec.msgpack.Decoder(UpMessage)
 _DOWN: Final[msgspec.msgpack.Decoder[DownMessage]] = msgspec.msgpack.Decoder(DownMessage)
 _BLOCK: Final[msgspec.msgpack.Decoder[list[bytes]]] = msgspec.msgpack.Decoder(
@@ -315,6 +316,11 @@ def encode_message(message: UpMessage | DownMessage) -> bytes:
 def decode_up(payload: bytes) -> UpMessage:
     """Read what an edge sent. Raises `PeerFault`."""
     return _decode(_UP, payload)
+
+
+def is_push(payload: bytes) -> bool:
+    """Whether a message that was not read yet is a push, as far as its first bytes say."""
+    return payload.startswith(_PUSH)
 
 
 def decode_down(payload: bytes) -> DownMessage:

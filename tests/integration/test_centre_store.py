@@ -22,6 +22,8 @@ from central_sync.verify import verify
 from edge_core import ids
 from edge_core.errors import InvariantViolated, PermanentFault, TransientFault
 from edge_core.limits import (
+    GRANT_LATENCY_MS_TARGET,
+    INGEST_INBOX_MAX,
     LEASE_TTL_MS,
     LOSS_ROWS_PER_NODE_MAX,
     PARKED_PAYLOAD_BYTES_MAX,
@@ -32,7 +34,8 @@ from edge_core.orders.events import StockMoved
 from edge_core.stock.ledger import StockDelta
 from edge_core.sync.audit_messages import CurrencyTotal, DayTotal, DayTotals
 from edge_core.sync.instruction import CancelTask
-from edge_core.sync.messages import Heartbeat, Mark, Recall
+from edge_core.sync.messages import Heartbeat, Mark, Recall, encode_message
+from edge_core.sync.topics import topic
 from holdfast_runtime.mqtt import MqttLink
 from tests.rigs.centre import eventually, greet, migrated, push, rows
 from tests.rigs.orders import START_MS
@@ -132,6 +135,19 @@ async def test_an_entry_that_postgresql_refuses_is_found_by_halving_and_parked_a
     assert (await verify(database)).findings == ()
 
 
+async def test_thousands_of_greetings_that_wait_do_not_look_like_a_centre_that_is_slow(database: Database) -> None:
+    log = NodeLog()
+    log.sell(1)
+    await greet(database, log)
+    link, registry = _absent_broker(), CollectorRegistry()
+    for _ in range(INGEST_INBOX_MAX):
+        link.inbox.offer(topic(log.node_id, "up"), encode_message(log.hello()))
+    await _ingester(database, link, registry).settle([read_push(log.push(), b"")])
+    waited_s = registry.get_sample_value("central_commit_wait_seconds")
+    assert waited_s is not None
+    assert waited_s * 1000 < GRANT_LATENCY_MS_TARGET
+
+
 async def test_foreign_messages_are_cut_and_bounded_for_each_node(database: Database) -> None:
     async with database.transaction() as connection:
         message = ForeignMessage("store-0001", "a\x00topic", "undecodable", "x" * 5_000, b"y" * 200_000)
@@ -176,10 +192,14 @@ async def test_every_database_has_a_history_of_its_own_that_stays(database: Data
         assert await nodes.history_id(connection) == before
 
 
-def _ingester(database: Database) -> Ingester:
+def _absent_broker() -> MqttLink:
+    return MqttLink("mqtt://127.0.0.1:1", "nobody", inbox_max=INGEST_INBOX_MAX)
+
+
+def _ingester(database: Database, link: MqttLink | None = None, registry: CollectorRegistry | None = None) -> Ingester:
     """An ingester without a broker: its answers find no connection."""
-    link = MqttLink("mqtt://127.0.0.1:1", "nobody")
-    telemetry = Telemetry(CollectorRegistry())
+    link = link or _absent_broker()
+    telemetry = Telemetry(registry or CollectorRegistry())
     owner = ids.uuid7(START_MS, 3)
     return Ingester(
         link=link,

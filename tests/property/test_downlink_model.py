@@ -103,6 +103,29 @@ def test_an_answer_that_both_ends_have_lost_is_asked_for_again() -> None:
     assert [row.outcome for row in model.tables.instructions.values()] == ["applied"]
 
 
+def test_an_ack_that_is_heard_after_the_hello_of_a_file_that_was_put_back_keeps_nothing_from_it() -> None:
+    async def live() -> DownModel:
+        model = DownModel()
+        await model.greet()
+        for key in (1, 2):
+            await model.ask(key)
+            await model.send()
+            await model.hear(0, stays=False)
+            model.keep()
+        await model.acknowledge(0, stays=False)
+        await model.restore(0, is_centre=False)  # its hello overtakes the second ack
+        await model.acknowledge(0, stays=False)
+        model.report()
+        await model.acknowledge(0, stays=False)
+        model.restart_centre()
+        await model.send()
+        await model.hear(0, stays=False)
+        return model
+
+    model = run(lambda _loop: live())
+    assert len(model.node.log) == 2
+
+
 def test_a_lost_delivery_is_sent_again_by_the_senders_own_patience() -> None:
     async def live() -> DownModel:
         import asyncio  # noqa: PLC0415 - the loop of the model has a time of its own

@@ -204,7 +204,7 @@ async def at_once(agent: Agent, requests: Sequence[Posted], *, connections: int 
         reader, writer = await asyncio.open_connection("127.0.0.1", agent.port)
         try:
             for index, (path, headers, body) in waiting:
-                writer.write(_request(agent, path, headers, json.dumps(body).encode()))
+                writer.write(request_bytes(agent, path, headers, json.dumps(body).encode()))
                 answers[index] = await asyncio.wait_for(_response(reader), TIMEOUT_S)
         finally:
             writer.close()
@@ -213,7 +213,8 @@ async def at_once(agent: Agent, requests: Sequence[Posted], *, connections: int 
     return [answer for answer in answers if answer is not None]
 
 
-def _request(agent: Agent, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+def request_bytes(agent: Agent, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """A till's POST as it goes over the wire."""
     fields = {
         "host": "till",
         "authorization": f"Bearer {agent.token}",

@@ -49,6 +49,13 @@ class LoopDisk:
         """
         _run("xfs_io", "-x", "-c", "shutdown", self.path)
 
+    def turn_read_only(self) -> None:
+        """What the kernel does after an error of the device (ext4(5): `errors=remount-ro`, here by `abort`).
+
+        Files that are open stay open, and nothing is written any more until it is mounted anew.
+        """
+        _run("mount", "-o", "remount,abort", self.path)
+
     async def power_on(self) -> None:
         """Mount it anew after a cut. Its processes must have been killed; their last files close in a moment."""
 

@@ -112,6 +112,11 @@ class DownModel:
         rows = [AnswerRow(NODE, each, "order.cancel", None, "applied", None, None) for each in self.node.log]
         await stand_ins._answer_instructions(self.tables, rows)
 
+    def report(self) -> None:
+        """The heartbeat says how far the node is."""
+        if self.node.position is not None and self.node.position.incarnation == self.welcomed:
+            self.up.append(Claim(NODE, EDGE, self.node.position, is_report=True))
+
     async def acknowledge(self, at: int, *, stays: bool) -> None:
         """An acknowledgement arrives."""
         if self.up:
@@ -155,8 +160,7 @@ class DownModel:
             await self.send()
             while self.down:
                 await self.hear(0, stays=False)
-            if self.node.position is not None and self.node.position.incarnation == self.welcomed:
-                self.up.append(Claim(NODE, EDGE, self.node.position))
+            self.report()
             while self.up:
                 await self.acknowledge(0, stays=False)
             if self.is_quiet():

@@ -38,7 +38,6 @@ class CentreLine(Line):
         super().__init__(broker, CENTRE, CENTRE)
         self._name = CENTRE
         self._centre = centre
-        self.inbox.dropped = 0  # type: ignore[attr-defined]
 
     def publish(self, name: str, payload: bytes) -> bool:
         message = decode_down(payload)

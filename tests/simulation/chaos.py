@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from tests.simulation import demands
 from tests.simulation.machine import Copy, Machine
 from tests.simulation.network import CENTRE, Weather
 from tests.simulation.promises import Decision, decision_of, on_disk
@@ -154,9 +155,11 @@ class Chaos:
         before = {d.content: d for d in (decision_of(body) for *_, body in on_disk(machine.path))}
         for decision in before.values():
             house.promises.owe(machine.node_id, decision)
+        let_go = demands.let_go_in_vain(house, machine)
         fault()
         house.story.tell(machine.name, "has another disk", held_before=len(before))
         house.promises.forgive(before, house.machines, house.centre.tables)
+        house.promises.forgive_let_go(machine.node_id, let_go, house.machines, house.centre.tables)
 
     def _break_disk(self) -> None:
         machine = self._machine()

@@ -127,12 +127,12 @@ def _demand_node(house: "House", node_id: str) -> None:
         raise Broken("G11", f"{node_id}: {[machine.name for machine in selling]} sell under different names")
     there = _centre_entries(house, node_id)
     _demand_owed(house, node_id, there)
-    orders = _by_order(there)
+    orders = _known_orders(house, there)
     is_whole = not any(loss.node_id == node_id for loss in house.centre.tables.losses)
-    demand_instructions(house, node_id, orders)
+    demand_instructions(house, node_id, orders, is_whole=is_whole)
     for machine in selling:
         here = _edge_entries(machine)
-        _demand_kept_orders(machine, _by_order(here), orders, is_whole=is_whole)
+        _demand_kept_orders(machine, _known_orders(house, here), orders, is_whole=is_whole)
         _demand_stock(machine, here, there if is_whole else None)
 
 
@@ -150,6 +150,19 @@ def _is_replaced(house: "House", machine: Machine) -> bool:
     return any(row.superseded_by is not None for row in rows)
 
 
+def let_go_in_vain(house: "House", machine: Machine) -> int:
+    """How many entries a file has let go of that a centre which was put back lacks, and has not told us of."""
+    there = {key[1:]: row.durable_seq for key, row in house.centre.tables.cursors.items()}
+    streams = _query(machine, "SELECT incarnation, lane, pruned_seq FROM stream") if machine.path.exists() else []
+    lacking: int = sum(max(0, seq - there.get((UUID(bytes=name), lane), 0)) for name, lane, seq in streams)
+    return max(0, lacking - _told(house, machine.node_id))
+
+
+def _told(house: "House", node_id: str) -> int:
+    """How many entries of a node the centre has recorded as lost."""
+    return sum(loss.to_seq - loss.from_seq + 1 for loss in house.centre.tables.losses if loss.node_id == node_id)
+
+
 def _demand_owed(house: "House", node_id: str, there: list[Recorded]) -> None:
     """Whatever was answered or held is at the centre, exactly once in effect (G1, G6)."""
     counts: defaultdict[bytes, int] = defaultdict(int)
@@ -159,12 +172,11 @@ def _demand_owed(house: "House", node_id: str, there: list[Recorded]) -> None:
                 counts[decision_of(entry.body).content] += 1
     missing = [d.words for c, (node, d) in house.promises.owed.items() if node == node_id and not counts[c]]
     # What a limit made a machine let go of in vain, the centre has told us.
-    told = sum(loss.to_seq - loss.from_seq + 1 for loss in house.centre.tables.losses if loss.node_id == node_id)
-    if len(missing) > told:
+    if len(missing) > _told(house, node_id):
         raise Broken("G1", f"{node_id}: the centre lacks {len(missing)}: {missing[:3]}")
     for order_id, merged in _by_order(there).items():
         placed = [r for r in merged.accepted if isinstance(r.entry.events[0], OrderPlaced)]
-        if len(placed) != 1:
+        if len(placed) != 1 and not (not placed and order_id in house.promises.lost_orders):
             raise Broken("G1", f"order {order_id} takes effect {len(placed)} times at the centre")
 
 
@@ -241,6 +253,12 @@ def _by_order(entries: list[Recorded]) -> dict[UUID, Merged]:
         if recorded.entry.order_id is not None:
             orders[recorded.entry.order_id].append(recorded)
     return {order_id: merge(several) for order_id, several in orders.items()}
+
+
+def _known_orders(house: "House", entries: list[Recorded]) -> dict[UUID, Merged]:
+    """The orders, without those of which no more than what followed a lost placing is left: nobody can list them."""
+    lost = house.promises.lost_orders
+    return {key: merged for key, merged in _by_order(entries).items() if merged.state is not None or key not in lost}
 
 
 def _stock_of(entries: list[Recorded]) -> dict[tuple[str, str], tuple[int, int]]:

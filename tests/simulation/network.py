@@ -15,6 +15,7 @@ from msgspec import Struct
 from edge_core.errors import TransientFault
 from edge_core.limits import CONNECT_TIMEOUT_MS, MQTT_INBOX_MAX
 from edge_core.sync.topics import topic
+from holdfast_runtime.mqtt import Inbox
 from tests.simulation.loop import VirtualLoop
 
 
@@ -122,7 +123,7 @@ class Line:
         self._name = topic(node_id, "down")
         self.where = where
         self.address = "broker:1883"
-        self.inbox: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+        self.inbox = Inbox(MQTT_INBOX_MAX)
         self.disconnected = asyncio.Event()
         self.disconnected.set()
         self.reason = "not connected yet"
@@ -151,9 +152,8 @@ class Line:
             self.lost("closed")
 
     def arrived(self, name: str, payload: bytes) -> None:
-        if self.inbox.qsize() < MQTT_INBOX_MAX:
-            self.inbox.put_nowait((name, payload))
-            self.on_activity()
+        self.inbox.offer(name, payload)
+        self.on_activity()
 
     def lost(self, reason: str) -> None:
         self.reason = reason

@@ -9,6 +9,7 @@ import sqlite3
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
@@ -54,13 +55,13 @@ def decision_of(body: bytes) -> Decision:
     return found
 
 
-def on_disk(path: Path) -> list[tuple[bytes, str, int, bytes]]:
-    """Every entry of a file, as another process would read it: incarnation, lane, seq, body."""
+def on_disk(path: Path, where: str = "TRUE", *parameters: object) -> list[tuple[bytes, str, int, bytes]]:
+    """The entries of a file, as another process would read them: incarnation, lane, seq, body."""
     if not path.exists():
         return []
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
-        return connection.execute(_LOG).fetchall()
+        return connection.execute(_LOG.format(where), parameters).fetchall()
     except sqlite3.OperationalError:  # a file that was only just begun
         return []
     finally:
@@ -69,8 +70,10 @@ def on_disk(path: Path) -> list[tuple[bytes, str, int, bytes]]:
 
 _LOG = f"""
     SELECT incarnation, lane, entry_id & {(1 << STREAM_SEQ_BITS) - 1}, body
-    FROM entry JOIN stream ON stream_no = entry_id >> {STREAM_SEQ_BITS} ORDER BY entry_id
+    FROM stream JOIN entry ON entry_id BETWEEN stream_no << {STREAM_SEQ_BITS} AND (stream_no + 1) << {STREAM_SEQ_BITS}
+    WHERE {{}} ORDER BY entry_id
 """
+_ONE = f"incarnation = ? AND lane = ? AND entry_id = stream_no << {STREAM_SEQ_BITS} | ?"
 
 
 class Promises:
@@ -79,6 +82,7 @@ class Promises:
     def __init__(self) -> None:
         self.owed: dict[bytes, tuple[str, Decision]] = {}
         self.lost = 0
+        self.lost_orders: set[UUID] = set()  # of which the placing is lost: what followed it may be at the centre
         self._numbers: dict[str, str] = {}
         self._orders_of_key: dict[tuple[str, str], set[str]] = {}
         self.answers = 0
@@ -103,28 +107,25 @@ class Promises:
     def _owe_answered(self, machine: Machine, key: str, request: Request, answer: Answer) -> None:
         receipt = msgspec.json.decode(answer.body)
         origin = receipt["origin"]
-        place = (origin["incarnation"].replace("-", ""), origin["lane"], origin["seq"])
-        entries = on_disk(machine.path)
-        bodies = [body for inc, lane, seq, body in entries if (inc.hex(), lane, seq) == place]
-        if not bodies:
+        place = UUID(origin["incarnation"]).bytes, origin["lane"], origin["seq"]
+        found = on_disk(machine.path, _ONE, *place)
+        if not found:
             raise Broken("G1", f"{machine.name} answered {answer.status} for {key} before its entry was in the file")
-        self.owe(machine.node_id, decision_of(bodies[0]))
+        self.owe(machine.node_id, decision_of(found[0][-1]))
         if isinstance(request, TillOrder):
             self._check_number(receipt)
-            self._check_key(machine, key, receipt["order_id"], entries)
+            self._check_key(machine, key, receipt["order_id"])
 
     def _check_number(self, receipt: dict[str, Any]) -> None:
         number, order_id = receipt["display_number"], receipt["order_id"]
         if self._numbers.setdefault(number, order_id) != order_id:
             raise Broken("G6", f"display number {number} was given to {self._numbers[number]} and to {order_id}")
 
-    def _check_key(
-        self, machine: Machine, key: str, order_id: str, entries: list[tuple[bytes, str, int, bytes]]
-    ) -> None:
+    def _check_key(self, machine: Machine, key: str, order_id: str) -> None:
         """A second order for one key is right only where the file did not know the first."""
         known = self._orders_of_key.setdefault((machine.node_id, key), set())
         if known - {order_id}:
-            here = {str(decision_of(body).entry.order_id) for _, _, _, body in entries}
+            here = {str(decision_of(body).entry.order_id) for *_, body in on_disk(machine.path)}
             twice = sorted((known - {order_id}) & here)
             if twice:
                 raise Broken("G4", f"{machine.name} took {order_id} for {key}, for which it holds {twice[0]} already")
@@ -149,7 +150,25 @@ class Promises:
         """A copy is gone that held `before`: what nobody else holds is lost, and nobody can be blamed."""
         surviving = {decision.content for _, decision in held(machines, tables)}
         for content in sorted(before.keys() - surviving):
-            self.lost += self.owed.pop(content, None) is not None
+            self._forgive_one(content)
+
+    def forgive_let_go(self, node_id: str, entries: int, machines: list[Machine], tables: Tables) -> None:
+        """A file is gone that alone knew of so many entries which it had let go of, and which the centre has lost.
+
+        More than that nobody holds only where something is wrong: then all of it stays owed.
+        """
+        surviving = {decision.content for _, decision in held(machines, tables)}
+        nowhere = [content for content, (node, _) in self.owed.items() if node == node_id and content not in surviving]
+        if len(nowhere) <= entries:
+            for content in nowhere:
+                self._forgive_one(content)
+
+    def _forgive_one(self, content: bytes) -> None:
+        _, decision = self.owed.pop(content, ("", None))
+        if decision is not None:
+            self.lost += 1
+            if isinstance(decision.entry.events[0], OrderPlaced):
+                self.lost_orders.add(decision.entry.events[0].order.order_id)
 
 
 def held(machines: list[Machine], tables: Tables) -> list[tuple[str, Decision]]:

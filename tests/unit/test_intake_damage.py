@@ -1,32 +1,13 @@
 """One damaged record harms only whoever asks for it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
-from edge_agent.intake import Intake
-from edge_agent.store.file import StoreFile
-from edge_agent.surroundings import real_surroundings
-from edge_core import ids
+from tests.rigs.desk import opened_desk
 from tests.rigs.orders import till_order
-
-
-@asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[tuple[StoreFile, Intake]]:
-    """A file with its writer at work."""
-    file = StoreFile(path, "node-1")
-    await file.open(incarnation=ids.uuid7(1, 1), now_ms=1)
-    intake = Intake(file, real_surroundings(ZoneInfo("UTC")), is_offline=lambda: True)
-    writer = asyncio.create_task(intake.run())
-    yield file, intake
-    intake.close()
-    await writer
-    await file.close()
 
 
 @pytest.mark.parametrize(
@@ -36,7 +17,8 @@ async def test_a_replay_of_a_damaged_order_is_refused_and_its_neighbour_in_the_b
     tmp_path: Path, damage: str
 ) -> None:
     order = till_order()
-    async with opened(tmp_path / "store.db") as (file, intake):
+    async with opened_desk(tmp_path / "store.db", "node-1") as desk:
+        file, intake = desk.file, desk.intake
         assert (await intake.submit(order, "old", None)).status == 201
         assert (await intake.submit(order, "other", None)).status in {201, 409}
         await file.writer.execute(damage)

@@ -2,38 +2,19 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
-from edge_agent.intake import Intake
 from edge_agent.store.connection import Connection
-from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer
-from edge_agent.surroundings import real_surroundings
-from edge_core import ids
 from edge_core.errors import StorageFault
 from edge_core.orders.commands import MovementLine, StockMovement
+from tests.rigs.desk import opened_desk
 
 RECEIPT = StockMovement("receipt", (MovementLine("sku-1", 1_000, "H87"),))
-
-
-@asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[tuple[StoreFile, Intake]]:
-    """A file with its writer at work."""
-    file = StoreFile(path, "node-1")
-    await file.open(incarnation=ids.uuid7(1, 1), now_ms=1)
-    intake = Intake(file, real_surroundings(ZoneInfo("UTC")), is_offline=lambda: True)
-    writer = asyncio.create_task(intake.run())
-    yield file, intake
-    intake.close()
-    await writer
-    await file.close()
 
 
 def detail(answer: Answer) -> str:
@@ -44,7 +25,8 @@ async def test_a_commit_of_which_the_outcome_is_not_known_is_not_called_unrecord
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sync after the last write fails: the entry is in the file all the same, as it may be after a real fault."""
-    async with opened(tmp_path / "store.db") as (file, intake):
+    async with opened_desk(tmp_path / "store.db", "node-1") as desk:
+        file, intake = desk.file, desk.intake
         execute = file.writer.execute
 
         async def fail_after_commit(sql: str, *parameters: Any) -> Any:
@@ -69,7 +51,8 @@ async def test_a_fault_before_the_commit_is_told_to_have_left_nothing(tmp_path: 
     async def fail(_: Connection) -> None:
         raise StorageFault("storage-unavailable", "planted")
 
-    async with opened(tmp_path / "store.db") as (_, intake):
+    async with opened_desk(tmp_path / "store.db", "node-1") as desk:
+        intake = desk.intake
         refused, written = await asyncio.gather(
             intake.submit(RECEIPT, "key-1", None), intake.write(fail), return_exceptions=True
         )
