@@ -100,6 +100,7 @@ def _ask(asked: Ask, submission: Submission, here: Circumstances, seq: int) -> C
         location_id=here.stream.node_id,
         business_date=here.today,
         now_ms=here.now_ms,
+        role=asked.role,
     )
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import asdict
 
 from edge_core.errors import Rejected
 from edge_core.ids import digest16
-from edge_core.orders.commands import StockMovement
+from edge_core.orders.commands import Role, StockMovement
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Movement
 from edge_core.orders.fold import OrderState
@@ -36,6 +36,7 @@ class Ask(Struct, frozen=True, array_like=True):
     order_id: UUID
     name: str
     request: OrderRequest
+    role: Role = "store"
 
 
 Request = TillOrder | Cancel | Ask | StockMovement | UnreceiptedReturn
