@@ -40,7 +40,7 @@ def promise_goods(case: Case) -> tuple[Event, ...] | Rejected:
     """A group that waits gets this location and goods of it."""
     lines = {line.line_id: line for line in case.state.order.lines}
     group, command = case.group, case.command
-    wanted = [Wanted(lines[p.line_id], p.quantity_milli, lines[p.line_id].lot, None) for p in group.lines]
+    wanted: list[Wanted] = [(lines[p.line_id], p.quantity_milli, lines[p.line_id].lot, None) for p in group.lines]
     allocations = promise(case.world.stock, wanted, command.business_date)
     if isinstance(allocations, Rejected):
         return allocations

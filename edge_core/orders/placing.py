@@ -60,14 +60,15 @@ def _allocate_lines(
     world: World, posted: TillOrder, business_date: str, found: tuple[StockDelta, ...]
 ) -> tuple[Allocation, ...] | Rejected | None:
     """Allocations for every line; None for an order that waits: for unknown goods, or for those ordered ahead."""
-    stock = {**world.stock, **{delta.sku: (apply_delta(None, delta),) for delta in found}}
-    if any(not stock.get(line.sku) for line in posted.lines):
-        return None
-    found_skus = {delta.sku for delta in found}
-    wanted = [
-        Wanted(line, line.quantity_milli, None if line.sku in found_skus else line.lot, f"/lines/{index}")
-        for index, line in enumerate(posted.lines)
-    ]
+    stock, found_skus = world.stock, frozenset[str]()
+    if found:
+        stock = {**stock, **{delta.sku: (apply_delta(None, delta),) for delta in found}}
+        found_skus = frozenset(delta.sku for delta in found)
+    wanted: list[Wanted] = []
+    for index, line in enumerate(posted.lines):
+        if not stock.get(line.sku):
+            return None
+        wanted.append((line, line.quantity_milli, None if line.sku in found_skus else line.lot, index))
     allocations = promise(stock, wanted, business_date)
     if isinstance(allocations, Rejected) and allocations.slug == "out-of-stock" and posted.order_type == "preorder":
         return None
