@@ -17,6 +17,7 @@ from bench.footprint import measure_footprint
 from bench.hellos import measure_hellos
 from bench.house import opened_folder, raise_file_limit
 from bench.intake import measure_intake
+from bench.newcomer import measure_newcomer
 from bench.restore import measure_restore
 from bench.results import Row, print_json, print_table, say
 from bench.visible import measure_visibility
@@ -33,10 +34,11 @@ class Sizes(Struct, frozen=True):
     backlog_drain_s: float
     restore_orders: int
     hello_nodes: int
+    newcomer_entries: int
 
 
-FULL: Final = Sizes(3, 15, 100_000, 2, 1_000_000, 10, 400, 5_000)
-QUICK: Final = Sizes(1, 5, 30_000, 1, 100_000, 4, 40, 1_000)
+FULL: Final = Sizes(3, 15, 100_000, 2, 1_000_000, 10, 400, 5_000, 50_000)
+QUICK: Final = Sizes(1, 5, 30_000, 1, 100_000, 4, 40, 1_000, 5_000)
 
 Measure = Callable[[Path, Sizes], Awaitable[list[Row]]]
 GROUPS: Final[dict[tuple[str, ...], Measure]] = {
@@ -61,6 +63,9 @@ GROUPS: Final[dict[tuple[str, ...], Measure]] = {
     ("restore_seconds_50_nodes",): lambda folder, sizes: measure_restore(folder, orders=sizes.restore_orders),
     ("hellos_admitted", "hellos_admitted_s", "hellos_fresh_visible_p99_ms"): lambda folder, sizes: measure_hellos(
         folder, nodes=sizes.hello_nodes
+    ),
+    ("newcomer_right_stock_s", "newcomer_whole_history_s"): lambda folder, sizes: measure_newcomer(
+        folder, entries=sizes.newcomer_entries
     ),
 }
 NAMES: Final = [name for names in GROUPS for name in names]

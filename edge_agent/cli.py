@@ -123,6 +123,8 @@ def _status(config: AgentConfig, options: argparse.Namespace) -> int:
         print(f"{lane.lane:<8}{counts}  {age}")
     if status.parked_instructions:
         print(f"{status.parked_instructions} instructions of the centre are parked: edge-agent parked")
+    if status.entries_to_come:
+        print(f"{status.entries_to_come} entries of this node's history are still to come from the centre")
     return EXIT_OK
 
 
@@ -163,7 +165,8 @@ def _verify(config: AgentConfig, options: argparse.Namespace) -> int:
         print(msgspec.json.encode(verdict).decode())
     else:
         for cut in verdict.cuts:
-            print(f"{cut.lane} 1 to {cut.pruned_seq} of {cut.incarnation}: let go of, as the configuration says")
+            became = "still to come from the centre" if cut.is_awaited else "let go of, as the configuration says"
+            print(f"{cut.lane} 1 to {cut.pruned_seq} of {cut.incarnation}: {became}")
         for finding in verdict.findings:
             print(f"{finding.where}: {finding.what}")
         print(f"{verdict.entries} entries checked, {len(verdict.findings)} findings")

@@ -123,9 +123,13 @@ def bandwidth_of(config: AgentConfig, source: str = "configuration") -> Bandwidt
 
 def _check_centre(url: str, source: str) -> None:
     """Tickets and snapshots go to the centre: nobody on the way may see or change them."""
-    parts = urlsplit(url)
-    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
-    if url and not (is_safe and parts.hostname):
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError as error:  # brackets that do not match, a port that is none
+        raise ConfigError("centre.url", source, f"expected an https:// address, found {url!r}: {error}") from None
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    if url and not (is_safe and host):
         raise ConfigError("centre.url", source, f"expected an https:// address, found {url!r}")
 
 

@@ -57,6 +57,7 @@ async def enrol(
     """
     url = _address(config)
     secret = _checked_ticket(ticket)
+    tls = _tls(config)
     incarnation = await _incarnation(config)
 
     def before_sleep(state: RetryCallState) -> None:
@@ -71,7 +72,7 @@ async def enrol(
         reraise=True,
     ):
         with attempt:
-            return await _ask(url, config, secret, incarnation)
+            return await _ask(url, tls, config.node.id, secret, incarnation)
     raise TransientFault("the centre was not asked")
 
 
@@ -93,7 +94,8 @@ async def _incarnation(config: AgentConfig) -> UUID:
     here = real_surroundings(zone_of(config))
     if not config.store.path.exists():
         file = StoreFile(config.store.path, config.node.id)
-        await file.open(incarnation=ids.uuid7(here.now_ms(), here.random_bits()), now_ms=here.now_ms())
+        incarnation = ids.incarnation(here.now_ms(), here.random_bits(), here.machine)
+        await file.open(incarnation=incarnation, now_ms=here.now_ms())
         await file.close()
     reader = await open_reader(config.store.path)
     try:
@@ -102,10 +104,17 @@ async def _incarnation(config: AgentConfig) -> UUID:
         await reader.close()
 
 
-async def _ask(url: str, config: AgentConfig, secret: str, incarnation: UUID) -> Enrolled:
-    body = msgspec.json.encode({"node_id": config.node.id, "incarnation": incarnation})
+def _tls(config: AgentConfig) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=config.centre.ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        expected = f"expected a usable file of certificates: {error}"
+        raise ConfigError("centre.ca_file", "the configuration", expected) from error
+
+
+async def _ask(url: str, tls: ssl.SSLContext, node_id: str, secret: str, incarnation: UUID) -> Enrolled:
+    body = msgspec.json.encode({"node_id": node_id, "incarnation": incarnation})
     headers = {"authorization": f"Bearer {secret}", "content-type": "application/json"}
-    tls = ssl.create_default_context(cafile=config.centre.ca_file)
     try:
         async with httpx.AsyncClient(verify=tls, timeout=CONNECT_TIMEOUT_MS / 1000, trust_env=False) as client:
             answer = await client.post(url, content=body, headers=headers)

@@ -45,6 +45,7 @@ class FileStatus(Struct, frozen=True):
     agent: str
     lanes: tuple[LaneBooks, ...]
     parked_instructions: int = 0
+    entries_to_come: int = 0
 
 
 class ParkedItem(Struct, frozen=True):
@@ -119,7 +120,8 @@ async def file_status(config: AgentConfig) -> FileStatus:
         parked = await downlink.count_parked(reader)
     finally:
         await reader.close()
-    return FileStatus(streams[0].node_id, newest, str(path), _probe(config), tuple(lanes), parked)
+    to_come = sum(stream.pruned_seq for stream in streams if stream.is_awaited)
+    return FileStatus(streams[0].node_id, newest, str(path), _probe(config), tuple(lanes), parked, to_come)
 
 
 async def exported_lines(path: Path, lane: str, from_seq: int) -> AsyncIterator[bytes]:

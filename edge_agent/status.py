@@ -86,6 +86,7 @@ class AgentStatus(Struct, frozen=True):
     last_error: str | None
     parked_instructions: int = 0
     scrub: ScrubStatus | None = None
+    entries_to_come: int = 0
 
 
 class Reporter:
@@ -133,6 +134,7 @@ class Reporter:
             last_error=self._books.last_error,
             parked_instructions=self._instructions.parked,
             scrub=self._scrubbed(),
+            entries_to_come=sum(stream.pruned_seq for stream in self._file.former if stream.is_awaited),
         )
 
     def _scrubbed(self) -> ScrubStatus:

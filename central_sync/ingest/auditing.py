@@ -21,11 +21,13 @@ from central_sync.store.orders import OrderRow
 from central_sync.store.streams import CursorRow, EntryRow, StoredEntry, StreamKey
 from edge_core.errors import PeerFault
 from edge_core.limits import AUDIT_SEGMENT_ENTRIES
+from edge_core.orders.events import OrderPlaced
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.sync.audit import Entry, Examination, Examiner, Following, day_differences, proven, supplied
 from edge_core.sync.audit_messages import DayTotals, Digest, DigestReply, Supply
 from edge_core.sync.chain import genesis, link
+from edge_core.sync.entry import decode_entry
 from edge_core.sync.messages import Heartbeat
 
 _NO_HASH: Final = bytes(32)
@@ -67,10 +69,29 @@ async def compare_days(connection: Connection, told: DayTotals) -> tuple[str, ..
         return None  # more has come meanwhile
     if await audits.parked_of(connection, told.node_id):
         return None  # it is missing from the views, as the list of what is parked says
-    here = await audits.day_totals(connection, told.node_id, [day.business_date for day in told.days])
-    found = day_differences(told.days, here)
+    left_out = _days_of(await audits.discarded_of(connection, told.node_id))
+    if left_out is None:
+        return None
+    days = [day for day in told.days if day.business_date not in left_out]
+    here = await audits.day_totals(connection, told.node_id, [day.business_date for day in days])
+    found = day_differences(days, here)
     is_news = await audits.note_day_differences(connection, told.node_id, found)
     return found if found and is_news else None
+
+
+def _days_of(discarded: Sequence[tuple[bytes, str | None]]) -> set[str] | None:
+    """The business days whose views lack what was discarded; None where nobody can tell which those are."""
+    days: set[str] = set()
+    for body, business_date in discarded:
+        try:
+            first = decode_entry(body).events[0]
+        except PeerFault:
+            return None
+        if business_date is not None:
+            days.add(business_date)
+        elif isinstance(first, OrderPlaced):
+            days.add(first.order.business_date)
+    return days
 
 
 async def note(connection: Connection, heartbeats: Sequence[Heartbeat]) -> list[Heartbeat]:

@@ -27,20 +27,22 @@ from edge_core.limits import (
 )
 from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.messages import Bye, DeliverAck, Heartbeat, Hello, Recall
+from edge_core.sync.need_messages import Need
 from holdfast_runtime.mqtt import Inbox
 
 Work: TypeAlias = (
-    ReadPush | ReadEarly | Hello | Heartbeat | Recall | DeliverAck | Digest | DayTotals | Bye | ForeignMessage
+    ReadPush | ReadEarly | Hello | Heartbeat | Recall | Need | DeliverAck | Digest | DayTotals | Bye | ForeignMessage
 )
 
 
 class Backlog:
     """A queue of work that is taken in batches: whatever waits, up to one transaction's worth, and never lingering.
 
-    It holds up to two transactions' worth: one being filled while the other commits. What is short is counted apart
-    from pushes, which have an order of their own (`PushQueue`). Hellos wait in a queue of their own, each incarnation's
-    last one, and a few go with each batch: when thousands greet at once, a fresh order does not wait behind them
-    (promise G10). So do digests and recalls, each of which reads a whole segment.
+    It goes on reading while a transaction runs, up to so many pushes and bytes: what a store sells now is found behind
+    the long pushes of a backlog, and goes before them (`PushQueue`). What is short is counted apart from pushes. Hellos
+    wait in a queue of their own, each incarnation's last one, and a few go with each batch: when thousands greet at
+    once, a fresh order does not wait behind them (promise G10). So do digests and recalls, each of which reads a whole
+    segment.
     """
 
     def __init__(
@@ -54,7 +56,7 @@ class Backlog:
         self._bytes_max = bytes_max
         self._waiting: deque[Work] = deque()
         self._hellos: dict[tuple[str, UUID], Hello] = {}
-        self._asks: deque[Digest | Recall] = deque()
+        self._asks: deque[Digest | Recall | Need] = deque()
         self._asks_bytes = 0
         self._bytes = 0
         self._pushes = PushQueue()
@@ -87,7 +89,7 @@ class Backlog:
         if isinstance(work, Hello):
             self._greet(work)
             return
-        if isinstance(work, Digest | Recall):
+        if isinstance(work, Digest | Recall | Need):
             self._ask(work)
             return
         await self._room.wait()
@@ -121,7 +123,7 @@ class Backlog:
             self._hellos[who] = hello
             self._filled.set()
 
-    def _ask(self, ask: Digest | Recall) -> None:
+    def _ask(self, ask: Digest | Recall | Need) -> None:
         self._asks.append(ask)
         self._asks_bytes += _bytes_of(ask)
         while len(self._asks) > 1 and (
@@ -134,7 +136,6 @@ class Backlog:
         is_full = (
             len(self._waiting) >= INGEST_WORKS_MAX
             or len(self._pushes) >= self._pushes_max
-            or self._pushes.entries >= self._entries_max
             or self._bytes + self._pushes.bytes >= self._bytes_max
         )
         if is_full:

@@ -1,14 +1,16 @@
 """Hellos, heartbeats, byes and foreign messages: what is said around the streams, a batch of each at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 from uuid import UUID
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from central_sync import instructions
+from central_sync.ingest import succession
 from central_sync.ingest.admission import Standing, standing
 from central_sync.ingest.holding import Held
+from central_sync.ingest.succession import HearsSilence, Life, hears_nobody, returning
 from central_sync.instructions import Claim, RandomBits, machine_bits
 from central_sync.store import enrolments, nodes, parked, streams
 from central_sync.store.database import Connection
@@ -18,7 +20,6 @@ from central_sync.store.streams import CursorRow, StreamKey
 from edge_core.limits import (
     FORMER_INCARNATIONS_MAX,
     PUSH_WINDOW_MAX,
-    REPLACED_SILENT_MS,
 )
 from edge_core.sync import handshake
 from edge_core.sync.admission import NOT_ENROLLED, Admit
@@ -72,12 +73,9 @@ async def welcome(
     now_ms: int,
     random_bits: RandomBits = machine_bits,
     admit: Admit = "any",
-    is_silence_heard: bool = False,
+    hears_silence_of: HearsSilence = hears_nobody,
 ) -> list[tuple[Hello, Welcome]]:
-    """Admit nodes, make their cursors, and say what to do: to each incarnation's last hello of the batch, in turn.
-
-    `is_silence_heard`: whether this process has listened for long enough to know who is silent (`REPLACED_SILENT_MS`).
-    """
+    """Admit nodes, make their cursors, and say what to do: to each incarnation's last hello of the batch, in turn."""
     turns: list[dict[str, Hello]] = []
     for hello in {(hello.node_id, hello.incarnation): hello for hello in hellos}.values():
         turn = next((turn for turn in turns if hello.node_id not in turn), None)
@@ -87,12 +85,10 @@ async def welcome(
     answers: list[tuple[Hello, Welcome]] = []
     for turn in turns:
         ordered = [turn[node_id] for node_id in sorted(turn)]
-        ranks = await standing(connection, ordered) if admit == "enrolled" else Standing()
+        ranks = await standing(connection, ordered, admit)
         strangers = {h.node_id: _to_enrol(h, history_id) for h in ordered if h.node_id in ranks.strangers}
         ordered = [hello for hello in ordered if hello.node_id not in strangers]
-        found = await _welcome(
-            connection, ordered, ranks, history_id, now_ms, random_bits, is_silence_heard=is_silence_heard
-        )
+        found = await _welcome(connection, ordered, ranks, history_id, now_ms, random_bits, hears_silence_of)
         answers += [(turn[node_id], answer) for node_id, answer in (strangers | found).items()]
     return answers
 
@@ -104,8 +100,7 @@ async def _welcome(
     history_id: UUID,
     now_ms: int,
     random_bits: RandomBits,
-    *,
-    is_silence_heard: bool,
+    hears_silence_of: HearsSilence,
 ) -> dict[str, Welcome]:
     """The same for one hello of each node, in the order of their ids."""
     current = await nodes.incarnations(connection, [hello.node_id for hello in ordered])
@@ -120,7 +115,7 @@ async def _welcome(
     ordered = [hello for hello in ordered if hello.node_id not in asked]
     keys = [key for key in keys if key.node_id not in asked]
     admitted = [hello for hello in unknown if hello.node_id not in asked]
-    outranked = [hello for hello in admitted if ranks.outranks(current.get(hello.node_id), hello)]
+    outranked = await succession.outranked(connection, admitted, current, ranks, hears_silence_of)
     await _succeed(connection, [h for h in admitted if h.node_id in current and h not in outranked])
     missing = [key for key in keys if key not in known]
     if missing:
@@ -128,11 +123,9 @@ async def _welcome(
         await _rank(connection, ranks, admitted, [(hello.node_id, current[hello.node_id]) for hello in outranked])
         known |= await streams.lock(connection, missing)
     former = await _former(connection, ordered)
-    silent = await _silent(connection, known) if is_silence_heard else {}
+    returns = await returning(connection, known, hears_silence_of, is_ranked=ranks.is_ranked)
     answers = {
-        hello.node_id: _answer(
-            hello, known, former.get(hello.node_id, ()), silent.get(hello.node_id), history_id, now_ms
-        )
+        hello.node_id: _answer(hello, known, former.get(hello.node_id, ()), returns, history_id, now_ms)
         for hello in ordered
     }
     greetings = [_greeting(hello, answers[hello.node_id]) for hello in ordered if _is_current(hello, known)]
@@ -145,14 +138,19 @@ async def _welcome(
 
 
 async def report(
-    connection: Connection, heartbeats: Sequence[Heartbeat], now_ms: int, *, is_silence_heard: bool = False
+    connection: Connection,
+    heartbeats: Sequence[Heartbeat],
+    now_ms: int,
+    *,
+    admit: Admit = "any",
+    hears_silence_of: HearsSilence = hears_nobody,
 ) -> Reported:
     """Record each incarnation's last heartbeat of the batch and check its books against the cursors (promise G8)."""
     latest = {(beat.node_id, beat.incarnation): beat for beat in heartbeats}
     ordered = [latest[who] for who in sorted(latest)]
-    await nodes.report(connection, [_report(beat, now_ms) for beat in ordered])
+    taken = await nodes.report(connection, [_report(beat, now_ms) for beat in ordered])
     rows = await streams.of_incarnations(connection, [(beat.node_id, beat.incarnation) for beat in ordered])
-    silent = await _silent(connection, rows) if is_silence_heard else {}
+    returns = await returning(connection, rows, hears_silence_of, is_ranked=admit == "enrolled")
     reported = Reported()
     found = {
         (beat.node_id, beat.incarnation): tuple(t for books in beat.lanes for t in _differences(beat, books, rows))
@@ -167,10 +165,12 @@ async def report(
             if books.lane == LANES[0] and key not in rows:
                 reported.called[key] = "rewind", "the centre does not know this stream"
             elif books.lane == LANES[0] and row.superseded_by is not None:
-                if handshake.may_return(beat.incarnation, silent.get(beat.node_id)):
+                if key[:2] in returns:
                     reported.called[key] = "rewind", f"incarnation {row.superseded_by} of this machine is silent"
                     continue
                 reported.called[key] = "refuse", f"incarnation {row.superseded_by} has taken this node over"
+            elif books.lane == LANES[0] and row.fenced is None and key[:2] not in taken:
+                reported.called[key] = "rewind", "this machine is the node again"
             if _is_news(row, books) or key not in rows:
                 reported.told[key] = row
             if row.backed_up_seq > books.backed_up_seq:
@@ -235,6 +235,11 @@ def ack(history_id: UUID, key: StreamKey, row: CursorRow, held: Held | None = No
     )
 
 
+def told(history_id: UUID, key: StreamKey, row: CursorRow) -> Ack:
+    """The same in answer to a heartbeat, which shows that its node does not know it: it says nothing of a hold."""
+    return replace(ack(history_id, key, row), held=None)
+
+
 def fence(key: StreamKey, row: CursorRow, why: str, history_id: UUID) -> Welcome:
     """The word to a stream from which nothing more is taken."""
     return Welcome(history_id, key.incarnation, "fence", (_position(key, row),), GRANT, 0, shown(why))
@@ -287,12 +292,6 @@ async def _rank(
     await enrolments.inherit(connection, ranks.heirs(admitted))
 
 
-async def _silent(connection: Connection, rows: Mapping[StreamKey, CursorRow]) -> dict[str, UUID]:
-    """The present incarnations of nodes with a replaced one among these, where they are silent."""
-    replaced = sorted({key.node_id for key, row in rows.items() if row.superseded_by is not None})
-    return await nodes.silent(connection, replaced, REPLACED_SILENT_MS) if replaced else {}
-
-
 async def _former(connection: Connection, hellos: Sequence[Hello]) -> dict[str, tuple[FormerStream, ...]]:
     present = [(hello.node_id, hello.incarnation) for hello in hellos]
     found = await streams.former(connection, present, len(LANES) * FORMER_INCARNATIONS_MAX)
@@ -309,7 +308,7 @@ def _answer(
     hello: Hello,
     known: dict[StreamKey, CursorRow],
     former: tuple[FormerStream, ...],
-    silent: UUID | None,
+    returns: Set[Life],
     history_id: UUID,
     now_ms: int,
 ) -> Welcome:
@@ -320,7 +319,7 @@ def _answer(
     decision: Decision
     decision, detail = "fence", fenced or ""
     if fenced is None:
-        may_return = handshake.may_return(hello.incarnation, silent)
+        may_return = (hello.node_id, hello.incarnation) in returns
         decision, detail = handshake.answer(
             hello, history_id, views, superseded_by=superseded_by, may_return=may_return
         )

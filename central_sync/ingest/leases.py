@@ -6,6 +6,7 @@ needs no fencing.
 """
 
 import asyncio
+from collections.abc import Callable
 from uuid import UUID
 
 import structlog
@@ -36,6 +37,7 @@ class ShardLeases:
         self._subscribed: frozenset[int] = frozenset()
         self._turn = asyncio.Lock()
         self.held: frozenset[int] = frozenset()
+        self.on_subscribed: Callable[[frozenset[int]], None] = lambda _shards: None
 
     @property
     def is_listening(self) -> bool:
@@ -63,20 +65,27 @@ class ShardLeases:
         await self.subscribe()
 
     async def subscribe(self) -> None:
-        """Make the subscriptions equal to the leases; without a connection, or when refused, the next turn does it."""
+        """Make the subscriptions equal to the leases; without a connection, or when refused, the next turn does it.
+
+        `on_subscribed` hears what is subscribed to while there is a connection.
+        """
         async with self._turn:
-            gained, lost = self.held - self._subscribed, self._subscribed - self.held
-            if not self._link.connected or not (gained or lost):
+            if not self._link.connected:
                 return
             try:
-                if gained:
-                    await self._link.subscribe([shard_filter(shard) for shard in sorted(gained)])
-                if lost:
-                    await self._link.unsubscribe([shard_filter(shard) for shard in sorted(lost)])
+                await self._change(self.held)
             except TransientFault as fault:
                 _log.warning("ingest.subscription_failed", error=str(fault))
-                return
-            self._subscribed = self.held
+            if self._link.connected:
+                self.on_subscribed(self._subscribed)
+
+    async def _change(self, wanted: frozenset[int]) -> None:
+        gained, lost = wanted - self._subscribed, self._subscribed - wanted
+        if gained:
+            await self._link.subscribe([shard_filter(shard) for shard in sorted(gained)])
+        if lost:
+            await self._link.unsubscribe([shard_filter(shard) for shard in sorted(lost)])
+        self._subscribed = wanted
 
     async def release(self) -> None:
         """Leave the shards to the others, at the end of this process."""

@@ -1,31 +1,32 @@
 """For how long an ingester has listened: who was not heard is silent only where somebody could have heard it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from edge_core.limits import REPLACED_SILENT_MS
+from edge_core.sync.topics import shard_of
 
 
 class Listening:
-    """`now_ms` is a monotonic clock."""
+    """Since when each shard is listened to. `now_ms` is a monotonic clock."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
-        self._since_ms: int | None = None
+        self._since_ms: dict[int, int] = {}
 
-    def begin(self) -> None:
-        """The broker is there, and what the nodes say comes in."""
-        self._since_ms = self._now_ms()
+    def listen(self, shards: Set[int]) -> None:
+        """The broker has granted the subscriptions of just these shards, and what their nodes say comes in."""
+        now_ms = self._now_ms()
+        self._since_ms = {shard: self._since_ms.get(shard, now_ms) for shard in shards}
 
     def interrupt(self) -> None:
         """The database is away: what is said meanwhile waits, and is not written down."""
-        if self._since_ms is not None:
-            self._since_ms = self._now_ms()
+        self._since_ms = dict.fromkeys(self._since_ms, self._now_ms())
 
     def end(self) -> None:
         """The broker is away."""
-        self._since_ms = None
+        self._since_ms = {}
 
-    @property
-    def hears_silence(self) -> bool:
+    def hears_silence_of(self, node_id: str) -> bool:
         """Whether a node that was not heard for `REPLACED_SILENT_MS` has not spoken."""
-        return self._since_ms is not None and self._now_ms() - self._since_ms > REPLACED_SILENT_MS
+        since_ms = self._since_ms.get(shard_of(node_id))
+        return since_ms is not None and self._now_ms() - since_ms > REPLACED_SILENT_MS

@@ -7,14 +7,15 @@ from central_sync.store.backups import LossRow
 from central_sync.store.database import Connection
 from central_sync.store.streams import StreamKey
 from edge_core.limits import PUSH_ENTRIES_MAX
+from edge_core.sync.chain import genesis
 from edge_core.sync.locator import newest_common
-from edge_core.sync.messages import Deliver, Hello, Recall, Welcome, pack_block, within_bytes
+from edge_core.sync.messages import Deliver, Hello, Mark, Recall, Welcome, pack_block, within_bytes
 
 
 class Recalled(Struct, frozen=True):
-    """The answer to a recall, and what it shows that neither end has any more."""
+    """The answer to a recall, none where the rows are damaged here, and what it shows that neither end has any more."""
 
-    deliver: Deliver
+    deliver: Deliver | None
     loss: LossRow | None = None
 
 
@@ -24,6 +25,8 @@ async def recalled(connection: Connection, recall: Recall) -> Recalled:
     Where the node has let go of everything that both had, there is nothing to deliver: it hears where the centre ends.
     """
     key = StreamKey(recall.node_id, recall.former, recall.lane)
+    if recall.before is not None:
+        return Recalled(await _leading_up(connection, recall, key, recall.before))
     held = await streams.hashes_at(connection, key, [mark.seq for mark in recall.locator])
     newest = newest_common(recall.locator, held)
     if newest is None and recall.locator and recall.locator[-1].seq > 0:
@@ -35,6 +38,31 @@ async def recalled(connection: Connection, recall: Recall) -> Recalled:
     tail_hash = rows[-1][0] if rows else held[common]
     first, last = common + 1, common + len(rows)
     return Recalled(Deliver(recall.former, recall.lane, first, last, held[common], tail_hash, codec, block))
+
+
+async def _leading_up(connection: Connection, recall: Recall, key: StreamKey, mark: Mark) -> Deliver | None:
+    """The entries that lead up to a mark; none where it is not in this chain: the centre has lost what the node asks.
+
+    Without a row among them, the ones after it; where that is the mark's own, an audit has to mend it first.
+    """
+    rows = await streams.up_to(connection, key, mark.seq, PUSH_ENTRIES_MAX + 1)
+    run = [row for at, row in enumerate(rows) if row[0] == mark.seq - at]
+    if not run or run[0][1] != mark.hash:
+        cursors = await streams.of_incarnations(connection, [(key.node_id, key.incarnation)])
+        if not run and key in cursors and cursors[key].durable_seq >= mark.seq:
+            return None
+        gone = mark.seq + 1, mark.seq, mark.hash, mark.hash, *pack_block([])
+        return Deliver(recall.former, recall.lane, *gone, before=mark.seq)
+    taken = run[:PUSH_ENTRIES_MAX]
+    taken = taken[: within_bytes([body for _, _, body in taken])]
+    first = taken[-1][0]
+    ground = genesis(*key) if first == 1 else next((at for seq, at, _ in run if seq == first - 1), None)
+    if ground is None:  # the row before is missing: the first one that is there is the ground
+        first, ground, taken = first + 1, taken[-1][1], taken[:-1]
+    if not taken:
+        return None
+    block = pack_block([body for _, _, body in reversed(taken)])
+    return Deliver(recall.former, recall.lane, first, mark.seq, ground, mark.hash, *block, before=mark.seq)
 
 
 def lost_by(hello: Hello, answer: Welcome) -> list[LossRow]:

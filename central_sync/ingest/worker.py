@@ -27,11 +27,11 @@ from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.listening import Listening
 from central_sync.ingest.progress import Progress
 from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
-from central_sync.ingest.recalling import lost_by, recalled
+from central_sync.ingest.recall_desk import RecallDesk
+from central_sync.ingest.recalling import lost_by
 from central_sync.ingest.restores import present_history
 from central_sync.instructions import Claim, RandomBits, machine_bits
-from central_sync.store import backups, nodes
-from central_sync.store.backups import LossRow
+from central_sync.store import nodes
 from central_sync.store.database import AlreadyThere, Connection, Database
 from central_sync.store.parked import ForeignMessage, shown
 from central_sync.telemetry import Telemetry
@@ -58,6 +58,7 @@ from edge_core.sync.messages import (
     encode_message,
     is_push,
 )
+from edge_core.sync.need_messages import Need
 from edge_core.sync.topics import node_of, topic
 from holdfast_runtime.mqtt import MqttLink
 
@@ -92,10 +93,12 @@ class Ingester:
         self.progress = Progress()
         self._granting = Granting()
         self._audits = AuditDesk(database, telemetry, self._retrying, self._send)
+        self._recalls = RecallDesk(database, telemetry, self._retrying, self._send)
         self._copies = Copies(database, telemetry)
         self._random_bits = random_bits
         self._admit = admit
         self._listening = Listening(_monotonic_ms)
+        leases.on_subscribed = self._listening.listen
         self._downlink = Downlink(link=link, database=database, leases=leases, telemetry=telemetry)
 
     async def run(self) -> None:
@@ -115,7 +118,6 @@ class Ingester:
             self._telemetry.broker_connected.set(1)
             _log.info("ingest.broker_connected", broker=self._link.address)
             await self._leases.subscribe()
-            self._listening.begin()
             await self._link.disconnected.wait()
             self._listening.end()
             self._telemetry.broker_connected.set(0)
@@ -144,7 +146,7 @@ class Ingester:
                     return read_push(message, payload)
                 case Early():
                     return self._copies.read(message, waiting=self._link.inbox.qsize())
-                case Hello() | Heartbeat() | Recall() | DeliverAck() | Digest() | Bye():
+                case Hello() | Heartbeat() | Recall() | Need() | DeliverAck() | Digest() | Bye():
                     return message
                 case DayTotals():
                     return checked_days(message)
@@ -171,9 +173,7 @@ class Ingester:
         if pushes:
             await self._push(pushes)
         await self._welcome([work for work in batch if isinstance(work, Hello)])
-        for recall in batch:
-            if isinstance(recall, Recall):
-                await self._deliver(recall)
+        await self._recalls.settle(batch)
         await self._audits.settle(batch)
         await self._copies.take([work for work in batch if isinstance(work, ReadEarly)])
         await self._note(batch)
@@ -184,7 +184,7 @@ class Ingester:
         async for attempt in self._retrying():
             with attempt:
                 async with self._database.transaction() as connection:
-                    history_id, noticed = await present_history(connection, hellos)
+                    history_id, noticed = await present_history(connection, hellos, self._admit)
                     answers = await greetings.welcome(
                         connection,
                         hellos,
@@ -192,7 +192,7 @@ class Ingester:
                         now_ms=self._now_ms(),
                         random_bits=self._random_bits,
                         admit=self._admit,
-                        is_silence_heard=self._listening.hears_silence,
+                        hears_silence_of=self._listening.hears_silence_of,
                     )
         self._history_id = history_id
         if noticed is not None:
@@ -201,36 +201,12 @@ class Ingester:
                 "ingest.restore_noticed", detail=shown(noticed.detail), old=str(noticed.old), new=str(noticed.new)
             )
         for loss in (loss for hello, answer in answers for loss in lost_by(hello, answer)):
-            await self._note_loss(loss)
+            await self._recalls.note_loss(loss)
         granted = self._granting.greeted(answers, _monotonic_ms())
         for node_id, answer in zip((hello.node_id for hello, _ in answers), granted, strict=True):
             _log.info("ingest.node_welcomed", node_id=node_id, decision=answer.decision, detail=answer.detail)
             await self._send(node_id, answer)
         self._downlink.wake()
-
-    async def _deliver(self, recall: Recall) -> None:
-        async for attempt in self._retrying():
-            with attempt:
-                async with self._database.reading() as connection:
-                    answer = await recalled(connection, recall)
-        if answer.loss is not None:
-            await self._note_loss(answer.loss)
-        await self._send(recall.node_id, answer.deliver)
-
-    async def _note_loss(self, loss: LossRow) -> None:
-        async for attempt in self._retrying():
-            with attempt:
-                async with self._database.transaction() as connection:
-                    is_news = await backups.note_loss(connection, loss)
-        if is_news:
-            self._telemetry.lost.inc(loss.to_seq - loss.from_seq + 1)
-            _log.error(
-                "ingest.entries_lost",
-                node_id=loss.node_id,
-                lane=loss.lane,
-                from_seq=loss.from_seq,
-                to_seq=loss.to_seq,
-            )
 
     async def _push(self, pushes: Sequence[ReadPush]) -> None:
         started = time.perf_counter()
@@ -318,13 +294,13 @@ class Ingester:
             self._downlink.wake()
 
     async def _report(self, connection: Connection, beats: Sequence[Heartbeat]) -> Reported:
-        is_silence_heard = self._listening.hears_silence
-        return await greetings.report(connection, beats, self._now_ms(), is_silence_heard=is_silence_heard)
+        hears = self._listening.hears_silence_of
+        return await greetings.report(connection, beats, self._now_ms(), admit=self._admit, hears_silence_of=hears)
 
     async def _call(self, reported: Reported, wrong: Sequence[Claim]) -> None:
         """Tell nodes that are elsewhere than they think."""
         for key, row in reported.told.items():
-            await self._send(key.node_id, greetings.ack(self._history_id, key, row))
+            await self._send(key.node_id, greetings.told(self._history_id, key, row))
         for key, (decision, why) in reported.called.items():
             await self._send(key.node_id, greetings.call(key, decision, why, self._history_id))
         for claim in wrong:

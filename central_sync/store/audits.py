@@ -25,15 +25,23 @@ _RANGE: Final = """
     SELECT seq, hash, body FROM entry
     WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq BETWEEN $4 AND $5 ORDER BY seq
 """
-# What is parked stays parked: the list says so, should the row be gone.
+# What is parked stays parked, and what was discarded stays discarded: the lists say so, should the row be gone.
 _REPLACE: Final = """
-    INSERT INTO entry AS old (node_id, incarnation, lane, seq, order_id, is_parked, hash, body)
-    SELECT new.node_id, new.incarnation, new.lane, new.seq, new.order_id, new.is_parked OR EXISTS (
-        SELECT FROM parked AS p
-        WHERE (p.node_id, p.incarnation, p.lane, p.seq) = (new.node_id, new.incarnation, new.lane, new.seq)
-    ), new.hash, new.body
+    INSERT INTO entry AS old (node_id, incarnation, lane, seq, order_id, is_parked, is_discarded, hash, body)
+    SELECT new.node_id, new.incarnation, new.lane, new.seq, new.order_id,
+        new.is_parked OR gone.is_discarded OR EXISTS (
+            SELECT FROM parked AS p
+            WHERE (p.node_id, p.incarnation, p.lane, p.seq) = (new.node_id, new.incarnation, new.lane, new.seq)
+        ), gone.is_discarded, new.hash, new.body
     FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::uuid[], $6::boolean[], $7::bytea[], $8::bytea[])
-        AS new (node_id, incarnation, lane, seq, order_id, is_parked, hash, body)
+        AS new (node_id, incarnation, lane, seq, order_id, is_parked, hash, body),
+    LATERAL (
+        SELECT EXISTS (
+            SELECT FROM settlement AS s
+            WHERE s.action = 'discarded'
+                AND (s.node_id, s.incarnation, s.lane, s.seq) = (new.node_id, new.incarnation, new.lane, new.seq)
+        ) AS is_discarded
+    ) AS gone
     ON CONFLICT (node_id, incarnation, lane, seq) DO UPDATE SET
         order_id = excluded.order_id, hash = excluded.hash, body = excluded.body
 """
@@ -53,6 +61,12 @@ _DAYS: Final = """
         sum(grand_total_minor)::bigint
     FROM order_view WHERE node_id = $1 AND business_date = ANY($2::date[])
     GROUP BY business_date, currency
+"""
+_DISCARDED: Final = """
+    SELECT e.body, v.business_date::text
+    FROM settlement AS s JOIN entry AS e USING (node_id, incarnation, lane, seq)
+        LEFT JOIN order_view AS v ON v.order_id = e.order_id
+    WHERE s.node_id = $1 AND s.action = 'discarded'
 """
 _SCRUBS: Final = """
     UPDATE node_status AS old SET scrubbed_at = new.scrubbed_at, damaged_entries = new.damaged
@@ -100,6 +114,11 @@ async def day_totals(connection: Connection, node_id: str, days: Sequence[str]) 
 async def parked_of(connection: Connection, node_id: str) -> int:
     """How many entries of a node are parked, in whatever stream."""
     return int(await connection.fetchval("SELECT sum(parked) FROM stream_cursor WHERE node_id = $1", node_id) or 0)
+
+
+async def discarded_of(connection: Connection, node_id: str) -> list[tuple[bytes, str | None]]:
+    """What people have discarded of a node's entries, each with the business day of its order, where that is shown."""
+    return [(row[0], row[1]) for row in await connection.fetch(_DISCARDED, node_id)]
 
 
 async def note_day_differences(connection: Connection, node_id: str, differences: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
+from central_sync.store import nodes, replaced
 from central_sync.store.database import Connection
 
 Refusal = Literal["unknown", "expired", "used"]
@@ -70,7 +71,9 @@ async def redeem(connection: Connection, node_id: str, digest: bytes, incarnatio
         return "expired"
     await connection.execute(_USE, node_id, digest, incarnation)
     await connection.execute(_ENROL, node_id, incarnation)
+    await nodes.reinstate(connection, node_id, incarnation)  # the node before its cursors, as a greeting locks them
     await connection.execute(_REINSTATE, node_id, incarnation)
+    await replaced.forget(connection, node_id, incarnation)
     return None
 
 

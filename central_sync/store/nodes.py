@@ -1,6 +1,6 @@
 """`node` and `node_status`: who there is, and how they said they were."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -100,10 +100,15 @@ _REPORT: Final = """
         AS new (node_id, incarnation, ledger, age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error,
                 parked_instructions)
     WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation
+    RETURNING old.node_id, old.incarnation
 """
 _SILENT: Final = """
-    SELECT node_id, node.incarnation FROM node JOIN node_status USING (node_id)
+    SELECT node_id, incarnation FROM node JOIN node_status USING (node_id, incarnation)
     WHERE node_id = ANY($1::text[]) AND last_seen < now() - $2 * interval '1 millisecond'
+"""
+_REINSTATE: Final = """
+    UPDATE node SET incarnation = $2
+    WHERE node_id = $1 AND EXISTS (SELECT FROM stream_cursor WHERE node_id = $1 AND incarnation = $2)
 """
 _NOTE_DIFFERENCES: Final = """
     UPDATE node_status AS old SET differences = new.differences
@@ -151,7 +156,7 @@ async def incarnations(connection: Connection, node_ids: Sequence[str]) -> dict[
 
 
 async def silent(connection: Connection, node_ids: Sequence[str], silent_ms: int) -> dict[str, UUID]:
-    """The current incarnations of those nodes of which nothing was heard for so long."""
+    """The current incarnations of those nodes of which nothing was heard for so long, since they greeted."""
     rows = await connection.fetch(_SILENT, node_ids, silent_ms)
     return {row[0]: row[1] for row in rows}
 
@@ -163,9 +168,18 @@ async def greet(connection: Connection, greetings: Sequence[Greeting]) -> None:
     await connection.execute(_GREET_STATUS, ids, incarnations_, offsets, versions, refused)
 
 
-async def report(connection: Connection, reports: Sequence[Report]) -> None:
-    """Record heartbeats, one for each node, in the order of their ids; those of a former incarnation change nothing."""
-    await connection.execute(_REPORT, *zip(*reports, strict=True))
+async def report(connection: Connection, reports: Sequence[Report]) -> Set[tuple[str, UUID]]:
+    """Record heartbeats, one for each node, in the order of their ids; returns whose they are.
+
+    Those of an incarnation that was not the last of its node to greet change nothing, and are left out.
+    """
+    rows = await connection.fetch(_REPORT, *zip(*reports, strict=True))
+    return {(row[0], row[1]) for row in rows}
+
+
+async def reinstate(connection: Connection, node_id: str, incarnation: UUID) -> None:
+    """A life that the centre knows is the node again, though it has yet to greet."""
+    await connection.execute(_REINSTATE, node_id, incarnation)
 
 
 async def note_differences(

@@ -49,6 +49,13 @@ _UPDATE: Final = f"""
         status = excluded.status, revision = excluded.revision, last_incarnation = excluded.last_incarnation,
         last_lane = excluded.last_lane, last_seq = excluded.last_seq, updated_at = now()
 """  # noqa: S608
+# As the index order_view_open has it.
+_OPEN: Final = """
+    SELECT order_id FROM order_view
+    WHERE node_id = $1 AND status NOT IN ('completed', 'cancelled', 'returned', 'rejected')
+        AND first_incarnation <> $2 AND ($3::uuid IS NULL OR order_id > $3)
+    ORDER BY order_id LIMIT $4
+"""
 _WANTED: Final = """($1::text IS NULL OR node_id = $1) AND ($2::text IS NULL OR status = $2)
         AND ($3::uuid IS NULL OR order_id < $3)"""
 # Orders that begin in early copies stand among the others until the truth has come.
@@ -123,6 +130,14 @@ async def page(
     """Orders, the newest first (their ids are UUIDv7), from before an id on; with each whether it is provisional."""
     rows = await connection.fetch(_PAGE, node_id, status, before, rows_max)
     return [(OrderRow(*row[:-1]), row[-1]) for row in rows]
+
+
+async def open_after(
+    connection: Connection, node_id: str, besides: UUID, after: UUID | None, rows_max: int
+) -> list[UUID]:
+    """A node's orders that are not finished, oldest first, from after an id on; without those begun by one life."""
+    rows = await connection.fetch(_OPEN, node_id, besides, after, rows_max)
+    return [row["order_id"] for row in rows]
 
 
 async def one(connection: Connection, order_id: UUID) -> OrderRow | None:

@@ -101,9 +101,9 @@ _FENCE: Final = """
     UPDATE stream_cursor SET fenced = $3 WHERE node_id = $1 AND incarnation = $2 AND fenced IS NULL
 """
 _CLOSE: Final = """
-    UPDATE stream_cursor AS old SET fenced = new.why
+    UPDATE stream_cursor AS old SET fenced = coalesce(old.fenced, new.why), superseded_by = NULL
     FROM unnest($1::text[], $2::uuid[], $3::text[]) AS new (node_id, incarnation, why)
-    WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation AND old.fenced IS NULL
+    WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation
 """
 _SUPERSEDE: Final = """
     UPDATE stream_cursor AS old SET superseded_by = new.incarnation
@@ -162,7 +162,10 @@ async def fence(connection: Connection, node_id: str, incarnation: UUID, why: st
 
 
 async def close(connection: Connection, left: Sequence[tuple[str, UUID, str]]) -> None:
-    """Take nothing more from incarnations that their own machines have left behind: node, incarnation, why."""
+    """Take nothing more from incarnations that their own machines, which are the nodes now, have left behind.
+
+    Each with its node and why. What replaced them before counts no more: their machine has returned.
+    """
     await connection.execute(_CLOSE, *_rows(left, 3))
 
 
@@ -206,6 +209,18 @@ async def after(connection: Connection, key: StreamKey, seq: int, rows_max: int)
         rows_max,
     )
     return [(row["hash"], row["body"]) for row in rows]
+
+
+async def up_to(connection: Connection, key: StreamKey, seq: int, rows_max: int) -> list[tuple[int, bytes, bytes]]:
+    """Seq, hash and body of the last entries up to a seq, the newest first."""
+    rows = await connection.fetch(
+        "SELECT seq, hash, body FROM entry WHERE node_id = $1 AND incarnation = $2 AND lane = $3 AND seq <= $4"
+        " ORDER BY seq DESC LIMIT $5",
+        *key,
+        seq,
+        rows_max,
+    )
+    return [tuple(row) for row in rows]
 
 
 async def append(connection: Connection, rows: Sequence[EntryRow]) -> None:

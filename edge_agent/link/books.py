@@ -61,6 +61,8 @@ class Books:
         self.acks += 1
 
     def _note_held(self, position: RecordDurable) -> None:
+        if position.held is None:
+            return
         before, self._held[position.lane] = self._held.get(position.lane, ""), position.held
         if position.held:
             self.last_error = bounded(f"the centre holds {position.lane} at {position.durable_seq}: {position.held}")

@@ -69,12 +69,10 @@ from edge_core.sync.messages import (
     Bye,
     Deliver,
     DeliverAck,
-    Recall,
     UpMessage,
     Welcome,
     decode_down,
     encode_message,
-    lane_of,
 )
 from edge_core.sync.pacing import first_delay_ms
 from edge_core.sync.send_stream import SendStream
@@ -306,12 +304,13 @@ class Session:
                 self._books.last_error = bounded(f"began anew: {effect.reason}")
                 await self._recovery.begin_incarnation(effect.reason)
             case CompareFormer():
-                differing = await self._recovery.differing(effect.former, is_own_only=effect.is_own_only)
-                self._inputs.append(FormerCompared(differing))
+                asks = await self._recovery.asks(effect.former, is_own_only=effect.is_own_only)
+                self._inputs.append(FormerCompared(asks))
             case SendRecall():
-                key, who = effect.key, self._introduction.node_id
-                locator = await self._recovery.locator(key)
-                self._send(Recall(who, self.state.incarnation, key.incarnation, lane_of(key.lane), locator))
+                if (word := await self._recovery.ask(effect.key)) is None:
+                    self._inputs.append(Restored(effect.key, is_complete=True))
+                else:
+                    self._send(word)
             case Restore():
                 await self._restore(effect)
             case StopSelling() | GoOnSelling():
@@ -321,12 +320,12 @@ class Session:
 
     async def _restore(self, effect: Restore) -> None:
         try:
-            is_complete = await self._recovery.restore(effect.key, effect.deliver)
+            is_complete = await self._recovery.take(effect.key, effect.deliver)
         except PeerFault as fault:
             self._refuse_delivery(fault)
-            self._inputs.append(RestoreFailed(effect.key))
-        else:
-            self._inputs.append(Restored(effect.key, is_complete))
+            is_complete = None
+        done = RestoreFailed(effect.key) if is_complete is None else Restored(effect.key, is_complete)
+        self._inputs.append(done)
 
     def _refuse_delivery(self, fault: PeerFault) -> None:
         self._books.peer_faults += 1

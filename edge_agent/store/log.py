@@ -30,6 +30,8 @@ class Stream(Struct, frozen=True):
     """A lane of one incarnation, and how far the centre has it. `is_own` where it was lived in this very file.
 
     What it held up to `pruned_seq` is gone but for the entries of open orders; the chain stood at `pruned_hash` there.
+    With `is_awaited` it is not gone for good but still to come, from the newest entry to the oldest. While entries of
+    a former stream move to the present one, those from `moved_from` to `moved_seq` have gone there already.
     """
 
     stream_no: int
@@ -42,6 +44,10 @@ class Stream(Struct, frozen=True):
     is_own: bool
     pruned_seq: int = 0
     pruned_hash: bytes | None = None
+    is_awaited: int = 0
+    moved_from: int = 0
+    moved_seq: int = 0
+    moved_hash: bytes | None = None
 
     def entry_id(self, seq: int) -> int:
         """The row of a seq."""
@@ -54,6 +60,10 @@ class Stream(Struct, frozen=True):
     def ground(self) -> Tail:
         """What the first entry that is held stands on: the beginning, or the cut."""
         return Tail(self.pruned_seq, self.pruned_hash or self.genesis_hash(), 0)
+
+    def has_moved(self, from_seq: int, to_seq: int) -> bool:
+        """Whether all that is missing from the one to the other has gone on in the present stream."""
+        return 0 < self.moved_from <= from_seq and to_seq <= self.moved_seq
 
 
 class EntryRow(Struct, frozen=True):
@@ -89,12 +99,12 @@ async def read_streams(connection: aiosqlite.Connection) -> list[Stream]:
     """Every stream of the file, oldest first."""
     sql = """
         SELECT stream_no, node_id, stream.incarnation, lane, durable_seq, backed_up_seq, parked, is_own, pruned_seq,
-            pruned_hash
+            pruned_hash, is_awaited, moved_from, moved_seq, moved_hash
         FROM stream, identity ORDER BY stream_no
     """
     return [
-        Stream(no, node, UUID(bytes=incarnation), lane, durable, backed_up, parked, bool(is_own), *pruned)
-        for no, node, incarnation, lane, durable, backed_up, parked, is_own, *pruned in await fetch(connection, sql)
+        Stream(no, node, UUID(bytes=incarnation), lane, durable, backed_up, parked, bool(is_own), *at)
+        for no, node, incarnation, lane, durable, backed_up, parked, is_own, *at in await fetch(connection, sql)
     ]
 
 
@@ -118,6 +128,27 @@ async def create_former(connection: aiosqlite.Connection, incarnation: UUID, lan
     return found
 
 
+async def await_history(
+    connection: aiosqlite.Connection, stream: Stream, at: tuple[int, bytes], backed_up_seq: int
+) -> None:
+    """What the centre has of a former stream up to `at`, a seq and the hash there, is still to come from it."""
+    sql = """
+        UPDATE stream SET is_awaited = 1, pruned_seq = ?2, pruned_hash = ?3, durable_seq = ?2, backed_up_seq = ?4
+        WHERE stream_no = ?1
+    """
+    with translated():
+        await connection.execute(sql, (stream.stream_no, *at, backed_up_seq))
+
+
+async def end_awaiting(connection: aiosqlite.Connection, stream: Stream) -> None:
+    """Nothing more is to come: the stream is whole, or the rest is lost at the centre."""
+    sql = """
+        UPDATE stream SET is_awaited = 0, pruned_hash = iif(pruned_seq = 0, NULL, pruned_hash) WHERE stream_no = ?
+    """
+    with translated():
+        await connection.execute(sql, (stream.stream_no,))
+
+
 async def find_stream(connection: aiosqlite.Connection, incarnation: UUID, lane: str) -> Stream | None:
     """One lane of one incarnation, where the file has it."""
     streams = await read_streams(connection)
@@ -138,6 +169,26 @@ async def forget_range(connection: aiosqlite.Connection, stream: Stream, from_se
         )
         await connection.execute(
             "UPDATE stream SET durable_seq = min(durable_seq, ?) WHERE stream_no = ?", (from_seq - 1, stream.stream_no)
+        )
+
+
+async def note_moved(connection: aiosqlite.Connection, stream: Stream, from_seq: int, last: tuple[int, bytes]) -> None:
+    """Write down that what is missing from `from_seq` to the seq of `last` has moved, and the chain's hash there."""
+    sql = """
+        UPDATE stream SET moved_from = ?2, moved_hash = iif(?3 > moved_seq, ?4, moved_hash),
+            moved_seq = max(moved_seq, ?3)
+        WHERE stream_no = ?1
+    """
+    with translated():
+        await connection.execute(sql, (stream.stream_no, from_seq, *last))
+
+
+async def end_moving(connection: aiosqlite.Connection, stream: Stream) -> None:
+    """Nothing is left to be moved: the stream ends before the first that was."""
+    with translated():
+        await connection.execute(
+            "UPDATE stream SET moved_from = 0, moved_seq = 0, moved_hash = NULL WHERE stream_no = ?",
+            (stream.stream_no,),
         )
 
 
@@ -237,8 +288,9 @@ async def read_hash(connection: aiosqlite.Connection, stream: Stream, seq: int) 
     if seq == 0:
         return stream.genesis_hash()
     sql = """
-        SELECT hash FROM entry WHERE entry_id = ?
-        UNION ALL SELECT pruned_hash FROM stream WHERE stream_no = ? AND pruned_seq = ?
+        SELECT hash FROM entry WHERE entry_id = ?1
+        UNION ALL SELECT pruned_hash FROM stream WHERE stream_no = ?2 AND pruned_seq = ?3
+        UNION ALL SELECT moved_hash FROM stream WHERE stream_no = ?2 AND moved_seq = ?3
     """
     rows = await fetch(connection, sql, (stream.entry_id(seq), stream.stream_no, seq))
     return rows[0][0] if rows else None

@@ -6,7 +6,7 @@ stream's cut. Until then its entries stay where they are, below the cut. What go
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 from typing import Final
 from uuid import UUID
@@ -53,9 +53,13 @@ async def read_marks(connection: aiosqlite.Connection) -> dict[int, tuple[Mark, 
     return {stream_no: tuple(found) for stream_no, found in marks.items()}
 
 
-async def put_marks(connection: aiosqlite.Connection, marks: Iterable[tuple[int, Mark]]) -> None:
-    """Write marks down; those that say nothing more, because everything up to them is gone, are forgotten."""
+async def put_marks(connection: aiosqlite.Connection, marks: Sequence[tuple[int, Mark]]) -> None:
+    """Write marks down. Those in their future say nothing, nor those up to which everything is gone: they go."""
     with translated():
+        await connection.executemany(
+            "DELETE FROM retention_mark WHERE stream_no = ? AND at_ms > ?",
+            [(stream_no, mark.at_ms) for stream_no, mark in marks],
+        )
         await connection.executemany(
             "INSERT OR REPLACE INTO retention_mark (stream_no, at_ms, seq) VALUES (?, ?, ?)",
             [(stream_no, mark.at_ms, mark.seq) for stream_no, mark in marks],
@@ -172,6 +176,28 @@ async def read_sums(connection: aiosqlite.Connection) -> dict[tuple[str, str], t
     return {(sku, lot): (on_hand, reserved) for sku, lot, on_hand, reserved in rows}
 
 
+async def add_sums(connection: aiosqlite.Connection, sums: Mapping[tuple[str, str], tuple[int, int]]) -> None:
+    """Add to what entries that are not in the file have made of the stock: on hand and reserved, by SKU and lot."""
+    with translated():
+        await connection.executemany(
+            """
+            INSERT INTO pruned_stock (sku, lot, on_hand_milli, reserved_milli) VALUES (?, ?, ?, ?)
+            ON CONFLICT (sku, lot) DO UPDATE SET
+                on_hand_milli = on_hand_milli + excluded.on_hand_milli,
+                reserved_milli = reserved_milli + excluded.reserved_milli
+            """,
+            [(sku, lot, on_hand, reserved) for (sku, lot), (on_hand, reserved) in sorted(sums.items())],
+        )
+
+
+async def take_sums(connection: aiosqlite.Connection) -> dict[tuple[str, str], tuple[int, int]]:
+    """What is left of those sums, as far as it is anything; they are forgotten."""
+    left = {place: sums for place, sums in (await read_sums(connection)).items() if any(sums)}
+    with translated():
+        await connection.execute("DELETE FROM pruned_stock")
+    return left
+
+
 async def _finished(connection: aiosqlite.Connection, stream: Stream, cut: SoundCut) -> list[bytes]:
     """Orders and movements with an entry between the cuts that are finished and would lie wholly below the new one.
 
@@ -205,13 +231,4 @@ async def _keep_sums(connection: aiosqlite.Connection, whole: Whole, known: Coll
         place = sums[delta.sku, delta.lot or ""]
         place[0] += delta.on_hand_milli
         place[1] += delta.reserved_milli
-    with translated():
-        await connection.executemany(
-            """
-            INSERT INTO pruned_stock (sku, lot, on_hand_milli, reserved_milli) VALUES (?, ?, ?, ?)
-            ON CONFLICT (sku, lot) DO UPDATE SET
-                on_hand_milli = on_hand_milli + excluded.on_hand_milli,
-                reserved_milli = reserved_milli + excluded.reserved_milli
-            """,
-            [(sku, lot, on_hand, reserved) for (sku, lot), (on_hand, reserved) in sorted(sums.items())],
-        )
+    await add_sums(connection, {place: (on_hand, reserved) for place, (on_hand, reserved) in sums.items()})

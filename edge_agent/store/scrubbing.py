@@ -66,14 +66,16 @@ async def read_surviving(connection: aiosqlite.Connection, stream: Stream, from_
 async def held(connection: aiosqlite.Connection, stream: Stream) -> Run:
     """The entries that the file should hold of a stream: what is below its cut was pruned but for open orders.
 
-    Where the last one cannot be read, it is taken from what the centre has confirmed.
+    While entries of it move to the present stream, only those that are still to go. Where the last one cannot be read,
+    it is taken from what the centre has confirmed.
     """
     now = await log.find_stream(connection, stream.incarnation, stream.lane) or stream
     try:
         last = await log.last_seq(connection, stream)
     except StorageFault:
         last = now.durable_seq
-    return Run(now.pruned_seq + 1, max(last, now.pruned_seq))
+    ground = max(now.pruned_seq, now.moved_seq)
+    return Run(ground + 1, max(last, ground))
 
 
 async def read_hash(connection: aiosqlite.Connection, stream: Stream, seq: int) -> bytes | None:

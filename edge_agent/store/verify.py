@@ -38,12 +38,16 @@ class Finding(Struct, frozen=True):
 
 
 class KnownCut(Struct, frozen=True):
-    """Up to where a stream was let go of, as it should be, and up to where the centre's backup covers it."""
+    """Up to where a stream was let go of, as it should be, and up to where the centre's backup covers it.
+
+    With `is_awaited` it is not gone for good: it is still to come back from the centre.
+    """
 
     lane: str
     incarnation: UUID
     pruned_seq: int
     backed_up_seq: int
+    is_awaited: bool = False
 
 
 class Verdict(Struct, frozen=True):
@@ -121,7 +125,9 @@ async def _check_stream(walk: _Walk, stream: Stream) -> None:
     while rows := await log.read_range(walk.connection, stream, expected, _ROWS):
         for seq, entry_hash, body in rows:
             where = f"{stream.lane} {seq}"
-            if seq != expected:
+            if seq != expected and stream.has_moved(expected, seq - 1):
+                previous = stream.moved_hash if seq - 1 == stream.moved_seq else None
+            elif seq != expected:
                 gone = f"{expected}" if seq - expected == 1 else f"{expected} to {seq - 1}"
                 walk.find(f"{stream.lane} {gone}", "missing from the log")
                 previous = None
@@ -138,7 +144,8 @@ async def _check_stream(walk: _Walk, stream: Stream) -> None:
 async def _check_below_cut(walk: _Walk, stream: Stream) -> None:
     if stream.pruned_seq == 0:
         return
-    walk.cuts.append(KnownCut(stream.lane, stream.incarnation, stream.pruned_seq, stream.backed_up_seq))
+    known = KnownCut(stream.lane, stream.incarnation, stream.pruned_seq, stream.backed_up_seq, bool(stream.is_awaited))
+    walk.cuts.append(known)
     seq = 1
     while rows := await log.read_range(walk.connection, stream, seq, _ROWS):
         kept = [(at, body) for at, _, body in rows if at <= stream.pruned_seq]

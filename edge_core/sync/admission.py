@@ -20,5 +20,14 @@ def rank(hello: Hello, enrolled: Mapping[UUID, int]) -> int | None:
     return max((enrolled[life] for life in _lineage(hello) if life in enrolled), default=None)
 
 
+def is_node(number: int, present: int, *, was_replaced: bool) -> bool:
+    """Whether a newcomer becomes the node, whose machine has the enrolment `number`, where `present` is the node's.
+
+    The larger number is the node. Of equals the one that comes later is, unless its machine `was_replaced`: that one
+    gives what it has, and a new life does not make it another machine. Without enrolment all numbers are 0.
+    """
+    return number > present or (number == present and not was_replaced)
+
+
 def _lineage(hello: Hello) -> Iterable[UUID]:
     return (hello.incarnation, *hello.former)

@@ -59,6 +59,7 @@ from edge_core.sync.link_types import (
     TransportUp,
 )
 from edge_core.sync.messages import DOWN, Ack, Deliver, DurablePosition, Grant, GrantMessage, Welcome
+from edge_core.sync.need_messages import Needed
 from edge_core.sync.renewal import renew, renewed, retry
 from edge_core.sync.send_stream import SendStream
 
@@ -86,13 +87,8 @@ def _take(state: LinkState, event: LinkInput, now_ms: int) -> Stepped:
             return _checked(state, event, now_ms)
         case Renewed():
             return renewed(state, event.incarnation, now_ms)
-        case FormerCompared():
-            compared = replace(state, recalls=event.differing, is_restoring=False, is_compared=True)
-            return recalls.recall_next(compared, now_ms)
-        case Restored():
-            return recalls.restored(state, event, now_ms)
-        case RestoreFailed():
-            return replace(state, is_restoring=False), _NOTHING
+        case FormerCompared() | Restored() | RestoreFailed():
+            return recalls.take(state, event, now_ms)
         case _:
             assert_never(event)
 
@@ -179,9 +175,9 @@ def _disconnected(state: LinkState, jitter: float) -> Stepped:
     return state, (Connect(delay_ms), RecordAttempt(state.attempt))
 
 
-def _received(state: LinkState, message: Welcome | Ack | GrantMessage | Deliver, now_ms: int) -> Stepped:
-    if isinstance(message, Deliver):
-        return _instructed(state, message, now_ms) if message.lane == DOWN else recalls.delivered(state, message)
+def _received(state: LinkState, message: Welcome | Ack | GrantMessage | Deliver | Needed, now_ms: int) -> Stepped:
+    if isinstance(message, Deliver | Needed):
+        return _delivered(state, message, now_ms)
     if message.incarnation != state.incarnation or state.phase in {"stopped", "renewing"}:
         return state, _NOTHING
     match message:
@@ -272,7 +268,7 @@ def _acked(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
         )
     if ack.durable_seq == stream.durable_seq:
         # Known from the welcome, perhaps, but not yet in the books: the acks that brought it there were lost.
-        stream = send_stream.held(stream) if ack.held else send_stream.heard(stream)
+        stream = send_stream.held(stream) if _is_held(stream, ack) else send_stream.heard(stream)
         state, answered = _answered(_with_stream(state, stream))
         return state, (_recorded(ack), *answered)
     known = send_stream.known_hash(stream, ack.durable_seq)
@@ -291,10 +287,16 @@ def _confirmed(state: LinkState, ack: Ack, now_ms: int) -> Stepped:
     """The centre holds our history up to `durable_seq`: move on, unless that was learnt in the meantime."""
     if ack.history_id != state.history_id or ack.durable_seq <= _stream(state, ack.lane).durable_seq:
         return state, _NOTHING
-    stream = send_stream.acked(_stream(state, ack.lane), ack.durable_seq, now_ms)
-    stream = send_stream.held(stream) if ack.held else stream
+    before = _stream(state, ack.lane)
+    stream = send_stream.acked(before, ack.durable_seq, now_ms)
+    stream = send_stream.held(stream) if _is_held(before, ack) else stream
     state, answered = _answered(replace(_with_stream(state, stream), renewals=0, stops=0))
     return state, (_recorded(ack), *answered)
+
+
+def _is_held(stream: SendStream, ack: Ack) -> bool:
+    """Whether the centre takes nothing more for now: what answers no push leaves that as it was."""
+    return stream.is_held if ack.held is None else bool(ack.held)
 
 
 def _answered(state: LinkState) -> Stepped:
@@ -356,6 +358,12 @@ def _not_pushed(state: LinkState, event: PushFailed, now_ms: int) -> Stepped:
     if state.phase != "streaming" or state.unchecked or event.damaged_seq != stream.durable_seq + 1:
         return state, _NOTHING
     return renew(state, f"{event.lane}: the entry {event.damaged_seq} is damaged, and the centre has no copy", now_ms)
+
+
+def _delivered(state: LinkState, message: Deliver | Needed, now_ms: int) -> Stepped:
+    if isinstance(message, Deliver) and message.lane == DOWN:
+        return _instructed(state, message, now_ms)
+    return recalls.delivered(state, message)
 
 
 def _instructed(state: LinkState, deliver: Deliver, now_ms: int) -> Stepped:

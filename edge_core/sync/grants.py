@@ -25,6 +25,7 @@ from edge_core.limits import (
     GRANT_START_AFTER_MS_MAX,
     GRANT_START_STEP_MS,
     GRANT_TTL_MS,
+    PUSH_ENTRIES_MAX,
     PUSH_WINDOW_MAX,
     TRICKLE_ENTRIES_PER_S,
 )
@@ -84,9 +85,11 @@ def grant_for(regulator: Regulator, *, pending: int, backlogged: int, jitter: fl
     if not is_backlog(pending):
         return Grant(PUSH_WINDOW_MAX, 0, 0, GRANT_TTL_MS)
     nodes = max(1, backlogged)
-    window = max(1, min(PUSH_WINDOW_MAX, GRANT_PUSHES_IN_FLIGHT_MAX // nodes))
-    spread_ms = min((nodes - 1) * GRANT_START_STEP_MS, GRANT_START_AFTER_MS_MAX)
     rate = max(regulator.rate // nodes, TRICKLE_ENTRIES_PER_S)
+    # What commits in the time that a push may wait, and one more, which is read meanwhile: a slow centre hears little.
+    useful = 1 + rate * GRANT_LATENCY_MS_TARGET // (1_000 * PUSH_ENTRIES_MAX)
+    window = max(1, min(PUSH_WINDOW_MAX, GRANT_PUSHES_IN_FLIGHT_MAX // nodes, useful))
+    spread_ms = min((nodes - 1) * GRANT_START_STEP_MS, GRANT_START_AFTER_MS_MAX)
     return Grant(window, rate, int(spread_ms * jitter), GRANT_TTL_MS)
 
 

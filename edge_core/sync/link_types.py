@@ -4,7 +4,7 @@
 milliseconds; a lane's positions are seqs of the present incarnation unless a `FormerKey` names another.
 """
 
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -12,17 +12,28 @@ from msgspec import Struct
 from edge_core.limits import HELLO_TIMEOUT_MS, PUSH_BYTES_MAX, PUSH_ENTRIES_MAX, PUSH_WINDOW_MAX
 from edge_core.sync.early import EarlyCopies
 from edge_core.sync.messages import Ack, Deliver, DurablePosition, FormerStream, GrantMessage, Welcome
+from edge_core.sync.need_messages import Needed
 from edge_core.sync.pacing import Pace
 from edge_core.sync.send_stream import InFlight, SendStream
 
 Phase = Literal["offline", "greeting", "streaming", "renewing", "stopped"]
 
 
+Part = Literal["after", "before", "needed"]
+
+
 class FormerKey(Struct, frozen=True):
-    """A stream of an earlier incarnation."""
+    """A stream of an earlier incarnation, and what is asked of it: what follows the own copy, or lies before its cut.
+
+    What is `needed` first is asked of all of them together: see `NEEDED`.
+    """
 
     incarnation: UUID
     lane: str
+    part: Part = "after"
+
+
+NEEDED: Final = FormerKey(UUID(int=0), "orders", "needed")
 
 
 # --- inputs ----------------------------------------------------------------------------------------------------------
@@ -48,7 +59,7 @@ class LogGrew(Struct, frozen=True):
 class Received(Struct, frozen=True):
     """A message of the centre."""
 
-    message: Welcome | Ack | GrantMessage | Deliver
+    message: Welcome | Ack | GrantMessage | Deliver | Needed
 
 
 class Renewed(Struct, frozen=True):
@@ -58,7 +69,10 @@ class Renewed(Struct, frozen=True):
 
 
 class FormerCompared(Struct, frozen=True):
-    """The answer to `CompareFormer`: the streams of earlier incarnations in which the sides differ, oldest first."""
+    """The answer to `CompareFormer`: what is to be asked of earlier incarnations, one after the other.
+
+    Of a newcomer's, what is needed first; then of each in which the sides differ, oldest first; then their history.
+    """
 
     differing: tuple[FormerKey, ...]
 
@@ -186,7 +200,7 @@ class RecordDurable(Struct, frozen=True):
     backed_up_seq: int
     parked: int
     settled: int = 0
-    held: str = ""
+    held: str | None = ""
 
 
 class Rebook(Struct, frozen=True):
@@ -236,7 +250,7 @@ class CompareFormer(Struct, frozen=True):
 
 
 class SendRecall(Struct, frozen=True):
-    """Ask the centre for what the file lacks of an earlier stream."""
+    """Ask the centre for what the file lacks of an earlier stream; where it lacks nothing, answer with `Restored`."""
 
     key: FormerKey
 
@@ -245,7 +259,7 @@ class Restore(Struct, frozen=True):
     """Take a delivery into the file: add what was lost, append again what only the file has; answer with `Restored`."""
 
     key: FormerKey
-    deliver: Deliver
+    deliver: Deliver | Needed
 
 
 class TakeInstructions(Struct, frozen=True):
@@ -328,6 +342,7 @@ class LinkState(Struct, frozen=True):
     succeeds: UUID | None = None
     recalls: tuple[FormerKey, ...] = ()
     recall_ms: int = 0
+    recall_tries: int = 0
     is_restoring: bool = False
     is_compared: bool = False
     downlink: UUID | None = None

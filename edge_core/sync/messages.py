@@ -24,6 +24,7 @@ from edge_core.limits import (
 )
 from edge_core.sync import fields
 from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply, ScrubReport
+from edge_core.sync.need_messages import Need, Needed
 
 M = TypeVar("M")
 
@@ -194,7 +195,8 @@ class Push(Struct, frozen=True, array_like=True, tag="push"):
 class Ack(Struct, frozen=True, array_like=True, tag="ack"):
     """The centre's word after its COMMIT: everything up to `durable_seq`, with the hash there.
 
-    `parked` and `settled` are its books of the stream. `held` says why it takes nothing more for now; empty otherwise.
+    `parked` and `settled` are its books of the stream. `held` says why it takes nothing more for now, and is
+    empty where it takes more; None in an answer to a heartbeat, which was offered nothing and says nothing of it.
     """
 
     history_id: UUID
@@ -206,7 +208,7 @@ class Ack(Struct, frozen=True, array_like=True, tag="ack"):
     durable_hash: Hash
     parked: Seq
     settled: Seq = 0
-    held: ShortText = ""
+    held: ShortText | None = ""
 
 
 class GrantMessage(Struct, frozen=True, array_like=True, tag="grant"):
@@ -236,7 +238,8 @@ class Recall(Struct, frozen=True, array_like=True, tag="recall"):
     """The edge asks for entries of an earlier incarnation that it may have lost.
 
     `locator` are marks of its own copy, newest first and ever further apart: the centre answers from the newest that is
-    in its chain too, with one `Deliver`; an empty one says that there is nothing more.
+    in its chain too, with one `Deliver`; an empty one says that there is nothing more. With `before`, it asks for the
+    entries that lead up to this mark, itself included, and the locator says nothing.
     """
 
     node_id: NodeId
@@ -244,10 +247,14 @@ class Recall(Struct, frozen=True, array_like=True, tag="recall"):
     former: UUID
     lane: Lane
     locator: Annotated[tuple[Mark, ...], Meta(max_length=LOCATOR_MARKS_MAX)]
+    before: Mark | None = None
 
 
 class Deliver(Struct, frozen=True, array_like=True, tag="deliver"):
-    """Down to the node: instructions of the centre's log (lane `down`), or what a recall asked for (any other lane)."""
+    """Down to the node: instructions of the centre's log (lane `down`), or what a recall asked for (any other lane).
+
+    `before` is the seq of the mark where the recall named one, else 0.
+    """
 
     incarnation: UUID
     lane: StreamLane
@@ -257,6 +264,7 @@ class Deliver(Struct, frozen=True, array_like=True, tag="deliver"):
     tail_hash: Hash
     codec: Codec
     block: Annotated[bytes, Meta(max_length=MESSAGE_BYTES_MAX)]
+    before: Seq = 0
 
 
 class DeliverAck(Struct, frozen=True, array_like=True, tag="deliver_ack"):
@@ -295,8 +303,8 @@ class Early(Struct, frozen=True, array_like=True, tag="early"):
     block: Annotated[bytes, Meta(max_length=MESSAGE_BYTES_MAX)]
 
 
-UpMessage = Hello | Push | Heartbeat | Recall | DeliverAck | Bye | Early | Digest | DayTotals
-DownMessage = Welcome | Ack | GrantMessage | Deliver | DigestReply | AuditCall
+UpMessage = Hello | Push | Heartbeat | Recall | Need | DeliverAck | Bye | Early | Digest | DayTotals
+DownMessage = Welcome | Ack | GrantMessage | Deliver | Needed | DigestReply | AuditCall
 
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
 _PUSH: Final = _MAGIC + _ENCODER.encode(["push", *Push.__struct_fields__])[: 2 + len("push")]  # as every push begins

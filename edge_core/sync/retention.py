@@ -53,9 +53,13 @@ class Cut(Struct, frozen=True):
 
 
 def next_mark(held: Held, window: Window, now_ms: int) -> Mark | None:
-    """The mark to write down now, if it is time for one."""
-    newest = max(held.marks, key=lambda mark: mark.at_ms, default=None)
-    if held.durable_seq == 0 or (newest is not None and 0 <= now_ms - newest.at_ms < window.mark_ms):
+    """The mark to write down now, if it is time for one.
+
+    A mark that lies in the future is of a time when the centre's clock was ahead: it says nothing, also not that a mark
+    was written just now, and goes when the next one is written.
+    """
+    newest_ms = max((mark.at_ms for mark in held.marks if mark.at_ms <= now_ms), default=None)
+    if held.durable_seq == 0 or (newest_ms is not None and now_ms - newest_ms < window.mark_ms):
         return None
     return Mark(now_ms, held.durable_seq)
 

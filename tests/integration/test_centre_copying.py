@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from central_sync.store import orders, streams
+from central_sync.store import orders, stock, streams
 from central_sync.store.copying import copy_new, text, uuid, width
 from central_sync.store.database import AlreadyThere, Database
 from central_sync.store.orders import OrderRow
+from central_sync.store.stock import StockRow
 from central_sync.store.streams import EntryRow, StreamKey
 from edge_core import ids
 from edge_core.errors import PermanentFault
@@ -95,6 +96,30 @@ async def test_a_number_that_no_column_holds_is_a_permanent_fault(database: Data
         async with database.transaction() as connection:
             await orders.insert(connection, [order(1, revision=2**31)])
     assert await rows(database, "SELECT order_id FROM order_view") == []
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [
+        [("7", "", "H87", None, 2**63 - 1, -1)],
+        [
+            ("7", "", "H87", None, -5, 0),
+            ("8", "L{1}", 'K"\\G', date(2027, 2, 3), -(2**62), 7),
+            ("9", "", "", None, 0, 1),
+        ],
+        [("7\x1f8", "", "H87", None, 1, 0), ("8", "\x1f", "H87", date(1, 1, 1), 2, 3)],
+        [("'7', NULL", "--", "京\n", date.max, 1, 0), ("\\x1f", "", "H87", None, 2, 3)],
+    ],
+    ids=["one alone", "several", "with the separator in them", "with quotes in them"],
+)
+async def test_stock_is_read_back_as_it_was_added(database: Database, positions: list[tuple[Any, ...]]) -> None:
+    written = [StockRow(HERE.node_id, *position) for position in positions]
+    async with database.transaction() as connection:
+        await stock.add(connection, written)
+    async with database.reading() as connection:
+        assert sorted(await stock.page(connection, node_id=None, sku=None, after=None, rows_max=9), key=str) == sorted(
+            written, key=str
+        )
 
 
 async def test_a_row_with_too_few_values_is_refused_and_the_connection_goes_on(database: Database) -> None:

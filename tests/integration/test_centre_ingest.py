@@ -6,11 +6,14 @@ from uuid import UUID
 import msgspec
 import pytest
 from msgspec.structs import replace
+from prometheus_client import CollectorRegistry
 
 from central_sync.ingest import greetings
-from central_sync.store.database import Database
+from central_sync.ingest.leases import ShardLeases
+from central_sync.telemetry import Telemetry
 from edge_core import ids
 from edge_core.sync.messages import Bye, FormerStream, Heartbeat, LaneLedger, Welcome, encode_message
+from holdfast_runtime.mqtt import MqttLink
 from tests.rigs.brokers import Broker
 from tests.rigs.centre import RunningCentre, edge, eventually, greet, migrated, rows, running_centre
 from tests.rigs.orders import START_MS
@@ -104,6 +107,35 @@ async def test_a_heartbeat_is_shown_and_books_that_do_not_add_up_are_named(nats:
         await eventually(is_offline, "the bye was not taken")
 
 
+async def test_a_node_that_is_told_of_a_backup_hears_nothing_of_a_hold(nats: Broker, centre_dsn: str) -> None:
+    log = NodeLog()
+    log.sell(2)
+    async with running_centre(centre_dsn, nats.url) as centre, edge(nats.url, log.node_id) as node:
+        await ready(centre)
+        await node.say(log.hello())
+        await node.say(log.push())
+        assert (await node.hear_ack_of(2)).held == "", "a push was offered, and is taken"
+        async with centre.centre.database.transaction() as connection:
+            await connection.execute("UPDATE stream_cursor SET backed_up_seq = durable_seq")
+        await node.say(heartbeat(log, confirmed=2))
+        told = await node.hear_ack_of(2)
+        assert (told.backed_up_seq, told.held) == (2, None)
+
+
+async def test_shards_are_listened_to_from_the_grant_of_their_subscription_on(nats: Broker, centre_dsn: str) -> None:
+    heard: list[int] = []
+    link = MqttLink(nats.url, "listener")
+    async with migrated(centre_dsn) as database:
+        leases = ShardLeases(UUID(int=7), database, link, Telemetry(CollectorRegistry()))
+        leases.on_subscribed = lambda shards: heard.append(len(shards))
+        await leases.renew()
+        assert (len(leases.held), heard) == (64, []), "there is no broker yet"
+        await link.connect()
+        await leases.subscribe()
+        assert heard == [64]
+        await link.close()
+
+
 async def test_the_centre_goes_on_when_its_broker_comes_back(broker: Broker, centre_dsn: str) -> None:
     log = NodeLog()
     log.sell(2)
@@ -190,39 +222,6 @@ async def test_hellos_of_two_incarnations_in_one_batch_are_both_answered(centre_
         (new.incarnation, "resume"),
         (old.incarnation, "refuse"),
     ]
-
-
-async def test_a_life_that_its_own_machine_replaced_may_begin_anew_when_that_one_is_silent(centre_dsn: str) -> None:
-    """A disk was put back, sold under a new name, and was put back again to the life before: nobody else is there."""
-    mark = ids.machine_mark("one")
-    old, new = (NodeLog(incarnation=ids.incarnation(START_MS, number << 24, mark)) for number in (1, 2))
-
-    async def said(database: Database, *, is_silence_heard: bool) -> tuple[str, list[str]]:
-        async with database.transaction() as connection:
-            ((_, answer),) = await greetings.welcome(
-                connection,
-                [old.hello()],
-                history_id=UUID(int=1),
-                now_ms=START_MS,
-                is_silence_heard=is_silence_heard,
-            )
-            reported = await greetings.report(
-                connection, [heartbeat(old, confirmed=0)], START_MS, is_silence_heard=is_silence_heard
-            )
-        return answer.decision, [decision for decision, _ in reported.called.values()]
-
-    async with migrated(centre_dsn) as database:
-        await greet(database, old)
-        async with database.transaction() as connection:
-            hello = replace(new.hello(), succeeds=old.incarnation)
-            await greetings.welcome(connection, [hello], history_id=UUID(int=1), now_ms=START_MS)
-        assert await said(database, is_silence_heard=True) == ("refuse", ["refuse"])
-        async with database.transaction() as connection:
-            await connection.execute("UPDATE node_status SET last_seen = now() - interval '3 minutes'")
-        assert await said(database, is_silence_heard=False) == ("refuse", ["refuse"]), (
-            "we have only just begun to listen"
-        )
-        assert await said(database, is_silence_heard=True) == ("fence", ["rewind"])
 
 
 async def test_a_heartbeat_of_a_former_incarnation_says_nothing_about_the_present_books(centre_dsn: str) -> None:

@@ -6,9 +6,10 @@ from unittest.mock import patch
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from central_sync import parking
-from central_sync.ingest import greetings
+from central_sync.ingest import auditing, greetings
 from central_sync.store import breakers, feed, streams
 from central_sync.store.database import Database
 from central_sync.store.feed import FeedPosition
@@ -16,9 +17,11 @@ from central_sync.verify import verify
 from edge_core.errors import Rejected
 from edge_core.limits import ENTRY_VERSION_MAX
 from edge_core.sync import entry as entry_format
+from edge_core.sync.audit_messages import CurrencyTotal, DayTotal, DayTotals, Digest, Supply
 from edge_core.sync.entry import ENTRY_VERSION
+from edge_core.sync.messages import pack_block
 from tests.rigs.centre import greet, migrated, push, rows
-from tests.rigs.orders import cancelled, order_id, placed, till_order
+from tests.rigs.orders import BUSINESS_DATE, cancelled, order_id, placed, till_order
 from tests.rigs.streams import NodeLog
 
 LATER = msgspec.msgpack.encode([ENTRY_VERSION + 1, {"whatever": "later software writes"}])
@@ -217,6 +220,26 @@ async def test_what_is_not_there_or_is_no_entry_cannot_be_replayed(database: Dat
     assert await rows(database, "SELECT count(*) FROM parked") == [(0,)]
 
 
+async def test_a_discarded_entry_whose_row_was_lost_and_is_mended_stays_discarded(
+    database: Database, log: NodeLog
+) -> None:
+    three_orders(log)
+    ids = await parked_by_older_software(database, log)
+    await parking.discard(database, ids[1], who="op", why="a test sale")
+    before = await rows(database, BOOKS), await looks(database)
+    async with database.transaction() as connection:
+        await connection.execute("DELETE FROM entry WHERE seq = 2")
+        # What follows a missing entry cannot be told from a damaged one: the supply has both.
+        supply = Supply(2, log.hashes[1], *pack_block(log.bodies[1:3]))
+        digest = Digest(log.node_id, log.incarnation, log.incarnation, "orders", 1, 4, bytes(32), (), supply)
+        answered = await auditing.answer(connection, digest)
+    assert answered.mended == 2
+    mended = await rows(database, "SELECT seq, is_parked, is_discarded FROM entry ORDER BY seq")
+    assert mended == [(1, True, False), (2, True, True), (3, True, False), (4, True, False)]
+    assert (await rows(database, BOOKS), await looks(database)) == before
+    assert (await verify(database)).findings == ()
+
+
 # --- discard ---------------------------------------------------------------------------------------------------------
 
 
@@ -324,3 +347,21 @@ async def test_replays_of_one_node_take_turns_with_its_pushes(database: Database
     await parking.replay(database, ids[0], who="op")
     again = await parking.replay(database, ids[0], who="op")
     assert isinstance(again, Rejected), "what was replayed is not replayed again"
+
+
+async def test_the_books_of_a_day_are_not_compared_where_a_part_of_it_was_discarded(
+    database: Database, log: NodeLog
+) -> None:
+    with older_software():
+        log.sell(1)
+        await push(database, log.push())
+        async with database.transaction() as connection:
+            assert await breakers.let_park(connection, log.node_id, ENTRY_VERSION, who="op", why="go on")
+        await push(database, log.push())
+    told = DayTotals(log.node_id, log.incarnation, 1, (DayTotal(BUSINESS_DATE, 1, 0, (CurrencyTotal("CNY", 1_000),)),))
+    ((parked_id,),) = await rows(database, "SELECT id FROM parked")
+    await parking.discard(database, parked_id, who="op", why="a till of the fair")
+    async with database.transaction() as connection:
+        assert await auditing.compare_days(connection, told) is None
+        other_day = replace(told, days=(replace(told.days[0], business_date="2026-11-20"),))
+        assert await auditing.compare_days(connection, other_day) is not None

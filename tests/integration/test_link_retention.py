@@ -119,6 +119,21 @@ async def test_nothing_goes_before_it_is_old_by_the_centres_clock(shop: Shop) ->
     assert await shop.later(2) == 4
 
 
+async def test_a_centre_whose_clock_was_years_ahead_for_a_while_leaves_no_mark_of_it(shop: Shop) -> None:
+    await shop.desk.sell(4)
+    await shop.acked(5, backed_up_seq=5)
+    await shop.forget_keys()
+    shop.link.now_ms += 3_650 * _DAY_MS
+    await shop.chore.look()
+    shop.link.now_ms -= 3_650 * _DAY_MS
+    for _ in range(5):
+        await shop.chore.look()
+        shop.link.now_ms += 60_000
+    marks = await fetch(shop.desk.file.reader, "SELECT at_ms FROM retention_mark")
+    assert len(marks) == 1, "one a day, and none that lies in the future"
+    assert await shop.later(11) == 4
+
+
 async def test_what_the_centre_has_not_acked_stays_whatever_the_limits_say(shop: Shop) -> None:
     await shop.desk.sell(4)
     await shop.acked(2, backed_up_seq=0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.rigs.down_model import DownModel
 from tests.simulation.loop import run
-from tests.simulation.tables import IN_PLACE_OF
+from tests.simulation.stand_ins import IN_PLACE_OF
 
 Happening = Callable[[DownModel], Awaitable[None]]
 PLACE = st.integers(0, 7)

@@ -24,7 +24,7 @@ from edge_core.sync.entry import LANES
 from edge_core.sync.instruction import CancelTask, decode_instruction
 from edge_core.sync.messages import DOWN, Deliver, DownPosition, Hello, LanePosition, decode_down
 from edge_core.sync.receive_stream import Applied, Cursor, prepare, receive
-from tests.simulation import tables as stand_ins
+from tests.simulation.downlink_tables import answer_instructions
 from tests.simulation.tables import Tables
 
 NODE = "store-0001"
@@ -110,7 +110,7 @@ class DownModel:
     async def answer(self) -> None:
         """The node's log reaches the centre."""
         rows = [AnswerRow(NODE, each, "order.cancel", None, "applied", None, None) for each in self.node.log]
-        await stand_ins._answer_instructions(self.tables, rows)
+        await answer_instructions(self.tables, rows)
 
     def report(self) -> None:
         """The heartbeat says how far the node is."""

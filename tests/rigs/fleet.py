@@ -18,13 +18,15 @@ from central_sync import dumps
 from central_sync.dumps import Manifest
 from edge_agent.app import Agent, build_agent
 from edge_agent.config import AgentConfig, ApiSection, BrokerSection, NodeSection, StoreSection
-from edge_core.orders.commands import MovementLine, StockMovement
+from edge_agent.submission import Cancel
+from edge_core.orders.commands import CancelRequest, MovementLine, StockMovement
 from tests.rigs.house import CentreProcess
 from tests.rigs.orders import till_order
 from tests.rigs.processes import run
 from tests.rigs.waiting import eventually
 
 _LOOK_TIMEOUT_S: Final = 120
+_STOCK: Final = "SELECT sku, sum(on_hand_milli), sum(reserved_milli) FROM stock GROUP BY sku"
 _TAILS: Final = """
     SELECT node_id, max(durable_seq) FROM stream_cursor WHERE lane = 'orders' GROUP BY node_id
 """
@@ -55,18 +57,37 @@ class FleetNode:
         answers = await asyncio.gather(*(self.agent.intake.submit(order, str(uuid4()), None) for _ in range(count)))
         assert {answer.status for answer in answers} == {201}
 
+    async def ship(self) -> UUID:
+        """An order that stays open."""
+        order = till_order(store_id=self.node_id, method="ship")
+        answer = await self.agent.intake.submit(order, str(uuid4()), None)
+        assert answer.status == 201, answer.body
+        return UUID(json.loads(answer.body)["order_id"])
+
+    async def cancel(self, order_id: UUID) -> int:
+        """Call an order off; the status of the answer."""
+        request = Cancel(order_id, CancelRequest("changed-mind"))
+        return (await self.agent.intake.submit(request, str(uuid4()), None)).status
+
+    def stock(self) -> dict[str, tuple[int, int]]:
+        """What its file holds of each SKU: on hand and reserved."""
+        return {sku: (on_hand, reserved) for sku, on_hand, reserved in self.rows(_STOCK)}
+
+    def rows(self, sql: str) -> list[Any]:
+        """Rows of its file."""
+        with closing(sqlite3.connect(f"file:{self.agent.file.path}?mode=ro", uri=True)) as connection:
+            return connection.execute(sql).fetchall()
+
     def hashes(self) -> dict[tuple[str, int], bytes]:
         """Every entry of its file: incarnation and seq, and the chain's hash there."""
         sql = (
             "SELECT incarnation, entry_id & ((1 << 40) - 1), hash FROM entry JOIN stream ON stream_no = entry_id >> 40"
         )
-        with closing(sqlite3.connect(f"file:{self.agent.file.path}?mode=ro", uri=True)) as connection:
-            return {(incarnation.hex(), seq): at for incarnation, seq, at in connection.execute(sql)}
+        return {(incarnation.hex(), seq): at for incarnation, seq, at in self.rows(sql)}
 
     def orders(self) -> set[UUID]:
         """Every order of its list."""
-        with closing(sqlite3.connect(f"file:{self.agent.file.path}?mode=ro", uri=True)) as connection:
-            return {UUID(bytes=order_id) for (order_id,) in connection.execute("SELECT order_id FROM order_head")}
+        return {UUID(bytes=order_id) for (order_id,) in self.rows("SELECT order_id FROM order_head")}
 
     async def end(self) -> None:
         """Stop as the service does."""

@@ -97,6 +97,7 @@ from edge_core.sync.messages import (
     Welcome,
     encode_message,
 )
+from edge_core.sync.need_messages import Ground, Need, Needed, Reached
 from tests.rigs.orders import order_id, placed
 
 INCARNATION = UUID("01939f3e-5c00-7000-8000-0000000000a1")
@@ -202,7 +203,8 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1, 4, 2),), 7, 1 << 40, 1, "0.1.0",
         "broker: gone", DownPosition(MOVEMENT, 9, HASH), 2, ScrubReport(1_795_000_000_000, 9, 1),
     ),
-    Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),)),
+    Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),), Mark(7, HASH)),
+    Need("store-0001", INCARNATION, HASH, Reached(MOVEMENT, ("04012345000016", "L-1"))),
     DeliverAck("store-0001", INCARNATION, "orders", 9, HASH, MOVEMENT),
     Bye("store-0001", INCARNATION, "the agent is stopping"),
     Digest("store-0001", INCARNATION, MOVEMENT, "orders", 1, 9, HASH, (Run(2, 3),), Supply(7, HASH, "raw", b"\x90")),
@@ -214,7 +216,11 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     ),
     Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1, 2, "entry version 2 is not known here"),
     GrantMessage(INCARNATION, _GRANT),
-    Deliver(INCARNATION, "orders", 1, 9, HASH, HASH, "raw", b"\x90"),
+    Deliver(INCARNATION, "orders", 1, 9, HASH, HASH, "raw", b"\x90", 9),
+    Needed(
+        INCARNATION, HASH, (Ground(HISTORY, "orders", 9, HASH, 7),), 3, Reached(MOVEMENT), Reached(None, ("a", "")),
+        "raw", b"\x90",
+    ),
     DigestReply(INCARNATION, MOVEMENT, "orders", 1, 9, True, HASH, (Run(7, 7),), Supply(2, HASH, "raw", b"\x90")),
     AuditCall(INCARNATION),
 )  # fmt: skip

@@ -64,6 +64,12 @@ async def _parked_of(connection: Tables, node_id: str) -> int:
     return sum(row.parked for key, row in connection.cursors.items() if key.node_id == node_id)
 
 
+async def _discarded_of(connection: Tables, node_id: str) -> list[tuple[bytes, str | None]]:
+    gone = [e for key, held in connection.entries.items() if key.node_id == node_id for e in held if e.is_discarded]
+    views = [connection.orders.get(entry.order_id) if entry.order_id is not None else None for entry in gone]
+    return [(e.body, None if v is None else v.business_date.isoformat()) for e, v in zip(gone, views, strict=True)]
+
+
 async def _note_day_differences(connection: Tables, node_id: str, differences: Sequence[str]) -> bool:
     before = connection.day_differences.get(node_id, ())
     connection.day_differences[node_id] = tuple(differences)
@@ -96,6 +102,7 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (audits, "hashes_of", _hashes_of),
     (audits, "day_totals", _day_totals),
     (audits, "parked_of", _parked_of),
+    (audits, "discarded_of", _discarded_of),
     (audits, "note_day_differences", _note_day_differences),
     (audits, "note_scrubs", _note_scrubs),
     (audits, "wanted", _wanted),

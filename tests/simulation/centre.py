@@ -11,12 +11,14 @@ from uuid import UUID
 
 from prometheus_client import CollectorRegistry
 
+from central_sync import parking
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.worker import Ingester
 from central_sync.instructions import Issued, issue
 from central_sync.store.database import Database
 from central_sync.telemetry import Telemetry
 from edge_core import ids
+from edge_core.errors import Rejected
 from edge_core.limits import SHARDS
 from edge_core.sync.instruction import CancelTask
 from edge_core.sync.messages import Ack, decode_down
@@ -61,11 +63,15 @@ class _Leases:
 
     held = frozenset(range(SHARDS))
 
+    def __init__(self) -> None:
+        self.on_subscribed: Callable[[frozenset[int]], None] = lambda _shards: None
+
     async def run(self) -> None:
         await asyncio.Event().wait()
 
     async def subscribe(self) -> None:
         """The connection brought its subscription."""
+        self.on_subscribed(self.held)
 
 
 class MemoryDatabase:
@@ -81,6 +87,7 @@ class MemoryDatabase:
         async with self._turn:
             await self._process.pause("BEGIN")
             tables = self._centre.tables.copy()
+            tables.is_widened = self._centre.is_widened
             yield tables
             await asyncio.sleep(self._centre.commit_s())
             await self._process.pause("COMMIT")
@@ -108,6 +115,7 @@ class Centre:
         self._chance = chance
         self._story = story
         self.is_slow = False
+        self.is_widened = False  # its columns take every amount from then on
         self.tables = Tables(self._new_history())
         self.process: Process | None = None
         self.on_failure: Callable[[str, BaseException], None] = lambda _who, _error: None
@@ -173,6 +181,18 @@ class Centre:
             )
         if isinstance(issued, Issued):
             self.on_asked(issued.instruction_id)
+
+    async def replay(self, parked_id: int, *, is_trial: bool = False) -> None:
+        """What `central-sync parked replay` does; a trial changes nothing (G7)."""
+        database = cast("Database", self._database)
+        verdicts = await parking.replay(database, parked_id, who="sim", is_trial=is_trial)
+        outcomes = verdicts.slug if isinstance(verdicts, Rejected) else [verdict.outcome for verdict in verdicts]
+        self._story.tell(CENTRE, "has tried" if is_trial else "has replayed", parked=parked_id, outcomes=outcomes)
+
+    async def discard(self, parked_id: int) -> None:
+        """What `central-sync parked discard` does."""
+        await parking.discard(cast("Database", self._database), parked_id, who="sim", why="nobody wants it")
+        self._story.tell(CENTRE, "has discarded", parked=parked_id)
 
     def _ingester(self, line: CentreLine) -> Ingester:
         return Ingester(

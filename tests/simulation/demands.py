@@ -65,8 +65,25 @@ def _restless(house: "House") -> str:
     waiting = unanswered(house.centre.tables)
     if waiting:
         return waiting
+    return _differing(house)
+
+
+def _differing(house: "House") -> str:
+    unheard = [machine.name for machine in house.machines if house.people.are_there and _has_old_books(house, machine)]
+    if unheard:
+        return f"{unheard} have not heard what became of what was parked"
     found = {node_id: texts for node_id, texts in house.centre.tables.differences.items() if texts}
     return f"the centre sees differences: {found}" if found else ""
+
+
+def _has_old_books(house: "House", machine: Machine) -> bool:
+    """Whether a machine counts something else as parked or settled than the centre does."""
+    agent, cursors = machine.agent, house.centre.tables.cursors
+    if agent is None:
+        return True
+    rows = {key[1:]: row for key, row in cursors.items()}
+    ledgers = [(rows[agent.session.state.incarnation, books.lane], books) for books in agent.session._books.ledgers()]
+    return any((row.parked, row.settled) != (books.parked, books.settled) for row, books in ledgers)
 
 
 async def demand_all(house: "House") -> None:
@@ -74,7 +91,9 @@ async def demand_all(house: "House") -> None:
     for machine in house.machines:
         await _demand_sound_file(machine)
         _demand_books(house, machine)
+        _demand_true_pictures(house, machine)
     _demand_sound_centre(house)
+    _demand_stock_view(house)
     for node_id in sorted({machine.node_id for machine in house.machines}):
         _demand_node(house, node_id)
 
@@ -96,9 +115,18 @@ def _demand_books(house: "House", machine: Machine) -> None:
             k for k in tables.cursors if (k.incarnation, k.lane) == (agent.session.state.incarnation, books.lane)
         )
         row = tables.cursors[key]
-        found = differences(books, durable_seq=row.durable_seq, parked=row.parked)
-        if found or books.pending or (books.accepted, books.parked) != (row.durable_seq, row.parked):
-            raise Broken("G8", f"{machine.name}: {books} against {row.durable_seq} and {row.parked} parked; {found}")
+        found = differences(books, durable_seq=row.durable_seq, parked=row.parked, settled=row.settled)
+        there = row.durable_seq, row.parked, row.settled
+        if found or books.pending or (books.accepted, books.parked, books.settled) != there:
+            raise Broken("G8", f"{machine.name}: {books} against {there}; {found}")
+
+
+def _demand_true_pictures(house: "House", machine: Machine) -> None:
+    """What a newcomer was told of its stock is what its history says, unless the centre could not use some of it."""
+    heard = house.story.heard
+    is_excused = ("ingest.entry_parked", machine.node_id) in heard
+    if ("recovery.picture_differed", machine.name) in heard and not is_excused:
+        raise Broken("G3", f"{machine.name} was told of a stock that its history does not make")
 
 
 def _demand_sound_centre(house: "House") -> None:
@@ -111,10 +139,32 @@ def _demand_sound_centre(house: "House") -> None:
         row = house.centre.tables.cursors[key]
         if (row.durable_seq, row.durable_hash) != (len(entries), previous):
             raise Broken("G5", f"the centre's cursor of {key} is at {row.durable_seq}, it holds {len(entries)}")
-        parked = [entry.seq for entry in entries if entry.is_parked]
-        listed = sorted(p.seq for p in house.centre.tables.parked if (p.node_id, p.incarnation, p.lane) == key)
+        parked = [entry.seq for entry in entries if entry.is_parked and not entry.is_discarded]
+        rows = house.centre.tables.parked.values()
+        listed = sorted(p.seq for p in rows if (p.node_id, p.incarnation, p.lane) == key)
         if parked != listed or row.parked != len(parked):
             raise Broken("G7", f"{key} has {parked} parked; its books say {row.parked}, the list {listed}")
+        discarded = sum(entry.is_discarded for entry in entries)
+        if row.discarded != discarded:
+            raise Broken("G8", f"{key} has {discarded} discarded; its books say {row.discarded}")
+
+
+def _demand_stock_view(house: "House") -> None:
+    """The centre's stock is what the entries that it uses have changed, each once, whenever it took them (G7)."""
+    tables = house.centre.tables
+    sums: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
+    used = [entry for entries in tables.entries.values() for entry in entries if not entry.is_parked]
+    for entry in used:
+        for event in decode_entry(entry.body).events:
+            for delta in deltas_of(event):
+                quantities = sums[entry.node_id, delta.sku, delta.lot or ""]
+                quantities[0] += delta.on_hand_milli
+                quantities[1] += delta.reserved_milli
+    made = {place: (on_hand, reserved) for place, (on_hand, reserved) in sums.items()}
+    for place in sorted(made.keys() | tables.stock.keys()):
+        shown, found = tables.stock.get(place, (0, 0)), made.get(place, (0, 0))
+        if shown != found:
+            raise Broken("G7", f"the centre shows {shown} of {place}, its entries make {found}")
 
 
 def _demand_node(house: "House", node_id: str) -> None:
@@ -129,7 +179,8 @@ def _demand_node(house: "House", node_id: str) -> None:
     _demand_owed(house, node_id, there)
     orders = _known_orders(house, there)
     is_whole = not any(loss.node_id == node_id for loss in house.centre.tables.losses)
-    demand_instructions(house, node_id, orders, is_whole=is_whole)
+    has_let_go = any(_query(machine, "SELECT 1 FROM stream WHERE pruned_seq > 0") for machine in machines)
+    demand_instructions(house, node_id, orders, is_whole=is_whole, has_let_go=has_let_go)
     for machine in selling:
         here = _edge_entries(machine)
         _demand_kept_orders(machine, _known_orders(house, here), orders, is_whole=is_whole)

@@ -17,7 +17,7 @@ import structlog
 from msgspec import Struct
 
 from edge_agent.link import books
-from tests.simulation import audit_tables, damage, demands, hearing, sqlite
+from tests.simulation import damage, demands, sqlite
 from tests.simulation.centre import Centre
 from tests.simulation.chaos import Chaos
 from tests.simulation.loop import Stuck, VirtualLoop
@@ -25,10 +25,11 @@ from tests.simulation.loop import run as run_loop
 from tests.simulation.machine import Machine
 from tests.simulation.network import CENTRE, Broker
 from tests.simulation.office import Office
+from tests.simulation.people import People
 from tests.simulation.promises import Broken, Promises
 from tests.simulation.sqlite import OWNER
+from tests.simulation.stand_ins import IN_PLACE_OF
 from tests.simulation.story import Story
-from tests.simulation.tables import IN_PLACE_OF
 from tests.simulation.tills import Till
 
 World = Callable[[], contextlib.AbstractContextManager[object]]
@@ -68,6 +69,7 @@ class House:
         self.centre = Centre(loop, self.broker, random.Random(f"{seed}/centre"), story)
         self.centre.on_failure = self._fail
         self.office = Office(self, seed)
+        self.people = People(self, seed)
         self.disks_are_whole = True  # none was lost, put back or copied
         self.centre.on_asked = self.office.owed.add
         self.machines: list[Machine] = []
@@ -116,6 +118,8 @@ class House:
             self.loop.call_later(self._chance.uniform(1, 10), self.centre.start)
         self._shops.append(self.loop.create_task(self._keep_centre()))
         self._shops.append(self.loop.create_task(self.office.run()))
+        self._looking = self.loop.create_task(self.people.run())
+        self._shops.append(self._looking)
 
     async def _keep_centre(self) -> None:
         """What systemd does for the centre."""
@@ -127,6 +131,7 @@ class House:
     async def close_shops(self) -> None:
         """The tills finish what they had begun, as far as there is an answer to be had."""
         self.office.is_open = False
+        self._looking.cancel()
         begun = self.loop.time()
         while any(till.is_busy for till in self.tills) and self.loop.time() - begun < _CLOSING_S:
             for till in self.tills:
@@ -208,6 +213,9 @@ async def _day(house: House, chaos: Chaos) -> None:
     house.story.tell("house", "the night")
     house.broker.wipe("the broker is restarted for the night")
     await demands.wait_until_quiet(house, _QUIET_S)
+    if house.people.are_there:
+        await house.people.replay_all()
+        await demands.wait_until_quiet(house, _QUIET_S)
     await damage.strike_and_demand_mending(house, random.Random(f"{house.seed}/damage"), _QUIET_S)
     await demands.demand_all(house)
 
@@ -225,7 +233,7 @@ def in_its_world(seed: int, story: Story) -> Iterator[None]:
             stack.enter_context(patch.object(asyncio, "to_thread", _in_place))  # a long push is packed in a thread
             disk = SimpleNamespace(disk_usage=lambda _path: SimpleNamespace(free=10**9))
             stack.enter_context(patch.object(books, "shutil", disk))
-            for module, name, stand_in in (*IN_PLACE_OF, *audit_tables.IN_PLACE_OF, *hearing.IN_PLACE_OF):
+            for module, name, stand_in in IN_PLACE_OF:
                 stack.enter_context(patch.object(module, name, stand_in))
             yield
     finally:

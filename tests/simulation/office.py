@@ -5,14 +5,13 @@ What it was told is asked for is owed an answer; a centre that is put back to be
 
 import asyncio
 import random
-from collections import Counter
+from collections import defaultdict
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from edge_core.orders.events import InstructionAnswered, OrderCancelled
 from edge_core.orders.merge import Merged
-from edge_core.sync.entry import decode_entry
-from tests.simulation.promises import Broken
+from tests.simulation.promises import Broken, decision_of
 from tests.simulation.sqlite import OWNER
 from tests.simulation.tables import Tables
 
@@ -74,23 +73,32 @@ def unanswered(tables: Tables) -> str:
     return next((f"{r.node_id} has not acked its downlink" for r in tables.downlinks.values() if _waits(r)), "")
 
 
-def _demand_one_answer(house: "House", node_id: str) -> None:
-    """Where no disk was lost, put back or copied, nothing is decided twice, however often it was heard."""
+def _demand_one_answer(house: "House", node_id: str, *, has_let_go: bool) -> None:
+    """Where no disk was lost, put back or copied, nothing is decided twice, however often it was heard.
+
+    A decision that was appended again under another name is the same one; so is an answer that was let go of, and is
+    given again as it was.
+    """
     if not house.disks_are_whole:
         return
     entries = [e for key, held in house.centre.tables.entries.items() if key.node_id == node_id for e in held]
-    events = [event for entry in entries for event in decode_entry(entry.body).events]
-    counts = Counter(e.instruction_id for e in events if isinstance(e, InstructionAnswered) and e.outcome in _FINAL)
-    twice = [asked for asked, count in counts.items() if count > 1]
+    said: defaultdict[UUID, set[object]] = defaultdict(set)
+    for decision in (decision_of(entry.body) for entry in entries):
+        for event in decision.entry.events:
+            if isinstance(event, InstructionAnswered) and event.outcome in _FINAL:
+                said[event.instruction_id].add(event if has_let_go else decision.content)
+    twice = [asked for asked, answers in said.items() if len(answers) > 1]
     if twice:
-        raise Broken("G1", f"{node_id} has decided {twice[0]} {counts[twice[0]]} times")
+        raise Broken("G1", f"{node_id} has decided {twice[0]} {len(said[twice[0]])} times")
 
 
 def _waits(row: object) -> bool:
     return row.durable_seq != row.tail_seq  # type: ignore[attr-defined, no-any-return]
 
 
-def demand_instructions(house: "House", node_id: str, orders: dict[UUID, Merged], *, is_whole: bool) -> None:
+def demand_instructions(
+    house: "House", node_id: str, orders: dict[UUID, Merged], *, is_whole: bool, has_let_go: bool
+) -> None:
     """Everything that was asked is done or refused once, and the centre knows which (G1, G6).
 
     Where entries are known to be lost, what was done may be among them.
@@ -99,7 +107,7 @@ def demand_instructions(house: "House", node_id: str, orders: dict[UUID, Merged]
     lost = house.office.owed - tables.instructions.keys()
     if lost:
         raise Broken("G1", f"the centre has lost {len(lost)} instructions")
-    _demand_one_answer(house, node_id)
+    _demand_one_answer(house, node_id, has_let_go=has_let_go)
     for row in tables.instructions.values():
         if row.node_id != node_id or row.outcome not in _FINAL or row.subject is None:
             continue

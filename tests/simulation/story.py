@@ -19,6 +19,7 @@ class Story:
         self.who: Callable[[], str] = lambda: ""
         self.steps = 0
         self.lines: list[str] = []
+        self.heard: set[tuple[str, str]] = set()  # what the product logged, and of which node or machine
 
     def tell(self, who: str, what: str, **details: object) -> None:
         """One thing that happened to somebody."""
@@ -35,7 +36,9 @@ class Story:
 
     def hear(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
         """What the product logs belongs to the story; a processor of structlog."""
-        self.tell(self.who(), event.pop("event"), **{k: v for k, v in event.items() if k not in _UNTOLD})
+        what = event.pop("event")
+        self.heard.add((what, event.get("node_id", self.who())))
+        self.tell(self.who(), what, **{k: v for k, v in event.items() if k not in _UNTOLD})
         raise structlog.DropEvent
 
 

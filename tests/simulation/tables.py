@@ -4,8 +4,9 @@
 real one. A transaction works on a copy, which takes the place of the original at its COMMIT.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -13,11 +14,9 @@ from msgspec import Struct, field
 
 from central_sync.store import (
     backups,
-    downlinks,
     early,
     feed,
     histories,
-    instructions,
     nodes,
     orders,
     parked,
@@ -25,19 +24,19 @@ from central_sync.store import (
     streams,
 )
 from central_sync.store.backups import LossRow
+from central_sync.store.breakers import Breaker
 from central_sync.store.downlinks import DownlinkRow
-from central_sync.store.instructions import AnswerRow, Asked, InstructionRow
+from central_sync.store.instructions import InstructionRow
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ForeignMessage, ParkedEntry
 from central_sync.store.stock import StockRow
 from central_sync.store.streams import CursorRow, EntryRow, StoredEntry, StreamKey
 from edge_core.errors import InvariantViolated, PermanentFault
 from edge_core.sync.chain import genesis
-from edge_core.sync.messages import DOWN
 
 UNSTORABLE_TOTAL = 42_424_242
-"""An amount that this database refuses for good, whatever the order: what asks for it is parked (G7)."""
-_NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+"""An amount that this database refuses, whatever the order: what asks for it is parked (G7), until it is widened."""
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 class Tables(Struct):
@@ -50,16 +49,21 @@ class Tables(Struct):
     incarnations: dict[str, UUID] = field(default_factory=dict)
     differences: dict[str, tuple[str, ...]] = field(default_factory=dict)
     day_differences: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    parked: tuple[ParkedEntry, ...] = ()
+    parked: dict[int, ParkedEntry] = field(default_factory=dict)
+    ever_parked: int = 0
+    breakers: dict[tuple[str, int], Breaker] = field(default_factory=dict)
+    is_widened: bool = False
     foreign: tuple[ForeignMessage, ...] = ()
     orders: dict[UUID, OrderRow] = field(default_factory=dict)
     stock: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+    units: dict[tuple[str, str, str], str] = field(default_factory=dict)
     downlinks: dict[str, DownlinkRow] = field(default_factory=dict)
     downlink: dict[tuple[str, UUID], tuple[tuple[UUID, bytes], ...]] = field(default_factory=dict)
     instructions: dict[UUID, InstructionRow] = field(default_factory=dict)
     losses: tuple[LossRow, ...] = ()
     changes: int = 0
     heard_s: dict[str, float] = field(default_factory=dict)
+    replaced: dict[tuple[str, UUID], tuple[float, float, bool]] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """The same, to be changed."""
@@ -71,16 +75,21 @@ class Tables(Struct):
             dict(self.incarnations),
             dict(self.differences),
             dict(self.day_differences),
-            self.parked,
+            dict(self.parked),
+            self.ever_parked,
+            dict(self.breakers),
+            self.is_widened,
             self.foreign,
             dict(self.orders),
             dict(self.stock),
+            dict(self.units),
             dict(self.downlinks),
             dict(self.downlink),
             dict(self.instructions),
             self.losses,
             self.changes,
             dict(self.heard_s),
+            dict(self.replaced),
         )
 
 
@@ -104,14 +113,16 @@ async def _advance(connection: Tables, cursors: Sequence[tuple[StreamKey, Cursor
 
 
 async def _fence(connection: Tables, node_id: str, incarnation: UUID, why: str) -> None:
-    await _close(connection, [(node_id, incarnation, why)])
+    for key, row in connection.cursors.items():
+        if row.fenced is None and key[:2] == (node_id, incarnation):
+            connection.cursors[key] = row._replace(fenced=why)
 
 
 async def _close(connection: Tables, left: Sequence[tuple[str, UUID, str]]) -> None:
     reasons = {(node_id, incarnation): why for node_id, incarnation, why in left}
     for key, row in connection.cursors.items():
-        if row.fenced is None and key[:2] in reasons:
-            connection.cursors[key] = row._replace(fenced=reasons[key[:2]])
+        if key[:2] in reasons:
+            connection.cursors[key] = row._replace(fenced=row.fenced or reasons[key[:2]], superseded_by=None)
 
 
 async def _supersede(
@@ -155,7 +166,8 @@ async def _append(connection: Tables, rows: Sequence[EntryRow]) -> None:
         held = connection.entries.get(row.key, ())
         if row.seq != len(held) + 1:
             raise InvariantViolated(f"{row.key} {row.seq} is appended after {len(held)} entries")
-        entry = StoredEntry(*row.key, row.seq, row.order_id, row.is_parked, row.hash, row.body, _NOON)
+        at = NOON + timedelta(seconds=asyncio.get_running_loop().time())
+        entry = StoredEntry(*row.key, row.seq, row.order_id, row.is_parked, row.hash, row.body, at)
         connection.entries[row.key] = (*held, entry)
         if row.order_id is not None:
             connection.by_order[row.order_id] = (*connection.by_order.get(row.order_id, ()), entry)
@@ -224,7 +236,9 @@ async def _note_gone(_connection: Tables, _node_id: str, _incarnation: UUID) -> 
 
 
 async def _add_entries(connection: Tables, rows: Sequence[ParkedEntry]) -> None:
-    connection.parked = (*connection.parked, *rows)
+    for row in rows:
+        connection.ever_parked += 1
+        connection.parked[connection.ever_parked] = row
 
 
 async def _add_foreign(connection: Tables, message: ForeignMessage) -> bool:
@@ -235,7 +249,7 @@ async def _add_foreign(connection: Tables, message: ForeignMessage) -> bool:
 async def put_orders(connection: Tables, rows: Sequence[OrderRow]) -> None:
     """Write views, whether they are there or not."""
     for row in rows:
-        if row.grand_total_minor == UNSTORABLE_TOTAL:
+        if row.grand_total_minor == UNSTORABLE_TOTAL and not connection.is_widened:
             raise PermanentFault(f"{row.grand_total_minor} is more than the column holds")
         connection.orders[row.order_id] = row
 
@@ -245,6 +259,7 @@ async def _add_stock(connection: Tables, rows: Sequence[StockRow]) -> None:
         place = row.node_id, row.sku, row.lot
         on_hand, reserved = connection.stock.get(place, (0, 0))
         connection.stock[place] = on_hand + row.on_hand_milli, reserved + row.reserved_milli
+        connection.units[place] = row.unit
 
 
 async def _add_feed(_connection: Tables, _ranges: Sequence[tuple[StreamKey, int, int]]) -> None:
@@ -257,86 +272,6 @@ async def _add_early(_connection: Tables, _rows: Sequence[object]) -> list[objec
 
 async def _settle_early(_connection: Tables, _rows_max: int) -> tuple[list[object], bool]:
     return [], False
-
-
-# --- the downlink ----------------------------------------------------------------------------------------------------
-
-
-async def _read_downlinks(connection: Tables, node_ids: Sequence[str]) -> dict[str, DownlinkRow]:
-    return {node_id: connection.downlinks[node_id] for node_id in node_ids if node_id in connection.downlinks}
-
-
-async def _begin_downlink(connection: Tables, node_id: str, incarnation: UUID) -> DownlinkRow:
-    first = genesis(node_id, incarnation, DOWN)
-    connection.downlinks[node_id] = row = DownlinkRow(node_id, incarnation, 0, first, 0, first)
-    return row
-
-
-async def _begin_first(connection: Tables, incarnations: Mapping[str, UUID]) -> dict[str, DownlinkRow]:
-    return {node_id: await _begin_downlink(connection, node_id, incarnations[node_id]) for node_id in incarnations}
-
-
-async def _append_downlink(
-    connection: Tables, row: DownlinkRow, instruction_ids: Sequence[UUID], hashes: Sequence[bytes]
-) -> None:
-    held = connection.downlink.get((row.node_id, row.incarnation), ())
-    if row != connection.downlinks[row.node_id] or len(held) != row.tail_seq:
-        raise InvariantViolated(f"{row} is not the downlink of {row.node_id}")
-    connection.downlink[row.node_id, row.incarnation] = (*held, *zip(instruction_ids, hashes, strict=True))
-    moved = row._replace(tail_seq=row.tail_seq + len(hashes), tail_hash=hashes[-1])
-    connection.downlinks[row.node_id] = moved
-
-
-async def _move_downlink(connection: Tables, node_id: str, durable_seq: int, durable_hash: bytes) -> None:
-    moved = connection.downlinks[node_id]._replace(durable_seq=durable_seq, durable_hash=durable_hash)
-    connection.downlinks[node_id] = moved
-
-
-async def _hash_in_downlink(connection: Tables, row: DownlinkRow, seq: int) -> bytes | None:
-    held = connection.downlink.get((row.node_id, row.incarnation), ())
-    if seq == 0:
-        return genesis(row.node_id, row.incarnation, DOWN)
-    return held[seq - 1][1] if seq <= len(held) else None
-
-
-async def _waiting(connection: Tables, _shards: Collection[int], nodes_max: int) -> list[DownlinkRow]:
-    return [row for row in connection.downlinks.values() if row.tail_seq > row.durable_seq][:nodes_max]
-
-
-async def _after_in_downlink(
-    connection: Tables, node_id: str, incarnation: UUID, seq: int, rows_max: int
-) -> list[tuple[bytes, bytes]]:
-    held = connection.downlink.get((node_id, incarnation), ())[seq : seq + rows_max]
-    bodies = [(chain_hash, connection.instructions[asked].body) for asked, chain_hash in held]
-    return [(chain_hash, body) for chain_hash, body in bodies if body is not None]
-
-
-async def _add_instruction(connection: Tables, asked: Asked) -> None:
-    connection.instructions[asked.instruction_id] = InstructionRow(
-        len(connection.instructions) + 1, *asked, _NOON, None, None, None, None, is_taken=False
-    )
-
-
-async def _answer_instructions(connection: Tables, answers: Sequence[AnswerRow]) -> None:
-    for answer in answers:
-        row = connection.instructions.get(answer.instruction_id) or InstructionRow(
-            len(connection.instructions) + 1, *answer[:4], None, None, _NOON, None, None, None, None, is_taken=True
-        )
-        if row.outcome in {None, "parked"}:
-            row = row._replace(outcome=answer.outcome, code=answer.code, detail=answer.detail, answered_at=_NOON)
-        connection.instructions[answer.instruction_id] = row
-
-
-async def _unanswered(connection: Tables, node_id: str) -> list[tuple[UUID, bytes]]:
-    return [
-        (row.instruction_id, row.body)
-        for row in connection.instructions.values()
-        if row.node_id == node_id and row.outcome in {None, "parked"} and row.body is not None
-    ]
-
-
-async def _one_instruction(connection: Tables, instruction_id: UUID) -> InstructionRow | None:
-    return connection.instructions.get(instruction_id)
 
 
 IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
@@ -369,17 +304,4 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (feed, "add", _add_feed),
     (early, "add", _add_early),
     (early, "settle", _settle_early),
-    (downlinks, "read", _read_downlinks),
-    (downlinks, "lock", _read_downlinks),
-    (downlinks, "begin", _begin_downlink),
-    (downlinks, "begin_first", _begin_first),
-    (downlinks, "append", _append_downlink),
-    (downlinks, "move", _move_downlink),
-    (downlinks, "hash_at", _hash_in_downlink),
-    (downlinks, "waiting", _waiting),
-    (downlinks, "after", _after_in_downlink),
-    (instructions, "add", _add_instruction),
-    (instructions, "answer", _answer_instructions),
-    (instructions, "unanswered", _unanswered),
-    (instructions, "one", _one_instruction),
 )

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation import audit_tables, hearing, tables
 from tests.simulation.house import run
+from tests.simulation.stand_ins import IN_PLACE_OF
 
-IN_PLACE_OF = (*tables.IN_PLACE_OF, *audit_tables.IN_PLACE_OF, *hearing.IN_PLACE_OF)
 _KEPT = [
     int(line.split()[0]) for line in Path(__file__).with_name("seeds.txt").read_text().splitlines() if line[0] != "#"
 ]
@@ -60,9 +59,9 @@ def test_what_stands_for_the_database_has_the_shape_of_the_real_functions() -> N
 
 def test_every_function_that_the_ingester_takes_from_the_store_has_a_stand_in() -> None:
     covered = {(module.__name__.rpartition(".")[2], name) for module, name, _ in IN_PLACE_OF}
-    stores = {"streams", "nodes", "parked", "orders", "stock", "feed", "audits"}
+    stores = {"streams", "nodes", "parked", "orders", "stock", "feed", "audits", "replaced"}
     used = set()
-    for source in ("apply", "auditing", "greetings"):
+    for source in ("apply", "auditing", "greetings", "needing", "recalling", "succession"):
         text = (_ROOT / "central_sync" / "ingest" / f"{source}.py").read_text()
         for part in text.split("await ")[1:]:
             called = part.split("(")[0].strip()

@@ -1,5 +1,7 @@
 """Which pushes go into the next transaction: fresh orders first, every backlog in the end, each stream in its order."""
 
+import asyncio
+
 from central_sync.ingest.backlog import Backlog
 from central_sync.ingest.push_queue import PushQueue
 from central_sync.ingest.reading import ReadPush, read_push
@@ -85,6 +87,15 @@ async def test_a_transaction_holds_what_commits_in_its_time_on_a_slow_machine_to
     for _ in range(20):
         backlog.committed(INGEST_ENTRIES_MAX, took_s=INGEST_BATCH_MS_TARGET / 1000)
     assert await backlog.take() == own[1:]
+
+
+async def test_a_fresh_order_is_found_behind_two_transactions_of_a_backlog_and_goes_first() -> None:
+    backlog, own = Backlog(entries_max=2 * LONG), pushes("store-0001", *[LONG] * 5)
+    (fresh,) = pushes("store-0002", 1)
+    for push in [*own, fresh]:
+        async with asyncio.timeout(1):
+            await backlog.put(push)
+    assert await backlog.take() == [fresh, own[0]]
 
 
 async def test_a_short_transaction_says_nothing_of_a_long_one() -> None:

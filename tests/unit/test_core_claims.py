@@ -30,7 +30,7 @@ def confirm(current: UUID) -> Received:
     return Received(Welcome(HISTORY, INCARNATION, "confirm", (), Grant(1, 0, 0, 0), 0, current=current))
 
 
-def held(seq: int, reason: str = "entry version 2") -> Received:
+def held(seq: int, reason: str | None = "entry version 2") -> Received:
     return Received(Ack(HISTORY, INCARNATION, "orders", seq, seq, 0, hash_at(seq), 0, held=reason))
 
 
@@ -135,3 +135,20 @@ def test_an_ack_without_a_hold_ends_one_also_where_nothing_moved() -> None:
     link.push(10)
     link.feed(held(0), ack(0))
     assert (link.orders.is_held, link.orders.resend_after_ms) == (False, RESEND_AFTER_MS)
+
+
+def test_an_answer_to_a_heartbeat_says_nothing_of_a_hold() -> None:
+    link = streaming(tail_seq=10)
+    link.push(10)
+    link.feed(held(0))
+    assert pushes(link.after(RESEND_AFTER_MS))
+    link.push(10)
+    assert link.feed(held(0, None)) == (RecordDurable("orders", 0, 0, 0, 0, None),)
+    assert (link.orders.is_held, link.orders.resend_after_ms) == (True, 2 * RESEND_AFTER_MS)
+
+
+def test_an_answer_to_a_heartbeat_that_brings_a_lost_ack_keeps_the_hold() -> None:
+    link = streaming()
+    link.push(10)
+    link.feed(held(0), held(10, None))
+    assert (link.orders.durable_seq, link.orders.is_held) == (10, True)

@@ -9,11 +9,14 @@ from edge_core.limits import (
     GRANT_BACKLOG_ENTRIES,
     GRANT_LATENCY_MS_TARGET,
     GRANT_NODES_MAX,
+    GRANT_PUSHES_IN_FLIGHT_MAX,
     GRANT_RATE_DEFAULT,
+    GRANT_RATE_MAX,
     GRANT_RENEW_AFTER_MS,
     GRANT_START_AFTER_MS_MAX,
     GRANT_TTL_MS,
     NODE_OFFLINE_AFTER_MS,
+    PUSH_ENTRIES_MAX,
     PUSH_WINDOW_MAX,
     TRICKLE_ENTRIES_PER_S,
 )
@@ -101,7 +104,18 @@ def test_a_store_that_sends_what_it_sells_has_no_rate_and_no_delay() -> None:
 def test_nodes_with_a_backlog_share_the_rate_and_the_pushes_in_flight() -> None:
     welcomes = greeted(Granting(lambda: 0.5), 20, MANY)
     assert {w.grant.rate_entries_per_s for w in welcomes} == {GRANT_RATE_DEFAULT // 20}
-    assert {w.grant.window for w in welcomes} == {3}
+    assert {w.grant.window for w in welcomes} == {2}
+    fast = replace(START, rate=GRANT_RATE_MAX)
+    assert grants.grant_for(fast, pending=MANY, backlogged=20).window == GRANT_PUSHES_IN_FLIGHT_MAX // 20
+
+
+def test_a_slow_centre_is_sent_no_more_at_once_than_it_commits_in_time() -> None:
+    per_push = PUSH_ENTRIES_MAX * 1_000 // GRANT_LATENCY_MS_TARGET
+    windows = [
+        grants.grant_for(replace(START, rate=rate), pending=MANY, backlogged=1).window
+        for rate in (0, per_push, 4 * per_push, 1_000 * per_push)
+    ]
+    assert windows == [1, 2, 5, PUSH_WINDOW_MAX]
 
 
 def test_a_node_alone_has_the_whole_rate_at_once() -> None:

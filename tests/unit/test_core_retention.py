@@ -47,6 +47,9 @@ def test_a_mark_is_written_once_a_while_and_after_the_centres_clock_was_set_back
     assert next_mark(HELD, WINDOW, 509) is None
     assert next_mark(HELD, WINDOW, 510) == Mark(510, 40)
     assert next_mark(HELD, WINDOW, 400) == Mark(400, 40)
+    set_back = replace(HELD, marks=(*HELD.marks, Mark(400, 40)))
+    assert next_mark(set_back, WINDOW, 409) is None, "one mark a while, also while another lies in the future"
+    assert next_mark(set_back, WINDOW, 410) == Mark(410, 40)
     assert next_mark(replace(HELD, durable_seq=0, marks=()), WINDOW, 510) is None
 
 
