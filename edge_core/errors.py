@@ -80,6 +80,7 @@ _ROWS: Final = (
     (2033, "void-too-late", 409, "An order is voided on its business date, before anything has left"),
     (2034, "approval-needed", 422, "Somebody else than the operator has to approve this"),
     (2035, "inspection-mismatch", 422, "The goods inspected are not those of the return"),
+    (2036, "order-too-long", 409, "The order has been changed too often"),
     (3001, "token-missing", 401, "A bearer token is needed"),
     (3002, "token-unknown", 401, "The bearer token is not known"),
     (3003, "scope-missing", 403, "The bearer token does not allow this"),

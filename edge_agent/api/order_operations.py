@@ -10,7 +10,14 @@ from edge_core.orders.requests import GROUP_REQUESTS, REQUESTS
 from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter
 
-_ANY: Final = ("order-not-found", "invalid-parameter", "command-not-allowed", "revision-stale", "role-not-allowed")
+_ANY: Final = (
+    "order-not-found",
+    "invalid-parameter",
+    "command-not-allowed",
+    "revision-stale",
+    "role-not-allowed",
+    "order-too-long",
+)
 _GROUP: Final = ("order-held", "unknown-reference", "group-ambiguous")
 _GOODS: Final = ("quantity-too-large", "out-of-stock", "unit-mismatch")
 _REFUND: Final = ("unknown-reference", "payment-mismatch")

@@ -10,7 +10,7 @@ from edge_core.errors import Rejected
 from edge_core.orders.commands import ExchangeOrder
 from edge_core.orders.document import Payment, TillOrder
 from edge_core.orders.events import Event, OrderReturned
-from edge_core.orders.legality import may_give, not_allowed
+from edge_core.orders.legality import has_room, may_give, not_allowed
 from edge_core.orders.machines import ORDER
 from edge_core.orders.placing import place_order
 from edge_core.orders.returning import check_returnable, lots_of, refundable_minor, uncounted
@@ -28,7 +28,7 @@ def exchange(world: World, state: OrderState, command: ExchangeOrder) -> Accepte
     request, posted = command.request, command.request.order
     row = ORDER.commanded(state.status, "exchange")
     refused = not_allowed(state, "exchange", f"the order is {state.status}") if row is None else may_give(row, "store")
-    refused = refused or _within(check_exchange(posted)) or _check_currency(state, posted)
+    refused = refused or has_room(state) or _within(check_exchange(posted)) or _check_currency(state, posted)
     if refused is not None:
         return refused
     quantities = check_returnable(state, request.lines)

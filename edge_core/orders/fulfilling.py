@@ -67,7 +67,7 @@ def _carry_out(
     return events
 
 
-# A payment that is made is authorized as well as captured; what is split off is no state of its own.
+# A payment that comes later may be promised by a bank as well as taken; its row is about both.
 _ALSO: Mapping[str, Sequence[str]] = {"payment.captured": ("payment.authorized",)}
 
 

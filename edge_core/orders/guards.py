@@ -9,6 +9,7 @@ from typing import Final
 
 from edge_core.errors import Rejected
 from edge_core.ids import pickup_code_hash
+from edge_core.orders.legality import has_room
 from edge_core.orders.machines import GROUP
 from edge_core.orders.requests import CollectRequest, RedirectRequest
 from edge_core.orders.settling import owed_minor, secured_minor
@@ -21,6 +22,11 @@ def not_held(case: Case) -> Rejected | None:
     """While somebody has to look at the order, nothing of it moves on."""
     holds = case.state.holds
     return Rejected("order-held", f"held by {', '.join(holds)}", state=case.state.status) if holds else None
+
+
+def is_not_too_long(case: Case) -> Rejected | None:
+    """An order is not divided, redirected and changed for ever: its history is folded at each step."""
+    return has_room(case.state)
 
 
 def is_pickup(case: Case) -> Rejected | None:
@@ -101,6 +107,7 @@ GUARDS: Final[Mapping[str, Guard]] = MappingProxyType(
         guard.__name__: guard
         for guard in (
             balance_paid,
+            is_not_too_long,
             is_pickup,
             is_redirectable,
             is_shipment,

@@ -27,7 +27,7 @@ ORDER_PROCESS: Final = """
    "command": "cancel", "roles": ["store", "centre"], "effects": ["cancel_rest"]},
   {"from": ["placed"], "on": "order.cancelled", "to": "cancelled"},
   {"from": ["validated", "held", "approved", "in_fulfillment"], "on": "order.cancelled:lines",
-   "command": "cancel-lines", "roles": ["store"], "effects": ["cancel_lines"]},
+   "command": "cancel-lines", "roles": ["store"], "guards": ["is_not_too_long"], "effects": ["cancel_lines"]},
   {"from": ["validated", "held", "approved", "in_fulfillment"], "on": "order.cancelled:voided", "to": "cancelled",
    "command": "void", "roles": ["store"], "guards": ["nothing_has_left", "same_business_date"],
    "effects": ["void_order"]},
@@ -36,13 +36,14 @@ ORDER_PROCESS: Final = """
   {"from": ["in_fulfillment"], "on": "order.cancelled:approved", "to": "approved"},
   {"from": ["completed", "partially_returned"], "on": "order.returned:partial", "to": "partially_returned"},
   {"from": ["completed", "partially_returned"], "on": "order.returned", "to": "returned",
-   "command": "return", "roles": ["store"], "effects": ["take_back"]},
+   "command": "return", "roles": ["store"], "guards": ["is_not_too_long"], "effects": ["take_back"]},
   {"from": ["completed", "partially_returned"], "on": "order.returned:exchanged", "to": "returned",
    "command": "exchange", "roles": ["store"], "effects": ["take_back_for_exchange"]},
   {"from": ["completed", "partially_returned"], "on": "return.requested",
-   "command": "return-request", "roles": ["store", "centre"], "effects": ["request_return"]},
+   "command": "return-request", "roles": ["store", "centre"], "guards": ["is_not_too_long"],
+   "effects": ["request_return"]},
   {"from": ["validated", "held", "approved", "in_fulfillment", "completed"], "on": "payment.captured",
-   "command": "pay", "roles": ["store", "centre"], "effects": ["take_payment"]}
+   "command": "pay", "roles": ["store", "centre"], "guards": ["is_not_too_long"], "effects": ["take_payment"]}
  ]}
 """
 
@@ -65,7 +66,8 @@ GROUP_PROCESS: Final = """
 {"process": "group", "version": 1, "initial": "unrouted", "finals": ["delivered", "cancelled"],
  "transitions": [
   {"from": ["unrouted", "backordered"], "on": "fulfillment.routed", "to": "routed",
-   "command": "route", "roles": ["store", "centre"], "guards": ["not_held"], "effects": ["promise_goods"]},
+   "command": "route", "roles": ["store", "centre"], "guards": ["not_held", "is_not_too_long"],
+   "effects": ["promise_goods"]},
   {"from": ["unrouted", "routed"], "on": "fulfillment.routed:backorder", "to": "backordered"},
   {"from": ["routed"], "on": "stock.reserved", "to": "reserved"},
   {"from": ["reserved"], "on": "fulfillment.accepted", "to": "accepted",
@@ -79,7 +81,8 @@ GROUP_PROCESS: Final = """
   {"from": ["picked", "packed"], "on": "fulfillment.ready_for_pickup", "to": "ready_for_pickup",
    "command": "ready", "roles": ["store"], "guards": ["not_held", "is_pickup"], "effects": ["issue_pickup_code"]},
   {"from": ["ready_for_pickup"], "on": "fulfillment.ready_for_pickup", "to": "ready_for_pickup",
-   "command": "renew", "roles": ["store"], "guards": ["not_held"], "effects": ["issue_pickup_code"]},
+   "command": "renew", "roles": ["store"], "guards": ["not_held", "is_not_too_long"],
+   "effects": ["issue_pickup_code"]},
   {"from": ["picked", "packed"], "on": "fulfillment.shipped", "to": "shipped",
    "command": "ship", "roles": ["store"], "guards": ["not_held", "is_shipment", "balance_paid"],
    "effects": ["ship_goods", "capture_payments"]},
@@ -96,13 +99,14 @@ GROUP_PROCESS: Final = """
   {"from": ["ready_for_pickup"], "on": "order.cancelled:expired", "to": "cancelled",
    "command": "expire", "roles": ["store", "timer"], "guards": ["pickup_overdue"], "effects": ["cancel_group"]},
   {"from": ["unrouted", "backordered", "reserved", "accepted", "picked", "packed"], "on": "group.redirected",
-   "command": "redirect", "roles": ["store", "centre"], "guards": ["not_held", "is_redirectable"],
+   "command": "redirect", "roles": ["store", "centre"], "guards": ["not_held", "is_redirectable", "is_not_too_long"],
    "effects": ["redirect_group"]},
   {"from": ["ready_for_pickup"], "on": "group.redirected", "to": "picked",
-   "command": "redirect", "roles": ["store", "centre"], "guards": ["not_held", "is_redirectable"],
+   "command": "redirect", "roles": ["store", "centre"], "guards": ["not_held", "is_redirectable", "is_not_too_long"],
    "effects": ["redirect_group"]},
   {"from": ["unrouted", "backordered", "reserved", "accepted", "picked"], "on": "group.split",
-   "command": "split", "roles": ["store", "centre"], "guards": ["not_held"], "effects": ["split_group"]}
+   "command": "split", "roles": ["store", "centre"], "guards": ["not_held", "is_not_too_long"],
+   "effects": ["split_group"]}
  ],
  "timeouts": [{"state": "ready_for_pickup", "after_hours": 168, "command": "expire"}]}
 """

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from edge_core.errors import Rejected
+from edge_core.limits import ORDER_EVENTS_MAX
 from edge_core.orders.effects import EFFECTS
 from edge_core.orders.fulfilling import ELSEWHERE, unregistered
 from edge_core.orders.guards import GUARDS
@@ -29,7 +30,7 @@ from edge_core.orders.requests import (
 )
 from edge_core.orders.return_effects import ORDER_EFFECTS, RETURN_EFFECTS
 from edge_core.orders.state import ReturnState
-from tests.rigs.counter import Counter
+from tests.rigs.counter import Counter, names, slug
 from tests.rigs.orders import till_order
 
 PART = (LineQuantity("1", 500),)
@@ -76,6 +77,15 @@ def test_a_command_on_a_return_is_possible_where_its_table_has_it(status: str, c
     found = at.ask(placed, command, BODIES[command])
     refused = isinstance(found, Rejected) and found.slug == "command-not-allowed"
     assert refused == (command not in RETURN.commands(status))
+
+
+def test_an_order_is_not_changed_for_ever_but_can_always_be_ended() -> None:
+    at, placed = an_order()
+    at.states[placed] = replace(at.states[placed], revision=ORDER_EVENTS_MAX - 1)
+    assert names(at.ask(placed, "split", SplitRequest(PART))) == ["group.split"]
+    assert slug(at.ask(placed, "split", replace(SplitRequest(PART), group_id="g1"))) == "order-too-long"
+    assert names(at.ask(placed, "pick", StepRequest("g1"))) == ["fulfillment.picked"]
+    assert names(at.cancel(placed)) == ["order.cancelled"]
 
 
 def test_every_command_of_the_tables_has_a_body_and_every_body_a_row() -> None:
