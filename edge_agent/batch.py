@@ -132,7 +132,7 @@ class Batch:
     def _replay(self, known: Answered) -> Answer:
         first = self._answers.get(known.key)
         if first is None and known.answer is not None:
-            first = answer_kept(known.answer, is_problem=known.entry_id is None)
+            first = answer_kept(known.answer)
         if first is None:
             first = accepted_answer(self._replays[known.key])
         return Answer(first.status, first.body, first.location, first.is_problem, is_replay=True)

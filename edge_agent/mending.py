@@ -12,14 +12,20 @@ import structlog
 from msgspec import Struct
 
 from edge_agent.intake import Intake
+from edge_agent.moving import Moving, Outcome
+from edge_agent.rebalance import difference
+from edge_agent.refolding import Refolding
 from edge_agent.store import log, orders, retention, scrubbing
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.log import EntryRow, Stream, subject_of
 from edge_agent.store.orders import head_of
+from edge_agent.surroundings import Surroundings
 from edge_core.errors import PeerFault, RecordDamaged, StorageFault
 from edge_core.limits import AUDIT_EXCHANGES_MAX, SCRUB_STEP_ENTRIES
-from edge_core.orders.merge import merge
+from edge_core.orders.events import deltas_of
+from edge_core.orders.merge import Merged, merge
+from edge_core.stock.ledger import StockDelta
 from edge_core.sync.audit import Entry, Examination, Examiner, Following, proven, supplied
 from edge_core.sync.audit_messages import Digest, DigestReply, Run, Supply
 from edge_core.sync.entry import decode_entry
@@ -45,9 +51,12 @@ class Compared(Struct, frozen=True):
 class Mender:
     """Looks at segments of one file, and mends them at either end. `pause` lets tills go first."""
 
-    def __init__(self, file: StoreFile, intake: Intake, pause: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, file: StoreFile, intake: Intake, surroundings: Surroundings, pause: Callable[[], Awaitable[None]]
+    ) -> None:
         self._file = file
         self._intake = intake
+        self._here = surroundings
         self._pause = pause
 
     async def examine(self, stream: Stream, segment: Run) -> Examination:
@@ -160,14 +169,17 @@ class Mender:
         # What was let go of and has come again is in no list, and is no order of this file any more.
         gone = await retention.read_gone(connection, sorted(concerned))
         streams = {each.stream_no: each for each in await log.read_streams(connection)}
+        moving = Moving(connection, self._file, Outcome())
+        refold = Refolding(connection, moving, self._here.now_ms(), self._here.random_bits)
         for subject in sorted(concerned - gone):
-            await _list_again(connection, streams, subject)
+            await _list_again(connection, streams, subject, refold)
 
 
-async def _list_again(connection: Connection, streams: Mapping[int, Stream], subject: bytes) -> None:
-    """Bring an order's head up to date. While another entry of it is damaged it stays: the mending of that one does it.
+async def _list_again(connection: Connection, streams: Mapping[int, Stream], subject: bytes, refold: Refolding) -> None:
+    """Bring an order's head up to date, and the stock by what it lacks of the order.
 
-    A damaged entry may well be readable, and say something else: only the chain tells.
+    While another entry of it is damaged it stays: the mending of that one does it. A damaged entry may well be
+    readable, and say something else: only the chain tells.
     """
     try:
         await scrubbing.check_order(connection, streams, subject)
@@ -177,7 +189,24 @@ async def _list_again(connection: Connection, streams: Mapping[int, Stream], sub
     merged = merge(recorded)
     if merged.state is None:
         return  # a movement of stock, or the answer to an instruction
-    last = merged.accepted[-1].origin
     numbers = {(each.incarnation, each.lane): each for each in streams.values()}
-    head = head_of(merged.state, numbers[last.incarnation, last.lane].entry_id(last.seq))
-    await orders.put_heads(connection, [head])
+    entry_ids = [numbers[r.origin.incarnation, r.origin.lane].entry_id(r.origin.seq) for r in merged.accepted]
+    lacking = _since(merged, entry_ids, await orders.read_place(connection, UUID(bytes=subject)))
+    await refold.write_stock(difference((), (), lacking))
+    await orders.put_heads(connection, [head_of(merged.state, entry_ids[-1])])
+
+
+def _since(merged: Merged, entry_ids: list[int], place: tuple[int, int] | None) -> list[StockDelta]:
+    """What an order has done to the stock since its head was written: entries came, and it could not be folded.
+
+    Nothing where the head does not stand in its past: then nobody can say.
+    """
+    known = 0
+    if place is not None:
+        last_entry, revision = place
+        known = entry_ids.index(last_entry) + 1 if last_entry in entry_ids else len(entry_ids)
+        state = merge(merged.accepted[:known]).state
+        if state is None or state.revision != revision:
+            return []
+    later = merged.accepted[known:]
+    return [delta for recorded in later for event in recorded.entry.events for delta in deltas_of(event)]

@@ -6,6 +6,7 @@ delivery has beyond it is added under its old name. Orders and stock are then wh
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -14,27 +15,27 @@ from msgspec.structs import replace
 
 from edge_agent.history import History
 from edge_agent.intake import Intake
+from edge_agent.losses import Settlement, list_what_is_left
 from edge_agent.moving import Moving, Outcome
 from edge_agent.rebalance import difference
 from edge_agent.refolding import Refolding
-from edge_agent.store import log, retention
+from edge_agent.store import log, retention, scrubbing
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.log import EntryRow, Stream, subject_of
 from edge_agent.surroundings import Surroundings
 from edge_core import ids
-from edge_core.errors import PeerFault
+from edge_core.errors import PeerFault, RecordDamaged
 from edge_core.limits import LOST_NAMED_MAX, MOVE_STEPS_MAX
+from edge_core.orders.merge import Merged
 from edge_core.sync.entry import Entry, decode_entry
 from edge_core.sync.link_types import NEEDED, FormerKey
-from edge_core.sync.locator import spaced
+from edge_core.sync.locator import agreed_seq, spaced
 from edge_core.sync.messages import Deliver, FormerStream, Mark, Recall, lane_of
 from edge_core.sync.need_messages import Need, Needed
 from edge_core.sync.receive_stream import Batch, prepare
 
 _LOG: Final = structlog.get_logger()
-_DAY_MS: Final = 86_400_000
-RECOVERY: Final = "recovery"
 
 
 class Recovery:
@@ -47,6 +48,8 @@ class Recovery:
         self._random_bits = surroundings.random_bits
         self._machine = surroundings.machine
         self._history = History(file, intake, surroundings.now_ms, surroundings.random_bits)
+        self._agreed: dict[FormerKey, int] = {}
+        self._has_lost = False
 
     async def begin_incarnation(self, reason: str) -> UUID:
         """Go on in empty streams under a new name; the old ones stay in the file."""
@@ -62,6 +65,7 @@ class Recovery:
 
     async def differing(self, former: Iterable[FormerStream], *, is_own_only: bool = False) -> tuple[FormerKey, ...]:
         """The earlier streams in which the file and the centre differ, oldest first; perhaps only the file's own."""
+        self._agreed.clear()  # a centre that has greeted anew may have come back with less
         reader = self._file.link_reader
         centre = {FormerKey(each.incarnation, each.lane): each for each in former}
         local = {FormerKey(s.incarnation, s.lane): s for s in self._file.former}
@@ -118,15 +122,19 @@ class Recovery:
         if stream.moved_seq:
             last = stream.moved_from - 1  # what follows is on its way to the present stream
         first = await log.first_seq(reader, stream)
-        marks = [(seq, await log.read_hash(reader, stream, seq)) for seq in spaced(last, first)]
+        seqs = spaced(last, first, self._agreed.get(key, 0))
+        marks = [(seq, await log.read_hash(reader, stream, seq)) for seq in seqs]
         return tuple(Mark(seq, found) for seq, found in marks if found is not None)
 
-    async def restore(self, key: FormerKey, deliver: Deliver) -> bool:
+    async def restore(self, key: FormerKey, deliver: Deliver) -> bool | None:
         """Take a delivery into the file; True when it says that there is nothing more. Raises `PeerFault`.
 
-        It takes a transaction for each step of what has to be moved, and between them tills are served. After
-        `MOVE_STEPS_MAX` the link has its turn, and asks again.
+        None for one that stands before what was taken already: it was said twice, or is late. It takes a transaction
+        for each step of what has to be moved, and between them tills are served. After `MOVE_STEPS_MAX` the link has
+        its turn, and asks again.
         """
+        if deliver.from_seq <= self._agreed.get(key, 0):
+            return None
         batch = prepare(deliver) if deliver.to_seq >= deliver.from_seq else None
         outcome = Outcome()
 
@@ -141,7 +149,27 @@ class Recovery:
                     break
         finally:
             _tell(key, outcome)
+            self._has_lost = self._has_lost or bool(outcome.lost)
+        if outcome.is_taken:
+            self._agreed[key] = outcome.agreed_seq
+            await self._settle_losses()
         return outcome.is_taken and outcome.is_complete
+
+    async def _settle_losses(self) -> None:
+        """Once nothing is left to be moved: what lost entries did to the stock is recorded, as far as anybody can."""
+        if not self._has_lost:
+            return
+        self._has_lost = False
+        settlement = Settlement(self._file.path)
+        if not await settlement.look():
+            return
+
+        async def change(connection: Connection) -> None:
+            moving = Moving(connection, self._file, Outcome())
+            await settlement.settle(connection, moving, self._now_ms(), self._random_bits)
+
+        await self._intake.change_log(change)
+        _LOG.warning("recovery.losses_settled", positions=len(settlement.differing))
 
     def _former(self, key: FormerKey) -> Stream | None:
         return next((s for s in self._file.former if s.incarnation == key.incarnation and s.lane == key.lane), None)
@@ -168,30 +196,69 @@ class _Restoration:
         if common < stream.pruned_seq:
             self._outcome.is_complete = not await self._moving.move_after_gap(stream, common)
             self._outcome.is_taken = True
+            await list_what_is_left(self._connection, self._refold, self._moving.bereft)
             return
-        if await self._moving.move_beyond(stream, common):
+        agreed = await self._agreed_seq(stream, common, batch)
+        rest = batch.after(agreed) if batch is not None else None
+        is_fork_seen = batch is None or rest is not None
+        if is_fork_seen and await self._moving.move_beyond(stream, agreed):
+            await list_what_is_left(self._connection, self._refold, self._moving.bereft)
             return
         self._outcome.is_taken, self._outcome.is_complete = True, batch is None
+        self._outcome.agreed_seq = agreed if rest is None else rest.to_seq
+        if rest is not None:
+            await self._add(stream, rest)
+
+    async def _agreed_seq(self, stream: Stream, common: int, batch: Batch | None) -> int:
+        """Up to where both copies are the same: a mark stands before that. What is damaged on the way is put right.
+
+        Beyond the place where they part, the file's rows are its own alone; before it, the centre has them.
+        """
+        if batch is None:
+            return common
+        held = await scrubbing.read_surviving(self._connection, stream, common + 1, batch.to_seq)
+        here = {row.seq: (row.hash, row.body) for row in held if not 0 < stream.moved_from <= row.seq}
+        agreed = agreed_seq(batch, ((seq, *row) for seq, row in here.items()))
+        wrong = [
+            _row(stream, batch, seq, _readable(body))
+            for seq, body in _numbered(batch)
+            if seq <= agreed and here.get(seq) != (batch.hashes[seq - batch.from_seq], body)
+        ]
+        if wrong:
+            await scrubbing.replace_entries(self._connection, wrong)
+        return agreed
+
+    async def _add(self, stream: Stream, batch: Batch) -> None:
+        """What only the centre has goes into the file under its old name, and into orders and stock."""
         read = {seq: _readable(body) for seq, body in _numbered(batch)}
         new = [(seq, entry) for seq, entry in read.items() if entry is not None]
         subjects = {subject for _, entry in new if (subject := subject_of(entry)) is not None}
         gone = await retention.read_gone(self._connection, sorted(subjects))
         alive = [(seq, entry) for seq, entry in new if subject_of(entry) not in gone]
         order_ids = sorted({entry.order_id for _, entry in alive if entry.order_id is not None})
-        if batch is None:
-            return
-        before = await self._refold.merged(order_ids)
+        before = await self._foldable(order_ids)
         await self._moving.keep_answers(stream, 1, [order_id.bytes for order_id in order_ids], 0)
         await log.raise_clock(self._connection, max([self._moving.tail.hlc, *(entry.hlc for _, entry in new)]))
         moves = await self._refold.new_movements(entry for _, entry in alive)
         await log.append(self._connection, [_row(stream, batch, seq, entry) for seq, entry in read.items()])
         await self._refold.remember_keys((stream, seq, entry) for seq, entry in alive)
-        after = await self._refold.merged(order_ids)
+        after = await self._refold.merged(list(before))
         await self._refold.write_heads(after)
         self._outcome.found += await self._refold.write_stock(difference(before.values(), after.values(), moves))
         self._outcome.added += len(read)
         self._outcome.opaque += len(read) - len(new)
         self._outcome.refused += sum(len(merged.refused) for merged in after.values())
+
+    async def _foldable(self, order_ids: list[UUID]) -> dict[UUID, Merged]:
+        """What the log makes of these orders; the ones with a damaged entry are folded when that one is mended."""
+        try:
+            return await self._refold.merged(order_ids)
+        except RecordDamaged:
+            found: dict[UUID, Merged] = {}
+        for order_id in order_ids:
+            with suppress(RecordDamaged):
+                found |= await self._refold.merged([order_id])
+        return found
 
     async def _stream(self, key: FormerKey, common: int, common_hash: bytes) -> Stream:
         """The file's copy of the stream, checked to agree with the delivery's ground; made where there is none."""
@@ -213,8 +280,8 @@ def _tell(key: FormerKey, outcome: Outcome) -> None:
         _LOG.error("recovery.entries_lost", entries=len(outcome.lost), seqs=outcome.lost[:LOST_NAMED_MAX], **where)
 
 
-def _numbered(batch: Batch | None) -> Iterable[tuple[int, bytes]]:
-    return enumerate(batch.bodies, batch.from_seq) if batch is not None else ()
+def _numbered(batch: Batch) -> Iterable[tuple[int, bytes]]:
+    return enumerate(batch.bodies, batch.from_seq)
 
 
 def _readable(body: bytes) -> Entry | None:

@@ -62,7 +62,7 @@ class Scrub:
         self._intake = intake
         self._here = surroundings
         self._line = line
-        self._mender = Mender(file, intake, self._let_tills_go_first)
+        self._mender = Mender(file, intake, surroundings, self._let_tills_go_first)
         self._wake = asyncio.Event()
         self._reply: asyncio.Future[DigestReply] | None = None
         self._asked: Digest | None = None

@@ -20,6 +20,7 @@ from edge_core.orders.rendering import Origin, Receipt, Recorded, receipt, rfc33
 from edge_core.orders.requests import CancelRequest, OrderRequest, UnreceiptedReturn
 
 PAYLOAD_HASH_BYTES: Final = 32
+_PROBLEM: Final = 400  # this status and those above it are answered with a problem document
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
 
 
@@ -131,9 +132,10 @@ def bytes_to_keep(answer: Answer) -> bytes:
     return str(answer.status).encode() + answer.body
 
 
-def answer_kept(kept: bytes, *, is_problem: bool) -> Answer:
+def answer_kept(kept: bytes) -> Answer:
     """An answer that was written down."""
     status, body = int(kept[:3]), kept[3:]
+    is_problem = status >= _PROBLEM
     order_id = None if is_problem else msgspec.json.decode(body, type=_About).order_id
     return Answer(status, body, None if order_id is None else _location(order_id), is_problem)
 

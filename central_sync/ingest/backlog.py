@@ -56,7 +56,7 @@ class Backlog:
         self._bytes_max = bytes_max
         self._waiting: deque[Work] = deque()
         self._hellos: dict[tuple[str, UUID], Hello] = {}
-        self._asks: deque[Digest | Recall | Need] = deque()
+        self._asks: dict[tuple[type, str, UUID], Digest | Recall | Need] = {}
         self._asks_bytes = 0
         self._bytes = 0
         self._pushes = PushQueue()
@@ -109,9 +109,7 @@ class Backlog:
             batch.append(self._waiting.popleft())
             self._bytes -= _bytes_of(batch[-1])
         batch += [self._hellos.pop(who) for who in list(islice(self._hellos, INGEST_HELLOS_MAX))]
-        for _ in range(min(len(self._asks), INGEST_ASKS_MAX)):
-            batch.append(self._asks.popleft())
-            self._asks_bytes -= _bytes_of(batch[-1])
+        batch += [self._unask(whose) for whose in list(islice(self._asks, INGEST_ASKS_MAX))]
         if not len(self):
             self._filled.clear()
         self._mark()
@@ -124,13 +122,22 @@ class Backlog:
             self._filled.set()
 
     def _ask(self, ask: Digest | Recall | Need) -> None:
-        self._asks.append(ask)
+        """One that is asked again while it waits takes the place of the first: what its node is told answers both."""
+        whose = type(ask), ask.node_id, ask.incarnation
+        if whose in self._asks:
+            self._asks_bytes -= _bytes_of(self._asks[whose])
+        self._asks[whose] = ask
         self._asks_bytes += _bytes_of(ask)
         while len(self._asks) > 1 and (
             len(self._asks) > INGEST_ASKS_WAITING_MAX or self._asks_bytes > INGEST_ASKS_BYTES_MAX
         ):
-            self._asks_bytes -= _bytes_of(self._asks.popleft())
+            self._unask(next(iter(self._asks)))
         self._filled.set()
+
+    def _unask(self, whose: tuple[type, str, UUID]) -> Digest | Recall | Need:
+        ask = self._asks.pop(whose)
+        self._asks_bytes -= _bytes_of(ask)
+        return ask
 
     def _mark(self) -> None:
         is_full = (

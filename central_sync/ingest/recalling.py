@@ -1,5 +1,7 @@
 """What a node asks back of an earlier stream of its own: the entries after the newest common mark; and what is lost."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from central_sync.store import streams
@@ -10,6 +12,7 @@ from edge_core.limits import PUSH_ENTRIES_MAX
 from edge_core.sync.chain import genesis
 from edge_core.sync.locator import newest_common
 from edge_core.sync.messages import Deliver, Hello, Mark, Recall, Welcome, pack_block, within_bytes
+from edge_core.sync.salvage import sound_prefix
 
 
 class Recalled(Struct, frozen=True):
@@ -34,6 +37,7 @@ async def recalled(connection: Connection, recall: Recall) -> Recalled:
     common = newest or 0
     rows = await streams.after(connection, key, common, PUSH_ENTRIES_MAX)
     rows = rows[: within_bytes([body for _, body in rows])]
+    rows = rows[: provable(rows, common, held[common]) or None]
     codec, block = pack_block([body for _, body in rows])
     tail_hash = rows[-1][0] if rows else held[common]
     first, last = common + 1, common + len(rows)
@@ -63,6 +67,15 @@ async def _leading_up(connection: Connection, recall: Recall, key: StreamKey, ma
         return None
     block = pack_block([body for _, _, body in reversed(taken)])
     return Deliver(recall.former, recall.lane, first, mark.seq, ground, mark.hash, *block, before=mark.seq)
+
+
+def provable(rows: Sequence[tuple[bytes, bytes]], common: int, at_common: bytes) -> int:
+    """How many of the (hash, body) that should follow a seq lead from hash to hash: a damaged one would spoil them all.
+
+    What comes before it is delivered. Where that is nothing, the node has to hear of it: it refuses such a delivery.
+    """
+    numbered = [(seq, entry_hash, body) for seq, (entry_hash, body) in enumerate(rows, common + 1)]
+    return sound_prefix(numbered, common + 1, at_common)
 
 
 def lost_by(hello: Hello, answer: Welcome) -> list[LossRow]:

@@ -25,7 +25,7 @@ from edge_agent.recovery import Recovery
 from edge_agent.store import log
 from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import Surroundings
-from edge_core.errors import PeerFault, StorageFault, TransientFault
+from edge_core.errors import PeerFault, RecordDamaged, StorageFault, TransientFault
 from edge_core.limits import LINK_TICK_INTERVAL_MS
 from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply
 from edge_core.sync.edge_link import step
@@ -323,6 +323,11 @@ class Session:
             is_complete = await self._recovery.take(effect.key, effect.deliver)
         except PeerFault as fault:
             self._refuse_delivery(fault)
+            is_complete = None
+        except RecordDamaged as fault:  # the connection is not to blame; the audit may mend it
+            self._books.last_error = bounded(fault)
+            _LOG.warning("link.file_unreadable", error=bounded(fault))
+            self.on_damage()
             is_complete = None
         done = RestoreFailed(effect.key) if is_complete is None else Restored(effect.key, is_complete)
         self._inputs.append(done)

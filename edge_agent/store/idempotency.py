@@ -12,6 +12,7 @@ class Answered(Struct, frozen=True):
     """What a key led to: an entry, or a "no" (`answer`, the problem document with its status before it).
 
     Both are there where the entry has moved since, or its order has got another past: then `answer` is what was said.
+    It stays where the entry is lost.
     """
 
     key: bytes
@@ -86,6 +87,13 @@ async def shift_entries(connection: aiosqlite.Connection, first: int, last: int,
         await connection.execute(
             "UPDATE idempotency SET entry_id = entry_id + ? WHERE entry_id BETWEEN ? AND ?", (offset, first, last)
         )
+
+
+async def lose_entries(connection: aiosqlite.Connection, entry_ids: Iterable[int], last_answer: bytes) -> None:
+    """Entries are lost: what was answered by them stays as it was kept; where nothing was, `last_answer` is given."""
+    sql = "UPDATE idempotency SET answer = coalesce(answer, ?), entry_id = NULL WHERE entry_id = ?"
+    with translated():
+        await connection.executemany(sql, [(last_answer, entry_id) for entry_id in entry_ids])
 
 
 async def forget_old_days(connection: aiosqlite.Connection, days_max: int) -> int:

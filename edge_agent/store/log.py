@@ -172,8 +172,13 @@ async def forget_range(connection: aiosqlite.Connection, stream: Stream, from_se
         )
 
 
-async def note_moved(connection: aiosqlite.Connection, stream: Stream, from_seq: int, last: tuple[int, bytes]) -> None:
-    """Write down that what is missing from `from_seq` to the seq of `last` has moved, and the chain's hash there."""
+async def note_moved(
+    connection: aiosqlite.Connection, stream: Stream, from_seq: int, last: tuple[int, bytes | None]
+) -> None:
+    """Write down that what is missing from `from_seq` to the seq of `last` has moved, and the chain's hash there.
+
+    No hash where nobody knows it: the last one was damaged.
+    """
     sql = """
         UPDATE stream SET moved_from = ?2, moved_hash = iif(?3 > moved_seq, ?4, moved_hash),
             moved_seq = max(moved_seq, ?3)

@@ -109,6 +109,29 @@ async def shift_entries(connection: aiosqlite.Connection, first: int, last: int,
         )
 
 
+async def read_place(connection: aiosqlite.Connection, order_id: UUID) -> tuple[int, int] | None:
+    """The entry and the revision at which the list, and the stock with it, have an order; None where it is in none."""
+    sql = "SELECT last_entry, revision FROM order_head WHERE order_id = ?"
+    rows = await fetch(connection, sql, (order_id.bytes,))
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+async def ending_at(connection: aiosqlite.Connection, entry_ids: Sequence[int]) -> set[UUID]:
+    """The orders whose last entry is one of these."""
+    found: set[UUID] = set()
+    for entry_id in entry_ids:
+        rows = await fetch(connection, "SELECT order_id FROM order_head WHERE last_entry = ?", (entry_id,))
+        found |= {UUID(bytes=order_id) for (order_id,) in rows}
+    return found
+
+
+async def forget_heads(connection: aiosqlite.Connection, order_ids: Iterable[UUID]) -> None:
+    """Orders that no entry makes any more are in no list."""
+    rows = [(order_id.bytes,) for order_id in order_ids]
+    with translated():
+        await connection.executemany("DELETE FROM order_head WHERE order_id = ?", rows)
+
+
 async def list_heads(connection: aiosqlite.Connection, chosen: OrderFilter, limit: int) -> list[OrderHead]:
     """Heads, newest order first."""
     conditions = {

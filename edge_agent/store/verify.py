@@ -63,6 +63,10 @@ class Verdict(Struct, frozen=True):
         return not self.findings
 
 
+Place = tuple[str, str]
+"""A position of the stock: SKU and lot, '' for none."""
+
+
 class _Walk:
     """The state of one walk."""
 
@@ -100,6 +104,32 @@ async def verify_file(path: Path, on_progress: Callable[[int], None] = lambda _:
     finally:
         await connection.close()
     return Verdict(walk.entries, tuple(walk.findings), tuple(walk.cuts))
+
+
+async def unexplained_stock(path: Path) -> dict[Place, tuple[int, int]] | None:
+    """What the stock has beyond what the log makes of it, on hand and reserved; None where the log itself is damaged.
+
+    Reads the whole file, in one snapshot.
+    """
+    connection = await open_reader(path)
+    walk = _Walk(connection, lambda _: None)
+    try:
+        await fetch(connection, "BEGIN")
+        await _check_log(walk)
+        await _check_heads(walk)
+        if walk.findings:
+            return None
+        kept = await _kept_stock(walk)
+    except (StorageFault, PeerFault):
+        return None
+    finally:
+        await connection.close()
+    found = {}
+    for place in sorted(kept.keys() | walk.stock.keys()):
+        (on_hand, reserved), (made, promised) = kept.get(place, [0, 0]), walk.stock.get(place, [0, 0])
+        if (on_hand, reserved) != (made, promised):
+            found[place] = on_hand - made, reserved - promised
+    return found
 
 
 async def _check_pages(walk: _Walk) -> None:
@@ -224,8 +254,8 @@ async def _check_downlink(walk: _Walk) -> None:
         walk.find(where, what)
 
 
-async def _check_derived(walk: _Walk) -> None:
-    """What was written beside the log must follow from it; a last row that is gone shows here."""
+async def _kept_stock(walk: _Walk) -> dict[Place, list[int]]:
+    """The stock as it is kept; the walk's gets what was let go of."""
     kept = {
         (sku, lot): [on_hand, reserved]
         for sku, lot, on_hand, reserved in await fetch(
@@ -235,6 +265,12 @@ async def _check_derived(walk: _Walk) -> None:
     for key, (on_hand, reserved) in (await retention.read_sums(walk.connection)).items():
         walk.stock[key][0] += on_hand
         walk.stock[key][1] += reserved
+    return kept
+
+
+async def _check_derived(walk: _Walk) -> None:
+    """What was written beside the log must follow from it; a last row that is gone shows here."""
+    kept = await _kept_stock(walk)
     for key in sorted(kept.keys() | walk.stock.keys()):
         balance, book = kept.get(key, [0, 0]), walk.stock.get(key, [0, 0])
         if balance != book:

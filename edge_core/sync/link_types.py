@@ -85,7 +85,7 @@ class Restored(Struct, frozen=True):
 
 
 class RestoreFailed(Struct, frozen=True):
-    """A delivery could not be used; it is asked for again after a while."""
+    """A delivery could not be used, or was said twice; what is missing is asked for again after a while."""
 
     key: FormerKey
 

@@ -37,6 +37,14 @@ class Batch(Struct, frozen=True):
         """The last seq in it."""
         return self.from_seq + len(self.bodies) - 1
 
+    def after(self, seq: int) -> "Batch | None":
+        """What of it follows a seq, None for nothing."""
+        skip = max(0, seq + 1 - self.from_seq)
+        if skip >= len(self.bodies):
+            return None
+        ground = self.hashes[skip - 1] if skip else self.previous_hash
+        return Batch(self.from_seq + skip, ground, self.bodies[skip:], self.hashes[skip:])
+
 
 class Applied(Struct, frozen=True):
     """New entries follow the cursor; the first `skip` of the batch were known."""

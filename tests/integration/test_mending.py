@@ -72,7 +72,8 @@ async def mend(desk: Desk, copy: SoundCopy) -> int:
     async def at_once() -> None:
         """Nobody waits."""
 
-    compared = await Mender(desk.file, desk.intake, at_once).compare(copy.stream, copy.all, copy.answer)
+    here = real_surroundings(ZoneInfo("UTC"))
+    compared = await Mender(desk.file, desk.intake, here, at_once).compare(copy.stream, copy.all, copy.answer)
     assert compared.verdict == "equal"
     return compared.mended
 
@@ -164,3 +165,33 @@ async def test_an_order_that_was_let_go_of_and_came_again_is_not_listed_once_its
     harm(desk, former, 1, unreadable)
     assert await mend(desk, copy) == 1
     assert await is_sound(desk)
+
+
+async def test_an_order_that_goes_on_in_a_delivery_while_its_record_is_damaged_is_folded_once_that_is_mended(
+    desk: Desk,
+) -> None:
+    order_id = await desk.ship()
+    await desk.sell(1)
+    stream = desk.file.streams["orders"]
+    put_back = desk.file.path.with_suffix(".copy")
+    with closing(sqlite3.connect(desk.file.path)) as connection, connection:
+        connection.execute("VACUUM INTO ?", (str(put_back),))
+    await desk.cancel(order_id)
+    copy = await copied(desk, stream)
+    twin = NodeLog(desk.file.node_id, stream.incarnation)
+    for entry in copy.entries:
+        twin.append(entry.body)
+    async with opened_desk(put_back) as other:
+        recovery = Recovery(other.file, other.intake, real_surroundings(ZoneInfo("UTC")))
+        harm(other, stream, 2, unreadable)
+        await recovery.begin_incarnation("the file was put back")
+        push = twin.push(4)
+        at = push.previous_hash, push.tail_hash, push.codec, push.block
+        assert (
+            await recovery.restore(
+                FormerKey(stream.incarnation, "orders"), Deliver(stream.incarnation, "orders", 4, 4, *at)
+            )
+            is False
+        )
+        assert await mend(other, copy) == 1
+        assert await is_sound(other)

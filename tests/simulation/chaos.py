@@ -142,6 +142,7 @@ class Chaos:
         if len(twins) > 1 or not machine.path.exists():
             return
         self._house.disks_are_whole = False
+        self._house.disk_faults[machine.node_id] += 2
         twin = self._house.add_machine(f"{machine.name}-twin", machine.node_id)
         twin.put_back(machine.copy_disk())
         self._house.open_shop(twin)
@@ -152,6 +153,7 @@ class Chaos:
         """What only this disk held is lost, and forgiven."""
         house = self._house
         house.disks_are_whole = False
+        house.disk_faults[machine.node_id] += 1
         before = {d.content: d for d in (decision_of(body) for *_, body in on_disk(machine.path))}
         for decision in before.values():
             house.promises.owe(machine.node_id, decision)
@@ -240,6 +242,7 @@ class Chaos:
                 decision = decision_of(entry.body)
                 before[decision.content] = decision
                 house.promises.owe(key.node_id, decision)
+        house.centre_was_restored = True
         house.centre.restore(older, is_marked=self._chance.random() < 0.5)
         house.office.forget(house.centre.tables)
         house.promises.forgive(before, house.machines, house.centre.tables)

@@ -18,6 +18,7 @@ from edge_core.sync.conservation import differences
 from edge_core.sync.entry import decode_entry
 from tests.simulation.machine import Machine
 from tests.simulation.office import demand_instructions, unanswered
+from tests.simulation.once import demand_each_once
 from tests.simulation.promises import Broken, decision_of, on_disk
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ def _demand_node(house: "House", node_id: str) -> None:
         raise Broken("G11", f"{node_id}: {[machine.name for machine in selling]} sell under different names")
     there = _centre_entries(house, node_id)
     _demand_owed(house, node_id, there)
+    demand_each_once(house, node_id, there)
     orders = _known_orders(house, there)
     is_whole = not any(loss.node_id == node_id for loss in house.centre.tables.losses)
     has_let_go = any(_query(machine, "SELECT 1 FROM stream WHERE pruned_seq > 0") for machine in machines)

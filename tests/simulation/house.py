@@ -5,6 +5,7 @@ import contextlib
 import random
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from pathlib import Path
@@ -71,6 +72,8 @@ class House:
         self.office = Office(self, seed)
         self.people = People(self, seed)
         self.disks_are_whole = True  # none was lost, put back or copied
+        self.disk_faults: Counter[str] = Counter()  # how often a node's was; a copy that runs beside it counts twice
+        self.centre_was_restored = False
         self.centre.on_asked = self.office.owed.add
         self.machines: list[Machine] = []
         self.lets_go = random.Random(f"{seed}/retention").random() < 0.5

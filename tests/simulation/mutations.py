@@ -260,6 +260,13 @@ MUTATIONS = (
     _plant("answers of moved entries are made anew", idempotency, "keep_answers", _do_nothing, 17),
     _plant("keys do not follow entries that move", idempotency, "shift_entries", _do_nothing, 8),
     _plant("what is appended again stays where it was", log, "forget_range", _do_nothing, 16),
+    _plant(
+        "what follows a mark is taken for what only the file has",
+        recovery,
+        "agreed_seq",
+        lambda batch, _held: batch.from_seq - 1,
+        8,
+    ),
     _plant("restored stock is added twice", recovery, "difference", _difference_twice, 1),
     _plant(
         "a movement that is appended again counts again",

@@ -13,7 +13,7 @@ from central_sync.ingest.backlog import Backlog, Work, fill
 from central_sync.ingest.greetings import GRANT
 from central_sync.ingest.projection import Projection
 from central_sync.ingest.reading import ReadPush, part_of, read_entry, read_push
-from central_sync.ingest.recalling import lost_by
+from central_sync.ingest.recalling import lost_by, provable
 from central_sync.store.backups import LossRow
 from central_sync.store.feed import FeedEntry, FeedPosition
 from central_sync.store.parked import ForeignMessage
@@ -35,6 +35,7 @@ from edge_core.sync.messages import (
     DurablePosition,
     Hello,
     Push,
+    Recall,
     Welcome,
     decode_up,
     encode_message,
@@ -142,6 +143,16 @@ async def test_a_hello_that_is_said_again_is_answered_once_and_with_its_newest_w
     assert hello.lanes[0].tail_seq == 1
 
 
+async def test_a_recall_that_is_sent_again_while_it_waits_is_answered_once_and_pushes_no_other_out() -> None:
+    backlog = Backlog()
+    quiet, loud = UUID(int=1), UUID(int=2)
+    await backlog.put(Recall("store-0001", quiet, UUID(int=3), "orders", ()))
+    for number in range(INGEST_ASKS_WAITING_MAX + 1):
+        await backlog.put(Recall("store-0002", loud, UUID(int=number), "orders", ()))
+    newest = Recall("store-0002", loud, UUID(int=INGEST_ASKS_WAITING_MAX), "orders", ())
+    assert await backlog.take() == [Recall("store-0001", quiet, UUID(int=3), "orders", ()), newest]
+
+
 async def test_a_thousand_short_messages_are_one_batch() -> None:
     backlog = Backlog(pushes_max=1)
     for _ in range(INGEST_WORKS_MAX):
@@ -235,7 +246,7 @@ def test_the_id_of_an_event_names_the_place_to_go_on_from() -> None:
 
 def _digest(number: int, block: bytes = b"") -> Digest:
     supply = Supply(1, bytes(32), "raw", block) if block else None
-    return Digest("store-0001", UUID(int=1), UUID(int=1), "orders", number, number, bytes(32), (), supply)
+    return Digest(f"store-{number:04}", UUID(int=1), UUID(int=1), "orders", number, number, bytes(32), (), supply)
 
 
 async def test_a_push_does_not_wait_behind_digests_and_recalls_and_a_few_of_those_go_after_it() -> None:
@@ -259,6 +270,17 @@ async def test_digests_beyond_the_bounds_push_out_the_oldest_and_make_nobody_wai
     for digest in heavy:
         await backlog.put(digest)
     assert await backlog.take() == heavy[1:]
+
+
+def test_what_comes_before_a_damaged_row_is_delivered() -> None:
+    log = NodeLog()
+    log.sell(5)
+    rows = list(zip(log.hashes[3:], log.bodies[2:], strict=True))
+    assert provable(rows, 2, log.hashes[2]) == 3
+    rows[1] = (rows[1][0], b"\xc1" + rows[1][1][1:])
+    assert provable(rows, 2, log.hashes[2]) == 1
+    del rows[0]
+    assert provable(rows, 2, log.hashes[2]) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What of a damaged log can be sent, and what can be kept."""
 
-from edge_core.sync.salvage import Row, sound, sound_prefix
+from edge_core.sync.salvage import Row, judged, sound, sound_prefix
 from tests.rigs.streams import NodeLog
 
 GENESIS = 0
@@ -48,3 +48,14 @@ def test_an_entry_whose_hash_was_changed_is_proven_by_the_next() -> None:
 def test_a_log_whose_first_entry_is_missing_has_nothing_to_send() -> None:
     genesis, rows = _rows()
     assert sound_prefix(rows[1:], 1, genesis) == 0
+
+
+def test_a_border_between_two_steps_changes_no_verdict() -> None:
+    genesis, rows = _rows()
+    rows[2] = (3, bytes(32), rows[2][2])
+    rows[4] = (5, rows[4][1], b"\xc1" + rows[4][2][1:])
+    for border in range(1, 5):
+        first = judged(rows[: border + 1], (0, genesis))[:border]
+        reached = first[-1][1]
+        second = judged(rows[border:], None if reached is None else (border, reached))
+        assert [is_sound for is_sound, _ in first + second] == [True, True, True, True, False]
