@@ -19,6 +19,7 @@ MONEY_MINOR_MAX: Final = 10**12  # ten thousand million of any currency; sums of
 QUANTITY_MILLI_MAX: Final = 10**9  # a million pieces or a thousand tonnes on one line
 BODY_BYTES_MAX: Final = 256 * 1024  # an order of 500 full lines is about 150 KiB
 MOVEMENT_LINES_MAX: Final = 500  # one delivery note
+ORDER_EVENTS_MAX: Final = 500  # a long life has fifty; then an order only goes on to its end, and is divided no more
 
 # --- the local API ---------------------------------------------------------------------------------------------------
 IDEMPOTENCY_KEY_CHARS_MAX: Final = 128  # a UUID has 36
@@ -56,6 +57,8 @@ RETENTION_MARK_INTERVAL_MS: Final = 86_400_000  # how finely the age of entries 
 RETENTION_MEMORY_MS: Final = 366 * 86_400_000  # ids of what is gone, 16 bytes each: no fork stays unheard for a year
 RETENTION_STEP_ENTRIES: Final = 128  # let go of in one transaction: 10 ms, for which a till waits at most
 RETENTION_STEP_PAUSE_MS: Final = 50  # between two steps: tills come first
+OVERDUE_LOOK_INTERVAL_MS: Final = 300_000  # between two looks for goods that nobody fetched: they had seven days
+OVERDUE_ORDERS_PER_STEP: Final = 100  # read at once in such a look: some 20 ms of a reader
 STORE_REOPEN_DELAY_MS: Final = 250  # first pause after a failed commit
 STORE_REOPEN_DELAY_MS_MAX: Final = 5_000  # and the longest
 

@@ -41,5 +41,7 @@ def test_every_transition_is_in_the_diagram_and_in_the_table(machine: Any) -> No
     for row in machine.transitions:
         (arrow,) = (line for line in diagram.splitlines() if line.startswith(f"    {row.source} --> {row.target}: "))
         assert row.on.replace(":", ", ") in arrow.partition(": ")[2].split("<br>")
-        (cells,) = (line for line in table.splitlines() if f"| `{row.on}` | {row.target} |" in line)
-        assert row.source in cells.split("|")[1].replace(",", " ").split()
+        rows = [line for line in table.splitlines() if f"| `{row.on}` | {row.target} |" in line]
+        (cells,) = (line for line in rows if row.source in line.split("|")[1].replace(",", " ").split())
+        assert all(f" {name}" in cells for name in (*row.guards, *row.roles, *row.effects))
+        assert row.command is None or f"| `{row.command}` |" in cells
