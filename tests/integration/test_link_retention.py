@@ -13,11 +13,14 @@ from edge_agent.link.books import Books
 from edge_agent.link.session import Session
 from edge_agent.recovery import Recovery
 from edge_agent.retention import Retention
-from edge_agent.store import idempotency, log
+from edge_agent.store import idempotency, log, orders
 from edge_agent.store.connection import Connection, fetch
 from edge_agent.store.verify import verify_file
 from edge_agent.surroundings import real_surroundings
 from edge_core.limits import STREAM_SEQ_BITS
+from edge_core.orders.merge import merge
+from edge_core.orders.parts import is_open
+from edge_core.orders.requests import LineQuantity, ReturnStep, ReturnWish
 from edge_core.sync.entry import decode_entry, encode_entry
 from edge_core.sync.link_types import FormerKey
 from edge_core.sync.messages import Deliver
@@ -84,6 +87,12 @@ class Shop:
             self.desk.file.reader, f"SELECT entry_id & {(1 << STREAM_SEQ_BITS) - 1} FROM entry ORDER BY 1"
         )
         return [seq for (seq,) in rows]
+
+    async def open_returns(self, order_id: UUID) -> list[str]:
+        """The returns of an order that are on their way."""
+        state = merge(await orders.read_order(self.desk.file.reader, order_id)).state
+        assert state is not None
+        return [one.return_id for one in state.returns if is_open(one)]
 
     async def is_sound(self) -> bool:
         """Whether `edge-agent verify` finds nothing."""
@@ -182,6 +191,26 @@ async def test_an_order_that_is_open_keeps_its_entries_below_the_cut_until_it_is
     await shop.later(1)  # marks are a day apart
     await shop.later(11)
     assert await shop.seqs() == [10]
+    assert await shop.is_sound()
+
+
+async def test_a_completed_order_stays_whole_while_goods_of_it_are_on_their_way_back(shop: Shop) -> None:
+    order_id = await shop.desk.sale()
+    await shop.desk.ask(order_id, "return-request", ReturnWish((LineQuantity("1", 1_000),), "too-small"))
+    await shop.desk.sell(3)
+    await shop.acked(6, backed_up_seq=6)
+    await shop.forget_keys()
+    await shop.later(11)
+    assert await shop.seqs() == [2, 3, 6]
+    assert (await shop.is_sound(), shop.books.last_error) == (True, None)
+    (return_id,) = await shop.open_returns(order_id)
+    await shop.desk.ask(order_id, "return-refuse", ReturnStep(return_id, "worn"))  # its entries were all needed for it
+    await shop.desk.sell(2)
+    await shop.acked(9, backed_up_seq=9)
+    await shop.forget_keys()
+    await shop.later(1)
+    await shop.later(11)
+    assert await shop.seqs() == [9]
     assert await shop.is_sound()
 
 

@@ -12,7 +12,9 @@ from edge_agent.store.log import subject_of
 from edge_agent.store.verify import verify_file
 from edge_core.orders.events import Event, OrderPlaced, StockMoved, deltas_of
 from edge_core.orders.merge import Merged, merge
+from edge_core.orders.parts import is_open
 from edge_core.orders.rendering import Origin, Recorded
+from edge_core.orders.state import OrderState
 from edge_core.sync.chain import genesis, link
 from edge_core.sync.conservation import differences
 from edge_core.sync.entry import decode_entry
@@ -260,11 +262,15 @@ def _demand_kept_orders(
     if _query(machine, "SELECT 1 FROM stream WHERE pruned_seq > 0"):
         here = {order_id: merged for order_id, merged in here.items() if merged.state is not None}
         gone = {order_id: merged.state for order_id, merged in there.items() if order_id not in here}
-        still_open = [order_id for order_id, state in gone.items() if state and state.status not in _FINISHED]
+        still_open = [order_id for order_id, state in gone.items() if state and not _is_finished(state)]
         if still_open and is_whole:
             raise Broken("G6", f"{machine.name} has let go of orders that are still open: {still_open[:3]}")
         there = {order_id: merged for order_id, merged in there.items() if order_id in here}
     _demand_same_orders(machine, here, there)
+
+
+def _is_finished(state: OrderState) -> bool:
+    return state.status in _FINISHED and not any(is_open(one) for one in state.returns)
 
 
 def _demand_stock(machine: Machine, here: list[Recorded], there: list[Recorded] | None) -> None:
