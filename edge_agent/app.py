@@ -13,6 +13,7 @@ from edge_agent.api.contract import agent_openapi
 from edge_agent.api.queries import Queries
 from edge_agent.api.routes import agent_app
 from edge_agent.config import AgentConfig, bandwidth_of, zone_of
+from edge_agent.days import DayBooks
 from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
@@ -125,12 +126,13 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         scrub=scrub,
         introduction=_introduction(config),
     )
-    queries = Queries(file, tokens, reporter)
+    days = DayBooks(file, here)
+    queries = Queries(file, tokens, reporter, days)
     intake.on_damage = queries.on_damage = scrub.suspect
     metrics = Metrics()
     metrics.registry.register(AgentCollector(intake, books, instructions, scrub, session))
     app = agent_app(
-        Commands(intake, tokens, frozenset(config.node.stores)),
+        Commands(intake, tokens, frozenset(config.node.stores), days),
         queries,
         [metrics.route(), *docs_routes(lambda: agent_openapi(VERSION))],
     )

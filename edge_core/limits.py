@@ -59,6 +59,8 @@ RETENTION_STEP_ENTRIES: Final = 128  # let go of in one transaction: 10 ms, for 
 RETENTION_STEP_PAUSE_MS: Final = 50  # between two steps: tills come first
 OVERDUE_LOOK_INTERVAL_MS: Final = 300_000  # between two looks for goods that nobody fetched: they had seven days
 OVERDUE_ORDERS_PER_STEP: Final = 100  # read at once in such a look: some 20 ms of a reader
+DAY_ORDERS_PER_STEP: Final = 100  # of a day's books read at once: some 20 ms of a reader, then tills are served
+DAY_CLOCK_SKEW_MS: Final = 86_400_000  # a store's clock may differ so much from the centre's before a day lacks entries
 STORE_REOPEN_DELAY_MS: Final = 250  # first pause after a failed commit
 STORE_REOPEN_DELAY_MS_MAX: Final = 5_000  # and the longest
 

@@ -16,7 +16,7 @@ from central_sync.ingest.holding import Held, open_breakers, passing, up_to_stop
 from central_sync.ingest.projection import KnownOrder, Parked, Projection, block_parked, known_orders
 from central_sync.ingest.reading import Reading, ReadPush
 from central_sync.instructions import answers_in
-from central_sync.store import feed, instructions, nodes, orders, parked, stock, streams
+from central_sync.store import days, feed, instructions, nodes, orders, parked, stock, streams
 from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection
 from central_sync.store.instructions import AnswerRow
@@ -178,6 +178,9 @@ async def write_views(connection: Connection, projection: Projection, *, careful
         await orders.update(connection, changed)
     if moved:
         await stock.add(connection, moved)
+    closed = projection.closed_days()
+    if closed:
+        await days.add(connection, closed)
 
 
 async def _count_parked(connection: Connection, found: Sequence[Parked], outcome: Outcome) -> None:

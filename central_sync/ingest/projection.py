@@ -4,6 +4,7 @@ An entry that cannot be used is parked, and so is whatever follows it in the sam
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from msgspec import Struct
 
 from central_sync.ingest.effects import Place, Standing, StockChange, standing_of
 from central_sync.ingest.reading import EntryFault, Reading
+from central_sync.store.days import DayCloseRow
 from central_sync.store.orders import OrderRow
 from central_sync.store.stock import StockRow
 from central_sync.store.streams import StoredEntry, StreamKey
@@ -53,6 +55,7 @@ class Projection:
     def __init__(self, known: Mapping[UUID, KnownOrder]) -> None:
         self._orders = {order_id.int: order for order_id, order in known.items()}
         self._stock: dict[str, dict[Place, list[Any]]] = {}
+        self._closes: dict[tuple[str, date], DayCloseRow] = {}
         self.parked: list[Parked] = []
 
     def take(self, key: StreamKey, reading: Reading) -> bool:
@@ -60,6 +63,7 @@ class Projection:
         fault = reading.fault or self._fold(key, reading)
         if fault is None:
             self._add_stock(key.node_id, reading.changes)
+            self._add_closes(key.node_id, reading.closes)
             return True
         self._block(key, reading, fault)
         self.parked.append(Parked(key, reading.seq, fault))
@@ -83,6 +87,10 @@ class Projection:
                 same = found.get((node_id, sku, lot))
                 found[node_id, sku, lot] = row if same is None else _sum(same, row)
         return list(found.values())
+
+    def closed_days(self) -> list[DayCloseRow]:
+        """Days that were closed, each once."""
+        return list(self._closes.values())
 
     def _fold(self, key: StreamKey, reading: Reading) -> EntryFault | None:
         order_id = reading.order_id
@@ -125,6 +133,13 @@ class Projection:
         order = self._orders.setdefault(reading.order_id.int, KnownOrder(key.node_id, None, None, is_new=True))
         if order.node_id == key.node_id:
             order.fault = fault
+
+    def _add_closes(self, node_id: str, closes: Iterable[DayCloseRow]) -> None:
+        """Of two closes of one day the earlier one stays."""
+        for row in closes:
+            same = self._closes.get((node_id, row.business_date))
+            if same is None or row.close_id < same.close_id:
+                self._closes[node_id, row.business_date] = row._replace(node_id=node_id)
 
     def _add_stock(self, node_id: str, changes: Iterable[StockChange]) -> None:
         places = self._stock.setdefault(node_id, {})

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from edge_agent.store.answers import kept_answer
 from edge_agent.store.connection import fetch, translated
-from edge_agent.store.log import Stream, read_streams, seq_of, stream_no_of
+from edge_agent.store.log import CLOSED_DAYS, Stream, read_streams, seq_of, stream_no_of
 from edge_agent.store.sound_cut import GivenUp, SoundCut, Whole, find_cut, read_whole, spoilt
 from edge_core.limits import STREAM_SEQ_BITS
 from edge_core.orders.events import Movement
@@ -99,9 +99,9 @@ async def plan(connection: aiosqlite.Connection, stream: Stream, to_seq: int, is
     subjects = await _finished(connection, stream, cut)
     damaged = await spoilt(connection, stream, cut.damaged)
     whole = await read_whole(connection, [subject for subject in subjects if subject not in damaged])
-    coming_back = {subject for subject, merged in whole.orders.items() if _is_coming_back(merged)}
+    stays = {CLOSED_DAYS, *(subject for subject, merged in whole.orders.items() if _is_coming_back(merged))}
     left = len(subjects) - len(whole.subjects)
-    return Plan(stream, cut, whole.only(set(whole.subjects) - coming_back), left)
+    return Plan(stream, cut, whole.only(set(whole.subjects) - stays), left)
 
 
 async def carry_out(connection: aiosqlite.Connection, planned: Plan, now_ms: int) -> int | None:

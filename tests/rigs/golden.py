@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from edge_core.orders.day_events import CurrencySums, DayClosed, TenderSum
 from edge_core.orders.document import (
     Address,
     Adjustment,
@@ -176,6 +177,10 @@ EVENTS: tuple[Event, ...] = (
     ReturnInspected("r1", GOODS, GOODS, "op-1"),
     GoodsTakenBack(
         MOVEMENT, "no-receipt", DELTAS, DELTAS, "EUR", 990, "cash", "op-1", "manager-1", "2026-11-21", "till-1"
+    ),
+    DayClosed(
+        MOVEMENT, "2026-11-21", 7, INCARNATION, 9, "op-1",
+        (CurrencySums("EUR", 3, 400, 10, 390, 62, 5, 395, 1, 1, 1, 1, 1, (TenderSum("cash", 395, 100, 50),)),),
     ),
 )  # fmt: skip
 ENTRIES = {

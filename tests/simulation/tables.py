@@ -6,7 +6,7 @@ real one. A transaction works on a copy, which takes the place of the original a
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from central_sync.store import (
     backups,
+    days,
     early,
     feed,
     histories,
@@ -25,6 +26,7 @@ from central_sync.store import (
 )
 from central_sync.store.backups import LossRow
 from central_sync.store.breakers import Breaker
+from central_sync.store.days import DayCloseRow
 from central_sync.store.downlinks import DownlinkRow
 from central_sync.store.instructions import InstructionRow
 from central_sync.store.orders import OrderRow
@@ -64,6 +66,7 @@ class Tables(Struct):
     changes: int = 0
     heard_s: dict[str, float] = field(default_factory=dict)
     replaced: dict[tuple[str, UUID], tuple[float, float, bool]] = field(default_factory=dict)
+    closed_days: dict[tuple[str, date], DayCloseRow] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """The same, to be changed."""
@@ -90,6 +93,7 @@ class Tables(Struct):
             self.changes,
             dict(self.heard_s),
             dict(self.replaced),
+            dict(self.closed_days),
         )
 
 
@@ -262,6 +266,13 @@ async def _add_stock(connection: Tables, rows: Sequence[StockRow]) -> None:
         connection.units[place] = row.unit
 
 
+async def _add_days(connection: Tables, rows: Sequence[DayCloseRow]) -> None:
+    for row in rows:
+        same = connection.closed_days.get((row.node_id, row.business_date))
+        if same is None or row.close_id < same.close_id:
+            connection.closed_days[row.node_id, row.business_date] = row
+
+
 async def _add_feed(_connection: Tables, _ranges: Sequence[tuple[StreamKey, int, int]]) -> None:
     """Nobody watches."""
 
@@ -275,6 +286,7 @@ async def _settle_early(_connection: Tables, _rows_max: int) -> tuple[list[objec
 
 
 IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
+    (days, "add", _add_days),
     (streams, "lock", _lock),
     (streams, "create", _create),
     (streams, "advance", _advance),
