@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T")
 
@@ -89,6 +89,33 @@ class Process:
 OWNER: ContextVar[Process | None] = ContextVar("owner", default=None)
 
 
+class _Scripts:
+    """What scripts have made of a file that was empty. It is the same each time, so it is made once, and copied then.
+
+    A new file is migrated by the real statements for the first time only, and one that is migrated in part always.
+    """
+
+    _made: ClassVar[dict[tuple[str, ...], sqlite3.Connection]] = {}
+
+    def __init__(self) -> None:
+        self._run: tuple[str, ...] = ()
+        self._changes = 0
+
+    def run(self, raw: sqlite3.Connection, sql: str) -> None:
+        """Run a script as `executescript` does."""
+        known = self._run if self._run else None if raw.execute("SELECT 1 FROM sqlite_schema").fetchone() else ()
+        if known is None or raw.total_changes != self._changes:
+            raw.executescript(sql)
+            return
+        self._run = (*known, sql)
+        if self._run in self._made:
+            self._made[self._run].backup(raw)
+        else:
+            raw.executescript(sql)
+            raw.backup(self._made.setdefault(self._run, sqlite3.connect(":memory:")))
+        self._changes = raw.total_changes
+
+
 def observer(path: Path) -> sqlite3.Connection:
     """Look at a file from outside, through a connection that cannot write."""
     return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
@@ -101,6 +128,7 @@ class InlineConnection:
         self._raw = raw
         self._owner = owner
         self._is_open = True
+        self._scripts = _Scripts()
         if owner is not None:
             owner.connections.append(self)
 
@@ -114,8 +142,8 @@ class InlineConnection:
     async def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> sqlite3.Cursor:
         return await self._call("INSERT", self._raw.executemany, sql, rows)
 
-    async def executescript(self, sql: str) -> sqlite3.Cursor:
-        return await self._call(sql, self._raw.executescript, sql)
+    async def executescript(self, sql: str) -> None:
+        return await self._call(sql, self._scripts.run, self._raw, sql)
 
     async def execute_fetchall(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         return await self._call(sql, self._fetch, sql, parameters)
