@@ -7,7 +7,7 @@ ready, so that the same program gives the same run.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
-from contextvars import Context
+from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
@@ -19,6 +19,28 @@ _TIMERS_SWEPT = 100  # as in `asyncio`: from so many on, cancelled timers are sw
 
 class Stuck(AssertionError):  # noqa: N818 - it says what everybody is
     """Everyone waits for somebody else, and no timer is left to change that."""
+
+
+class _Call(asyncio.Handle):
+    """Something to be called, as `asyncio` has it, without what that adds for people who debug."""
+
+    __slots__ = ()
+    _context: Context
+    _loop: asyncio.AbstractEventLoop
+    _callback: Callable[..., object]
+    _repr: str | None
+    _source_traceback: None
+
+    def __init__(
+        self, callback: Callable[..., object], args: Any, loop: asyncio.AbstractEventLoop, context: Context | None
+    ) -> None:
+        self._context = copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
@@ -49,7 +71,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_soon(
         self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = _Call(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
