@@ -192,12 +192,9 @@ class Session:
 
     async def _wait(self) -> None:
         """Until something happened, or it is time to look at the clock; a busy store looks at it just as often."""
-        left_ms = max(0, self._next_tick_ms - self._here.monotonic_ms())
-        tick = asyncio.get_running_loop().call_later(left_ms / 1000, self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            tick.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0, self._next_tick_ms - self._here.monotonic_ms()) / 1000):
+                await self._wake.wait()
         self._wake.clear()
         now_ms = self._here.monotonic_ms()
         if now_ms >= self._next_tick_ms:
