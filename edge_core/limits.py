@@ -137,7 +137,7 @@ CURRENCIES_MAX: Final = 16  # of one business day; a store takes two or three
 DAY_TOTALS_INTERVAL_MS: Final = 300_000  # between two comparisons of the business days, when orders came meanwhile
 
 # --- the centre ------------------------------------------------------------------------------------------------------
-GRANT_LATENCY_MS_TARGET: Final = 1_000  # what nine of ten pushes may wait for their COMMIT: half of a fresh order's 2 s
+GRANT_LATENCY_MS_TARGET: Final = 1_500  # what nine of ten pushes may wait for their COMMIT: less than RESEND_AFTER_MS
 GRANT_LOOK_INTERVAL_MS: Final = 1_000  # between two changes of the rate; an edge feels one within so much
 GRANT_SAMPLES_MAX: Final = 64  # batches that are looked at; some ten a second
 GRANT_RATE_DEFAULT: Final = 20_000  # entries/s before anything was measured: what two cores commit (bench)
@@ -161,6 +161,7 @@ EARLY_IDLE_INTERVAL_MS: Final = 60_000  # the same where there are none: another
 EARLY_SETTLE_ROWS_MAX: Final = 2_048  # of them at once
 INGEST_INBOX_MAX: Final = 10_000  # the centre's MQTT_INBOX_MAX: 5,000 nodes greet and report while a transaction waits
 INGEST_READS_MAX: Final = 64  # short messages read in one turn, some 3 ms; the socket brings up to a hundred at once
+INGEST_READ_ENTRIES: Final = 32  # of a push read in one turn, 1 ms: a transaction has ten short waits for the server
 INGEST_WORKS_MAX: Final = 1_024  # messages of any kind but hellos in one batch
 INGEST_HELLOS_MAX: Final = 64  # hellos with one batch: answered in some 50 ms, for which a fresh order waits
 INGEST_HELLOS_WAITING_MAX: Final = 20_000  # 10 MB; those beyond are said again by their edges

@@ -3,6 +3,7 @@
 An entry that cannot be used is no reason to refuse its push: it carries its `fault`, and is parked when it is applied.
 """
 
+from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from central_sync.store.days import DayCloseRow
 from central_sync.store.streams import StreamKey
 from edge_core.clock import COUNTER_BITS
 from edge_core.errors import UNREADABLE, Fault, InvariantViolated, PeerFault
+from edge_core.limits import PUSH_ENTRIES_MAX
 from edge_core.orders.day_events import DayClosed
 from edge_core.orders.events import InstructionAnswered, OrderPlaced, StockMoved
 from edge_core.orders.fold import fold_all
@@ -78,12 +80,18 @@ _HEAD: Final = msgspec.msgpack.Decoder(_Head)
 
 def read_push(push: Push | Early, payload: bytes) -> ReadPush:
     """Read a whole push. Raises `PeerFault` where it contradicts itself."""
-    batch = prepare(push)
-    readings = tuple(
-        read_entry(seq, body, chain_hash)
-        for seq, (body, chain_hash) in enumerate(zip(batch.bodies, batch.hashes, strict=True), batch.from_seq)
-    )
-    return ReadPush(StreamKey(push.node_id, push.incarnation, push.lane), batch, readings, payload)
+    (whole,) = read_in_parts(push, payload, PUSH_ENTRIES_MAX)
+    return whole
+
+
+def read_in_parts(push: Push | Early, payload: bytes, part_entries: int) -> Iterator[ReadPush]:
+    """Read a push, so many entries more each time; the last time it is whole. Raises as `read_push` does."""
+    key, batch = StreamKey(push.node_id, push.incarnation, push.lane), prepare(push)
+    readings: list[Reading] = []
+    for seq, (body, chain_hash) in enumerate(zip(batch.bodies, batch.hashes, strict=True), batch.from_seq):
+        readings.append(read_entry(seq, body, chain_hash))
+        if len(readings) % part_entries == 0 or seq == batch.to_seq:
+            yield ReadPush(key, batch, tuple(readings), payload)
 
 
 def part_of(push: ReadPush, start: int, end: int) -> ReadPush:
