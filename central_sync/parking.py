@@ -12,7 +12,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from central_sync.ingest.apply import write_views
+from central_sync.ingest.apply import repeated_movements, write_views
 from central_sync.ingest.projection import Projection, known_orders
 from central_sync.ingest.reading import EntryFault, Reading, read_entry
 from central_sync.instructions import answers_in
@@ -97,7 +97,8 @@ async def _replay(connection: Connection, parked_id: int, who: str, why: str) ->
     if entry is None:
         return Rejected("parked-not-found", f"the entry of parked {parked_id} is not in the log")
     waiting, used = await _order_of(connection, entry)
-    projection = Projection(known_orders(used))
+    repeated = await repeated_movements(connection, [(_key(e), r) for e, r in waiting])
+    projection = Projection(known_orders(used), repeated)
     taken = [(e, r) for e, r in waiting if projection.take(_key(e), r)]
     await _write(connection, projection, taken)
     faults = {(key, seq): fault for key, seq, fault in projection.parked}

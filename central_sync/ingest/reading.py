@@ -36,7 +36,8 @@ class Reading(Struct, frozen=True, gc=False):
     """One entry as read, with only what its transaction needs: a decoded document is ten times as large as its bytes.
 
     `standing` is how the order stands where it begins here; `entry` is kept where an order that began earlier goes on.
-    `newer_version` is the version of one that later software has written.
+    `movement_id` names the movement of stock that it is where no order moved it. `newer_version` is the version of one
+    that later software has written.
     """
 
     seq: int
@@ -48,6 +49,7 @@ class Reading(Struct, frozen=True, gc=False):
     changes: tuple[StockChange, ...] = ()
     fault: EntryFault | None = None
     newer_version: int | None = None
+    movement_id: UUID | None = None
 
 
 class ReadPush(Struct, frozen=True, gc=False):
@@ -112,7 +114,9 @@ def _read(seq: int, body: bytes, chain_hash: bytes, entry: Entry) -> Reading:
     """What a whole entry does. A carry-out sale is recognised; whatever else begins an order is folded."""
     events, first = entry.events, entry.events[0]
     if not isinstance(first, OrderPlaced):
-        return Reading(seq, chain_hash, body, entry.order_id, entry=entry, changes=changes_of(events))
+        moved = first.movement_id if entry.order_id is None and isinstance(first, StockMoved) else None
+        changes = changes_of(events)
+        return Reading(seq, chain_hash, body, entry.order_id, entry=entry, changes=changes, movement_id=moved)
     consumed = handed_over(events)
     if consumed is not None:
         standing = standing_of(first.order, STATUS, len(events))
