@@ -47,18 +47,21 @@ class Backfill:
             streams[ground.incarnation, ground.lane] = stream
         placed = {_place(streams, held): held for held in picture.entries}
         rows = [EntryRow(at, subject_of(held.entry), held.hash, held.body) for at, held in placed.items()]
+        order_ids = sorted({held.entry.order_id for held in placed.values() if held.entry.order_id is not None})
+        before = await self._refold.merged(order_ids)  # a copy of a disk has some of them under its own name
         await log.append(self._connection, rows)
         await log.raise_clock(self._connection, max((held.entry.hlc for held in placed.values()), default=0))
         await self._refold.remember_keys(
             (streams[held.ground.incarnation, held.ground.lane], held.entry.seq, held.entry) for held in placed.values()
         )
-        after = await self._refold.merged(sorted({h.entry.order_id for h in placed.values() if h.entry.order_id}))
+        after = await self._refold.merged(order_ids)
         await self._refold.write_heads(after)
         bases = {(base.sku, base.lot): base for base in picture.bases}
         await self._check(bases)
         await self._refold.write_stock(bases)
         await retention.add_sums(self._connection, _sums_of(bases.values(), 1))
-        await retention.add_sums(self._connection, _sums_of(difference([], after.values(), []).values(), -1))
+        made = difference(before.values(), after.values(), [])
+        await retention.add_sums(self._connection, _sums_of(made.values(), -1))
 
     async def put_before(self, stream: Stream, part: Batch) -> Settled | None:
         """Put the entries that lead up to a stream's cut into the log, and lower the cut. The stock stays as it is."""
