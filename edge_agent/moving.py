@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from edge_agent.intake import read_replay
-from edge_agent.store import idempotency, log, orders, retention, scrubbing
+from edge_agent.store import idempotency, log, losses, orders, retention, scrubbing
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.log import EntryRow, Stream, Tail, subject_of
@@ -146,6 +146,7 @@ class Moving:
         self.bereft |= {UUID(bytes=subjects[seq]) for seq in lost if seq in subjects}
         self.bereft |= await orders.ending_at(self._connection, places)
         await idempotency.lose_entries(self._connection, places, bytes_to_keep(_LAST_ANSWER))
+        await losses.note(self._connection, are_open=True)
         self._outcome.lost += lost
 
     async def _append_again(self, rows: list[Row]) -> None:

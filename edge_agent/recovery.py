@@ -21,14 +21,14 @@ from edge_agent.losses import Settlement, list_what_is_left
 from edge_agent.moving import Moving, Outcome
 from edge_agent.rebalance import difference
 from edge_agent.refolding import Refolding
-from edge_agent.store import log, retention, scrubbing
+from edge_agent.store import log, losses, retention, scrubbing
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.log import Stream, subject_of
 from edge_agent.surroundings import Surroundings
 from edge_core import ids
 from edge_core.errors import PeerFault, RecordDamaged
-from edge_core.limits import LOST_NAMED_MAX, MOVE_STEPS_MAX
+from edge_core.limits import LOST_NAMED_MAX, MOVE_STEPS_MAX, SCRUB_RETRY_MS
 from edge_core.orders.merge import Merged
 from edge_core.sync.link_types import NEEDED, FormerKey
 from edge_core.sync.locator import agreed_seq, spaced
@@ -50,7 +50,7 @@ class Recovery:
         self._machine = surroundings.machine
         self._history = History(file, intake, surroundings.now_ms, surroundings.random_bits)
         self._agreed: dict[FormerKey, int] = {}
-        self._has_lost = False
+        self._looked_ms: int | None = None
 
     async def begin_incarnation(self, reason: str) -> UUID:
         """Go on in empty streams under a new name; the old ones stay in the file."""
@@ -88,6 +88,8 @@ class Recovery:
         A newcomer asks for what it needs to sell first. The history of what is not there comes last, the newest first.
         """
         differing = await self.differing(former, is_own_only=is_own_only)
+        if not differing and self._may_look():
+            await self._settle_losses()  # a crash came between a loss and this
         if is_own_only:
             return differing
         if differing and self._history.is_newcomer:
@@ -150,17 +152,20 @@ class Recovery:
                     break
         finally:
             _tell(key, outcome)
-            self._has_lost = self._has_lost or bool(outcome.lost)
         if outcome.is_taken:
             self._agreed[key] = outcome.agreed_seq
             await self._settle_losses()
         return outcome.is_taken and outcome.is_complete
 
+    def _may_look(self) -> bool:
+        """Where another record stays damaged, the file is not read at each greeting."""
+        return self._looked_ms is None or not 0 <= self._now_ms() - self._looked_ms < SCRUB_RETRY_MS
+
     async def _settle_losses(self) -> None:
         """Once nothing is left to be moved: what lost entries did to the stock is recorded, as far as anybody can."""
-        if not self._has_lost:
+        if not await losses.are_open(self._file.link_reader):
             return
-        self._has_lost = False
+        self._looked_ms = self._now_ms()
         settlement = Settlement(self._file.path)
         if not await settlement.look():
             return
