@@ -12,7 +12,7 @@ from edge_agent import delivered
 from edge_agent.moving import Moving, Outcome
 from edge_agent.rebalance import difference
 from edge_agent.refolding import Deltas, Refolding
-from edge_agent.store import log, retention, scrubbing, stock
+from edge_agent.store import log, losses, retention, scrubbing, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.log import EntryRow, Stream, subject_of
@@ -87,10 +87,11 @@ class Backfill:
         """Nothing more is to come of a stream; once that holds of all, and all are whole, the sums have to be used up.
 
         What is left of them was no entry's doing: the log has the last word. Where the centre has lost a part of the
-        history, the sums stay, as they do for what was let go of.
+        history, or cannot read it, the sums stay, as they do for what was let go of.
         """
         await log.end_awaiting(self._connection, stream)
-        if any(each.pruned_seq for each in await log.read_streams(self._connection)):
+        is_whole = not any(each.pruned_seq for each in await log.read_streams(self._connection))
+        if not is_whole or await losses.is_lacking(self._connection):
             return None
         left = await retention.take_sums(self._connection)
         held = await stock.read_positions(self._connection, sorted({sku for sku, _ in left}))

@@ -33,7 +33,7 @@ _LAST_ANSWER: Final = rejected_answer(_LOST, problem_body(_LOST))
 class Outcome:
     """What was done with a delivery, over all its steps, for the log. `is_complete`: there is nothing more to ask.
 
-    `agreed_seq` is up to where both copies are the same now.
+    `agreed_seq` is up to where both copies are the same now, `lacking` are the seqs of which no copy can be read.
     """
 
     def __init__(self) -> None:
@@ -46,6 +46,8 @@ class Outcome:
         self.is_complete = True
         self.is_taken = False
         self.agreed_seq = 0
+        self.lacking = range(0)
+        self.lacking = range(0)
 
     def counts(self) -> dict[str, int]:
         """The figures of the line in the log."""

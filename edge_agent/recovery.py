@@ -12,10 +12,11 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_agent import delivered
-from edge_agent.history import History
+from edge_agent.history import History, tell_lacking
 from edge_agent.intake import Intake
 from edge_agent.losses import Settlement, list_what_is_left
 from edge_agent.moving import Moving, Outcome
@@ -49,8 +50,11 @@ class Recovery:
         self._random_bits = surroundings.random_bits
         self._machine = surroundings.machine
         self._history = History(file, intake, surroundings.now_ms, surroundings.random_bits)
+        self._history.on_damage = self._suspect
+        self.on_damage: Callable[[], None] = lambda: None
         self._agreed: dict[FormerKey, int] = {}
         self._looked_ms: int | None = None
+        self._lacking: set[tuple[FormerKey, range]] = set()
 
     async def begin_incarnation(self, reason: str) -> UUID:
         """Go on in empty streams under a new name; the old ones stay in the file."""
@@ -139,11 +143,12 @@ class Recovery:
         if deliver.from_seq <= self._agreed.get(key, 0):
             return None
         batch = prepare(deliver) if deliver.to_seq >= deliver.from_seq else None
+        ground = Ground(deliver.from_seq - 1, deliver.previous_hash, deliver.lacking)
         outcome = Outcome()
 
         async def change(connection: Connection) -> None:
             work = _Restoration(connection, self._file, self._now_ms(), self._random_bits, outcome)
-            await work.run(key, deliver.from_seq - 1, deliver.previous_hash, batch)
+            await work.run(key, ground, batch)
 
         try:
             for _ in range(MOVE_STEPS_MAX):
@@ -154,8 +159,15 @@ class Recovery:
             _tell(key, outcome)
         if outcome.is_taken:
             self._agreed[key] = outcome.agreed_seq
+            if outcome.lacking and (key, outcome.lacking) not in self._lacking:
+                self._lacking.add((key, outcome.lacking))
+                tell_lacking(key, outcome.lacking)
+                self._suspect()
             await self._settle_losses()
         return outcome.is_taken and outcome.is_complete
+
+    def _suspect(self) -> None:
+        self.on_damage()
 
     def _may_look(self) -> bool:
         """Where another record stays damaged, the file is not read at each greeting."""
@@ -181,6 +193,14 @@ class Recovery:
         return next((s for s in self._file.former if s.incarnation == key.incarnation and s.lane == key.lane), None)
 
 
+class Ground(Struct, frozen=True):
+    """What a delivery stands on: a place in the chain, and how many entries up to it the centre cannot deliver."""
+
+    seq: int
+    hash: bytes
+    lacking: int
+
+
 class _Restoration:
     """One delivery, in one transaction."""
 
@@ -197,14 +217,17 @@ class _Restoration:
         self._moving = Moving(connection, file, outcome)
         self._refold = Refolding(connection, self._moving, now_ms, random_bits)
 
-    async def run(self, key: FormerKey, common: int, common_hash: bytes, batch: Batch | None) -> None:
-        stream = await self._stream(key, common, common_hash)
+    async def run(self, key: FormerKey, ground: Ground, batch: Batch | None) -> None:
+        stream = await self._stream(key)
+        common = await self._common(stream, ground)
         if common < stream.pruned_seq:
             self._outcome.is_complete = not await self._moving.move_after_gap(stream, common)
             self._outcome.is_taken = True
             await list_what_is_left(self._connection, self._refold, self._moving.bereft)
             return
         agreed = await self._agreed_seq(stream, common, batch)
+        if common < ground.seq == agreed:
+            agreed = common  # the copies are not the same behind what is lacking: nothing of this one's is there
         rest = batch.after(agreed) if batch is not None else None
         is_fork_seen = batch is None or rest is not None
         if is_fork_seen and await self._moving.move_beyond(stream, agreed):
@@ -212,6 +235,9 @@ class _Restoration:
             return
         self._outcome.is_taken, self._outcome.is_complete = True, batch is None
         self._outcome.agreed_seq = agreed if rest is None else rest.to_seq
+        if agreed < ground.seq:
+            self._outcome.lacking = range(agreed + 1, ground.seq + 1)
+            await losses.mark_place(self._connection, stream, ground.seq, ground.hash)
         if rest is not None:
             await self._add(stream, rest)
 
@@ -264,16 +290,23 @@ class _Restoration:
                 found |= await self._refold.merged([order_id])
         return found
 
-    async def _stream(self, key: FormerKey, common: int, common_hash: bytes) -> Stream:
-        """The file's copy of the stream, checked to agree with the delivery's ground; made where there is none."""
+    async def _stream(self, key: FormerKey) -> Stream:
+        """The file's copy of the stream; made where there is none."""
         stream = await log.find_stream(self._connection, key.incarnation, key.lane)
-        if stream is None:
-            stream = await log.create_former(self._connection, key.incarnation, key.lane)
-        held = await log.read_hash(self._connection, stream, common)
-        is_moving = 0 < stream.moved_from <= common
-        if is_moving or (held != common_hash and common >= stream.pruned_seq):
-            raise PeerFault("fork", f"the delivery does not stand on the file's copy at {common}")
-        return stream
+        return stream or await log.create_former(self._connection, key.incarnation, key.lane)
+
+    async def _common(self, stream: Stream, ground: Ground) -> int:
+        """Where both copies are the same for certain. Raises `PeerFault` where the delivery stands on another history.
+
+        What is lacking before the delivery may be here: then the delivery's own ground is the place.
+        """
+        held = await log.read_hash(self._connection, stream, ground.seq)
+        is_moving = 0 < stream.moved_from <= ground.seq
+        if ground.lacking and (is_moving or held != ground.hash):
+            return ground.seq - ground.lacking
+        if is_moving or (held != ground.hash and ground.seq >= stream.pruned_seq):
+            raise PeerFault("fork", f"the delivery does not stand on the file's copy at {ground.seq}")
+        return ground.seq
 
 
 def _tell(key: FormerKey, outcome: Outcome) -> None:

@@ -107,6 +107,7 @@ class Session:
         self._outgoing = Outgoing(file, introduction, surroundings.now_ms)
         self._mqtt = mqtt
         self._recovery = recovery
+        recovery.on_damage = lambda: self.on_damage()  # noqa: PLW0108 - which is set later
         self._instructions = instructions
         self._here = surroundings
         self._bandwidth = bandwidth

@@ -274,3 +274,25 @@ async def test_a_past_that_the_newcomer_itself_remembers_counts_once(tmp_path: P
         assert await store.goods() == goods
         assert await fetch(desk.file.reader, _HEADS) == heads
         assert await store.is_sound()
+
+
+async def test_history_that_the_centre_cannot_read_is_passed_and_what_it_made_of_the_stock_stays(
+    past: Past, tmp_path: Path
+) -> None:
+    path = tmp_path / "new.db"
+    last = len(past.rows)
+    async with opened(path) as store:
+        await store.draw(past)
+        assert await store.take(past, past.before(last, last - 120)) is False
+        behind = replace(past.before(110, 110), before=120, lacking=10)
+        with pytest.raises(PeerFault):
+            await store.take(past, replace(behind, lacking=9))
+        with structlog.testing.capture_logs() as logs:
+            assert await store.take(past, behind) is True
+            assert await store.take(past, behind) is None
+        assert [line["seqs"] for line in logs if line["event"] == "recovery.entries_lacking"] == [list(range(111, 121))]
+        assert await store.goods() == past.goods
+        assert await store.recovery.ask(replace(past.key, part="before")) is None
+        assert {f.where for f in (await verify_file(path)).findings} == {"orders 111 to 119", "orders 120"}
+        await store.desk.cancel(past.open_ids[1])
+        assert (await store.goods())[0].reserved_milli == past.goods[0].reserved_milli - 2_000
