@@ -52,6 +52,7 @@ class Recovery:
         self._history = History(file, intake, surroundings.now_ms, surroundings.random_bits)
         self._history.on_damage = self._suspect
         self.on_damage: Callable[[], None] = lambda: None
+        self.sheds: Callable[[], bool] = lambda: False
         self._agreed: dict[FormerKey, int] = {}
         self._looked_ms: int | None = None
         self._lacking: set[tuple[FormerKey, range]] = set()
@@ -113,10 +114,13 @@ class Recovery:
     async def take(self, key: FormerKey, answer: Deliver | Needed) -> bool | None:
         """Take an answer into the file: whether nothing is left to ask; None where it was not the one that was asked.
 
-        Raises `PeerFault`.
+        Nothing of the past is taken while the disk is short of room, but for what is needed to sell: it is asked again
+        later. Raises `PeerFault`.
         """
         if isinstance(answer, Needed):
             return await self._history.take_page(answer)
+        if answer.to_seq >= answer.from_seq and self.sheds():
+            return None
         return await (self._history.take_before if key.part == "before" else self.restore)(key, answer)
 
     async def locator(self, key: FormerKey) -> tuple[Mark, ...]:
