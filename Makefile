@@ -9,7 +9,7 @@ CODE := edge_core holdfast_runtime edge_agent central_sync deploy tests bench
 TIERS := $(wildcard $(addprefix tests/,unit contract property simulation integration faults))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit contract property sim integration faults bench lint fmt lock clean mosquitto rigs
+.PHONY: help demo test unit contract property sim rights integration faults bench lint fmt lock clean mosquitto rigs
 
 help: ## Show this
 	@echo 'Usage: make TARGET [ARGS=...]   (the first run makes .venv: a minute, no root)'
@@ -32,6 +32,9 @@ property: $(STAMP) ## The laws, tried with Hypothesis
 
 sim: $(STAMP) ## The whole house in virtual time; SEEDS=500 tries so many, ARGS="--seed 7 --trace" tells one
 	$(PYTHON) -m tests.simulation --seeds $(or $(SEEDS),500) $(ARGS)
+
+rights: $(STAMP) ## Random schedules of five stores that share rights; SCHEDULES=10000, ARGS=--mutations plants bugs
+	$(PYTHON) -m tests.rigs.rights_schedules --schedules $(or $(SCHEDULES),10000) $(ARGS)
 
 integration faults: export HOLDFAST_BROKERS := both
 integration: $(STAMP) mosquitto ## Shells with real brokers, SQLite and PostgreSQL, each test on each broker

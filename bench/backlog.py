@@ -20,7 +20,8 @@ from msgspec.structs import replace
 
 from bench.orders import POOL_ORDERS, STORE_ID, order_pool, receipt_bodies
 from bench.results import say
-from edge_agent.batch import Batch, Circumstances
+from edge_agent.batch import Batch
+from edge_agent.commanding import Circumstances
 from edge_agent.store import idempotency, log, orders, stock
 from edge_agent.store.file import StoreFile
 from edge_agent.store.idempotency import Answered

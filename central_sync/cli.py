@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from central_sync import commands, parking_commands
+from central_sync import channel_commands, commands, parking_commands
 from central_sync.config import load
 from edge_core.errors import Fault
 from edge_core.limits import TICKET_HOURS_DEFAULT, TICKET_HOURS_MAX
@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     audit = several.add_parser("audit", parents=[common], help="have a node compare its file with what is here, now")
     audit.add_argument("node", metavar="NODE", help="the node's id")
     parking_commands.add_parsers(several, common, printing)
+    channel_commands.add_parser(several, common)
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
     _add_backup(several, [common, printing])
     return parser

@@ -17,6 +17,7 @@ from central_sync.api.documents import EnrolmentList, OrderPage, Ticket, enrolme
 from central_sync.api.handlers import fleet
 from central_sync.app import opened_database
 from central_sync.backup_commands import back_up, mark_restored, restore
+from central_sync.channel_commands import channels
 from central_sync.config import CentreConfig
 from central_sync.fleet import NodeStatus
 from central_sync.printing import print_json, print_table, printable, say
@@ -195,6 +196,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "enrol": _enrol,
         "parked": _on_parked,
         "breaker": _on_parked,
+        "channels": channels,
         "verify": _verify,
         "backup": back_up,
         "restore": restore,

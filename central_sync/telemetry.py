@@ -82,5 +82,5 @@ class Telemetry:
     def granted(self, regulator: Regulator, backlogged: int) -> None:
         """Show what the grants stand on."""
         self.grant_rate.set(regulator.rate)
-        self.commit_wait_seconds.set(regulator.p90_ms / 1000)
+        self.commit_wait_seconds.set(regulator.wait_ms / 1000)
         self.backlogged_nodes.set(backlogged)

@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from edge_core.errors import CODES, TYPE_PREFIX
-from edge_core.orders.machines import MACHINES, Machine
+from edge_core.orders.machines import MACHINES, Machine, Transition
+from edge_core.stock.counting import COUNT
+from edge_core.stock.reservations import RESERVATION
 
 DOCS: Final = Path(__file__).parent
+_DRAWN: Final = (*MACHINES, RESERVATION, COUNT)
 _BLOCK: Final = re.compile(r"(<!-- drawn: (?P<name>[a-z-]+) -->\n).*?(<!-- /drawn -->)", re.DOTALL)
 
 
@@ -33,12 +36,31 @@ def diagram(machine: Machine) -> str:
 
 
 def table(machine: Machine) -> str:
-    """A table of transitions, one row for each event and target."""
-    sources: dict[tuple[str, str], list[str]] = {}
+    """A table of transitions, one row for each event, target and command; with commands, who may give them and how."""
+    found: dict[tuple[str, str, str | None], list[Transition]] = {}
     for row in machine.transitions:
-        sources.setdefault((row.on, row.target), []).append(row.source)
-    rows = [f"| {', '.join(states)} | `{on}` | {target} |" for (on, target), states in sources.items()]
-    return "\n".join(["| from | event | to |", "|---|---|---|", *rows])
+        found.setdefault((row.on, row.target, row.command), []).append(row)
+    lines = [
+        f"| {', '.join(row.source for row in rows)} | `{on}` | {target} |{_command(machine, rows[0])}"
+        for (on, target, _), rows in found.items()
+    ]
+    head = ["| from | event | to |", "|---|---|---|"]
+    if _has_commands(machine):
+        head = [head[0] + " command | by | if | does |", head[1] + "---|---|---|---|"]
+    return "\n".join([*head, *lines])
+
+
+def _has_commands(machine: Machine) -> bool:
+    return any(row.command is not None for row in machine.transitions)
+
+
+def _command(machine: Machine, row: Transition) -> str:
+    """The further cells of a row, in a table that has commands."""
+    if not _has_commands(machine):
+        return ""
+    command = f"`{row.command}`" if row.command is not None else ""
+    cells = (command, ", ".join(row.roles), ", ".join(row.guards), ", ".join(row.effects))
+    return "".join(f" {cell} |" for cell in cells)
 
 
 def error_codes() -> str:
@@ -52,8 +74,8 @@ def error_codes() -> str:
 
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "error-codes": error_codes,
-    **{f"{machine.name}-diagram": partial(diagram, machine) for machine in MACHINES},
-    **{f"{machine.name}-table": partial(table, machine) for machine in MACHINES},
+    **{f"{machine.name}-diagram": partial(diagram, machine) for machine in _DRAWN},
+    **{f"{machine.name}-table": partial(table, machine) for machine in _DRAWN},
 }
 
 

@@ -19,6 +19,7 @@ from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
 from edge_agent.metrics import AgentCollector
+from edge_agent.overdue import Overdue
 from edge_agent.recovery import Recovery
 from edge_agent.retention import Retention, window_of
 from edge_agent.scrub import Scrub
@@ -49,6 +50,7 @@ class Agent(Struct, frozen=True):
     intake: Intake
     session: Session | None
     scrub: Scrub
+    overdue: Overdue
     retention: Retention | None
     app: ASGIApp
 
@@ -137,7 +139,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         queries,
         [metrics.route(), *docs_routes(lambda: agent_openapi(VERSION))],
     )
-    return Agent(file, intake, session, scrub, retention, app)
+    return Agent(file, intake, session, scrub, Overdue(file, intake, here), retention, app)
 
 
 def _window(config: AgentConfig) -> Window:

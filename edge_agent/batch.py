@@ -5,36 +5,32 @@ with the file. Each decision sees what the ones before it in the batch have done
 """
 
 from collections import defaultdict
-from collections.abc import Callable
-from datetime import datetime
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from msgspec import Struct
-
+from edge_agent.commanding import Circumstances, command_of
 from edge_agent.store.idempotency import Answered
-from edge_agent.store.log import EntryRow, Stream, Tail, subject_of
+from edge_agent.store.log import EntryRow, Tail, subject_of
 from edge_agent.store.orders import OrderHead
 from edge_agent.submission import (
     Answer,
-    Cancel,
     Submission,
     accepted_answer,
     answer_kept,
     bytes_to_keep,
     order_answer,
+    pickup_answer,
     rejected_answer,
 )
-from edge_core import clock, ids
+from edge_core import clock
 from edge_core.errors import PermanentFault, Rejected
-from edge_core.orders.commands import CancelOrder, Command, MoveStock, PlaceOrder, StockMovement
-from edge_core.orders.decide import World, decide, skus_of
-from edge_core.orders.document import TillOrder
+from edge_core.orders.commands import AdvanceOrder, Command, OnOrder, PlaceOrder
+from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
+from edge_core.orders.world import Accepted, World
 from edge_core.stock.ledger import Position, apply_delta, total
 from edge_core.sync.chain import link
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
@@ -43,17 +39,6 @@ from holdfast_runtime.problems import problem_body
 REUSED: Final = Rejected(
     "idempotency-key-reused", "this key was sent before with another body; a new request needs a new key"
 )
-
-
-class Circumstances(Struct, frozen=True):
-    """What a batch needs of the world outside: the stream, the wall clock (Unix ms), randomness, the store's zone."""
-
-    stream: Stream
-    now_ms: int
-    random_bits: Callable[[], int]
-    zone: ZoneInfo
-    is_offline: bool
-    life: bytes
 
 
 class Batch:
@@ -70,7 +55,6 @@ class Batch:
         replays: dict[bytes, list[Recorded]],
     ) -> None:
         self._here = circumstances
-        self._code = ids.life_code(circumstances.stream.incarnation, circumstances.life)
         self.tail = tail
         self._stock: defaultdict[str, dict[str | None, Position]] = defaultdict(dict)
         for position in positions:
@@ -95,15 +79,16 @@ class Batch:
             if known.payload_hash != submission.payload_hash:
                 return rejected_answer(REUSED, problem_body(REUSED))
             return self._replay(known)
-        command = self._command(submission)
+        command = command_of(submission, self._here, self.tail.seq + 1)
         decision = decide(self._world(command), command)
         if isinstance(decision, Rejected):
             return self._refuse(submission, decision)
         try:
-            answer = self._record(command, decision.events, submission.traceparent)
+            answer = self._record(command, decision, submission.traceparent)
         except PermanentFault as fault:  # before anything was changed: the others of the batch go on
             return self._refuse(submission, _too_large(fault))
-        row = Answered(submission.key_digest, submission.payload_hash, self.rows[-1].entry_id, None)
+        kept = bytes_to_keep(answer) if _gives_code(command) else None
+        row = Answered(submission.key_digest, submission.payload_hash, self.rows[-1].entry_id, kept)
         self._remember(submission, row, answer)
         return answer
 
@@ -129,7 +114,7 @@ class Batch:
         if isinstance(decision, Rejected):
             return decision
         try:
-            self._record(command, decision.events, traceparent)
+            self._record(command, decision, traceparent)
         except PermanentFault as fault:
             return _too_large(fault)
         return None
@@ -158,8 +143,8 @@ class Batch:
         self.new_answered.append(row)
 
     def _world(self, command: Command) -> World:
-        state = self._state(command.order_id) if isinstance(command, CancelOrder) else None
-        return World(state, {sku: tuple(self._stock[sku].values()) for sku in skus_of(command)})
+        state = self._state(command.order_id) if isinstance(command, OnOrder) else None
+        return World(state, {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state)})
 
     def _state(self, order_id: UUID) -> OrderState | None:
         if order_id not in self._states and order_id in self._orders:
@@ -168,53 +153,43 @@ class Batch:
                 self._states[order_id] = state
         return self._states.get(order_id)
 
-    def _command(self, submission: Submission) -> Command:
-        here, request = self._here, submission.request
-        match request:
-            case TillOrder():
-                return PlaceOrder(
-                    posted=request,
-                    order_id=self._new_id(),
-                    display_number=ids.display_number(
-                        request.store_id, request.terminal_id, self._code, self.tail.seq + 1
-                    ),
-                    idempotency_key=submission.key,
-                    payload_hash=submission.payload_hash,
-                    location_id=here.stream.node_id,
-                    business_date=request.business_date or business_date(request.placed_at, here.zone),
-                    offline=here.is_offline,
-                )
-            case Cancel():
-                return CancelOrder(request.order_id, request.request)
-            case StockMovement():
-                return MoveStock(self._new_id(), request)
-
-    def _new_id(self) -> UUID:
-        return ids.uuid7(self._here.now_ms, self._here.random_bits())
-
-    def _record(self, command: Command, events: tuple[Event, ...], traceparent: str | None) -> Answer:
-        recorded = self._append(None if isinstance(command, MoveStock) else command.order_id, events, traceparent)
-        if recorded.entry.order_id is None:
+    def _record(self, command: Command, decision: Accepted, traceparent: str | None) -> Answer:
+        """Append the decision: one entry, or two where it begins a second order. Neither if one is too large."""
+        order_id = command.order_id if isinstance(command, PlaceOrder | OnOrder) else None
+        follow = decision.follow
+        if follow is not None:
+            encode_entry(self._entry(follow.order_id, follow.events, traceparent))
+        recorded = self._append(order_id, decision.events, traceparent)
+        if order_id is None:
             return accepted_answer([recorded])
-        return self._advance_order(recorded.entry.order_id, recorded)
+        if isinstance(command, AdvanceOrder) and _gives_code(command):
+            return pickup_answer(self._advance_order(order_id, recorded), recorded, command.secret)
+        is_new = self._state(order_id) is None
+        state = self._advance_order(order_id, recorded)
+        if follow is None:
+            return order_answer(state, recorded, is_new=is_new)
+        second = self._append(follow.order_id, follow.events, traceparent)
+        return order_answer(self._advance_order(follow.order_id, second), second, is_new=True)
 
-    def _append(self, order_id: UUID | None, events: tuple[Event, ...], traceparent: str | None) -> Recorded:
-        stream = self._here.stream
-        seq = self.tail.seq + 1
-        entry = Entry(
+    def _entry(self, order_id: UUID | None, events: tuple[Event, ...], traceparent: str | None) -> Entry:
+        return Entry(
             version=ENTRY_VERSION,
-            seq=seq,
+            seq=self.tail.seq + 1,
             hlc=clock.tick(self.tail.hlc, self._here.now_ms),
             recorded_at_ms=self._here.now_ms,
             order_id=order_id,
             events=events,
             traceparent=traceparent,
         )
+
+    def _append(self, order_id: UUID | None, events: tuple[Event, ...], traceparent: str | None) -> Recorded:
+        stream = self._here.stream
+        entry = self._entry(order_id, events, traceparent)
         body = encode_entry(entry)
-        self.tail = Tail(seq, link(self.tail.hash, body), entry.hlc)
-        self.rows.append(EntryRow(stream.entry_id(seq), subject_of(entry), self.tail.hash, body))
+        self.tail = Tail(entry.seq, link(self.tail.hash, body), entry.hlc)
+        self.rows.append(EntryRow(stream.entry_id(entry.seq), subject_of(entry), self.tail.hash, body))
         self._move_stock(events)
-        return Recorded(Origin(stream.node_id, stream.incarnation, stream.lane, seq), entry)
+        return Recorded(Origin(stream.node_id, stream.incarnation, stream.lane, entry.seq), entry)
 
     def _move_stock(self, events: tuple[Event, ...]) -> None:
         """Apply the decision as a whole: a carry-out sale promises and hands over the same goods at once."""
@@ -223,9 +198,8 @@ class Batch:
             self._stock[delta.sku][delta.lot] = position
             self.positions[delta.sku, delta.lot] = position
 
-    def _advance_order(self, order_id: UUID, recorded: Recorded) -> Answer:
-        before = self._state(order_id)
-        state = fold_all(before, recorded.entry.events)
+    def _advance_order(self, order_id: UUID, recorded: Recorded) -> OrderState:
+        state = fold_all(self._state(order_id), recorded.entry.events)
         self._states[order_id] = state
         order = state.order
         self.heads[order_id] = OrderHead(
@@ -239,13 +213,13 @@ class Batch:
             currency=order.currency,
             grand_total_minor=order.totals.grand_total_minor,
         )
-        return order_answer(state, recorded, is_new=before is None)
+        return state
+
+
+def _gives_code(command: Command) -> bool:
+    """Whether the answer holds a pickup code, which stands nowhere else: so the answer itself is kept."""
+    return isinstance(command, AdvanceOrder) and command.name in {"ready", "renew"}
 
 
 def _too_large(fault: PermanentFault) -> Rejected:
     return Rejected("entry-too-large", f"{fault}; ask for less at once")
-
-
-def business_date(placed_at: str, zone: ZoneInfo) -> str:
-    """The store's own calendar date at a moment of the document."""
-    return datetime.fromisoformat(placed_at).astimezone(zone).date().isoformat()

@@ -17,7 +17,8 @@ from uuid import UUID
 import structlog
 from msgspec import Struct
 
-from edge_agent.batch import Batch, Circumstances
+from edge_agent.batch import Batch
+from edge_agent.commanding import Circumstances
 from edge_agent.intake import Intake
 from edge_agent.store import answers, downlink, log, orders, stock
 from edge_agent.store.connection import Connection

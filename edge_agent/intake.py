@@ -14,11 +14,12 @@ import structlog
 from msgspec import Struct
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
-from edge_agent.batch import Batch, Circumstances
+from edge_agent.batch import Batch
+from edge_agent.commanding import Circumstances, skus_asked
 from edge_agent.store import idempotency, log, orders, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
-from edge_agent.submission import Answer, Cancel, Request, Submission, rejected_answer, submission
+from edge_agent.submission import Answer, Ask, Cancel, Request, Submission, rejected_answer, submission
 from edge_agent.surroundings import Surroundings
 from edge_core.errors import Fault, OutcomeUnknown, RecordDamaged, Rejected, StorageFault
 from edge_core.limits import (
@@ -28,7 +29,7 @@ from edge_core.limits import (
     STORE_REOPEN_DELAY_MS,
     STORE_REOPEN_DELAY_MS_MAX,
 )
-from edge_core.orders.events import deltas_of
+from edge_core.orders.events import skus_in
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Recorded
 from holdfast_runtime.problems import INTERNAL_ERROR, problem_body
@@ -220,7 +221,7 @@ class Intake:
             answers = [batch.decide(submission) for submission in submissions]
             await self._append(connection, batch)
         self.accepted += len(batch.rows)
-        self.rejected += sum(1 for row in batch.new_answered if row.answer is not None)
+        self.rejected += sum(1 for row in batch.new_answered if row.entry_id is None)
         if batch.rows:
             self._file.tails["orders"] = batch.tail
             self.on_commit("orders", batch.tail.seq)
@@ -233,10 +234,10 @@ class Intake:
             for row in answered
             if row.entry_id is not None and row.answer is None
         }
-        named = {s.request.order_id for s in submissions if isinstance(s.request, Cancel)}
+        named = {s.request.order_id for s in submissions if isinstance(s.request, Cancel | Ask)}
         recorded = await orders.read_orders(connection, sorted(named)) if named else []
-        skus = {delta.sku for r in recorded for event in r.entry.events for delta in deltas_of(event)}
-        skus |= {line.sku for s in submissions if not isinstance(s.request, Cancel) for line in s.request.lines}
+        skus = {sku for r in recorded for event in r.entry.events for sku in skus_in(event)}
+        skus |= {sku for s in submissions for sku in skus_asked(s.request)}
         return Batch(
             Circumstances(
                 stream=self._file.streams["orders"],

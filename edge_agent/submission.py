@@ -7,14 +7,17 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from edge_core.errors import Rejected
 from edge_core.ids import digest16
-from edge_core.orders.commands import CancelRequest, StockMovement
+from edge_core.orders.commands import Role, StockMovement
 from edge_core.orders.document import TillOrder
-from edge_core.orders.events import StockMoved
+from edge_core.orders.events import Movement
 from edge_core.orders.fold import OrderState
-from edge_core.orders.rendering import Origin, Recorded, receipt, rfc3339, state_of
+from edge_core.orders.further_events import GoodsTakenBack
+from edge_core.orders.rendering import Origin, Receipt, Recorded, receipt, rfc3339, state_of
+from edge_core.orders.requests import CancelRequest, OrderRequest, UnreceiptedReturn
 
 PAYLOAD_HASH_BYTES: Final = 32
 _PROBLEM: Final = 400  # this status and those above it are answered with a problem document
@@ -28,7 +31,16 @@ class Cancel(Struct, frozen=True, array_like=True):
     request: CancelRequest
 
 
-Request = TillOrder | Cancel | StockMovement
+class Ask(Struct, frozen=True, array_like=True):
+    """Any other command on an order: `name` is one of `edge_core.orders.requests.REQUESTS`, which has its body."""
+
+    order_id: UUID
+    name: str
+    request: OrderRequest
+    role: Role = "store"
+
+
+Request = TillOrder | Cancel | Ask | StockMovement | UnreceiptedReturn
 
 
 class Submission(Struct, frozen=True):
@@ -63,6 +75,24 @@ class MovementReceipt(Struct, frozen=True):
     origin: Origin
 
 
+class ReturnReceipt(Struct, frozen=True):
+    """The answer to a return without a receipt: what was given back."""
+
+    movement_id: UUID
+    currency: str
+    refund_minor: int
+    tender: str
+    recorded_at: str
+    lines: int
+    origin: Origin
+
+
+class PickupReceipt(Receipt, frozen=True):
+    """The answer to `ready` and `renew`: the only place where the pickup code is ever said."""
+
+    pickup_code: str
+
+
 class _About(Struct, frozen=True):
     """What a receipt is about: an order, or something else."""
 
@@ -80,7 +110,7 @@ def accepted_answer(entries: list[Recorded]) -> Answer:
     """The answer to the command that led to the last of these entries; the ones before are of the same order."""
     recorded = entries[-1]
     if recorded.entry.order_id is None:
-        return Answer(201, msgspec.json.encode(_movement_receipt(recorded)))
+        return Answer(201, msgspec.json.encode(_receipt_without_order(recorded)))
     return order_answer(state_of(entries), recorded, is_new=len(entries) == 1)
 
 
@@ -88,6 +118,13 @@ def order_answer(state: OrderState, recorded: Recorded, *, is_new: bool) -> Answ
     """The answer to a command on an order: `state` is the order right after the entry."""
     body = msgspec.json.encode(receipt(state, recorded))
     return Answer(201 if is_new else 200, body, _location(state.order.order_id))
+
+
+def pickup_answer(state: OrderState, recorded: Recorded, code: str) -> Answer:
+    """The answer that gives a pickup code out. It is written down as it is: nothing else knows the code."""
+    short = receipt(state, recorded)
+    body = msgspec.json.encode(PickupReceipt(**asdict(short), pickup_code=code))
+    return Answer(200, body, _location(state.order.order_id))
 
 
 def bytes_to_keep(answer: Answer) -> bytes:
@@ -112,13 +149,24 @@ def _location(order_id: UUID) -> str:
     return f"/v1/orders/{order_id}"
 
 
-def _movement_receipt(recorded: Recorded) -> MovementReceipt:
-    (moved,) = (event for event in recorded.entry.events if isinstance(event, StockMoved))
+def _receipt_without_order(recorded: Recorded) -> MovementReceipt | ReturnReceipt:
+    (moved,) = (event for event in recorded.entry.events if isinstance(event, Movement))
+    recorded_at = rfc3339(recorded.entry.recorded_at_ms)
+    if isinstance(moved, GoodsTakenBack):
+        return ReturnReceipt(
+            movement_id=moved.movement_id,
+            currency=moved.currency,
+            refund_minor=moved.refund_minor,
+            tender=moved.tender,
+            recorded_at=recorded_at,
+            lines=len(moved.deltas) + len(moved.damaged),
+            origin=recorded.origin,
+        )
     return MovementReceipt(
         movement_id=moved.movement_id,
         movement=moved.cause,
         reference=moved.reference,
-        recorded_at=rfc3339(recorded.entry.recorded_at_ms),
+        recorded_at=recorded_at,
         lines=len(moved.deltas),
         origin=recorded.origin,
     )

@@ -57,3 +57,15 @@ def display_number(store_id: str, terminal_id: str, code: str, seq: int) -> str:
 def digest16(text: str) -> bytes:
     """16 bytes that stand for a string of a client's in an index (BLAKE2b-128)."""
     return blake2b(text.encode(), digest_size=16).digest()
+
+
+def pickup_code(random_bits: int) -> str:
+    """Eight characters (40 bits) that a customer shows to fetch goods; no 0, 1, 8 or 9 to be misread (RFC 4648)."""
+    return base64.b32encode((random_bits & (1 << 40) - 1).to_bytes(5, "big")).decode()
+
+
+def pickup_code_hash(order_id: UUID, group_id: str, code: str) -> bytes:
+    """16 bytes by which a pickup code is known; capitals and blanks around it are free."""
+    return blake2b(
+        order_id.bytes + group_id.encode() + b"\x00" + code.strip().upper().encode(), digest_size=16
+    ).digest()

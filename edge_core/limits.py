@@ -19,6 +19,7 @@ MONEY_MINOR_MAX: Final = 10**12  # ten thousand million of any currency; sums of
 QUANTITY_MILLI_MAX: Final = 10**9  # a million pieces or a thousand tonnes on one line
 BODY_BYTES_MAX: Final = 256 * 1024  # an order of 500 full lines is about 150 KiB
 MOVEMENT_LINES_MAX: Final = 500  # one delivery note
+ORDER_EVENTS_MAX: Final = 500  # a long life has fifty; then an order only goes on to its end, and is divided no more
 
 # --- the local API ---------------------------------------------------------------------------------------------------
 IDEMPOTENCY_KEY_CHARS_MAX: Final = 128  # a UUID has 36
@@ -57,6 +58,8 @@ RETENTION_MARK_INTERVAL_MS: Final = 86_400_000  # how finely the age of entries 
 RETENTION_MEMORY_MS: Final = 366 * 86_400_000  # ids of what is gone, 16 bytes each: no fork stays unheard for a year
 RETENTION_STEP_ENTRIES: Final = 128  # let go of in one transaction: 10 ms, for which a till waits at most
 RETENTION_STEP_PAUSE_MS: Final = 50  # between two steps: tills come first
+OVERDUE_LOOK_INTERVAL_MS: Final = 300_000  # between two looks for goods that nobody fetched: they had seven days
+OVERDUE_ORDERS_PER_STEP: Final = 100  # read at once in such a look: some 20 ms of a reader
 STORE_REOPEN_DELAY_MS: Final = 250  # first pause after a failed commit
 STORE_REOPEN_DELAY_MS_MAX: Final = 5_000  # and the longest
 
@@ -133,7 +136,7 @@ CURRENCIES_MAX: Final = 16  # of one business day; a store takes two or three
 DAY_TOTALS_INTERVAL_MS: Final = 300_000  # between two comparisons of the business days, when orders came meanwhile
 
 # --- the centre ------------------------------------------------------------------------------------------------------
-GRANT_LATENCY_MS_TARGET: Final = 1_000  # what nine of ten pushes may wait for their COMMIT: half of a fresh order's 2 s
+GRANT_LATENCY_MS_TARGET: Final = 1_500  # what nine of ten pushes may wait for their COMMIT: less than RESEND_AFTER_MS
 GRANT_LOOK_INTERVAL_MS: Final = 1_000  # between two changes of the rate; an edge feels one within so much
 GRANT_SAMPLES_MAX: Final = 64  # batches that are looked at; some ten a second
 GRANT_RATE_DEFAULT: Final = 20_000  # entries/s before anything was measured: what two cores commit (bench)
@@ -157,6 +160,7 @@ EARLY_IDLE_INTERVAL_MS: Final = 60_000  # the same where there are none: another
 EARLY_SETTLE_ROWS_MAX: Final = 2_048  # of them at once
 INGEST_INBOX_MAX: Final = 10_000  # the centre's MQTT_INBOX_MAX: 5,000 nodes greet and report while a transaction waits
 INGEST_READS_MAX: Final = 64  # short messages read in one turn, some 3 ms; the socket brings up to a hundred at once
+INGEST_READ_ENTRIES: Final = 32  # of a push read in one turn, 1 ms: a transaction has ten short waits for the server
 INGEST_WORKS_MAX: Final = 1_024  # messages of any kind but hellos in one batch
 INGEST_HELLOS_MAX: Final = 64  # hellos with one batch: answered in some 50 ms, for which a fresh order waits
 INGEST_HELLOS_WAITING_MAX: Final = 20_000  # 10 MB; those beyond are said again by their edges
@@ -212,6 +216,24 @@ SSE_STALL_MS: Final = 1_000  # the others wait so long for a viewer without room
 FEED_SETTLE_INTERVAL_MS: Final = 10  # before looking again for entries that an open transaction holds up
 SSE_RETRY_MS: Final = 1_000  # a page that lost its stream comes back after this
 SSE_PING_INTERVAL_MS: Final = 15_000  # keeps proxies from closing a quiet stream
+
+# --- stock that is shared (docs/stock.md) ----------------------------------------------------------------------------
+RIGHTS_MILLI_MAX: Final = 10**15  # ever minted of one SKU by one life: every JSON reader takes it, sums stay in 63 bits
+RIGHTS_ROWS_MAX: Final = 1_024  # lives of nodes that share one SKU: a hundred stores, each replaced ten times
+SALE_RATE_WINDOW_MS: Final = 7 * 86_400_000  # a week has all its days in it; older sales fade
+REBALANCE_TOLERANCE_PERCENT: Final = 25  # short of one's share by less: not worth a message, and tomorrow it may turn
+RESERVATION_TTL_MS_DEFAULT: Final = 15 * 60_000  # a basket on its way through a checkout
+RESERVATION_TTL_MS_MAX: Final = 86_400_000  # of a soft one with its extensions: by then it is an order or not
+COUNT_LINES_MAX: Final = 500  # of one cycle count: what somebody counts in half a day
+COUNT_TOLERANCE_PERCENT_DEFAULT: Final = 5  # a difference that is posted without a second look
+
+# --- orders of other channels (docs/channels.md) ---------------------------------------------------------------------
+CHANNEL_DOCUMENT_BYTES_MAX: Final = 256 * 1024  # a mapping; those that ship have 6 KiB
+CHANNEL_EXPRESSION_CHARS_MAX: Final = 500  # a longer one is a program, and nobody would read it
+CHANNEL_BODY_BYTES_MAX: Final = 4 * 1024 * 1024  # a web order of 500 lines with all that shops put beside them
+CHANNEL_ORDERS_MAX: Final = 5_000  # of one file: a day of a busy web shop
+CHANNEL_STEPS_MAX: Final = 250_000  # of one order's expressions, a second or two; one of 500 lines takes 23,000
+CHANNEL_COLUMNS_MAX: Final = 200  # of a file of rows; the widest export of a shop has some 80
 
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------
 EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s, 10 s on a slow disk

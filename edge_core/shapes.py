@@ -23,12 +23,16 @@ class Written(Struct, frozen=True):
     pattern: str
 
 
-@cache
 def object_shape(cls: type[Struct], *, is_written: bool = True) -> type[Struct]:
-    """The struct with the fields, constraints and defaults of `cls` that is an object in JSON.
+    """The struct with the fields, constraints and defaults of `cls` that is an object in JSON; one for each.
 
     Patterns are in it where somebody writes by it, and not where it only shows what the log holds.
     """
+    return _object_shape(cls, is_written)
+
+
+@cache  # by position: a keyword that is left out would be another key, and make a second class of the same name
+def _object_shape(cls: type[Struct], is_written: bool) -> type[Struct]:  # noqa: FBT001
     hints = get_type_hints(cls, include_extras=True)
     specification: list[Any] = []
     for field in fields(cls):

@@ -18,7 +18,7 @@ from central_sync.store.database import Connection, Database
 from central_sync.store.instructions import InstructionRow
 from central_sync.times import rfc3339
 from edge_core.errors import UNREADABLE, PeerFault, Rejected
-from edge_core.orders.commands import CancelRequest
+from edge_core.orders.requests import CancelRequest
 from edge_core.shapes import json_object, json_reader
 from edge_core.sync.instruction import CancelTask, decode_instruction
 from holdfast_runtime.http_server import read_body

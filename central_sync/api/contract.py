@@ -10,7 +10,7 @@ from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
 from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
 from central_sync.fleet import NodeStatus
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
-from edge_core.orders.commands import CancelRequest
+from edge_core.orders.requests import CancelRequest
 from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter, openapi
 

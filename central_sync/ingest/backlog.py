@@ -2,14 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import TypeAlias
 from uuid import UUID
 
 from central_sync.ingest.early import ReadEarly
 from central_sync.ingest.push_queue import PushQueue, bytes_of
-from central_sync.ingest.reading import ReadPush
+from central_sync.ingest.reading import ReadPush, read_in_parts
 from central_sync.store.parked import ForeignMessage
 from edge_core.limits import (
     INGEST_ASKS_BYTES_MAX,
@@ -20,13 +20,14 @@ from edge_core.limits import (
     INGEST_HELLOS_MAX,
     INGEST_HELLOS_WAITING_MAX,
     INGEST_PUSHES_MAX,
+    INGEST_READ_ENTRIES,
     INGEST_READS_MAX,
     INGEST_WAITING_BYTES_MAX,
     INGEST_WORKS_MAX,
     PUSH_ENTRIES_MAX,
 )
 from edge_core.sync.audit_messages import DayTotals, Digest
-from edge_core.sync.messages import Bye, DeliverAck, Heartbeat, Hello, Recall
+from edge_core.sync.messages import Bye, DeliverAck, Heartbeat, Hello, Push, Recall
 from edge_core.sync.need_messages import Need
 from holdfast_runtime.mqtt import Inbox
 
@@ -70,9 +71,9 @@ class Backlog:
         return len(self._waiting) + len(self._pushes) + len(self._hellos) + len(self._asks)
 
     @property
-    def pushes(self) -> int:
-        """How many pushes wait."""
-        return len(self._pushes)
+    def entries(self) -> int:
+        """How many entries wait in pushes."""
+        return self._pushes.entries
 
     def committed(self, entries: int, took_s: float) -> None:
         """A transaction of so many entries took so long: the next ones hold what commits in `INGEST_BATCH_MS_TARGET`.
@@ -151,7 +152,7 @@ class Backlog:
             self._room.set()
 
 
-async def fill(backlog: Backlog, inbox: Inbox, understand: Callable[[str, bytes], Work | None]) -> None:
+async def fill(backlog: Backlog, inbox: Inbox, understand: Callable[[str, bytes], Awaitable[Work | None]]) -> None:
     """Read for ever what arrives: what is short many at a time, for the connection brings as many, and a push alone.
 
     One message a turn could not keep up with thousands of hellos, and the inbox dropped pushes among them: those came
@@ -159,12 +160,23 @@ async def fill(backlog: Backlog, inbox: Inbox, understand: Callable[[str, bytes]
     """
     while True:
         for _ in range(INGEST_READS_MAX):
-            work = understand(*await inbox.get())
+            work = await understand(*await inbox.get())
             if work is not None:
                 await backlog.put(work)
             if isinstance(work, ReadPush | ReadEarly):
                 break
         await asyncio.sleep(0)  # neither queue suspends while it has something: let the others have their turn
+
+
+async def read_in_turns(push: Push, payload: bytes) -> ReadPush:
+    """Read a push in turns with the transaction that runs. Raises `PeerFault` where it contradicts itself.
+
+    A transaction waits ten times for a short answer: were each a whole push long, the server would stand still.
+    """
+    for read in read_in_parts(push, payload, INGEST_READ_ENTRIES):
+        if len(read.readings) < len(read.batch.bodies):
+            await asyncio.sleep(0)
+    return read
 
 
 def _bytes_of(work: Work) -> int:

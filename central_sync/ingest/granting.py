@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from edge_core.limits import GRANT_LOOK_INTERVAL_MS, GRANT_NODES_MAX, NODE_OFFLINE_AFTER_MS
 from edge_core.sync import grants
-from edge_core.sync.grants import Regulator, Told
+from edge_core.sync.grants import Batch, Regulator, Told
 from edge_core.sync.messages import Grant, GrantMessage, Heartbeat, Hello, Welcome
 
 _GOING_ON: Final = frozenset({"resume", "rewind"})
@@ -54,9 +54,9 @@ class Granting:
         """How many nodes share the rate."""
         return len(self._backlogged)
 
-    def committed(self, *, wait_ms: int, entries: int, now_ms: int) -> None:
-        """A batch was committed; `wait_ms` is what a push that came now would wait for its own COMMIT."""
-        self.regulator = grants.committed(self.regulator, wait_ms=wait_ms, entries=entries, now_ms=now_ms)
+    def committed(self, batch: Batch, now_ms: int) -> None:
+        """A batch was committed."""
+        self.regulator = grants.committed(self.regulator, batch, now_ms)
 
     def greeted(self, pairs: Sequence[tuple[Hello, Welcome]], now_ms: int) -> list[Welcome]:
         """The welcomes of one batch with their grants: all of its nodes are counted before the first share is made."""

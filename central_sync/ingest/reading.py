@@ -3,6 +3,7 @@
 An entry that cannot be used is no reason to refuse its push: it carries its `fault`, and is parked when it is applied.
 """
 
+from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
 
@@ -13,14 +14,16 @@ from central_sync.ingest.effects import Standing, StockChange, changes_of, chang
 from central_sync.store.streams import StreamKey
 from edge_core.clock import COUNTER_BITS
 from edge_core.errors import UNREADABLE, Fault, InvariantViolated, PeerFault
-from edge_core.orders.events import InstructionAnswered, OrderPlaced, StockMoved
+from edge_core.limits import PUSH_ENTRIES_MAX
+from edge_core.orders.events import InstructionAnswered, Movement, OrderPlaced, StockMoved
 from edge_core.orders.fold import fold_all
+from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.sale import STATUS, handed_over
 from edge_core.sync.entry import Entry, decode_entry, newer_version
 from edge_core.sync.messages import Early, Push
 from edge_core.sync.receive_stream import Batch, prepare
 
-_WITHOUT_ORDER: Final = (StockMoved, InstructionAnswered)
+_WITHOUT_ORDER: Final = (GoodsTakenBack, StockMoved, InstructionAnswered)
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _HLC_MAX: Final = _LAST_MS << COUNTER_BITS
 
@@ -76,12 +79,18 @@ _HEAD: Final = msgspec.msgpack.Decoder(_Head)
 
 def read_push(push: Push | Early, payload: bytes) -> ReadPush:
     """Read a whole push. Raises `PeerFault` where it contradicts itself."""
-    batch = prepare(push)
-    readings = tuple(
-        read_entry(seq, body, chain_hash)
-        for seq, (body, chain_hash) in enumerate(zip(batch.bodies, batch.hashes, strict=True), batch.from_seq)
-    )
-    return ReadPush(StreamKey(push.node_id, push.incarnation, push.lane), batch, readings, payload)
+    (whole,) = read_in_parts(push, payload, PUSH_ENTRIES_MAX)
+    return whole
+
+
+def read_in_parts(push: Push | Early, payload: bytes, part_entries: int) -> Iterator[ReadPush]:
+    """Read a push, so many entries more each time; the last time it is whole. Raises as `read_push` does."""
+    key, batch = StreamKey(push.node_id, push.incarnation, push.lane), prepare(push)
+    readings: list[Reading] = []
+    for seq, (body, chain_hash) in enumerate(zip(batch.bodies, batch.hashes, strict=True), batch.from_seq):
+        readings.append(read_entry(seq, body, chain_hash))
+        if len(readings) % part_entries == 0 or seq == batch.to_seq:
+            yield ReadPush(key, batch, tuple(readings), payload)
 
 
 def part_of(push: ReadPush, start: int, end: int) -> ReadPush:
@@ -114,7 +123,7 @@ def _read(seq: int, body: bytes, chain_hash: bytes, entry: Entry) -> Reading:
     """What a whole entry does. A carry-out sale is recognised; whatever else begins an order is folded."""
     events, first = entry.events, entry.events[0]
     if not isinstance(first, OrderPlaced):
-        moved = first.movement_id if entry.order_id is None and isinstance(first, StockMoved) else None
+        moved = first.movement_id if entry.order_id is None and isinstance(first, Movement) else None
         changes = changes_of(events)
         return Reading(seq, chain_hash, body, entry.order_id, entry=entry, changes=changes, movement_id=moved)
     consumed = handed_over(events)

@@ -17,7 +17,7 @@ from central_sync.downlink import Downlink
 from central_sync.ingest import auditing, greetings
 from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.audit_desk import AuditDesk
-from central_sync.ingest.backlog import Backlog, Work, fill
+from central_sync.ingest.backlog import Backlog, Work, fill, read_in_turns
 from central_sync.ingest.copies import Copies
 from central_sync.ingest.counting import count
 from central_sync.ingest.early import ReadEarly
@@ -26,7 +26,7 @@ from central_sync.ingest.greetings import Reported
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.listening import Listening
 from central_sync.ingest.progress import Progress
-from central_sync.ingest.reading import ReadPush, part_of, read_push, unusable
+from central_sync.ingest.reading import ReadPush, part_of, unusable
 from central_sync.ingest.recall_desk import RecallDesk
 from central_sync.ingest.recalling import lost_by
 from central_sync.ingest.restores import present_history
@@ -45,6 +45,7 @@ from edge_core.limits import (
 from edge_core.sync.admission import Admit
 from edge_core.sync.audit import checked_days
 from edge_core.sync.audit_messages import DayTotals, Digest
+from edge_core.sync.grants import Batch
 from edge_core.sync.messages import (
     Bye,
     DeliverAck,
@@ -134,7 +135,7 @@ class Ingester:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    def _understand(self, name: str, payload: bytes) -> Work | None:
+    async def _understand(self, name: str, payload: bytes) -> Work | None:
         """What a message is. One that breaks the protocol is counted and parked."""
         node_id = ""
         try:
@@ -143,7 +144,7 @@ class Ingester:
             _check_sender(message.node_id, node_id)
             match message:
                 case Push():
-                    return read_push(message, payload)
+                    return await read_in_turns(message, payload)
                 case Early():
                     return self._copies.read(message, waiting=self._link.inbox.qsize())
                 case Hello() | Heartbeat() | Recall() | Need() | DeliverAck() | Digest() | Bye():
@@ -219,15 +220,15 @@ class Ingester:
             return
         took_s = time.perf_counter() - started
         self._backlog.committed(outcome.entries, took_s)
-        self._observe(took_s, pushes, outcome)
+        self._observe(took_s, pushes)
         count(self._telemetry, pushes, outcome)
         await self._answer(outcome)
 
-    def _observe(self, took_s: float, pushes: Sequence[ReadPush], outcome: Outcome) -> None:
-        """What a push that came now would wait: the batches that the pushes before it make, and its own."""
-        queued = (self._link.inbox.count(is_push) + self._backlog.pushes) / len(pushes)
-        now_ms = _monotonic_ms()
-        self._granting.committed(wait_ms=int(took_s * (1 + queued) * 1000), entries=outcome.entries, now_ms=now_ms)
+    def _observe(self, took_s: float, pushes: Sequence[ReadPush]) -> None:
+        """Tell the regulator; what is not yet read is taken to be like this batch."""
+        entries = sum(len(push.readings) for push in pushes)
+        unread = self._link.inbox.count(is_push) * entries // len(pushes)
+        self._granting.committed(Batch(int(took_s * 1000), entries, self._backlog.entries + unread), _monotonic_ms())
         self._telemetry.batch_seconds.observe(took_s)
         self._telemetry.granted(self._granting.regulator, self._granting.backlogged)
 

@@ -12,11 +12,18 @@ from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from edge_agent.intake import Intake
-from edge_agent.submission import Answer, Cancel, Request
+from edge_agent.submission import Answer, Ask, Cancel, Request
 from edge_core.errors import UNREADABLE, Rejected
-from edge_core.orders.commands import CancelRequest, StockMovement
+from edge_core.orders.commands import StockMovement
 from edge_core.orders.document import TillOrder
-from edge_core.orders.validation import check_order
+from edge_core.orders.requests import (
+    REQUESTS,
+    CancelRequest,
+    ExchangeRequest,
+    OrderRequest,
+    UnreceiptedReturn,
+)
+from edge_core.orders.validation import check_order, check_store
 from edge_core.shapes import json_reader
 from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised, problem_headers
@@ -26,7 +33,7 @@ from holdfast_runtime.tokens import TokenCheck
 
 R = TypeVar("R")
 
-ORDER_COMMANDS: Final = ("cancel",)
+ORDER_COMMANDS: Final = tuple(sorted(REQUESTS))
 
 
 class Head(Struct, frozen=True):
@@ -46,7 +53,8 @@ class Commands:
         self._tokens = tokens
         self._stores = stores
         self._read_order = json_reader(TillOrder)
-        self._read_cancel = json_reader(CancelRequest)
+        self._readers: dict[str, Callable[[bytes], OrderRequest]] = {n: json_reader(REQUESTS[n]) for n in REQUESTS}
+        self._read_return = json_reader(UnreceiptedReturn)
         self._read_movement = json_reader(StockMovement)
 
     async def place_order(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,14 +70,25 @@ class Commands:
     async def command_order(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/orders/{order_id}/{command}`."""
         head = _head(scope)
-        parameters = scope["path_params"]
-        if parameters["command"] not in ORDER_COMMANDS:
-            detail = f"an order has no command {parameters['command']!r}"
+        order_id, name = (scope["path_params"][part] for part in ("order_id", "command"))
+        read = self._readers.get(name)
+        if read is None:
+            detail = f"an order has no command {name!r}"
             raise ProblemRaised(Rejected("not-found", detail, allowed=ORDER_COMMANDS))
-        request = await self._body(head, "order", scope, receive, self._read_cancel)
-        await self._submit(
-            Cancel(order_id_of(parameters["order_id"]), request), required_key(head.idempotency_key), head, send
-        )
+        body = await self._body(head, "order", scope, receive, read)
+        if isinstance(body, ExchangeRequest):
+            found = check_store(body.order, self._stores, "/order/store_id")
+            if found is not None:
+                raise ProblemRaised(found)
+        subject = order_id_of(order_id)
+        request = Cancel(subject, body) if isinstance(body, CancelRequest) else Ask(subject, name, body)
+        await self._submit(request, required_key(head.idempotency_key), head, send)
+
+    async def take_back(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/returns`: goods without a receipt."""
+        head = _head(scope)
+        request = await self._body(head, "order", scope, receive, self._read_return)
+        await self._submit(request, required_key(head.idempotency_key), head, send)
 
     async def move_stock(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/stock/movements`: without a key of its own, a movement is known by its reference."""

@@ -2,13 +2,15 @@
 
 from typing import Any, Final
 
+from edge_agent.api.order_operations import order_operations
 from edge_agent.api.queries import OrderPage, StockView
 from edge_agent.status import AgentStatus
-from edge_agent.submission import MovementReceipt
+from edge_agent.submission import MovementReceipt, ReturnReceipt
 from edge_core.limits import BODY_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
-from edge_core.orders.commands import CancelRequest, StockMovement
+from edge_core.orders.commands import StockMovement
 from edge_core.orders.document import TillOrder
 from edge_core.orders.rendering import OrderDocument, Receipt
+from edge_core.orders.requests import UnreceiptedReturn
 from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter, openapi
 
@@ -104,15 +106,16 @@ OPERATIONS: Final = (
         scope="read",
         tag="orders",
     ),
+    *order_operations((_ORDER, _KEY, _TRACE), _WRITE),
     Operation(
         "POST",
-        "/v1/orders/{order_id}/cancel",
-        "cancelOrder",
-        "Call off what has not left: reservations are released, payments voided or refunded",
-        {200: Receipt},
-        body=object_shape(CancelRequest),
-        parameters=(_ORDER, _KEY, _TRACE),
-        problems=(*_WRITE, "order-not-found", "command-not-allowed", "revision-stale"),
+        "/v1/returns",
+        "takeBackUnreceipted",
+        "Take goods back of which no order is known; somebody else than the operator approves",
+        {201: ReturnReceipt},
+        body=object_shape(UnreceiptedReturn),
+        parameters=(_KEY, _TRACE),
+        problems=(*_WRITE, "approval-needed", "unknown-currency", "invalid-time", "unit-mismatch", "lot-mismatch"),
         scope="order",
         tag="orders",
     ),

@@ -10,7 +10,7 @@ from msgspec import Struct
 from edge_agent.store.connection import fetch, translated
 from edge_core.errors import InvariantViolated, PeerFault, RecordDamaged, StorageFault
 from edge_core.limits import STREAM_SEQ_BITS
-from edge_core.orders.events import InstructionAnswered, StockMoved
+from edge_core.orders.events import InstructionAnswered, Movement
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.sync.chain import genesis, link
 from edge_core.sync.entry import LANES, Entry, decode_entry
@@ -82,7 +82,7 @@ def subject_of(entry: Entry) -> bytes | None:
     first = entry.events[0]
     if isinstance(first, InstructionAnswered):
         return first.instruction_id.bytes
-    return first.movement_id.bytes if isinstance(first, StockMoved) else None
+    return first.movement_id.bytes if isinstance(first, Movement) else None
 
 
 def seq_of(entry_id: int) -> int:

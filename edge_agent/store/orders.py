@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from edge_agent.store.connection import fetch, translated
 from edge_agent.store.log import read_recorded
+from edge_agent.store.retention import FINISHED
 from edge_core.orders.fold import OrderState
 from edge_core.orders.rendering import Recorded
 
@@ -88,6 +89,16 @@ async def read_orders(connection: aiosqlite.Connection, order_ids: Sequence[UUID
     marks = ",".join("?" * len(order_ids))
     found = await read_recorded(connection, f"order_id IN ({marks})", [order_id.bytes for order_id in order_ids])
     return [recorded for recorded in found if recorded.entry.order_id is not None]  # a movement of stock is no order
+
+
+async def list_under_way(connection: aiosqlite.Connection, after: UUID, limit: int) -> list[UUID]:
+    """Orders whose goods are on their way to the customer, oldest first, after the one named."""
+    sql = f"""
+        SELECT order_id FROM order_head
+        WHERE status IN ('in_fulfillment', 'held') AND status NOT IN {FINISHED} AND order_id > ?
+        ORDER BY order_id LIMIT ?
+    """  # noqa: S608 - only a constant is put in, by which SQLite knows the index
+    return [UUID(bytes=order_id) for (order_id,) in await fetch(connection, sql, (after.bytes, limit))]
 
 
 async def shift_entries(connection: aiosqlite.Connection, first: int, last: int, offset: int) -> None:

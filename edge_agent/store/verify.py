@@ -18,7 +18,7 @@ from edge_agent.store.log import Stream, seq_of
 from edge_agent.store.orders import OrderFilter, OrderHead
 from edge_agent.store.verify_downlink import check_downlink
 from edge_core.errors import PeerFault, StorageFault
-from edge_core.orders.events import OrderPlaced, StockMoved
+from edge_core.orders.events import Movement, OrderPlaced
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Recorded
 from edge_core.stock.ledger import StockDelta
@@ -208,7 +208,7 @@ def _note(walk: _Walk, entry: Entry) -> None:
     for event in entry.events:
         if isinstance(event, OrderPlaced):
             walk.placed += 1
-        elif isinstance(event, StockMoved) and entry.order_id is None and event.movement_id.bytes not in walk.moved:
+        elif isinstance(event, Movement) and entry.order_id is None and event.movement_id.bytes not in walk.moved:
             walk.moved.add(event.movement_id.bytes)
             _add(walk, event.deltas)
 

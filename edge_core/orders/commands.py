@@ -7,14 +7,9 @@ from msgspec import Meta, Struct
 
 from edge_core.limits import MOVEMENT_LINES_MAX
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
+from edge_core.orders.requests import CancelRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
 
-
-class CancelRequest(Part, frozen=True):
-    """The body of `POST /v1/orders/{id}/cancel`. `expected_revision` refuses an order that has moved on."""
-
-    reason: Identifier
-    operator_id: Identifier | None = None
-    expected_revision: Annotated[int, Meta(ge=1)] | None = None
+Role = Literal["store", "centre", "timer"]
 
 
 class MovementLine(Part, frozen=True):
@@ -53,6 +48,42 @@ class CancelOrder(Struct, frozen=True):
 
     order_id: UUID
     request: CancelRequest
+    role: Role = "store"
+
+
+class AdvanceOrder(Struct, frozen=True):
+    """Any other command on one order: `name` is one of `edge_core.orders.requests.REQUESTS`.
+
+    `new_id` names what the command may bring about (a return, a movement of stock), `secret` is a new pickup code.
+    `now_ms` is Unix time, `business_date` the store's date at that time.
+    """
+
+    order_id: UUID
+    name: str
+    request: OrderRequest
+    new_id: UUID
+    secret: str
+    location_id: str
+    business_date: str
+    now_ms: int
+    role: Role = "store"
+
+
+class ExchangeOrder(Struct, frozen=True):
+    """Take goods of an order back under `return_id`, and place the order for what goes instead."""
+
+    order_id: UUID
+    request: ExchangeRequest
+    return_id: UUID
+    place: PlaceOrder
+
+
+class TakeBack(Struct, frozen=True):
+    """Take goods back of which no order is known."""
+
+    return_id: UUID
+    request: UnreceiptedReturn
+    business_date: str
 
 
 class MoveStock(Struct, frozen=True):
@@ -62,4 +93,5 @@ class MoveStock(Struct, frozen=True):
     request: StockMovement
 
 
-Command = PlaceOrder | CancelOrder | MoveStock
+OnOrder = CancelOrder | AdvanceOrder | ExchangeOrder
+Command = PlaceOrder | OnOrder | TakeBack | MoveStock

@@ -4,13 +4,22 @@ An event is a tagged array in the log: its name first, then its fields. Names ar
 end, with a default. `deltas_of` says what an event changes in the stock of the location that recorded it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
 
-from edge_core.orders.document import Order
+from edge_core.orders.document import Order, Payment
+from edge_core.orders.further_events import (
+    CancelKind,
+    GoodsTakenBack,
+    GroupChange,
+    GroupQuantity,
+    GroupSplit,
+    ReturnInspected,
+    ReturnStep,
+)
 from edge_core.stock.ledger import Allocation, StockDelta, consume, release, reserve, restock
 
 
@@ -43,17 +52,19 @@ class OrderApproved(Struct, frozen=True, array_like=True, gc=False, tag="order.a
 
 
 class PaymentAuthorized(Struct, frozen=True, array_like=True, gc=False, tag="payment.authorized"):
-    """An amount is promised by the customer's bank."""
+    """An amount is promised by the customer's bank; `tender` is the payment where it came after the placing."""
 
     payment_id: str
     amount_minor: int
+    tender: Payment | None = None
 
 
 class PaymentCaptured(Struct, frozen=True, array_like=True, gc=False, tag="payment.captured"):
-    """An amount was taken."""
+    """An amount was taken; `tender` is the payment where it came after the placing."""
 
     payment_id: str
     amount_minor: int
+    tender: Payment | None = None
 
 
 class FulfillmentRouted(Struct, frozen=True, array_like=True, gc=False, tag="fulfillment.routed"):
@@ -98,9 +109,11 @@ class FulfillmentPacked(Struct, frozen=True, array_like=True, gc=False, tag="ful
 
 
 class FulfillmentReadyForPickup(Struct, frozen=True, array_like=True, gc=False, tag="fulfillment.ready_for_pickup"):
-    """The customer can come."""
+    """The customer can come, until `expires_at_ms` (Unix time), with the code that `code_hash` was made of."""
 
     group_id: str
+    code_hash: bytes | None = None
+    expires_at_ms: int | None = None
 
 
 class FulfillmentShipped(Struct, frozen=True, array_like=True, gc=False, tag="fulfillment.shipped"):
@@ -128,28 +141,43 @@ class PaymentReversal(Struct, frozen=True, array_like=True, gc=False):
 
 
 class OrderCancelled(Struct, frozen=True, array_like=True, gc=False, tag="order.cancelled"):
-    """What had not left was called off: promises are free again, payments are given back."""
+    """What had not left was called off: promises are free again, payments are given back.
+
+    Without `quantities` every group is called off; with them, so much of the lines of groups. `kind` says whether it
+    was taken back at the till on its day (`voided`) or never fetched (`expired`).
+    """
 
     reason: str
     operator_id: str | None
     released: tuple[Allocation, ...]
     reversals: tuple[PaymentReversal, ...]
+    quantities: tuple[GroupQuantity, ...] = ()
+    kind: CancelKind = "cancelled"
 
 
 class OrderReturned(Struct, frozen=True, array_like=True, gc=False, tag="order.returned"):
-    """Goods came back; `restocked` are for sale again."""
+    """Goods came back and were settled; `restocked` are for sale again, `damaged` are not.
+
+    Both are empty where `return.inspected` has told them before. `credit_minor` of what is given back went into the
+    order `exchanged_for`.
+    """
 
     return_id: str
     quantities: tuple[tuple[str, int], ...]
     restocked: tuple[Allocation, ...]
     reversals: tuple[PaymentReversal, ...]
+    damaged: tuple[Allocation, ...] = ()
+    reason: str | None = None
+    operator_id: str | None = None
+    credit_minor: int = 0
+    exchanged_for: UUID | None = None
 
 
 class StockMoved(Struct, frozen=True, array_like=True, gc=False, tag="stock.moved"):
     """Stock changed with a cause of its own: goods came, went, or turned out to be there (`found`)."""
 
     movement_id: UUID
-    cause: Literal["receipt", "write_off", "found"]
+    cause: Literal["receipt", "write_off", "found", "not_found", "short", "damaged", "uncounted"]
     reference: str | None
     deltas: tuple[StockDelta, ...]
 
@@ -187,7 +215,10 @@ LifecycleEvent = (
     | OrderCancelled
     | OrderReturned
 )
-Event = LifecycleEvent | StockMoved | InstructionAnswered
+Event = LifecycleEvent | StockMoved | InstructionAnswered | GroupChange | ReturnStep | GoodsTakenBack
+
+Movement = StockMoved | GoodsTakenBack
+"""What changes stock without being about an order; each has a `movement_id`."""
 
 LIFECYCLE_NAMES: Final = (
     "order.placed",
@@ -224,7 +255,17 @@ _DELTAS: Final[dict[type, Callable[[Any], tuple[StockDelta, ...]]]] = {
     OrderCancelled: lambda event: release(event.released),
     OrderReturned: lambda event: restock(event.restocked),
     StockMoved: lambda event: event.deltas,
+    GroupSplit: lambda event: release(event.released),
+    ReturnInspected: lambda event: restock(event.restocked),
+    GoodsTakenBack: lambda event: event.deltas,
 }
+
+
+def skus_in(event: Event) -> Iterable[str]:
+    """The SKUs that an event is about: those that an order wants, those whose stock it changes."""
+    if isinstance(event, OrderPlaced):
+        return (line.sku for line in event.order.lines)
+    return (delta.sku for delta in deltas_of(event))
 
 
 def deltas_of(event: Event) -> tuple[StockDelta, ...]:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_core.errors import InvariantViolated
 from edge_core.orders.document import Order
+from edge_core.orders.draft import Draft
 from edge_core.orders.events import (
     Event,
     FulfillmentAccepted,
@@ -36,54 +36,15 @@ from edge_core.orders.events import (
     StockReserved,
     name_of,
 )
+from edge_core.orders.fold_further import FURTHER, settle_return
+from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.machines import GROUP, ORDER, PAYMENT
-from edge_core.stock.ledger import Allocation
+from edge_core.orders.parts import add_up, by_group, cut_group
+from edge_core.orders.state import GroupState, OrderState, PaymentState, order_status
 
-GroupEvent = (
-    FulfillmentAccepted
-    | FulfillmentPicked
-    | FulfillmentPacked
-    | FulfillmentReadyForPickup
-    | FulfillmentShipped
-    | FulfillmentDelivered
-)
+__all__ = ["GroupState", "OrderState", "PaymentState", "fold", "fold_all", "order_status"]
 
-
-class PaymentState(Struct, frozen=True, array_like=True, gc=False):
-    """One payment: where it is in its table, what was taken and what was given back, in minor units."""
-
-    payment_id: str
-    status: str
-    captured_minor: int = 0
-    refunded_minor: int = 0
-
-
-class GroupState(Struct, frozen=True, array_like=True, gc=False):
-    """One group: where it is in its table, its source, what is promised to it, how often it was refused."""
-
-    group_id: str
-    status: str
-    location_id: str | None = None
-    allocations: tuple[Allocation, ...] = ()
-    rejections: int = 0
-
-
-class OrderState(Struct, frozen=True, array_like=True, gc=False):
-    """An order as it stands. `revision` counts the events folded; parts keep the order of the document."""
-
-    order: Order
-    revision: int
-    validated: bool
-    holds: tuple[str, ...]
-    approved: bool
-    payments: tuple[PaymentState, ...]
-    groups: tuple[GroupState, ...]
-    returned: tuple[tuple[str, int], ...]
-
-    @property
-    def status(self) -> str:
-        """The order's state, derived from its parts (docs/orders.md)."""
-        return order_status(self)
+GroupEvent = FulfillmentAccepted | FulfillmentPicked | FulfillmentPacked | FulfillmentShipped | FulfillmentDelivered
 
 
 def fold(state: OrderState | None, event: Event) -> OrderState:
@@ -96,42 +57,18 @@ def fold_all(state: OrderState | None, events: Iterable[Event]) -> OrderState:
 
     The parts are taken out once and put together once, because this runs for every entry at both ends.
     """
-    draft = _Draft(state) if state is not None else None
+    draft = Draft(state) if state is not None else None
     for event in events:
         if draft is None:
             if not isinstance(event, OrderPlaced):
                 raise InvariantViolated(f"{name_of(event)} comes before order.placed")
-            draft = _Draft(_place(event.order))
+            draft = Draft(_place(event.order))
         else:
             _EVOLVE[type(event)](draft, event)
             draft.revision += 1
     if draft is None:
         raise InvariantViolated("an order without events")
     return draft.state()
-
-
-def order_status(state: OrderState) -> str:
-    """Derive the order's state from its parts; the ORDER table names what may follow what."""
-    live = [group for group in state.groups if group.status != "cancelled"]
-    if not live:
-        return "cancelled"
-    if state.holds:
-        return "held"
-    if all(group.status == "delivered" for group in live):
-        return _returned_status(state)
-    if any(group.status not in {"unrouted", "backordered"} for group in live):
-        return "in_fulfillment"
-    if state.approved:
-        return "approved"
-    return "validated" if state.validated else "placed"
-
-
-def _returned_status(state: OrderState) -> str:
-    if not state.returned:
-        return "completed"
-    returned = dict(state.returned)
-    whole = all(returned.get(line.line_id, 0) >= line.quantity_milli for line in state.order.lines)
-    return "returned" if whole else "partially_returned"
 
 
 def _place(order: Order) -> OrderState:
@@ -142,98 +79,65 @@ def _place(order: Order) -> OrderState:
         holds=(),
         approved=False,
         payments=tuple([PaymentState(payment.payment_id, PAYMENT.initial) for payment in order.payments]),
-        groups=tuple([GroupState(group.group_id, GROUP.initial) for group in order.fulfillment_groups]),
+        groups=tuple(
+            [
+                GroupState(group.group_id, GROUP.initial, method=group.method, lines=group.lines)
+                for group in order.fulfillment_groups
+            ]
+        ),
         returned=(),
     )
 
 
-class _Draft:
-    """A state while events are folded into it: the parts by name, in the order of the document."""
-
-    __slots__ = ("approved", "groups", "holds", "order", "payments", "returned", "revision", "validated")
-
-    def __init__(self, state: OrderState) -> None:
-        self.order = state.order
-        self.revision = state.revision
-        self.validated = state.validated
-        self.holds = state.holds
-        self.approved = state.approved
-        self.payments = {payment.payment_id: payment for payment in state.payments}
-        self.groups = {group.group_id: group for group in state.groups}
-        if len(self.payments) != len(state.payments) or len(self.groups) != len(state.groups):
-            raise InvariantViolated("two payments or two groups of one order share a name")
-        self.returned = state.returned
-
-    def state(self) -> OrderState:
-        return OrderState(
-            self.order,
-            self.revision,
-            self.validated,
-            self.holds,
-            self.approved,
-            tuple(self.payments.values()),
-            tuple(self.groups.values()),
-            self.returned,
-        )
-
-    def payment(self, payment_id: str) -> PaymentState:
-        found = self.payments.get(payment_id)
-        if found is None:
-            raise InvariantViolated(f"there is no payment {payment_id!r}")
-        return found
-
-    def group(self, group_id: str) -> GroupState:
-        found = self.groups.get(group_id)
-        if found is None:
-            raise InvariantViolated(f"there is no group {group_id!r}")
-        return found
-
-
-def _demand(draft: _Draft, event: OrderValidated | OrderHeld | OrderReturned) -> None:
+def _demand(draft: Draft, event: OrderValidated | OrderHeld) -> None:
     """What happens to the order as a whole is legal where the ORDER table says so."""
     status = draft.state().status
     if not ORDER.is_legal(status, name_of(event)):
         raise InvariantViolated(f"order: {name_of(event)} is not legal in {status}")
 
 
-def _place_again(_draft: _Draft, _event: OrderPlaced) -> None:
+def _place_again(_draft: Draft, _event: OrderPlaced) -> None:
     raise InvariantViolated("order.placed twice")
 
 
-def _validate(draft: _Draft, event: OrderValidated) -> None:
+def _validate(draft: Draft, event: OrderValidated) -> None:
     if draft.revision > 1:  # right after its placing an order is always `placed`
         _demand(draft, event)
     draft.validated = True
 
 
-def _hold(draft: _Draft, event: OrderHeld) -> None:
+def _hold(draft: Draft, event: OrderHeld) -> None:
     _demand(draft, event)
     if event.hold_id in draft.holds:
         raise InvariantViolated(f"there is a hold {event.hold_id!r} already")
     draft.holds = (*draft.holds, event.hold_id)
 
 
-def _approve(draft: _Draft, event: OrderApproved) -> None:
+def _approve(draft: Draft, event: OrderApproved) -> None:
     if event.hold_id not in draft.holds:
         raise InvariantViolated(f"there is no hold {event.hold_id!r} to approve")
     draft.holds = tuple(hold for hold in draft.holds if hold != event.hold_id)
     draft.approved = True
 
 
-def _authorize(draft: _Draft, event: PaymentAuthorized) -> None:
+def _authorize(draft: Draft, event: PaymentAuthorized) -> None:
+    if event.tender is not None:
+        draft.add_payment(event.tender)
     payment = draft.payment(event.payment_id)
     status = PAYMENT.next_state(payment.status, "payment.authorized")
     draft.payments[event.payment_id] = replace(payment, status=status)
 
 
-def _capture(draft: _Draft, event: PaymentCaptured) -> None:
+def _capture(draft: Draft, event: PaymentCaptured) -> None:
+    if event.tender is not None:
+        draft.add_payment(event.tender)
     payment = draft.payment(event.payment_id)
     status = PAYMENT.next_state(payment.status, "payment.captured")
     captured_minor = payment.captured_minor + event.amount_minor
     draft.payments[event.payment_id] = replace(payment, status=status, captured_minor=captured_minor)
 
 
-def _route(draft: _Draft, event: FulfillmentRouted) -> None:
+def _route(draft: Draft, event: FulfillmentRouted) -> None:
     if not draft.validated:
         raise InvariantViolated("fulfillment.routed comes before order.validated")
     on = "fulfillment.routed:backorder" if event.decision == "backorder" else "fulfillment.routed"
@@ -242,57 +146,82 @@ def _route(draft: _Draft, event: FulfillmentRouted) -> None:
     draft.groups[event.group_id] = replace(group, status=status, location_id=event.location_id)
 
 
-def _reserve(draft: _Draft, event: StockReserved) -> None:
+def _reserve(draft: Draft, event: StockReserved) -> None:
     group = draft.group(event.group_id)
     status = GROUP.next_state(group.status, "stock.reserved")
     draft.groups[event.group_id] = replace(group, status=status, allocations=event.allocations)
 
 
-def _reject(draft: _Draft, event: FulfillmentRejected) -> None:
+def _reject(draft: Draft, event: FulfillmentRejected) -> None:
     group = draft.group(event.group_id)
     status = GROUP.next_state(group.status, "fulfillment.rejected")
-    draft.groups[event.group_id] = GroupState(group.group_id, status, rejections=group.rejections + 1)
+    draft.groups[event.group_id] = GroupState(
+        group.group_id, status, rejections=group.rejections + 1, method=group.method, lines=group.lines
+    )
 
 
-def _advance(draft: _Draft, event: GroupEvent) -> None:
+def _advance(draft: Draft, event: GroupEvent) -> None:
     group = draft.group(event.group_id)
     draft.groups[event.group_id] = replace(group, status=GROUP.next_state(group.status, name_of(event)))
 
 
-def _cancel(draft: _Draft, event: OrderCancelled) -> None:
-    for group_id, group in draft.groups.items():
-        status = GROUP.next_state(group.status, "order.cancelled")
-        draft.groups[group_id] = replace(group, status=status, allocations=())
-    draft.holds = ()
+def _ready(draft: Draft, event: FulfillmentReadyForPickup) -> None:
+    group = draft.group(event.group_id)
+    draft.groups[event.group_id] = replace(
+        group,
+        status=GROUP.next_state(group.status, name_of(event)),
+        code_hash=event.code_hash,
+        expires_at_ms=event.expires_at_ms,
+    )
+
+
+def _cancel(draft: Draft, event: OrderCancelled) -> None:
+    """Without quantities every group ends; with them a group ends of which nothing is left."""
+    on = "order.cancelled" if event.kind == "cancelled" else f"order.cancelled:{event.kind}"
+    if event.quantities:
+        leaving = by_group(event.quantities)
+    else:
+        leaving = {group_id: _all_of(group) for group_id, group in draft.groups.items()}
+    for group_id, parts in leaving.items():
+        group = draft.group(group_id)
+        status = GROUP.next_state(group.status, on)
+        rest, _ = cut_group(group, parts)
+        draft.groups[group_id] = rest if rest.lines else replace(rest, status=status)
+    gone = [part for parts in leaving.values() for part in parts]
+    draft.cancelled = tuple(sorted(add_up((*draft.cancelled, *gone)).items()))
+    if all(group.status == "cancelled" for group in draft.groups.values()):
+        draft.holds = ()
     _reverse(draft, event.reversals, "order.cancelled")
 
 
-def _return(draft: _Draft, event: OrderReturned) -> None:
-    _demand(draft, event)
-    ordered = {line.line_id: line.quantity_milli for line in draft.order.lines}
-    returned = dict(draft.returned)
-    for line_id, quantity_milli in event.quantities:
-        returned[line_id] = returned.get(line_id, 0) + quantity_milli
-        if not 0 < quantity_milli <= returned[line_id] <= ordered.get(line_id, 0):
-            raise InvariantViolated(f"{quantity_milli} of line {line_id!r} cannot come back")
-    draft.returned = tuple(sorted(returned.items()))
+def _all_of(group: GroupState) -> list[tuple[str, int]]:
+    return [(line.line_id, line.quantity_milli) for line in group.lines]
+
+
+def _return(draft: Draft, event: OrderReturned) -> None:
+    settle_return(draft, event)
     _reverse(draft, event.reversals, "order.returned")
 
 
-def _move(_draft: _Draft, _event: StockMoved | InstructionAnswered) -> None:
+def _move(_draft: Draft, _event: StockMoved | InstructionAnswered | GoodsTakenBack) -> None:
     """Stock found for an order changes the ledger, an answer tells the centre; neither changes the order."""
 
 
-def _reverse(draft: _Draft, reversals: tuple[PaymentReversal, ...], on: str) -> None:
+def _reverse(draft: Draft, reversals: tuple[PaymentReversal, ...], on: str) -> None:
     for reversal in reversals:
         payment = draft.payment(reversal.payment_id)
-        refunded_minor = payment.refunded_minor + (reversal.amount_minor if reversal.kind == "refunded" else 0)
-        partial = reversal.kind == "refunded" and refunded_minor < payment.captured_minor
-        status = PAYMENT.next_state(payment.status, f"{on}:partial" if partial else on)
+        refunded_minor = payment.refunded_minor + reversal.amount_minor
+        if refunded_minor > payment.captured_minor:
+            raise InvariantViolated(f"more would be given back of {reversal.payment_id!r} than was taken")
+        if reversal.kind == "voided":
+            variant = ":voided" if payment.captured_minor else ""
+        else:
+            variant = ":partial" if refunded_minor < payment.captured_minor else ""
+        status = PAYMENT.next_state(payment.status, f"{on}{variant}")
         draft.payments[reversal.payment_id] = replace(payment, status=status, refunded_minor=refunded_minor)
 
 
-_EVOLVE: Final[Mapping[type, Callable[[_Draft, Any], None]]] = MappingProxyType(
+_EVOLVE: Final[Mapping[type, Callable[[Draft, Any], None]]] = MappingProxyType(
     {
         OrderPlaced: _place_again,
         OrderValidated: _validate,
@@ -306,12 +235,14 @@ _EVOLVE: Final[Mapping[type, Callable[[_Draft, Any], None]]] = MappingProxyType(
         FulfillmentRejected: _reject,
         FulfillmentPicked: _advance,
         FulfillmentPacked: _advance,
-        FulfillmentReadyForPickup: _advance,
+        FulfillmentReadyForPickup: _ready,
         FulfillmentShipped: _advance,
         FulfillmentDelivered: _advance,
         OrderCancelled: _cancel,
         OrderReturned: _return,
         StockMoved: _move,
         InstructionAnswered: _move,
+        GoodsTakenBack: _move,
+        **FURTHER,
     }
 )

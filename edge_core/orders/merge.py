@@ -30,11 +30,11 @@ class Merged(Struct, frozen=True):
 
 
 def merge(entries: Iterable[Recorded]) -> Merged:
-    """Fold the entries of one order, however many histories they come from."""
+    """Fold the entries of one order, however many histories they come from, and however often each of them came."""
     state: OrderState | None = None
     accepted: list[Recorded] = []
     refused: list[Recorded] = []
-    for recorded in in_order(entries):
+    for recorded in in_order(_once(entries)):
         if any(is_same_decision(known.entry, recorded.entry) for known in (*accepted, *refused)):
             refused.append(recorded)
             continue
@@ -45,3 +45,8 @@ def merge(entries: Iterable[Recorded]) -> Merged:
         else:
             accepted.append(recorded)
     return Merged(state, tuple(accepted), tuple(refused))
+
+
+def _once(entries: Iterable[Recorded]) -> Iterable[Recorded]:
+    """Each entry once: its place in the log names it."""
+    return {(r.origin.node_id, r.origin.incarnation, r.origin.lane, r.origin.seq): r for r in entries}.values()

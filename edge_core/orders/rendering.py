@@ -13,9 +13,9 @@ from msgspec import Struct
 
 from edge_core.clock import wall_ms
 from edge_core.errors import InvariantViolated
-from edge_core.orders.document import SCHEMA_VERSION, Order
+from edge_core.orders.document import SCHEMA_VERSION
 from edge_core.orders.events import OrderPlaced, name_of
-from edge_core.orders.fold import GroupState, OrderState, fold, fold_all
+from edge_core.orders.fold import OrderState, fold, fold_all
 from edge_core.shapes import json_object, object_shape
 from edge_core.stock.ledger import Allocation
 from edge_core.sync.entry import Entry
@@ -38,7 +38,7 @@ class Recorded(Struct, frozen=True):
 
 
 class GroupView(Struct, frozen=True, omit_defaults=True):
-    """A fulfilment group as it stands. Quantities are thousandths."""
+    """A fulfilment group as it stands. Quantities are thousandths; until `pickup_until` it can be fetched."""
 
     group_id: str
     method: str
@@ -48,6 +48,16 @@ class GroupView(Struct, frozen=True, omit_defaults=True):
     lines: tuple[dict[str, str | int], ...] = ()
     reservations: tuple[dict[str, str | int | None], ...] = ()
     attempts: int = 0
+    pickup_until: str | None = None
+
+
+class ReturnView(Struct, frozen=True, omit_defaults=True):
+    """Goods on their way back, or back. Quantities are thousandths."""
+
+    return_id: str
+    status: str
+    lines: tuple[dict[str, str | int], ...]
+    exchanged_for: UUID | None = None
 
 
 class PaymentView(Struct, frozen=True, omit_defaults=True):
@@ -96,7 +106,7 @@ class JourneyEvent(Struct, frozen=True):
 
 
 class OrderDocument(Struct, frozen=True):
-    """The whole order: the 32 fields, then `status` and `journey`. Its parts are objects of the same names."""
+    """The whole order: the 32 fields, then status, journey and returns; its parts are objects of the same names."""
 
     order_id: UUID
     display_number: str
@@ -132,6 +142,7 @@ class OrderDocument(Struct, frozen=True):
     policy_versions: dict[str, str]
     status: str
     journey: tuple[JourneyEvent, ...]
+    returns: tuple[ReturnView, ...] = ()
 
 
 @lru_cache(maxsize=256)  # the entries of one commit share their time
@@ -157,8 +168,7 @@ def receipt(state: OrderState, recorded: Recorded) -> Receipt:
         grand_total_minor=order.totals.grand_total_minor,
         offline=order.offline,
         groups=tuple(
-            GroupView(group.group_id, asked.method, group.status, group.location_id)
-            for asked, group in zip(order.fulfillment_groups, state.groups, strict=True)
+            GroupView(group.group_id, group.method, group.status, group.location_id) for group in state.groups
         ),
         origin=recorded.origin,
     )
@@ -204,7 +214,7 @@ def document(entries: Sequence[Recorded]) -> OrderDocument:
         customer_ref=order.customer_ref,
         customer_tier=order.customer_tier,
         bill_to=_object(order.bill_to),
-        ship_to=_object(order.ship_to),
+        ship_to=_object(state.ship_to or order.ship_to),
         currency=order.currency,
         lines=_lines(state),
         adjustments=_objects(order.adjustments),
@@ -212,13 +222,14 @@ def document(entries: Sequence[Recorded]) -> OrderDocument:
         totals=_objects((order.totals,))[0],
         payments=_payments(state),
         payment_terms=_object(order.payment_terms),
-        fulfillment_groups=_groups(order, state.groups),
+        fulfillment_groups=_groups(state),
         promise=_object(order.promise),
         risk={"score": None, "reasons": [], "holds": list(state.holds)},
         attribution=order.attribution,
         policy_versions=order.policy_versions,
         status=state.status,
         journey=journey(entries),
+        returns=_returns(state),
     )
 
 
@@ -246,9 +257,27 @@ def journey(entries: Sequence[Recorded]) -> tuple[JourneyEvent, ...]:
 
 
 def _lines(state: OrderState) -> tuple[dict[str, Any], ...]:
-    returned = dict(state.returned)
-    lines = _objects(state.order.lines)
-    return tuple({**line, "returned_quantity_milli": returned.get(str(line["line_id"]), 0)} for line in lines)
+    returned, cancelled = dict(state.returned), dict(state.cancelled)
+    return tuple(
+        {
+            **line,
+            "returned_quantity_milli": returned.get(str(line["line_id"]), 0),
+            "cancelled_quantity_milli": cancelled.get(str(line["line_id"]), 0),
+        }
+        for line in _objects(state.order.lines)
+    )
+
+
+def _returns(state: OrderState) -> tuple[ReturnView, ...]:
+    return tuple(
+        ReturnView(
+            one.return_id,
+            one.status,
+            tuple({"line_id": line_id, "quantity_milli": milli} for line_id, milli in one.quantities),
+            one.exchanged_for,
+        )
+        for one in state.returns
+    )
 
 
 def _payments(state: OrderState) -> tuple[PaymentView, ...]:
@@ -264,23 +293,26 @@ def _payments(state: OrderState) -> tuple[PaymentView, ...]:
             captured_minor=now.captured_minor,
             refunded_minor=now.refunded_minor,
         )
-        for posted, now in zip(state.order.payments, state.payments, strict=True)
+        for posted, now in zip(state.tenders, state.payments, strict=True)
     )
 
 
-def _groups(order: Order, groups: tuple[GroupState, ...]) -> tuple[GroupView, ...]:
+def _groups(state: OrderState) -> tuple[GroupView, ...]:
+    """Groups as they stand; the customer's preference is that of the group that was split, if it was."""
+    asked = {group.group_id: group.preference for group in state.order.fulfillment_groups}
     return tuple(
         GroupView(
             group_id=group.group_id,
-            method=asked.method,
+            method=group.method,
             status=group.status,
             location_id=group.location_id,
-            preference=asked.preference,
-            lines=tuple({"line_id": part.line_id, "quantity_milli": part.quantity_milli} for part in asked.lines),
+            preference=asked.get(group.group_id),
+            lines=tuple({"line_id": part.line_id, "quantity_milli": part.quantity_milli} for part in group.lines),
             reservations=tuple(_reservation(allocation) for allocation in group.allocations),
             attempts=group.rejections,
+            pickup_until=None if group.expires_at_ms is None else rfc3339(group.expires_at_ms),
         )
-        for asked, group in zip(order.fulfillment_groups, groups, strict=True)
+        for group in state.groups
     )
 
 

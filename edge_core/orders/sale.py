@@ -55,7 +55,7 @@ def _is_paid(order: Order, captured: Sequence[Event]) -> bool:
     if len(names) != len(order.payments):
         return False
     for event in captured:
-        if not isinstance(event, PaymentCaptured) or event.payment_id not in names:
+        if not isinstance(event, PaymentCaptured) or event.tender is not None or event.payment_id not in names:
             return False
         names.remove(event.payment_id)
     return True

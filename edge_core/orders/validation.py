@@ -4,8 +4,9 @@ Each check returns the first thing that is wrong as a `Rejected` with a JSON poi
 `check_order` may run before a decision is queued and gives the same answer for ever.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Final
 
 from edge_core.errors import Rejected
@@ -15,14 +16,33 @@ from edge_core.orders.money import gross_minor
 
 Check = Callable[[TillOrder], Rejected | None]
 
-METHOD_OF_TYPE: Final = {"sale": "carry_out", "ship": "ship", "pickup": "pickup"}
+METHODS_OF_TYPE: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "sale": ("carry_out",),
+        "ship": ("ship",),
+        "pickup": ("pickup",),
+        "preorder": ("ship", "pickup"),
+        "exchange": ("carry_out", "ship", "pickup"),
+    }
+)
+
+
+def check_exchange(order: TillOrder) -> Rejected | None:
+    """Run every check on the order of an exchange, which is placed by the command `exchange` and in no other way."""
+    if order.order_type != "exchange":
+        detail = f"what goes instead is an order of type exchange, not {order.order_type}"
+        return Rejected("flow-not-available", detail, "/order_type")
+    return next((found for check in CHECKS if (found := check(order)) is not None), None)
 
 
 def check_order(order: TillOrder, stores: frozenset[str] = frozenset()) -> Rejected | None:
     """Run every check in turn; `stores` are those that this agent serves, none meaning any."""
-    if stores and order.store_id not in stores:
-        served = ", ".join(sorted(stores))
-        return Rejected("wrong-store", f"this agent serves {served}; the order names {order.store_id}", "/store_id")
+    refused = check_store(order, stores, "/store_id")
+    if refused is not None:
+        return refused
+    if order.order_type == "exchange":
+        detail = "an exchange is a command on the order whose goods come back"
+        return Rejected("flow-not-available", detail, "/order_type")
     for check in CHECKS:
         found = check(order)
         if found is not None:
@@ -30,15 +50,26 @@ def check_order(order: TillOrder, stores: frozenset[str] = frozenset()) -> Rejec
     return None
 
 
+def check_store(order: TillOrder, stores: frozenset[str], pointer: str) -> Rejected | None:
+    """Whether the order is for one of these stores; none means any."""
+    if not stores or order.store_id in stores:
+        return None
+    served = ", ".join(sorted(stores))
+    return Rejected("wrong-store", f"this agent serves {served}; the order names {order.store_id}", pointer)
+
+
 def _check_flow(order: TillOrder) -> Rejected | None:
-    method = METHOD_OF_TYPE.get(order.order_type)
-    if method is None:
+    methods = METHODS_OF_TYPE.get(order.order_type)
+    if methods is None:
         return Rejected("flow-not-available", f"orders of type {order.order_type} are not taken yet", "/order_type")
-    if order.fulfillment.method != method:
-        detail = f"an order of type {order.order_type} has the method {method}, not {order.fulfillment.method}"
+    method = order.fulfillment.method
+    if method not in methods:
+        detail = f"an order of type {order.order_type} has the method {' or '.join(methods)}, not {method}"
         return Rejected("flow-not-available", detail, "/fulfillment/method")
     if method == "ship" and order.fulfillment.ship_to is None:
         return Rejected("invalid-document", "an order to ship needs an address", "/fulfillment/ship_to")
+    if order.order_type == "preorder" and order.payment_terms is None:
+        return Rejected("invalid-document", "a pre-order needs payment terms: deposit and balance", "/payment_terms")
     return None
 
 
@@ -152,6 +183,10 @@ def _check_payments(order: TillOrder) -> Rejected | None:
     terms = order.payment_terms
     if terms is not None and terms.deposit_minor + terms.balance_due_minor != grand:
         return Rejected("payment-mismatch", "deposit and balance are not the grand total", "/payment_terms")
+    secured = sum(p.amount_minor for p in order.payments if p.status != "pending")
+    if order.order_type == "preorder" and terms is not None and secured < terms.deposit_minor:
+        detail = f"the deposit is {terms.deposit_minor}, authorized or captured are {secured}"
+        return Rejected("payment-mismatch", detail, "/payments")
     return None
 
 

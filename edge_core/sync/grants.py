@@ -1,10 +1,12 @@
 """How much the centre lets in: a rate for all nodes together that follows its own commits, and each node's share. Pure.
 
 Additive increase, multiplicative decrease (Chiu and Jain 1989): while nine of ten pushes would be committed within
-`GRANT_LATENCY_MS_TARGET`, the rate grows a little; when not, it falls to a part of what was really committed. Only the
-nodes that have a backlog share it; everyone else sends what they sell, which no grant holds up.
+`GRANT_LATENCY_MS_TARGET`, the rate grows a little; when not, it falls to a part of what was really committed, and no
+further: the queue that is there keeps the centre at work until the rate has grown again. Only the nodes that have a
+backlog share it; everyone else sends what they sell, which no grant holds up and which goes before (`PushQueue`).
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -32,14 +34,25 @@ from edge_core.limits import (
 from edge_core.sync.messages import Grant
 
 
+class Batch(Struct, frozen=True):
+    """A batch that was committed: how long it took, the entries of its pushes, and how many waited behind it."""
+
+    took_ms: int
+    entries: int
+    queued: int
+
+
 class Regulator(Struct, frozen=True):
-    """The rate for all nodes together, in entries a second, and what was seen since it was set last."""
+    """The rate for all nodes together, in entries a second, and the batches since `began_ms`, when it was set last.
+
+    `wait_ms` is what nine of ten pushes would have waited for their COMMIT by then.
+    """
 
     rate: int = GRANT_RATE_DEFAULT
-    p90_ms: int = 0
-    samples_ms: tuple[int, ...] = ()
+    wait_ms: int = 0
+    batches: tuple[Batch, ...] = ()
     entries: int = 0
-    looked_ms: int = 0
+    began_ms: int | None = None
 
 
 class Told(Struct, frozen=True):
@@ -52,24 +65,32 @@ class Told(Struct, frozen=True):
 START: Final = Regulator()
 
 
-def committed(regulator: Regulator, *, wait_ms: int, entries: int, now_ms: int) -> Regulator:
-    """A batch was committed: what a push that came now would wait for its own, and how many entries it held."""
-    samples = (*regulator.samples_ms, wait_ms)[-GRANT_SAMPLES_MAX:]
-    regulator = replace(regulator, samples_ms=samples, entries=regulator.entries + entries)
-    elapsed_ms = now_ms - regulator.looked_ms
-    if 0 <= elapsed_ms < GRANT_LOOK_INTERVAL_MS:
+def committed(regulator: Regulator, batch: Batch, now_ms: int) -> Regulator:
+    """A batch was committed. After a silence the look begins with this batch: idle time says nothing of the speed."""
+    began_ms = regulator.began_ms
+    if began_ms is None or now_ms - batch.took_ms - began_ms > GRANT_LOOK_INTERVAL_MS:
+        regulator = Regulator(regulator.rate, regulator.wait_ms, began_ms=now_ms - batch.took_ms)
+    batches = (*regulator.batches, batch)[-GRANT_SAMPLES_MAX:]
+    regulator = replace(regulator, batches=batches, entries=regulator.entries + batch.entries)
+    elapsed_ms = now_ms - (regulator.began_ms or 0)
+    if elapsed_ms < GRANT_LOOK_INTERVAL_MS:
         return regulator
-    p90_ms = sorted(samples)[(len(samples) * 9) // 10]
-    measured = regulator.entries * 1_000 // elapsed_ms if 0 < elapsed_ms < 2 * GRANT_LOOK_INTERVAL_MS else 0
-    rate = _next_rate(regulator.rate, p90_ms, measured)
-    return Regulator(rate=rate, p90_ms=p90_ms, looked_ms=now_ms)
+    measured = regulator.entries * 1_000 // elapsed_ms
+    wait_ms = _wait_ms(batches, max(1, measured))
+    return Regulator(_next_rate(regulator.rate, wait_ms, measured), wait_ms, began_ms=now_ms)
 
 
-def _next_rate(rate: int, p90_ms: int, measured: int) -> int:
-    if p90_ms <= GRANT_LATENCY_MS_TARGET:
+def _wait_ms(batches: Sequence[Batch], per_s: int) -> int:
+    """What nine of ten pushes would wait: for what is before them, at the speed of all that was taken."""
+    waits_ms = sorted(batch.took_ms + batch.queued * 1_000 // per_s for batch in batches)
+    return waits_ms[len(waits_ms) * 9 // 10]
+
+
+def _next_rate(rate: int, wait_ms: int, measured: int) -> int:
+    """With a queue what was measured is all that the centre can do: to go below it once lets the queue go down."""
+    if wait_ms <= GRANT_LATENCY_MS_TARGET:
         return min(rate + GRANT_INCREASE_PER_S, GRANT_RATE_MAX)
-    really = min(rate, measured) if measured else rate
-    return max(really * GRANT_DECREASE_PERCENT // 100, TRICKLE_ENTRIES_PER_S)
+    return max(min(rate, measured * GRANT_DECREASE_PERCENT // 100), TRICKLE_ENTRIES_PER_S)
 
 
 def is_backlog(pending: int) -> bool:

@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
 from edge_core.limits import INSTRUCTION_BYTES_MAX
-from edge_core.orders.commands import CancelRequest
+from edge_core.orders.requests import CancelRequest
 
 INSTRUCTION_VERSION: Final = 1
 _ID_VERSION_8: Final = 0x8 << 76

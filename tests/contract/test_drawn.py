@@ -8,6 +8,8 @@ import pytest
 
 from edge_core.errors import CODES
 from edge_core.orders.machines import MACHINES
+from edge_core.stock.counting import COUNT
+from edge_core.stock.reservations import RESERVATION
 
 DOCS = Path(__file__).parents[2] / "docs"
 DRAW: dict[str, Any] = runpy.run_path(str(DOCS / "draw.py"))
@@ -33,11 +35,13 @@ def test_every_code_is_in_the_list_with_its_number_status_and_title() -> None:
         assert f"| {row.number} | `{row.type_uri}` | {row.status} | {row.title} |" in text
 
 
-@pytest.mark.parametrize("machine", MACHINES, ids=lambda machine: machine.name)
+@pytest.mark.parametrize("machine", [*MACHINES, RESERVATION, COUNT], ids=lambda machine: machine.name)
 def test_every_transition_is_in_the_diagram_and_in_the_table(machine: Any) -> None:
     diagram, table = DRAW["diagram"](machine), DRAW["table"](machine)
     for row in machine.transitions:
         (arrow,) = (line for line in diagram.splitlines() if line.startswith(f"    {row.source} --> {row.target}: "))
         assert row.on.replace(":", ", ") in arrow.partition(": ")[2].split("<br>")
-        (cells,) = (line for line in table.splitlines() if f"| `{row.on}` | {row.target} |" in line)
-        assert row.source in cells.split("|")[1].replace(",", " ").split()
+        rows = [line for line in table.splitlines() if f"| `{row.on}` | {row.target} |" in line]
+        (cells,) = (line for line in rows if row.source in line.split("|")[1].replace(",", " ").split())
+        assert all(f" {name}" in cells for name in (*row.guards, *row.roles, *row.effects))
+        assert row.command is None or f"| `{row.command}` |" in cells

@@ -30,6 +30,7 @@ from tests.rigs import golden
 
 FILES = Path(__file__).parent / "golden"
 ENTRIES: dict[str, Any] = json.loads((FILES / "entry_v1.json").read_text())
+EARLIER_ENTRIES: dict[str, str] = json.loads((FILES / "entry_v1_earlier.json").read_text())
 EARLIER: dict[str, str] = json.loads((FILES / "messages_v1_earlier.json").read_text())
 INSTRUCTIONS: dict[str, str] = json.loads((FILES / "instruction_v1.json").read_text())
 MESSAGES: dict[str, str] = json.loads((FILES / "messages_v1.json").read_text())
@@ -45,6 +46,15 @@ def test_an_entry_of_version_1_is_read_as_what_it_was(name: str) -> None:
 @pytest.mark.parametrize("name", golden.ENTRIES)
 def test_an_entry_is_written_in_the_bytes_of_version_1(name: str) -> None:
     assert encode_entry(golden.ENTRIES[name]).hex() == ENTRIES[name]["hex"]
+
+
+@pytest.mark.parametrize("name", EARLIER_ENTRIES)
+def test_an_event_without_the_fields_that_came_later_is_read_with_their_defaults(name: str) -> None:
+    body = bytes.fromhex(EARLIER_ENTRIES[name])
+    (read,), (now,) = decode_entry(body).events, golden.ENTRIES[name].events
+    (raw,) = msgspec.msgpack.decode(body)[5]
+    assert read != now
+    assert read == _as_earlier(now, raw[1:])
 
 
 @pytest.mark.parametrize("name", golden.INSTRUCTIONS)

@@ -35,8 +35,8 @@ PACED = {
 }
 
 CORE_MAY_IMPORT = {
-    *("__future__", "base64", "collections", "datetime", "functools", "hashlib", "re", "types", "typing", "uuid"),
-    *("msgspec", "msgpack", "zstandard"),
+    *("__future__", "base64", "collections", "csv", "datetime", "functools", "hashlib", "re", "types", "typing"),
+    *("uuid", "jmespath", "msgpack", "msgspec", "zstandard"),
 }
 # What is impure in modules that the core may import.
 IMPURE_CALLS = {"uuid1", "uuid4", "getnode", "now", "today", "utcnow", "open", "print", "input", "eval", "exec"}

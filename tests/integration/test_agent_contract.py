@@ -14,6 +14,7 @@ from edge_agent.api.commands import Commands
 from edge_agent.api.queries import Queries
 from edge_agent.api.routes import agent_app
 from edge_core.errors import CODES, TYPE_PREFIX
+from edge_core.orders.requests import REQUESTS
 from tests.rigs.agents import NODE_ID, Agent, key, receipt, running, sale, slug
 
 pytestmark = pytest.mark.slow
@@ -100,7 +101,11 @@ def test_each_route_that_is_served_is_described_and_each_one_described_is_served
         (method, path)
         for path, methods in _served()
         for method in methods - {"HEAD"}
-        for path in ([path.replace("{command}", "cancel").replace(":path}", "}")])
+        for path in (
+            [path.replace("{command}", name) for name in REQUESTS]
+            if "{command}" in path
+            else [path.replace(":path}", "}")]
+        )
     }
     described = {(method, path) for method, path, _ in _operations(contract)}
     assert described - {("GET", "/metrics")} == served

@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from edge_core.errors import PeerFault
 from edge_core.limits import BLOCK_BYTES_MAX, MESSAGE_BYTES_MAX, PUSH_ENTRIES_MAX
-from edge_core.orders.commands import CancelRequest, StockMovement
+from edge_core.orders.commands import StockMovement
 from edge_core.orders.document import Order, TillOrder
 from edge_core.orders.events import Event
+from edge_core.orders.requests import CancelRequest
 from edge_core.shapes import json_object, json_reader, object_shape
 from edge_core.sync.entry import ENTRY_VERSION, Entry, decode_entry, encode_entry
 from edge_core.sync.messages import (

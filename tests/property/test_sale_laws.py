@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from central_sync.ingest.effects import changes_of, changes_of_sale
-from edge_core.orders.decide import World, decide
+from edge_core.orders.decide import decide
 from edge_core.orders.document import Payment
 from edge_core.orders.events import Event, OrderPlaced
 from edge_core.orders.fold import fold_all
 from edge_core.orders.sale import STATUS, handed_over
+from edge_core.orders.world import World
 from edge_core.stock.ledger import Position
 from tests.rigs.orders import place, placed, till_order
 

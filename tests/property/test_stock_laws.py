@@ -9,11 +9,13 @@ from msgspec.structs import replace
 
 from edge_core import ids
 from edge_core.errors import Rejected
-from edge_core.orders.commands import CancelOrder, CancelRequest, Command, MovementLine, MoveStock, StockMovement
-from edge_core.orders.decide import World, decide, skus_of
+from edge_core.orders.commands import CancelOrder, Command, MovementLine, MoveStock, StockMovement
+from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.document import Method
 from edge_core.orders.events import Event, StockMoved, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
+from edge_core.orders.requests import CancelRequest
+from edge_core.orders.world import World
 from edge_core.stock.ledger import Position, StockDelta, apply_delta
 from tests.rigs.orders import START_MS, order_id, place, till_order, with_line
 

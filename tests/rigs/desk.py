@@ -15,7 +15,8 @@ from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer, Cancel, Request
 from edge_agent.surroundings import real_surroundings
 from edge_core import ids
-from edge_core.orders.commands import CancelRequest, MovementLine, StockMovement
+from edge_core.orders.commands import MovementLine, StockMovement
+from edge_core.orders.requests import CancelRequest
 from tests.rigs.orders import till_order
 
 _SKUS = tuple(line.sku for line in till_order().lines)

@@ -19,7 +19,8 @@ from central_sync.dumps import Manifest
 from edge_agent.app import Agent, build_agent
 from edge_agent.config import AgentConfig, ApiSection, BrokerSection, NodeSection, StoreSection
 from edge_agent.submission import Cancel
-from edge_core.orders.commands import CancelRequest, MovementLine, StockMovement
+from edge_core.orders.commands import MovementLine, StockMovement
+from edge_core.orders.requests import CancelRequest
 from tests.rigs.house import CentreProcess
 from tests.rigs.orders import till_order
 from tests.rigs.processes import run

@@ -16,6 +16,7 @@ from edge_core.orders.document import (
     Adjustment,
     Customer,
     FulfillmentRequest,
+    GroupLine,
     Line,
     Payment,
     PaymentTerms,
@@ -45,6 +46,17 @@ from edge_core.orders.events import (
     PaymentReversal,
     StockMoved,
     StockReserved,
+)
+from edge_core.orders.further_events import (
+    GoodsTakenBack,
+    GroupQuantity,
+    GroupRedirected,
+    GroupSplit,
+    ReturnApproved,
+    ReturnInspected,
+    ReturnReceived,
+    ReturnRefused,
+    ReturnRequested,
 )
 from edge_core.shapes import json_object
 from edge_core.stock.ledger import Allocation, StockDelta
@@ -94,6 +106,7 @@ MOVEMENT = UUID("01939f3e-5c00-7000-8000-0000000000c3")
 HASH = bytes(range(32))
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 GOODS = (Allocation("1", "04012345000016", "L-1", "H87", 1_500),)
+DELTAS = (StockDelta("04012345000016", "L-1", "KGM", 9_000, -3, "2026-12-31"),)
 UTC = "2026-11-21T09:30:00.000Z"
 
 FULL_ORDER = TillOrder(
@@ -134,29 +147,44 @@ EVENTS: tuple[Event, ...] = (
     OrderValidated(("flow", "currency")),
     OrderHeld("h1", ("high-value",), "risk-desk", 1_795_000_000_000),
     OrderApproved("h1", "op-1"),
-    PaymentAuthorized("p1", 2_156),
-    PaymentCaptured("p1", 2_156),
+    PaymentAuthorized("p1", 2_156, FULL_ORDER.payments[0]),
+    PaymentCaptured("p1", 2_156, FULL_ORDER.payments[0]),
     FulfillmentRouted("g1", "fulfil_here", "store-0001"),
     StockReserved("g1", GOODS),
     FulfillmentAccepted("g1"),
     FulfillmentRejected("g1", "damaged", GOODS),
     FulfillmentPicked("g1"),
     FulfillmentPacked("g1"),
-    FulfillmentReadyForPickup("g1"),
+    FulfillmentReadyForPickup("g1", HASH, 1_795_000_000_000),
     FulfillmentShipped("g1", "carrier", "T-1", GOODS),
     FulfillmentDelivered("g1", GOODS),
-    OrderCancelled("changed-mind", "op-1", GOODS, (PaymentReversal("p1", "refunded", 2_156),)),
-    OrderReturned("r1", (("1", 1_500),), GOODS, (PaymentReversal("p1", "voided", 0),)),
-    StockMoved(MOVEMENT, "receipt", "DN-1", (StockDelta("04012345000016", "L-1", "KGM", 9_000, -3, "2026-12-31"),)),
+    OrderCancelled(
+        "changed-mind", "op-1", GOODS, (PaymentReversal("p1", "refunded", 2_156),),
+        (GroupQuantity("g1", "1", 1_500),), "expired",
+    ),
+    OrderReturned(
+        "r1", (("1", 1_500),), GOODS, (PaymentReversal("p1", "voided", 0),), GOODS, "too-small", "op-1", 1_000, MOVEMENT
+    ),
+    StockMoved(MOVEMENT, "receipt", "DN-1", DELTAS),
     InstructionAnswered(MOVEMENT, "order.cancel", order_id(1), "refused", "command-not-allowed", "too late"),
-)
+    GroupSplit("g1", "g2", (GroupLine("1", 500),), GOODS),
+    GroupRedirected("g1", "ship", Address("B. Payer", "DE")),
+    ReturnRequested("r1", (("1", 1_500),), "too-small"),
+    ReturnApproved("r1", "op-1"),
+    ReturnRefused("r1", "worn", "op-1"),
+    ReturnReceived("r1"),
+    ReturnInspected("r1", GOODS, GOODS, "op-1"),
+    GoodsTakenBack(
+        MOVEMENT, "no-receipt", DELTAS, DELTAS, "EUR", 990, "cash", "op-1", "manager-1", "2026-11-21", "till-1"
+    ),
+)  # fmt: skip
 ENTRIES = {
     **{
         str(event.__struct_config__.tag): Entry(ENTRY_VERSION, seq, seq << 16, seq, order_id(1), (event,))
         for seq, event in enumerate(EVENTS, 1)
     },
     "with a trace and without an order": Entry(
-        ENTRY_VERSION, 1 << 39, (1 << 63) - 1, 1_795_000_000_000, None, (EVENTS[-2],), TRACE
+        ENTRY_VERSION, 1 << 39, (1 << 63) - 1, 1_795_000_000_000, None, (EVENTS[17],), TRACE
     ),
 }  # fmt: skip
 

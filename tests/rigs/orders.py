@@ -8,11 +8,13 @@ from msgspec.structs import replace
 
 from edge_core import ids
 from edge_core.errors import Rejected
-from edge_core.orders.commands import CancelOrder, CancelRequest, PlaceOrder
-from edge_core.orders.decide import World, decide
+from edge_core.orders.commands import CancelOrder, PlaceOrder
+from edge_core.orders.decide import decide
 from edge_core.orders.document import FulfillmentRequest, Line, Method, OrderType, Payment, TillOrder, Totals
 from edge_core.orders.events import Event
 from edge_core.orders.fold import OrderState, fold_all
+from edge_core.orders.requests import CancelRequest
+from edge_core.orders.world import World
 from edge_core.shapes import json_object, json_reader
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

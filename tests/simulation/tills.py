@@ -7,8 +7,9 @@ from uuid import UUID
 import msgspec
 
 from edge_agent.submission import Answer, Cancel, Request
-from edge_core.orders.commands import CancelRequest, MovementLine, StockMovement
+from edge_core.orders.commands import MovementLine, StockMovement
 from edge_core.orders.document import FulfillmentRequest, Line, Method, OrderType, Payment, TillOrder, Totals
+from edge_core.orders.requests import CancelRequest
 from tests.simulation.machine import Machine
 from tests.simulation.promises import Promises
 from tests.simulation.story import Story
@@ -151,4 +152,5 @@ def _another(request: Request) -> Request:
         return Cancel(request.order_id, CancelRequest("something-else"))
     if isinstance(request, StockMovement):
         return _movement("receipt", "candle", 99)
+    assert isinstance(request, TillOrder)  # the only other thing that these tills send
     return till_order(request.store_id, request.terminal_id, {"candle": 99})

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from central_sync.api.rendering import Seen, event_id, parse_event_id, server_sent_events
-from central_sync.ingest.backlog import Backlog, Work, fill
+from central_sync.ingest.backlog import Backlog, Work, fill, read_in_turns
 from central_sync.ingest.greetings import GRANT
 from central_sync.ingest.projection import Projection
 from central_sync.ingest.reading import ReadPush, part_of, read_entry, read_push
@@ -24,6 +24,7 @@ from edge_core.limits import (
     INGEST_ASKS_MAX,
     INGEST_ASKS_WAITING_MAX,
     INGEST_HELLOS_MAX,
+    INGEST_READ_ENTRIES,
     INGEST_READS_MAX,
     INGEST_WORKS_MAX,
     MQTT_INBOX_MAX,
@@ -51,10 +52,10 @@ def pushed(entries: int, node_id: str = "store-0001") -> ReadPush:
     return read_push(log.push(), b"")
 
 
-def understood(_: str, payload: bytes) -> Work:
+async def understood(_: str, payload: bytes) -> Work:
     message = decode_up(payload)
     if isinstance(message, Push):
-        return read_push(message, payload)
+        return await read_in_turns(message, payload)
     assert isinstance(message, Hello | Bye)
     return message
 
@@ -131,6 +132,19 @@ async def test_others_have_their_turn_after_each_push_that_is_read() -> None:
     await asyncio.sleep(0)
     assert len(backlog) == 1
     reading.cancel()
+
+
+async def test_a_long_push_is_read_in_turns_with_others_and_comes_whole() -> None:
+    log = NodeLog()
+    log.sell(3 * INGEST_READ_ENTRIES)
+    message = log.push()
+    reading = asyncio.ensure_future(read_in_turns(message, b""))
+    turns = 0
+    while not reading.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns >= 3
+    assert reading.result() == read_push(message, b"")
 
 
 async def test_a_hello_that_is_said_again_is_answered_once_and_with_its_newest_words() -> None:

@@ -10,13 +10,12 @@ from msgspec.structs import replace
 from edge_core.errors import Rejected
 from edge_core.orders.commands import (
     CancelOrder,
-    CancelRequest,
     Command,
     MovementLine,
     MoveStock,
     StockMovement,
 )
-from edge_core.orders.decide import Accepted, World, decide, skus_of
+from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.document import Payment, TillOrder
 from edge_core.orders.events import (
     Event,
@@ -31,7 +30,9 @@ from edge_core.orders.events import (
     name_of,
 )
 from edge_core.orders.fold import OrderState, fold_all
+from edge_core.orders.requests import CancelRequest
 from edge_core.orders.validation import CHECK_NAMES
+from edge_core.orders.world import Accepted, World
 from edge_core.stock.ledger import Allocation, Position, StockDelta, apply_delta
 from tests.rigs.orders import order_id, place, placed, till_order, with_line
 
@@ -275,7 +276,11 @@ def test_a_backordered_order_can_be_cancelled_and_releases_nothing() -> None:
 def test_a_completed_sale_cannot_be_cancelled_and_the_answer_says_what_it_is() -> None:
     state = fold_all(None, accepted(world(stock()), place(1, one_line())))
     found = rejected(world(order=state), cancel())
-    assert (found.slug, found.state, found.allowed) == ("command-not-allowed", "completed", ())
+    assert (found.slug, found.state, found.allowed) == (
+        "command-not-allowed",
+        "completed",
+        ("return", "exchange", "return-request", "pay"),
+    )
 
 
 def test_cancelling_twice_is_refused_the_second_time() -> None:

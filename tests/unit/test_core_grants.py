@@ -7,11 +7,12 @@ from msgspec.structs import replace
 from central_sync.ingest.granting import Granting
 from edge_core.limits import (
     GRANT_BACKLOG_ENTRIES,
+    GRANT_DECREASE_PERCENT,
     GRANT_LATENCY_MS_TARGET,
+    GRANT_LOOK_INTERVAL_MS,
     GRANT_NODES_MAX,
     GRANT_PUSHES_IN_FLIGHT_MAX,
     GRANT_RATE_DEFAULT,
-    GRANT_RATE_MAX,
     GRANT_RENEW_AFTER_MS,
     GRANT_START_AFTER_MS_MAX,
     GRANT_TTL_MS,
@@ -21,7 +22,7 @@ from edge_core.limits import (
     TRICKLE_ENTRIES_PER_S,
 )
 from edge_core.sync import grants
-from edge_core.sync.grants import START, Regulator, Told
+from edge_core.sync.grants import START, Batch, Regulator, Told
 from edge_core.sync.messages import (
     DurablePosition,
     Grant,
@@ -36,11 +37,13 @@ HASH, INCARNATION, HISTORY = bytes(32), UUID(int=1), UUID(int=2)
 MANY = 1_000_000
 
 
-def seconds_of(regulator: Regulator, seconds: int, *, wait_ms: int, per_s: int, now_ms: int = 1_000) -> Regulator:
-    """So many seconds of four commits each."""
+def seconds_of(
+    regulator: Regulator, seconds: int, *, per_s: int, queued: int = 0, took_ms: int = 250, now_ms: int = 1_000
+) -> Regulator:
+    """So many seconds of four commits each, with so many entries waiting behind each."""
     for number in range(seconds * 4):
-        at_ms = now_ms + number * 250
-        regulator = grants.committed(regulator, wait_ms=wait_ms, entries=per_s // 4, now_ms=at_ms)
+        batch = Batch(took_ms, per_s // 4, queued)
+        regulator = grants.committed(regulator, batch, now_ms + number * 250)
     return regulator
 
 
@@ -68,27 +71,50 @@ def beat(accepted: int, confirmed: int) -> Heartbeat:
 # --- the rate --------------------------------------------------------------------------------------------------------
 
 
-def test_slow_commits_lower_the_rate_to_a_part_of_what_was_committed() -> None:
-    slow = seconds_of(START, 3, wait_ms=GRANT_LATENCY_MS_TARGET * 2, per_s=4_000)
-    assert TRICKLE_ENTRIES_PER_S <= slow.rate < 4_000
+def queue_of(wait_ms: int, per_s: int) -> int:
+    """The entries for which a push waits so long at such a speed."""
+    return wait_ms * per_s // 1_000
 
 
-def test_quick_commits_let_the_rate_grow_by_little_and_never_at_once() -> None:
-    slow = seconds_of(START, 3, wait_ms=GRANT_LATENCY_MS_TARGET * 2, per_s=4_000)
-    later = seconds_of(replace(slow, looked_ms=10_000), 10, wait_ms=50, per_s=4_000, now_ms=11_000)
+def test_a_long_queue_lowers_the_rate_to_a_part_of_what_was_committed_and_no_further() -> None:
+    slow = seconds_of(START, 8, queued=queue_of(2 * GRANT_LATENCY_MS_TARGET, 4_000), per_s=4_000)
+    assert slow.rate == 4_000 * GRANT_DECREASE_PERCENT // 100
+
+
+def test_without_a_queue_the_rate_grows_by_little_and_never_at_once() -> None:
+    slow = seconds_of(START, 3, queued=queue_of(2 * GRANT_LATENCY_MS_TARGET, 4_000), per_s=4_000)
+    later = seconds_of(slow, 10, per_s=4_000, now_ms=20_000)
     assert slow.rate < later.rate < GRANT_RATE_DEFAULT
 
 
+def test_a_window_of_one_store_is_no_queue_for_a_quick_centre() -> None:
+    in_flight = PUSH_WINDOW_MAX * PUSH_ENTRIES_MAX
+    assert seconds_of(START, 10, queued=in_flight, per_s=10_000).rate > GRANT_RATE_DEFAULT
+
+
 def test_one_slow_commit_among_many_does_not_lower_the_rate() -> None:
-    regulator = replace(START, looked_ms=1_000)
+    regulator = START
     for number in range(40):
-        wait_ms = 10_000 if number == 20 else 50
-        regulator = grants.committed(regulator, wait_ms=wait_ms, entries=100, now_ms=1_000 + number * 30)
+        queued = 10_000 if number == 20 else 0
+        regulator = grants.committed(regulator, Batch(30, 100, queued), 1_000 + number * 30)
     assert regulator.rate > GRANT_RATE_DEFAULT
 
 
+def test_the_first_batch_after_a_silence_is_not_taken_for_the_speed_of_the_centre() -> None:
+    busy = seconds_of(START, 2, per_s=8_000)
+    after = grants.committed(busy, Batch(400, 512, 8_000), 60_000)
+    assert after.rate == busy.rate
+
+
+def test_batches_that_take_longer_than_a_look_are_looked_at_all_the_same() -> None:
+    slow = START
+    for number in range(1, 4):
+        slow = grants.committed(slow, Batch(5 * GRANT_LOOK_INTERVAL_MS, 500, 500), number * 6 * GRANT_LOOK_INTERVAL_MS)
+    assert slow.rate < 100
+
+
 def test_however_slow_the_centre_is_a_trickle_is_left() -> None:
-    dead = seconds_of(START, 120, wait_ms=60_000, per_s=0)
+    dead = seconds_of(START, 120, took_ms=60_000, per_s=0)
     assert dead.rate == TRICKLE_ENTRIES_PER_S
 
 
@@ -104,13 +130,13 @@ def test_a_store_that_sends_what_it_sells_has_no_rate_and_no_delay() -> None:
 def test_nodes_with_a_backlog_share_the_rate_and_the_pushes_in_flight() -> None:
     welcomes = greeted(Granting(lambda: 0.5), 20, MANY)
     assert {w.grant.rate_entries_per_s for w in welcomes} == {GRANT_RATE_DEFAULT // 20}
-    assert {w.grant.window for w in welcomes} == {2}
-    fast = replace(START, rate=GRANT_RATE_MAX)
-    assert grants.grant_for(fast, pending=MANY, backlogged=20).window == GRANT_PUSHES_IN_FLIGHT_MAX // 20
+    assert {w.grant.window for w in welcomes} == {GRANT_PUSHES_IN_FLIGHT_MAX // 20}
+    slow = replace(START, rate=GRANT_RATE_DEFAULT // 10)
+    assert grants.grant_for(slow, pending=MANY, backlogged=20).window == 1
 
 
 def test_a_slow_centre_is_sent_no_more_at_once_than_it_commits_in_time() -> None:
-    per_push = PUSH_ENTRIES_MAX * 1_000 // GRANT_LATENCY_MS_TARGET
+    per_push = PUSH_ENTRIES_MAX * 1_000 // GRANT_LATENCY_MS_TARGET + 1
     windows = [
         grants.grant_for(replace(START, rate=rate), pending=MANY, backlogged=1).window
         for rate in (0, per_push, 4 * per_push, 1_000 * per_push)

@@ -1,0 +1,109 @@
+"""From a client's request to the command that is decided: here is added what only the agent can give."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from edge_agent.store.log import Stream
+from edge_agent.submission import Ask, Cancel, Request, Submission
+from edge_core import ids
+from edge_core.orders.commands import (
+    AdvanceOrder,
+    CancelOrder,
+    Command,
+    ExchangeOrder,
+    MoveStock,
+    PlaceOrder,
+    StockMovement,
+    TakeBack,
+)
+from edge_core.orders.document import TillOrder
+from edge_core.orders.requests import ExchangeRequest, UnreceiptedReturn
+
+
+class Circumstances(Struct, frozen=True):
+    """What a batch needs of the world outside: the stream, the wall clock (Unix ms), randomness, the store's zone."""
+
+    stream: Stream
+    now_ms: int
+    random_bits: Callable[[], int]
+    zone: ZoneInfo
+    is_offline: bool
+    life: bytes
+
+    @property
+    def today(self) -> str:
+        """The store's calendar date now."""
+        return datetime.fromtimestamp(self.now_ms / 1000, UTC).astimezone(self.zone).date().isoformat()
+
+    def new_id(self) -> UUID:
+        """A new UUIDv7."""
+        return ids.uuid7(self.now_ms, self.random_bits())
+
+
+def command_of(submission: Submission, here: Circumstances, seq: int) -> Command:
+    """The command of a request whose entry will stand at `seq`."""
+    request = submission.request
+    match request:
+        case TillOrder():
+            return _place(request, submission, here, seq)
+        case Cancel():
+            return CancelOrder(request.order_id, request.request)
+        case Ask():
+            return _ask(request, submission, here, seq)
+        case StockMovement():
+            return MoveStock(here.new_id(), request)
+        case UnreceiptedReturn():
+            date = request.business_date or business_date(request.returned_at, here.zone)
+            return TakeBack(here.new_id(), request, date)
+
+
+def skus_asked(request: Request) -> Iterable[str]:
+    """The SKUs that a request itself names; those of the order that it is about are in the order."""
+    match request:
+        case Cancel():
+            return ()
+        case Ask():
+            asked = request.request
+            return (line.sku for line in asked.order.lines) if isinstance(asked, ExchangeRequest) else ()
+        case TillOrder() | StockMovement() | UnreceiptedReturn():
+            return (line.sku for line in request.lines)
+
+
+def _place(posted: TillOrder, submission: Submission, here: Circumstances, seq: int) -> PlaceOrder:
+    code = ids.life_code(here.stream.incarnation, here.life)
+    return PlaceOrder(
+        posted=posted,
+        order_id=here.new_id(),
+        display_number=ids.display_number(posted.store_id, posted.terminal_id, code, seq),
+        idempotency_key=submission.key,
+        payload_hash=submission.payload_hash,
+        location_id=here.stream.node_id,
+        business_date=posted.business_date or business_date(posted.placed_at, here.zone),
+        offline=here.is_offline,
+    )
+
+
+def _ask(asked: Ask, submission: Submission, here: Circumstances, seq: int) -> Command:
+    if isinstance(asked.request, ExchangeRequest):
+        place = _place(asked.request.order, submission, here, seq + 1)  # the return's entry is the first of the two
+        return ExchangeOrder(asked.order_id, asked.request, here.new_id(), place)
+    return AdvanceOrder(
+        order_id=asked.order_id,
+        name=asked.name,
+        request=asked.request,
+        new_id=here.new_id(),
+        secret=ids.pickup_code(here.random_bits()),
+        location_id=here.stream.node_id,
+        business_date=here.today,
+        now_ms=here.now_ms,
+        role=asked.role,
+    )
+
+
+def business_date(moment: str, zone: ZoneInfo) -> str:
+    """The store's own calendar date at a moment of a document."""
+    return datetime.fromisoformat(moment).astimezone(zone).date().isoformat()

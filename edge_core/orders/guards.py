@@ -1,0 +1,122 @@
+"""What has to hold before a command is carried out: conditions by the names that process documents use.
+
+Each looks at a case and refuses it with a reason, or lets it pass with None.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from edge_core.errors import Rejected
+from edge_core.ids import pickup_code_hash
+from edge_core.orders.legality import has_room
+from edge_core.orders.machines import GROUP
+from edge_core.orders.requests import CollectRequest, RedirectRequest
+from edge_core.orders.settling import owed_minor, secured_minor
+from edge_core.orders.world import Case
+
+Guard = Callable[[Case], Rejected | None]
+
+
+def not_held(case: Case) -> Rejected | None:
+    """While somebody has to look at the order, nothing of it moves on."""
+    holds = case.state.holds
+    return Rejected("order-held", f"held by {', '.join(holds)}", state=case.state.status) if holds else None
+
+
+def is_not_too_long(case: Case) -> Rejected | None:
+    """An order is not divided, redirected and changed for ever: its history is folded at each step."""
+    return has_room(case.state)
+
+
+def is_pickup(case: Case) -> Rejected | None:
+    """Only what is fetched becomes ready to be fetched."""
+    return _goes(case, "pickup")
+
+
+def is_shipment(case: Case) -> Rejected | None:
+    """Only what is sent can be handed to a carrier."""
+    return _goes(case, "ship")
+
+
+def is_redirectable(case: Case) -> Rejected | None:
+    """Goods can be sent instead of fetched, to an address, or fetched instead of sent; not what they are already."""
+    request, group = case.command.request, case.group
+    if not isinstance(request, RedirectRequest) or request.method == "carry_out" or group.method == "carry_out":
+        return Rejected("method-mismatch", "goods are sent or fetched", "/method", state=group.status)
+    if request.method == group.method:
+        return Rejected("method-mismatch", f"the way of the goods is {group.method} already", "/method")
+    if request.method == "ship" and request.ship_to is None and case.state.order.ship_to is None:
+        return Rejected("invalid-document", "goods that are sent need an address", "/ship_to")
+    return None
+
+
+def pickup_code_fits(case: Case) -> Rejected | None:
+    """The customer shows the code that was given out for these goods. Hashes are compared, so time tells nothing."""
+    request, group = case.command.request, case.group
+    code = request.code if isinstance(request, CollectRequest) else ""
+    found = pickup_code_hash(case.command.order_id, group.group_id, code)
+    if found != group.code_hash:
+        return Rejected("pickup-code-wrong", "another code was given out for these goods", "/code", state=group.status)
+    return None
+
+
+def pickup_overdue(case: Case) -> Rejected | None:
+    """The time to fetch the goods is over."""
+    expires_at_ms, status = case.group.expires_at_ms, case.group.status
+    if expires_at_ms is None or case.command.now_ms < expires_at_ms:
+        detail = f"group {case.group.group_id} can be fetched until {expires_at_ms} (Unix ms)"
+        return Rejected("pickup-not-overdue", detail, state=status, allowed=GROUP.commands(status))
+    return None
+
+
+def balance_paid(case: Case) -> Rejected | None:
+    """Where payment terms were agreed, goods leave once all that is owed is paid or promised by a bank."""
+    owed, secured = owed_minor(case.state), secured_minor(case.state)
+    if case.state.order.payment_terms is None or secured >= owed:
+        return None
+    return Rejected("balance-due", f"{owed} are owed, {secured} are paid", state=case.state.status, allowed=("pay",))
+
+
+def nothing_has_left(case: Case) -> Rejected | None:
+    """No goods are with a carrier or with the customer."""
+    gone = [group for group in case.state.groups if not GROUP.is_legal(group.status, "order.cancelled:voided")]
+    gone = [group for group in gone if group.status != "cancelled"]
+    if gone:
+        return Rejected("void-too-late", f"group {gone[0].group_id} is {gone[0].status}", state=case.state.status)
+    return None
+
+
+def same_business_date(case: Case) -> Rejected | None:
+    """The day of the order is not over: its payments have not been settled."""
+    placed, today = case.state.order.business_date, case.command.business_date
+    if placed == today:
+        return None
+    return Rejected("void-too-late", f"placed on {placed}, today is {today}", state=case.state.status)
+
+
+def _goes(case: Case, method: str) -> Rejected | None:
+    if case.group.method == method:
+        return None
+    detail = f"group {case.group.group_id} goes by {case.group.method}, not by {method}"
+    return Rejected("method-mismatch", detail, state=case.group.status)
+
+
+GUARDS: Final[Mapping[str, Guard]] = MappingProxyType(
+    {
+        guard.__name__: guard
+        for guard in (
+            balance_paid,
+            is_not_too_long,
+            is_pickup,
+            is_redirectable,
+            is_shipment,
+            not_held,
+            nothing_has_left,
+            pickup_code_fits,
+            pickup_overdue,
+            same_business_date,
+        )
+    }
+)
+"""Every guard by the name that documents use."""

@@ -1,0 +1,98 @@
+"""Quantities of an order's lines as they are cut, taken and summed: the small arithmetic that decide and fold share."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from edge_core.errors import InvariantViolated
+from edge_core.orders.document import GroupLine
+from edge_core.orders.further_events import GroupQuantity
+from edge_core.orders.state import GroupState, OrderState, ReturnState
+from edge_core.stock.ledger import Allocation
+
+_ENDED = frozenset({"refused", "refunded", "exchanged"})
+
+Quantities = tuple[tuple[str, int], ...]
+
+
+def add_up(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Sums by name, in the order in which the names first came."""
+    sums: defaultdict[str, int] = defaultdict(int)
+    for name, quantity_milli in pairs:
+        sums[name] += quantity_milli
+    return dict(sums)
+
+
+def cut_lines(lines: Sequence[GroupLine], line_id: str, quantity_milli: int) -> tuple[GroupLine, ...]:
+    """What a group still has to bring after so much of a line left it. More than it has: `InvariantViolated`."""
+    left = {line.line_id: line.quantity_milli for line in lines}
+    if not 0 < quantity_milli <= left.get(line_id, 0):
+        raise InvariantViolated(f"{quantity_milli} of line {line_id!r} cannot leave the group")
+    left[line_id] -= quantity_milli
+    return tuple(GroupLine(name, milli) for name, milli in left.items() if milli)
+
+
+def cut_allocations(
+    allocations: Sequence[Allocation], line_id: str, quantity_milli: int
+) -> tuple[tuple[Allocation, ...], tuple[Allocation, ...]]:
+    """What stays promised and what is let go of when so much of a line leaves: the lots promised last go first.
+
+    A group to which nothing is promised lets go of nothing.
+    """
+    kept: list[Allocation] = []
+    released: list[Allocation] = []
+    missing = quantity_milli
+    for each in reversed(allocations):
+        part = min(missing, each.quantity_milli) if each.line_id == line_id else 0
+        missing -= part
+        if part:
+            released.append(_share(each, part))
+        if part < each.quantity_milli:
+            kept.append(_share(each, each.quantity_milli - part) if part else each)
+    return tuple(reversed(kept)), tuple(reversed(released))
+
+
+def cut_group(group: GroupState, parts: Iterable[tuple[str, int]]) -> tuple[GroupState, tuple[Allocation, ...]]:
+    """The group without some quantities of its lines, in the same state, and what was promised to them."""
+    lines, allocations = group.lines, group.allocations
+    released: list[Allocation] = []
+    for line_id, quantity_milli in parts:
+        lines = cut_lines(lines, line_id, quantity_milli)
+        allocations, gone = cut_allocations(allocations, line_id, quantity_milli)
+        released += gone
+    rest = GroupState(
+        group.group_id,
+        group.status,
+        group.location_id,
+        allocations,
+        group.rejections,
+        group.method,
+        lines,
+        group.code_hash,
+        group.expires_at_ms,
+    )
+    return rest, tuple(released)
+
+
+def by_group(quantities: Iterable[GroupQuantity]) -> dict[str, list[tuple[str, int]]]:
+    """What leaves each group."""
+    found: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for part in quantities:
+        found[part.group_id].append((part.line_id, part.quantity_milli))
+    return dict(found)
+
+
+def is_open(one: ReturnState) -> bool:
+    """Whether a return is still on its way."""
+    return one.status not in _ENDED
+
+
+def returnable(state: OrderState) -> dict[str, int]:
+    """How much of each line may still come back: ordered, not cancelled, not back, and not on its way back."""
+    gone = add_up(
+        (*state.cancelled, *state.returned, *(pair for one in state.returns if is_open(one) for pair in one.quantities))
+    )
+    return {line.line_id: line.quantity_milli - gone.get(line.line_id, 0) for line in state.order.lines}
+
+
+def _share(allocation: Allocation, quantity_milli: int) -> Allocation:
+    return Allocation(allocation.line_id, allocation.sku, allocation.lot, allocation.unit, quantity_milli)

@@ -1,0 +1,105 @@
+"""What a customer owes and gets back: exact to the minor unit, in however many parts an order is cancelled or returned.
+
+What a line's part is worth is the difference of two shares of the whole line, each rounded half up: the parts of a line
+always add up to the line. What is paid back is what was taken beyond what is still owed, never more.
+"""
+
+from collections.abc import Iterable
+
+from edge_core.errors import Rejected
+from edge_core.orders.document import Line
+from edge_core.orders.events import PaymentCaptured, PaymentReversal
+from edge_core.orders.parts import add_up
+from edge_core.orders.state import OrderState
+
+Part = tuple[str, int]
+
+_OVER = frozenset({"voided", "refunded", "failed"})
+
+
+def owed_minor(state: OrderState, *, cancelled: Iterable[Part] = (), returned: Iterable[Part] = ()) -> int:
+    """What the order costs, once so much more of its lines is cancelled and returned.
+
+    Shipping stays, unless everything is cancelled.
+    """
+    lines, totals = state.order.lines, state.order.totals
+    off = add_up((*state.cancelled, *cancelled))
+    if all(off.get(line.line_id, 0) >= line.quantity_milli for line in lines):
+        return 0
+    gone = add_up((*off.items(), *state.returned, *returned))
+    return totals.grand_total_minor - sum(
+        _share(_paid_minor(line, includes_tax=totals.prices_include_tax), gone.get(line.line_id, 0), line)
+        for line in lines
+    )
+
+
+def taken_minor(state: OrderState) -> int:
+    """What the store has of the customer's money for this order."""
+    return sum(p.captured_minor - p.refunded_minor for p in state.payments) - state.credited_minor
+
+
+def covered_minor(state: OrderState) -> int:
+    """What the store has, and what it has been promised by payments that were not taken yet."""
+    posted = {tender.payment_id: tender.amount_minor for tender in state.tenders}
+    return taken_minor(state) + sum(
+        posted[p.payment_id] for p in state.payments if p.status in {"pending", "authorized"}
+    )
+
+
+def secured_minor(state: OrderState) -> int:
+    """The same without payments that are only announced."""
+    posted = {tender.payment_id: tender.amount_minor for tender in state.tenders}
+    return taken_minor(state) + sum(posted[p.payment_id] for p in state.payments if p.status == "authorized")
+
+
+def captures(state: OrderState) -> tuple[PaymentCaptured, ...]:
+    """What was promised is taken when goods leave, up to what is owed."""
+    posted = {tender.payment_id: tender.amount_minor for tender in state.tenders}
+    due_minor = owed_minor(state) - taken_minor(state)
+    found: list[PaymentCaptured] = []
+    for payment in state.payments:
+        amount_minor = min(due_minor, posted[payment.payment_id])
+        if payment.status == "authorized" and amount_minor > 0:
+            found.append(PaymentCaptured(payment.payment_id, amount_minor))
+            due_minor -= amount_minor
+    return tuple(found)
+
+
+def refund(
+    state: OrderState, refund_minor: int, refund_to: str | None = None
+) -> tuple[PaymentReversal, ...] | Rejected:
+    """Give so much back: to the payment named, or to all in their order, each up to what it took."""
+    payments = [payment for payment in state.payments if refund_to in {None, payment.payment_id}]
+    if not payments and refund_to is not None:
+        return Rejected("unknown-reference", f"there is no payment {refund_to!r}", "/refund_to")
+    reversals: list[PaymentReversal] = []
+    left_minor = max(0, refund_minor)
+    for payment in payments:
+        amount_minor = min(left_minor, payment.captured_minor - payment.refunded_minor)
+        if amount_minor > 0:
+            reversals.append(PaymentReversal(payment.payment_id, "refunded", amount_minor))
+            left_minor -= amount_minor
+    if left_minor:
+        detail = f"{refund_minor} are to be paid back, the payments can give {refund_minor - left_minor}"
+        return Rejected("payment-mismatch", detail, "/refund_to" if refund_to is not None else None)
+    return tuple(reversals)
+
+
+def give_everything_back(state: OrderState, *, is_void: bool = False) -> tuple[PaymentReversal, ...]:
+    """What was taken is refunded, what was only promised is voided; on a void what was just taken is voided too."""
+    reversals: list[PaymentReversal] = []
+    for payment in state.payments:
+        left_minor = payment.captured_minor - payment.refunded_minor
+        if payment.status in _OVER:
+            continue
+        is_voided = not payment.captured_minor or (is_void and payment.status == "captured")
+        reversals.append(PaymentReversal(payment.payment_id, "voided" if is_voided else "refunded", left_minor))
+    return tuple(reversals)
+
+
+def _paid_minor(line: Line, *, includes_tax: bool) -> int:
+    return line.net_minor if includes_tax else line.net_minor + line.tax_minor
+
+
+def _share(amount_minor: int, part_milli: int, line: Line) -> int:
+    return (2 * amount_minor * part_milli + line.quantity_milli) // (2 * line.quantity_milli)

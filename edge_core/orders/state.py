@@ -1,0 +1,101 @@
+"""An order as it stands: its parts, each in a state of its own table, and the order's state that follows from them."""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from edge_core.orders.document import Address, GroupLine, Method, Order, Payment
+from edge_core.stock.ledger import Allocation
+
+
+class PaymentState(Struct, frozen=True, array_like=True, gc=False):
+    """One payment: where it is in its table, what was taken and what was given back, in minor units."""
+
+    payment_id: str
+    status: str
+    captured_minor: int = 0
+    refunded_minor: int = 0
+
+
+class GroupState(Struct, frozen=True, array_like=True, gc=False):
+    """One group: where it is in its table, its source, what is promised to it, how often it was refused.
+
+    `lines` is what it still has to bring. `code_hash` and `expires_at_ms` are those of its pickup code.
+    """
+
+    group_id: str
+    status: str
+    location_id: str | None = None
+    allocations: tuple[Allocation, ...] = ()
+    rejections: int = 0
+    method: Method = "carry_out"
+    lines: tuple[GroupLine, ...] = ()
+    code_hash: bytes | None = None
+    expires_at_ms: int | None = None
+
+
+class ReturnState(Struct, frozen=True, array_like=True, gc=False):
+    """Goods on their way back: how far they are, and how much of which line they are."""
+
+    return_id: str
+    status: str
+    quantities: tuple[tuple[str, int], ...]
+    exchanged_for: UUID | None = None
+
+
+class OrderState(Struct, frozen=True, array_like=True, gc=False):
+    """An order as it stands. `revision` counts the events folded; parts keep the order of the document.
+
+    `returned` and `cancelled` are thousandths by line. `payments_added` are the documents of the payments that came
+    after the placing; `credited_minor` went into other orders by exchange; `ship_to` is where a redirected order goes.
+    """
+
+    order: Order
+    revision: int
+    validated: bool
+    holds: tuple[str, ...]
+    approved: bool
+    payments: tuple[PaymentState, ...]
+    groups: tuple[GroupState, ...]
+    returned: tuple[tuple[str, int], ...]
+    cancelled: tuple[tuple[str, int], ...] = ()
+    returns: tuple[ReturnState, ...] = ()
+    payments_added: tuple[Payment, ...] = ()
+    credited_minor: int = 0
+    ship_to: Address | None = None
+
+    @property
+    def status(self) -> str:
+        """The order's state, derived from its parts (docs/orders.md)."""
+        return order_status(self)
+
+    @property
+    def tenders(self) -> tuple[Payment, ...]:
+        """The documents of all payments, in the order of `payments`."""
+        return (*self.order.payments, *self.payments_added) if self.payments_added else self.order.payments
+
+
+def order_status(state: OrderState) -> str:
+    """Derive the order's state from its parts; the ORDER table names what may follow what."""
+    live = [group for group in state.groups if group.status != "cancelled"]
+    if not live:
+        return "cancelled"
+    if state.holds:
+        return "held"
+    if all(group.status == "delivered" for group in live):
+        return _returned_status(state)
+    if any(group.status not in {"unrouted", "backordered"} for group in live):
+        return "in_fulfillment"
+    if state.approved:
+        return "approved"
+    return "validated" if state.validated else "placed"
+
+
+def _returned_status(state: OrderState) -> str:
+    if not state.returned:
+        return "completed"
+    gone, returned = dict(state.cancelled), dict(state.returned)
+    whole = all(
+        returned.get(line.line_id, 0) + gone.get(line.line_id, 0) >= line.quantity_milli for line in state.order.lines
+    )
+    return "returned" if whole else "partially_returned"

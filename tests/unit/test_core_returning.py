@@ -1,0 +1,315 @@
+"""Goods that come back: at the till, by a request, for other goods, and without a receipt."""
+
+from uuid import UUID
+
+import pytest
+from msgspec.structs import replace
+
+from edge_core.errors import Rejected
+from edge_core.orders.document import FulfillmentRequest, Payment, TillOrder
+from edge_core.orders.events import Event, OrderPlaced, OrderReturned
+from edge_core.orders.further_events import GoodsTakenBack, ReturnInspected
+from edge_core.orders.requests import (
+    ExchangeRequest,
+    InspectRequest,
+    LineQuantity,
+    ReturnLine,
+    ReturnRequest,
+    ReturnStep,
+    ReturnWish,
+    UnreceiptedLine,
+    UnreceiptedReturn,
+)
+from tests.rigs.counter import Counter, names, slug
+from tests.rigs.orders import PLACED_AT, till_order
+
+FIRST, SECOND = (line.sku for line in till_order().lines)
+
+
+def counter(free: int = 10_000) -> Counter:
+    found = Counter()
+    found.receive(FIRST, free)
+    found.receive(SECOND, free)
+    return found
+
+
+def sold(at: Counter, *payments: Payment) -> UUID:
+    """A carry-out sale of two pieces each of two things: 10.00."""
+    return at.place(replace(till_order(), payments=payments) if payments else till_order())
+
+
+def back(*lines: tuple[str, int] | tuple[str, int, str], **changes: object) -> ReturnRequest:
+    return replace(ReturnRequest(tuple(ReturnLine(*line) for line in lines), "too-small"), **changes)
+
+
+def returned(found: tuple[Event, ...] | Rejected) -> OrderReturned:
+    assert not isinstance(found, Rejected), found
+    (event,) = (each for each in found if isinstance(each, OrderReturned))
+    return event
+
+
+def refunds(event: OrderReturned) -> list[tuple[str, int]]:
+    return [(reversal.payment_id, reversal.amount_minor) for reversal in event.reversals]
+
+
+# --- at the till -----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_resaleable_goes_on_the_shelf_and_what_is_damaged_does_not() -> None:
+    at = counter()
+    placed = sold(at)
+    event = returned(at.ask(placed, "return", back(("1", 500), ("1", 250, "damaged"))))
+    assert refunds(event) == [("p1", 188)]
+    assert ([a.quantity_milli for a in event.restocked], [a.quantity_milli for a in event.damaged]) == ([500], [250])
+    assert at.positions[FIRST, None].on_hand_milli == 8_500
+    assert at.states[placed].status == "partially_returned"
+
+
+def test_a_line_that_comes_back_in_three_parts_is_refunded_to_the_last_unit() -> None:
+    at = counter()
+    placed = sold(at)
+    parts = [returned(at.ask(placed, "return", back(("1", milli)))) for milli in (667, 666, 667)]
+    assert sum(amount for event in parts for _, amount in refunds(event)) == 500
+    assert at.states[placed].status == "partially_returned"
+    returned(at.ask(placed, "return", back(("2", 2_000))))
+    assert (at.states[placed].status, at.states[placed].payments[0].status) == ("returned", "refunded")
+
+
+def test_more_cannot_come_back_than_was_sold() -> None:
+    at = counter()
+    placed = sold(at)
+    assert slug(at.ask(placed, "return", back(("1", 2_001)))) == "return-too-large"
+    assert slug(at.ask(placed, "return", back(("1", 1_500), ("1", 501)))) == "return-too-large"
+    assert slug(at.ask(placed, "return", back(("9", 1)))) == "unknown-reference"
+    names(at.ask(placed, "return", back(("1", 1_500))))
+    assert slug(at.ask(placed, "return", back(("1", 501)))) == "return-too-large"
+
+
+def test_nothing_comes_back_that_was_not_handed_over() -> None:
+    at = counter()
+    placed = at.place(till_order(method="pickup"))
+    found = at.ask(placed, "return", back(("1", 1)))
+    assert isinstance(found, Rejected)
+    assert (found.slug, found.state) == ("command-not-allowed", "in_fulfillment")
+
+
+def test_a_split_tender_is_given_back_in_its_order_or_to_the_one_that_is_named() -> None:
+    at = counter()
+    tenders = (Payment("p1", "cash", 400, "captured", "offline"), Payment("p2", "card", 600, "captured", "online"))
+    placed = sold(at, *tenders)
+    assert refunds(returned(at.ask(placed, "return", back(("1", 2_000))))) == [("p1", 400), ("p2", 100)]
+    assert slug(at.ask(placed, "return", back(("2", 2_000), refund_to="p1"))) == "payment-mismatch"
+    assert slug(at.ask(placed, "return", back(("2", 2_000), refund_to="p9"))) == "unknown-reference"
+    assert refunds(returned(at.ask(placed, "return", back(("2", 2_000), refund_to="p2")))) == [("p2", 500)]
+
+
+def test_each_part_comes_back_to_the_lot_that_it_was_sold_from() -> None:
+    at = Counter()
+    at.receive(FIRST, 1_500, lot="soon", expires_on="2026-12-01")
+    at.receive(FIRST, 1_500, lot="late", expires_on="2027-12-01")
+    placed = at.place(till_order(lines=1))
+    first = returned(at.ask(placed, "return", back(("1", 1_000))))
+    second = returned(at.ask(placed, "return", back(("1", 1_000))))
+    assert [(a.lot, a.quantity_milli) for a in first.restocked] == [("soon", 1_000)]
+    assert [(a.lot, a.quantity_milli) for a in second.restocked] == [("soon", 500), ("late", 500)]
+    assert {p.lot: p.on_hand_milli for p in at.positions.values()} == {"soon": 1_500, "late": 1_500}
+
+
+def test_goods_that_nobody_has_counted_stay_uncounted_when_they_come_back() -> None:
+    at = Counter()
+    placed = sold(at)
+    assert names(at.ask(placed, "return", back(("1", 1_000)))) == ["order.returned", "stock.moved"]
+    assert at.positions == {}
+    sold(at)  # more than came back can be sold, as before
+
+
+# --- by a request ----------------------------------------------------------------------------------------------------
+
+
+def wish(at: Counter, placed: UUID, quantity: int = 1_500) -> str:
+    """A return that was asked for; its id."""
+    names(at.ask(placed, "return-request", ReturnWish((LineQuantity("1", quantity),), "too-small")))
+    return at.states[placed].returns[-1].return_id
+
+
+def test_a_return_that_takes_its_way_moves_stock_at_the_inspection_and_money_at_the_end() -> None:
+    at = counter()
+    placed = sold(at)
+    one = ReturnStep(wish(at, placed))
+    assert names(at.ask(placed, "return-approve", one)) == ["return.approved"]
+    assert names(at.ask(placed, "return-receive", one)) == ["return.received"]
+    assert at.positions[FIRST, None].on_hand_milli == 8_000
+    lines = (ReturnLine("1", 1_000), ReturnLine("1", 500, "damaged"))
+    assert names(at.ask(placed, "return-inspect", InspectRequest(one.return_id, lines))) == ["return.inspected"]
+    assert at.positions[FIRST, None].on_hand_milli == 9_000
+    assert at.states[placed].returns[0].status == "restocked"
+    assert at.states[placed].payments[0].refunded_minor == 0
+    assert refunds(returned(at.ask(placed, "return-refund", one))) == [("p1", 375)]
+    assert (at.positions[FIRST, None].on_hand_milli, at.states[placed].returns[0].status) == (9_000, "refunded")
+
+
+def test_what_is_on_its_way_back_cannot_come_back_a_second_time() -> None:
+    at = counter()
+    placed = sold(at)
+    return_id = wish(at, placed)
+    assert slug(at.ask(placed, "return", back(("1", 501)))) == "return-too-large"
+    refused = at.ask(placed, "return-refuse", ReturnStep(return_id, reason="worn"))
+    assert names(refused) == ["return.refused"]
+    assert names(at.ask(placed, "return", back(("1", 2_000)))) == ["order.returned"]
+
+
+def test_a_return_goes_one_step_after_the_other() -> None:
+    at = counter()
+    placed = sold(at)
+    one = ReturnStep(wish(at, placed))
+    for step in ("return-receive", "return-refund"):
+        assert slug(at.ask(placed, step, one)) == "command-not-allowed"
+    assert slug(at.ask(placed, "return-approve", ReturnStep("unheard-of"))) == "return-not-found"
+    assert slug(at.ask(placed, "return-refuse", one)) == "invalid-document"
+
+
+def test_an_inspection_covers_exactly_what_was_to_come_back() -> None:
+    at = counter()
+    placed = sold(at)
+    one = ReturnStep(wish(at, placed))
+    names(at.ask(placed, "return-approve", one))
+    names(at.ask(placed, "return-receive", one))
+    for lines in ((ReturnLine("1", 1_499),), (ReturnLine("1", 1_500), ReturnLine("2", 1))):
+        assert slug(at.ask(placed, "return-inspect", InspectRequest(one.return_id, lines))) == "inspection-mismatch"
+    found = at.ask(placed, "return-inspect", InspectRequest(one.return_id, (ReturnLine("1", 1_500, "damaged"),)))
+    assert not isinstance(found, Rejected)
+    assert isinstance(found[0], ReturnInspected)
+    assert at.states[placed].returns[0].status == "damaged"
+
+
+# --- for other goods -------------------------------------------------------------------------------------------------
+
+
+def instead(total: int, **changes: object) -> TillOrder:
+    """The order for what goes instead: one piece of the second thing, the difference to 2.50 in cash."""
+    posted = till_order(lines=1)
+    line = replace(
+        posted.lines[0], sku=SECOND, quantity_milli=1_000, unit_price_minor=total, gross_minor=total, net_minor=total
+    )
+    paid = total - 250
+    payments = (Payment("p1", "cash", paid, "captured", "offline"),) if paid > 0 else ()
+    totals = replace(
+        posted.totals, gross_minor=total, net_minor=total, tax_minor=line.tax_minor, grand_total_minor=total
+    )
+    return replace(posted, order_type="exchange", lines=(line,), totals=totals, payments=payments, **changes)
+
+
+def swap(order: TillOrder) -> ExchangeRequest:
+    """One piece of the first thing, which cost 2.50, for that."""
+    return ExchangeRequest((ReturnLine("1", 1_000),), "too-small", order)
+
+
+@pytest.mark.parametrize(("total", "credit", "refund"), [(400, 250, []), (250, 250, []), (100, 100, [("p1", 150)])])
+def test_an_exchange_settles_the_difference_alone(total: int, credit: int, refund: list[tuple[str, int]]) -> None:
+    at = counter()
+    placed = sold(at)
+    event = returned(at.exchange(placed, swap(instead(total))))
+    assert (event.credit_minor, refunds(event)) == (credit, refund)
+    assert event.exchanged_for is not None
+    new = at.states[event.exchanged_for]
+    assert (new.status, new.order.order_type) == ("completed", "exchange")
+    assert sum(payment.captured_minor for payment in new.payments) == total
+    assert new.order.payments[0].token_ref == event.return_id
+    assert at.states[placed].returns[0].status == "exchanged"
+    assert at.positions[FIRST, None].on_hand_milli == 9_000
+    assert at.positions[SECOND, None].on_hand_milli == 7_000
+
+
+def test_money_that_went_into_an_exchange_is_not_given_back_again() -> None:
+    at = counter()
+    placed = sold(at)
+    names(at.exchange(placed, swap(instead(250))))
+    event = returned(at.ask(placed, "return", back(("1", 1_000), ("2", 2_000))))
+    assert refunds(event) == [("p1", 750)]
+
+
+def test_an_exchange_is_both_or_neither() -> None:
+    at = counter(2_000)
+    placed = sold(at)
+    found = at.exchange(placed, swap(instead(250)))
+    assert isinstance(found, Rejected)
+    assert (found.slug, found.pointer) == ("out-of-stock", "/order/lines/0")
+    assert len(at.states) == 1
+    assert at.states[placed].status == "completed"
+
+
+@pytest.mark.parametrize(
+    ("order", "why", "pointer"),
+    [
+        (replace(instead(400), order_type="sale"), "flow-not-available", "/order/order_type"),
+        (replace(instead(400), currency="EUR"), "payment-mismatch", "/order/currency"),
+        (replace(instead(400), payments=()), "payment-mismatch", "/order/payments"),
+        (
+            replace(instead(400), payments=(Payment("exchange", "cash", 150, "captured", "offline"),)),
+            "duplicate-identifier",
+            "/order/payments",
+        ),
+        (
+            replace(instead(400), fulfillment=FulfillmentRequest("ship")),
+            "invalid-document",
+            "/order/fulfillment/ship_to",
+        ),
+    ],
+)
+def test_an_exchange_that_does_not_add_up_is_refused_where_it_does_not(
+    order: TillOrder, why: str, pointer: str
+) -> None:
+    at = counter()
+    found = at.exchange(sold(at), swap(order))
+    assert isinstance(found, Rejected)
+    assert (found.slug, found.pointer) == (why, pointer)
+
+
+def test_the_second_order_of_an_exchange_begins_with_its_placing() -> None:
+    at = counter()
+    placed = sold(at)
+    names(at.exchange(placed, swap(instead(250))))
+    (first, second) = at.entries[-2:]
+    assert first[0] == placed
+    assert isinstance(second[1][0], OrderPlaced)
+    assert second[0] == second[1][0].order.order_id
+
+
+# --- without a receipt -----------------------------------------------------------------------------------------------
+
+
+def found_goods(*lines: UnreceiptedLine, **changes: object) -> UnreceiptedReturn:
+    request = UnreceiptedReturn("till-1", "op-1", "manager-1", PLACED_AT, "CNY", "voucher", "no-receipt", lines)
+    return replace(request, **changes)
+
+
+RESALEABLE = UnreceiptedLine(FIRST, 1_000, "H87", 250)
+BROKEN = UnreceiptedLine(FIRST, 500, "H87", 0, "damaged")
+
+
+def test_goods_without_a_receipt_go_on_the_shelf_if_they_can_be_sold_again() -> None:
+    at = counter()
+    (event,) = at.take_back(found_goods(RESALEABLE, BROKEN))  # type: ignore[misc]
+    assert isinstance(event, GoodsTakenBack)
+    assert (event.refund_minor, [delta.on_hand_milli for delta in event.damaged]) == (250, [500])
+    assert at.positions[FIRST, None].on_hand_milli == 11_000
+
+
+def test_goods_without_a_receipt_and_without_a_counted_shelf_change_no_stock() -> None:
+    at = Counter()
+    names(at.take_back(found_goods(RESALEABLE)))
+    assert at.positions == {}
+
+
+@pytest.mark.parametrize(
+    ("request_", "why"),
+    [
+        (found_goods(RESALEABLE, approved_by="op-1"), "approval-needed"),
+        (found_goods(replace(RESALEABLE, unit="KGM")), "unit-mismatch"),
+        (found_goods(replace(RESALEABLE, lot="L9")), "lot-mismatch"),
+        (found_goods(RESALEABLE, currency="XXX"), "unknown-currency"),
+        (found_goods(RESALEABLE, returned_at="2026-02-30T00:00:00.000Z"), "invalid-time"),
+    ],
+)
+def test_a_return_without_a_receipt_that_cannot_be_is_refused(request_: UnreceiptedReturn, why: str) -> None:
+    assert slug(counter().take_back(request_)) == why
