@@ -53,6 +53,7 @@ class Recovery:
         self._history.on_damage = self._suspect
         self.on_damage: Callable[[], None] = lambda: None
         self.sheds: Callable[[], bool] = lambda: False
+        self._put_off: set[FormerKey] = set()
         self._agreed: dict[FormerKey, int] = {}
         self._looked_ms: int | None = None
         self._lacking: set[tuple[FormerKey, range]] = set()
@@ -111,6 +112,13 @@ class Recovery:
         present = self._file.streams["orders"].incarnation
         return Recall(self._file.node_id, present, key.incarnation, lane_of(key.lane), await self.locator(key))
 
+    def rests(self, key: FormerKey) -> bool:
+        """Whether it is not worth asking now: the disk is short of room, and what comes would be put off."""
+        if self.sheds():
+            return key.part == "before" or key in self._put_off
+        self._put_off.clear()
+        return False
+
     async def take(self, key: FormerKey, answer: Deliver | Needed) -> bool | None:
         """Take an answer into the file: whether nothing is left to ask; None where it was not the one that was asked.
 
@@ -120,6 +128,7 @@ class Recovery:
         if isinstance(answer, Needed):
             return await self._history.take_page(answer)
         if answer.to_seq >= answer.from_seq and self.sheds():
+            self._put_off.add(key)
             return None
         return await (self._history.take_before if key.part == "before" else self.restore)(key, answer)
 

@@ -308,8 +308,8 @@ class Session:
                 asks = await self._recovery.asks(effect.former, is_own_only=effect.is_own_only)
                 self._inputs.append(FormerCompared(asks))
             case SendRecall():
-                if effect.key.part == "before" and self._recovery.sheds():
-                    return  # it would be refused: the next look at the clock asks again
+                if self._recovery.rests(effect.key):
+                    return  # the next look at the clock tries again
                 if (word := await self._recovery.ask(effect.key)) is None:
                     self._inputs.append(Restored(effect.key, is_complete=True))
                 else:
