@@ -144,7 +144,9 @@ async def _write(connection: Connection, projection: Projection, taken: Sequence
         await streams.unpark(connection, _key(entry), entry.seq, reading.order_id)
     for key, count in sorted(Counter(_key(entry) for entry, _ in taken).items()):
         await streams.settle(connection, key, replayed=count, discarded=0)
-    await feed.add(connection, [(_key(entry), entry.seq, entry.seq) for entry, _ in taken])
+    seen = set(projection.passed_over)
+    places = [(_key(entry), entry.seq) for entry, _ in taken]
+    await feed.add(connection, [(key, seq, seq) for key, seq in places if (key, seq) not in seen])
 
 
 async def _settled(connection: Connection, entry: StoredEntry, fault: EntryFault | None, who: str, why: str) -> Verdict:

@@ -140,9 +140,21 @@ async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, care
         await instructions.answer(connection, outcome.answers)
     moved = {key for key, _, _ in plan.ranges}
     await streams.advance(connection, [(key, outcome.cursors[key]) for key in sorted(moved)])
-    await feed.add(connection, plan.ranges)
+    await feed.add(connection, _shown(plan.ranges, projection.passed_over))
     outcome.entries = len(plan.new)
     outcome.parked, outcome.passed_over = projection.parked, projection.passed_over
+
+
+def _shown(
+    ranges: Sequence[tuple[StreamKey, int, int]], passed_over: Sequence[tuple[StreamKey, int]]
+) -> list[tuple[StreamKey, int, int]]:
+    """What live viewers are to see: what was passed over they have seen."""
+    found: list[tuple[StreamKey, int, int]] = []
+    for key, from_seq, to_seq in ranges:
+        hidden = sorted(seq for of, seq in passed_over if of == key and from_seq <= seq <= to_seq)
+        starts, ends = [from_seq, *(seq + 1 for seq in hidden)], [*(seq - 1 for seq in hidden), to_seq]
+        found += [(key, start, end) for start, end in zip(starts, ends, strict=True) if start <= end]
+    return found
 
 
 async def _known(

@@ -77,14 +77,19 @@ async def test_a_decision_that_comes_again_from_another_life_is_used_once_and_co
     assert await rows(database, BOOKS) == [(4, 0, 0, 0), (5, 0, 0, 0)]
     assert await rows(database, PARKED) == []
     assert (await verify(database)).findings == ()
+    shown = await rows(database, "SELECT incarnation, from_seq, to_seq FROM feed ORDER BY xact, batch")
+    assert shown == [(log.incarnation, 1, 4), (other_life.incarnation, 1, 1)], "viewers see nothing twice"
 
 
 async def test_the_same_in_one_batch_is_used_once(database: Database, log: NodeLog, other_life: NodeLog) -> None:
     await push(database, other_life.push(1, 1))
-    outcome = await push(database, log.push(), other_life.push(2, 5))
+    other_life.sell(1, first=9)
+    outcome = await push(database, log.push(), other_life.push(2, 6))
     assert len(outcome.passed_over) == 4
+    seen = await rows(database, "SELECT from_seq, to_seq FROM feed WHERE incarnation = $1", other_life.incarnation)
+    assert seen == [(1, 1), (6, 6)]
     assert await rows(database, PARKED) == []
-    assert [row[1] for row in (await looks(database))[0]] == ["cancelled", "completed", "completed"]
+    assert [row[1] for row in (await looks(database))[0]] == ["cancelled", "completed", "completed", "completed"]
 
 
 async def test_an_order_goes_on_in_the_life_whose_entries_were_passed_over(
