@@ -47,6 +47,7 @@ SQLITE_CACHE_KIB: Final = 8 * 1024  # of the writer; the agent has 80 MB in all
 SQLITE_READER_CACHE_KIB: Final = 2 * 1024  # of each reader
 BUSY_TIMEOUT_MS: Final = 5_000  # another process (verify, export) reads at the same time
 RESERVE_BYTES_DEFAULT: Final = 64 * 1024 * 1024  # some 10,000 orders, when a full disk is being cleared
+SHED_FREE_BYTES_DEFAULT: Final = 256 * 1024 * 1024  # four reserves: what can wait rests before selling is in danger
 STREAM_SEQ_BITS: Final = 40  # 10^12 entries in one stream: a thousand a second for thirty years
 RETENTION_DAYS_DEFAULT: Final = 30  # of the log: a month's orders can be looked up, changed and sent again
 RETENTION_DAYS_MAX_DEFAULT: Final = 90  # a centre without a backup for a quarter of a year is not going to make one

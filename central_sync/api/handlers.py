@@ -31,7 +31,8 @@ from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection, Database
 from edge_core.errors import Rejected
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, TEXT_CHARS_MAX
-from edge_core.orders.rendering import document, in_order
+from edge_core.orders.merge import merge
+from edge_core.orders.rendering import document
 from edge_core.shapes import json_object
 from holdfast_runtime.problems import ProblemRaised
 
@@ -81,11 +82,11 @@ class Handlers:
         async with self._database.reading() as connection:
             stored = await streams.of_orders(connection, [order_id])
             copies = [] if stored else await early.of_orders(connection, [order_id])
-        entries = in_order(recorded(entry) for entry in stored or copies if not entry.is_parked)
-        if not entries:
+        merged = merge(recorded(entry) for entry in stored or copies if not entry.is_parked)
+        if merged.state is None:
             detail = f"order {order_id} is parked" if stored else f"no entry of order {order_id} has arrived here"
             raise ProblemRaised(Rejected("order-not-found", detail))
-        return answer(centre_order(document(entries), provisional=bool(copies)))
+        return answer(centre_order(document(merged.accepted), provisional=bool(copies)))
 
     async def stock(self, request: Request) -> Response:
         """GET /v1/stock."""

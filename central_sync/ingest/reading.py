@@ -17,7 +17,7 @@ from edge_core.clock import COUNTER_BITS
 from edge_core.errors import UNREADABLE, Fault, InvariantViolated, PeerFault
 from edge_core.limits import PUSH_ENTRIES_MAX
 from edge_core.orders.day_events import DayClosed
-from edge_core.orders.events import InstructionAnswered, OrderPlaced, StockMoved
+from edge_core.orders.events import InstructionAnswered, Movement, OrderPlaced, StockMoved
 from edge_core.orders.fold import fold_all
 from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.sale import STATUS, handed_over
@@ -41,7 +41,8 @@ class Reading(Struct, frozen=True, gc=False):
     """One entry as read, with only what its transaction needs: a decoded document is ten times as large as its bytes.
 
     `standing` is how the order stands where it begins here; `entry` is kept where an order that began earlier goes on.
-    `newer_version` is the version of one that later software has written.
+    `movement_id` names the movement of stock that it is where no order moved it. `newer_version` is the version of one
+    that later software has written.
     """
 
     seq: int
@@ -54,6 +55,7 @@ class Reading(Struct, frozen=True, gc=False):
     fault: EntryFault | None = None
     newer_version: int | None = None
     closes: tuple[DayCloseRow, ...] = ()
+    movement_id: UUID | None = None
 
 
 class ReadPush(Struct, frozen=True, gc=False):
@@ -124,8 +126,17 @@ def _read(seq: int, body: bytes, chain_hash: bytes, entry: Entry) -> Reading:
     """What a whole entry does. A carry-out sale is recognised; whatever else begins an order is folded."""
     events, first = entry.events, entry.events[0]
     if not isinstance(first, OrderPlaced):
-        closes = closes_of(entry.recorded_at_ms, events) if isinstance(first, DayClosed) else ()
-        return Reading(seq, chain_hash, body, entry.order_id, entry=entry, changes=changes_of(events), closes=closes)
+        moved = first.movement_id if entry.order_id is None and isinstance(first, Movement) else None
+        return Reading(
+            seq,
+            chain_hash,
+            body,
+            entry.order_id,
+            entry=entry,
+            changes=changes_of(events),
+            closes=closes_of(entry.recorded_at_ms, events) if isinstance(first, DayClosed) else (),
+            movement_id=moved,
+        )
     consumed = handed_over(events)
     if consumed is not None:
         standing = standing_of(first.order, STATUS, len(events))

@@ -221,7 +221,7 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     ),
     Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1, 2, "entry version 2 is not known here"),
     GrantMessage(INCARNATION, _GRANT),
-    Deliver(INCARNATION, "orders", 1, 9, HASH, HASH, "raw", b"\x90", 9),
+    Deliver(INCARNATION, "orders", 1, 9, HASH, HASH, "raw", b"\x90", 9, 3),
     Needed(
         INCARNATION, HASH, (Ground(HISTORY, "orders", 9, HASH, 7),), 3, Reached(MOVEMENT), Reached(None, ("a", "")),
         "raw", b"\x90",

@@ -21,6 +21,7 @@ from tests.simulation.machine import Machine
 from tests.simulation.office import demand_instructions, unanswered
 from tests.simulation.once import demand_each_once
 from tests.simulation.promises import Broken, decision_of, on_disk
+from tests.simulation.views import demand_views
 
 if TYPE_CHECKING:
     from tests.simulation.house import House
@@ -97,7 +98,7 @@ async def demand_all(house: "House") -> None:
         _demand_books(house, machine)
         _demand_true_pictures(house, machine)
     _demand_sound_centre(house)
-    _demand_stock_view(house)
+    demand_views(house)
     for node_id in sorted({machine.node_id for machine in house.machines}):
         _demand_node(house, node_id)
 
@@ -151,24 +152,6 @@ def _demand_sound_centre(house: "House") -> None:
         discarded = sum(entry.is_discarded for entry in entries)
         if row.discarded != discarded:
             raise Broken("G8", f"{key} has {discarded} discarded; its books say {row.discarded}")
-
-
-def _demand_stock_view(house: "House") -> None:
-    """The centre's stock is what the entries that it uses have changed, each once, whenever it took them (G7)."""
-    tables = house.centre.tables
-    sums: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
-    used = [entry for entries in tables.entries.values() for entry in entries if not entry.is_parked]
-    for entry in used:
-        for event in decode_entry(entry.body).events:
-            for delta in deltas_of(event):
-                quantities = sums[entry.node_id, delta.sku, delta.lot or ""]
-                quantities[0] += delta.on_hand_milli
-                quantities[1] += delta.reserved_milli
-    made = {place: (on_hand, reserved) for place, (on_hand, reserved) in sums.items()}
-    for place in sorted(made.keys() | tables.stock.keys()):
-        shown, found = tables.stock.get(place, (0, 0)), made.get(place, (0, 0))
-        if shown != found:
-            raise Broken("G7", f"the centre shows {shown} of {place}, its entries make {found}")
 
 
 def _demand_node(house: "House", node_id: str) -> None:

@@ -18,6 +18,7 @@ from central_sync.store import (
     early,
     feed,
     histories,
+    movements,
     nodes,
     orders,
     parked,
@@ -29,6 +30,7 @@ from central_sync.store.breakers import Breaker
 from central_sync.store.days import DayCloseRow
 from central_sync.store.downlinks import DownlinkRow
 from central_sync.store.instructions import InstructionRow
+from central_sync.store.movements import MovementRow
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ForeignMessage, ParkedEntry
 from central_sync.store.stock import StockRow
@@ -58,6 +60,7 @@ class Tables(Struct):
     foreign: tuple[ForeignMessage, ...] = ()
     orders: dict[UUID, OrderRow] = field(default_factory=dict)
     stock: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+    movements: dict[tuple[str, UUID], tuple[StreamKey, int]] = field(default_factory=dict)
     units: dict[tuple[str, str, str], str] = field(default_factory=dict)
     downlinks: dict[str, DownlinkRow] = field(default_factory=dict)
     downlink: dict[tuple[str, UUID], tuple[tuple[UUID, bytes], ...]] = field(default_factory=dict)
@@ -85,6 +88,7 @@ class Tables(Struct):
             self.foreign,
             dict(self.orders),
             dict(self.stock),
+            dict(self.movements),
             dict(self.units),
             dict(self.downlinks),
             dict(self.downlink),
@@ -273,6 +277,15 @@ async def _add_days(connection: Tables, rows: Sequence[DayCloseRow]) -> None:
             connection.closed_days[row.node_id, row.business_date] = row
 
 
+async def _claim_movements(connection: Tables, rows: Sequence[MovementRow]) -> set[tuple[StreamKey, int]]:
+    fresh = set()
+    for key, movement_id, seq in rows:
+        if (key.node_id, movement_id) not in connection.movements:
+            connection.movements[key.node_id, movement_id] = key, seq
+            fresh.add((key, seq))
+    return fresh
+
+
 async def _add_feed(_connection: Tables, _ranges: Sequence[tuple[StreamKey, int, int]]) -> None:
     """Nobody watches."""
 
@@ -313,6 +326,7 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (parked, "add_foreign", _add_foreign),
     (orders, "update", put_orders),
     (stock, "add", _add_stock),
+    (movements, "claim", _claim_movements),
     (feed, "add", _add_feed),
     (early, "add", _add_early),
     (early, "settle", _settle_early),
