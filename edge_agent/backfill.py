@@ -3,14 +3,14 @@
 One object is one transaction. After each, the stock is what the sums (`pruned_stock`) and the log make together.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from msgspec import Struct
 
 from edge_agent import delivered
 from edge_agent.moving import Moving, Outcome
-from edge_agent.rebalance import difference
+from edge_agent.rebalance import difference, sums_of
 from edge_agent.refolding import Deltas, Refolding
 from edge_agent.store import log, losses, retention, scrubbing, stock
 from edge_agent.store.connection import Connection
@@ -20,8 +20,6 @@ from edge_core.errors import PeerFault
 from edge_core.stock.ledger import StockDelta
 from edge_core.sync.needed import Held, Picture
 from edge_core.sync.receive_stream import Batch
-
-Sums = dict[tuple[str, str], tuple[int, int]]
 
 
 class Settled(Struct, frozen=True):
@@ -59,9 +57,9 @@ class Backfill:
         bases = {(base.sku, base.lot): base for base in picture.bases}
         await self._check(bases)
         await self._refold.write_stock(bases)
-        await retention.add_sums(self._connection, _sums_of(bases.values(), 1))
+        await retention.add_sums(self._connection, sums_of(bases.values(), 1))
         made = difference(before.values(), after.values(), [])
-        await retention.add_sums(self._connection, _sums_of(made.values(), -1))
+        await retention.add_sums(self._connection, sums_of(made.values(), -1))
 
     async def put_before(self, stream: Stream, part: Batch) -> Settled | None:
         """Put the entries that lead up to a stream's cut into the log, and lower the cut. The stock stays as it is."""
@@ -78,7 +76,7 @@ class Backfill:
         after = await self._refold.merged(order_ids)
         await self._refold.write_heads(after)
         made = difference(before.values(), after.values(), moves)
-        await retention.add_sums(self._connection, _sums_of(made.values(), -1))
+        await retention.add_sums(self._connection, sums_of(made.values(), -1))
         await log.raise_clock(self._connection, max((entry.hlc for _, entry in new), default=0))
         await retention.move_cut(self._connection, stream, part.from_seq - 1, part.previous_hash)
         return await self.end(stream) if part.from_seq == 1 else None
@@ -114,7 +112,3 @@ class Backfill:
 
 def _place(streams: Mapping[tuple[UUID, str], Stream], held: Held) -> int:
     return streams[held.ground.incarnation, held.ground.lane].entry_id(held.entry.seq)
-
-
-def _sums_of(deltas: Iterable[StockDelta], sign: int) -> Sums:
-    return {(d.sku, d.lot or ""): (sign * d.on_hand_milli, sign * d.reserved_milli) for d in deltas}

@@ -164,7 +164,8 @@ class History:
             work = self._work(connection)
             if part is not None and part.to_seq < end and stream.pruned_hash is not None:
                 await losses.note_lacking(connection)
-                await losses.mark_place(connection, stream, end, stream.pruned_hash)
+                lacking = range(part.to_seq + 1, end + 1)
+                await losses.mark_places(connection, stream, lacking, stream.pruned_hash, losses.IN_SUMS)
             is_at_cut, settled = True, await (work.end(stream) if part is None else work.put_before(stream, part))
 
         await self._intake.change_log(change)

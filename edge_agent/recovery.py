@@ -250,7 +250,7 @@ class _Restoration:
         self._outcome.agreed_seq = agreed if rest is None else rest.to_seq
         if agreed < ground.seq:
             self._outcome.lacking = range(agreed + 1, ground.seq + 1)
-            await losses.mark_place(self._connection, stream, ground.seq, ground.hash)
+            await losses.mark_places(self._connection, stream, self._outcome.lacking, ground.hash, losses.NOT_HERE)
         if rest is not None:
             await self._add(stream, rest)
 

@@ -14,12 +14,17 @@ from edge_agent.store import log
 from edge_agent.store.connection import fetch
 from edge_agent.store.verify import verify_file
 from edge_agent.surroundings import real_surroundings
+from edge_core.ids import uuid7
+from edge_core.orders.events import StockMoved
+from edge_core.stock.ledger import StockDelta
 from edge_core.sync.link_types import FormerKey
 from edge_core.sync.messages import Deliver, FormerStream, pack_block
 from tests.rigs.brokers import Broker
 from tests.rigs.desk import Desk, opened_desk
 from tests.rigs.fleet import FleetNode, opened_fleet
 from tests.rigs.house import CentreProcess
+from tests.rigs.mending import SoundCopy, mend
+from tests.rigs.orders import START_MS, cancelled, order_id, placed, till_order
 from tests.rigs.streams import NodeLog
 from tests.rigs.waiting import eventually
 
@@ -76,12 +81,12 @@ async def test_what_is_behind_the_damage_comes_back_and_what_was_sold_in_secret_
             assert await recovery.restore(key, _behind(twin, 15, 0)) is True
         (told,) = [line for line in logs if line["event"] == "recovery.entries_lacking"]
         assert (told["entries"], told["seqs"], suspected.is_set()) == (2, [5, 6], True)
-        assert await _seqs(desk, twin.incarnation) == [1, 2, 3, 4, *range(6, 15)], "6 is a place without an entry"
+        assert await _seqs(desk, twin.incarnation) == list(range(1, 15)), "5 and 6 are places without an entry"
         assert len(await _seqs(desk, desk.file.streams["orders"].incarnation)) == secret
         assert {finding.where for finding in (await verify_file(path)).findings} == {"orders 5", "orders 6"}
         # A later process, to which the delivery is said once more.
         assert await _recovery(desk).restore(key, deliver) is False
-        assert await _seqs(desk, twin.incarnation) == [1, 2, 3, 4, *range(6, 15)], "6 is a place without an entry"
+        assert await _seqs(desk, twin.incarnation) == list(range(1, 15)), "5 and 6 are places without an entry"
 
 
 async def test_nothing_is_lacking_where_the_store_has_what_is_damaged_at_the_centre(tmp_path: Path) -> None:
@@ -97,13 +102,43 @@ async def test_nothing_is_lacking_where_the_store_has_what_is_damaged_at_the_cen
         assert (await verify_file(path)).findings == ()
 
 
+async def test_what_was_lacking_and_is_mended_after_all_counts_once(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    async with opened_desk(path) as desk:
+        twin = await _put_back(desk, 0)
+        history = placed(200, till_order(method="ship"))
+        twin.record([_receipt()])
+        twin.record(history, order_id(200))
+        twin.record(cancelled(200, history), order_id(200))
+        twin.sell(2, first=300)
+        recovery, key = _recovery(desk), FormerKey(twin.incarnation, "orders")
+        await recovery.begin_incarnation("its tail is behind")
+        before = await desk.on_hand()
+        assert await recovery.restore(key, _behind(twin, 5, 0, to_seq=14)) is False
+        assert await recovery.restore(key, _behind(twin, 17, lacking=2)) is False
+        assert await desk.on_hand() == before
+        stream = await log.find_stream(desk.file.writer, twin.incarnation, "orders")
+        assert stream is not None
+        rows = [(seq, twin.hashes[seq], body) for seq, body in enumerate(twin.bodies, 1)]
+        assert await mend(desk, SoundCopy(stream, rows)) == 2
+        assert await desk.on_hand() == before + 7_000
+        assert (await verify_file(path)).findings == ()
+        await recovery.restore(key, _behind(twin, 20, 0))
+        assert await desk.on_hand() == before + 7_000
+
+
+def _receipt() -> StockMoved:
+    delta = StockDelta(till_order().lines[0].sku, None, "H87", on_hand_milli=7_000)
+    return StockMoved(uuid7(START_MS, 77), "receipt", "ASN-1", (delta,))
+
+
 async def test_a_damaged_end_is_not_waited_for(tmp_path: Path) -> None:
     async with opened_desk(tmp_path / "store.db") as desk:
         twin = await _put_back(desk, 3)
         recovery, key = _recovery(desk), FormerKey(twin.incarnation, "orders")
         await recovery.begin_incarnation("its tail is behind")
         assert await recovery.restore(key, _behind(twin, 15, lacking=10)) is True
-        assert await _seqs(desk, twin.incarnation) == [1, 2, 3, 4, 14]
+        assert await _seqs(desk, twin.incarnation) == list(range(1, 15)), "ten of them places without an entry"
         there = FormerStream(twin.incarnation, "orders", 14, twin.hashes[14])
         assert await recovery.asks([there]) == (), "nothing is left to ask"
         assert len(await _seqs(desk, desk.file.streams["orders"].incarnation)) == 3
