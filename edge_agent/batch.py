@@ -164,8 +164,8 @@ class Batch:
         if follow is not None:
             encode_entry(self._entry(follow.order_id, follow.events, traceparent))
         recorded = self._append(order_id, decision.events, traceparent)
-        self._closed += [event for event in decision.events if isinstance(event, DayClosed)]
         if order_id is None:
+            self._closed += [event for event in decision.events if isinstance(event, DayClosed)]
             return accepted_answer([recorded])
         if isinstance(command, AdvanceOrder) and _gives_code(command):
             return pickup_answer(self._advance_order(order_id, recorded), recorded, command.secret)

@@ -98,7 +98,8 @@ class DayBooks:
             for recorded in await read_orders(self._file.reader, step):
                 by_order[recorded.entry.order_id].append(recorded)
             for entries in by_order.values():
-                add_order(books, merge(entries).accepted, is_wanted)
+                # Most orders are one entry, which nothing can contradict.
+                add_order(books, merge(entries).accepted if len(entries) > 1 else entries, is_wanted)
             await asyncio.sleep(0)  # a till first
         for taken in await self._taken_back(since, is_wanted):
             add_unreceipted(books, taken)

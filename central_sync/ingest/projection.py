@@ -70,7 +70,8 @@ class Projection:
         fault = reading.fault or self._fold(key, reading)
         if fault is None:
             self._add_stock(key.node_id, reading.changes)
-            self._add_closes(key.node_id, reading.closes)
+            if reading.closes:
+                self._add_closes(key.node_id, reading.closes)
             return True
         if fault is _EQUAL:
             self.passed_over.append((key, reading.seq))

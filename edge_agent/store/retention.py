@@ -27,7 +27,8 @@ from edge_core.stock.ledger import StockDelta
 from edge_core.sync.retention import Mark
 
 _SEQ_MASK: Final = (1 << STREAM_SEQ_BITS) - 1
-FINISHED: Final = "('completed', 'cancelled', 'returned', 'rejected')"  # as the index order_open has it
+# As the index order_open has it.
+FINISHED: Final = "('completed', 'partially_returned', 'returned', 'cancelled', 'rejected')"
 
 
 class Plan(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,6 +78,14 @@ def test_a_closed_day_keeps_its_z_report_and_shows_what_came_late(agent: Agent, 
     assert [(sums["orders"], sums["grand_total_minor"]) for sums in found["late"]] == [(1, 100)]
     assert till.get(f"/v1/orders/{late}").json()["business_date"] == YESTERDAY
     assert agent.verify()["findings"] == []
+
+
+def test_of_many_who_close_a_day_at_once_one_does(till: httpx.Client) -> None:
+    with ThreadPoolExecutor(8) as people:
+        answers = list(people.map(lambda _: close(till, YESTERDAY), range(8)))
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
+    assert {slug(answer) for answer in answers if answer.status_code == 409} == {"day-closed"}
+    assert close(till, str(TODAY)).json()["z_number"] == 2
 
 
 def test_only_a_day_of_the_calendar_that_has_begun_can_be_closed(till: httpx.Client) -> None:

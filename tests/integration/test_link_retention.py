@@ -198,6 +198,17 @@ async def test_an_order_that_is_open_keeps_its_entries_below_the_cut_until_it_is
     assert await shop.is_sound()
 
 
+async def test_an_order_of_which_a_part_came_back_is_finished_and_goes(shop: Shop) -> None:
+    order_id = await shop.desk.sale()
+    await shop.desk.ask(order_id, "return", ReturnRequest((ReturnLine("1", 1_000),), "too-small"))
+    await shop.desk.sell(1)
+    await shop.acked(4, backed_up_seq=4)
+    await shop.forget_keys()
+    await shop.later(11)
+    assert await shop.seqs() == [4]
+    assert await shop.is_sound()
+
+
 async def test_the_close_of_a_day_stays_so_that_its_number_is_never_given_again(shop: Shop) -> None:
     assert await shop.desk.close_day("2026-11-20") == 1
     await shop.desk.sell(3)

@@ -26,7 +26,7 @@ from tests.simulation.views import demand_views
 if TYPE_CHECKING:
     from tests.simulation.house import House
 
-_FINISHED = frozenset({"completed", "cancelled", "returned", "rejected"})
+_FINISHED = frozenset({"completed", "partially_returned", "returned", "cancelled", "rejected"})
 _ENCODER = msgspec.msgpack.Encoder(uuid_format="bytes")
 
 
