@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from edge_agent.api.order_operations import order_operations
+from edge_agent.api.order_operations import PLACE_PROBLEMS, order_operations
 from edge_agent.api.queries import OrderPage, StockView
 from edge_agent.days import DayReport
 from edge_agent.status import AgentStatus
@@ -48,19 +48,6 @@ _WRITE: Final = (
     "storage-full",
     "entry-too-large",
 )
-_PLACE: Final = (
-    "totals-mismatch",
-    "duplicate-identifier",
-    "unknown-currency",
-    "invalid-time",
-    "payment-mismatch",
-    "card-number-refused",
-    "flow-not-available",
-    "unknown-reference",
-    "wrong-store",
-    "unit-mismatch",
-    "out-of-stock",
-)
 
 OPERATIONS: Final = (
     Operation(
@@ -71,7 +58,7 @@ OPERATIONS: Final = (
         {201: Receipt},
         body=object_shape(TillOrder),
         parameters=(_KEY, _TRACE),
-        problems=(*_WRITE, *_PLACE),
+        problems=(*_WRITE, *PLACE_PROBLEMS),
         scope="order",
         tag="orders",
     ),

@@ -10,7 +10,7 @@ from edge_core.orders.legality import allowed_commands
 from edge_core.orders.machines import GROUP
 from edge_core.orders.parts import add_up, by_group, cut_group
 from edge_core.orders.requests import CancelLinesRequest, CancelRequest, LineQuantity, ReturnLine, VoidRequest
-from edge_core.orders.settling import give_everything_back, owed_minor, refund, taken_minor
+from edge_core.orders.settling import give_everything_back, settle
 from edge_core.orders.state import GroupState, OrderState
 from edge_core.orders.world import Case
 from edge_core.stock.ledger import Allocation
@@ -86,8 +86,7 @@ def call_off(
     if nothing_stays:
         reversals = give_everything_back(state, is_void=kind == "voided")
     else:
-        owed = owed_minor(state, cancelled=[(part.line_id, part.quantity_milli) for part in parts])
-        found = refund(state, taken_minor(state) - owed)
+        found = settle(state, cancelled=[(part.line_id, part.quantity_milli) for part in parts])
         if isinstance(found, Rejected):
             return found
         reversals = found

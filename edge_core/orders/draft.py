@@ -81,9 +81,8 @@ class Draft:
             raise InvariantViolated(f"there is no return {return_id!r}")
         return found
 
-    def add_payment(self, tender: Payment) -> None:
-        """A payment that came after the placing."""
-        if tender.payment_id in self.payments:
-            raise InvariantViolated(f"there is a payment {tender.payment_id!r} already")
-        self.payments[tender.payment_id] = PaymentState(tender.payment_id, PAYMENT.initial)
-        self.payments_added = (*self.payments_added, tender)
+    def note_tender(self, tender: Payment) -> None:
+        """A payment that came after the placing, or what came of one that was announced: its document from now on."""
+        self.payments.setdefault(tender.payment_id, PaymentState(tender.payment_id, PAYMENT.initial))
+        documents = {each.payment_id: each for each in (*self.payments_added, tender)}
+        self.payments_added = tuple(documents.values())

@@ -10,11 +10,11 @@ from edge_core.errors import Rejected
 from edge_core.orders.commands import ExchangeOrder
 from edge_core.orders.document import Payment, TillOrder
 from edge_core.orders.events import Event, OrderReturned
-from edge_core.orders.legality import has_room, may_give, not_allowed
+from edge_core.orders.legality import has_room_for_return, may_give, not_allowed
 from edge_core.orders.machines import ORDER
 from edge_core.orders.placing import place_order
 from edge_core.orders.returning import check_returnable, lots_of, refundable_minor, uncounted
-from edge_core.orders.settling import refund
+from edge_core.orders.settling import settle
 from edge_core.orders.state import OrderState
 from edge_core.orders.validation import check_exchange
 from edge_core.orders.world import Accepted, Follow, World
@@ -28,7 +28,7 @@ def exchange(world: World, state: OrderState, command: ExchangeOrder) -> Accepte
     request, posted = command.request, command.request.order
     row = ORDER.commanded(state.status, "exchange")
     refused = not_allowed(state, "exchange", f"the order is {state.status}") if row is None else may_give(row, "store")
-    refused = refused or has_room(state) or _within(check_exchange(posted)) or _check_currency(state, posted)
+    refused = refused or has_room_for_return(state) or _within(check_exchange(posted)) or _check_currency(state, posted)
     if refused is not None:
         return refused
     quantities = check_returnable(state, request.lines)
@@ -36,7 +36,7 @@ def exchange(world: World, state: OrderState, command: ExchangeOrder) -> Accepte
         return quantities
     back_minor = refundable_minor(state, quantities)
     credit_minor = min(back_minor, posted.totals.grand_total_minor)
-    reversals = refund(state, back_minor - credit_minor, request.refund_to)
+    reversals = settle(state, returned=quantities, credit_minor=credit_minor, refund_to=request.refund_to)
     if isinstance(reversals, Rejected):
         return reversals
     paid = _with_credit(posted, credit_minor, command.return_id.hex)

@@ -123,7 +123,7 @@ def _approve(draft: Draft, event: OrderApproved) -> None:
 
 def _authorize(draft: Draft, event: PaymentAuthorized) -> None:
     if event.tender is not None:
-        draft.add_payment(event.tender)
+        draft.note_tender(event.tender)
     payment = draft.payment(event.payment_id)
     status = PAYMENT.next_state(payment.status, "payment.authorized")
     draft.payments[event.payment_id] = replace(payment, status=status)
@@ -131,7 +131,7 @@ def _authorize(draft: Draft, event: PaymentAuthorized) -> None:
 
 def _capture(draft: Draft, event: PaymentCaptured) -> None:
     if event.tender is not None:
-        draft.add_payment(event.tender)
+        draft.note_tender(event.tender)
     payment = draft.payment(event.payment_id)
     status = PAYMENT.next_state(payment.status, "payment.captured")
     captured_minor = payment.captured_minor + event.amount_minor

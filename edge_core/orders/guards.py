@@ -9,7 +9,8 @@ from typing import Final
 
 from edge_core.errors import Rejected
 from edge_core.ids import pickup_code_hash
-from edge_core.orders.legality import has_room
+from edge_core.orders.exchanging import CREDIT_ID
+from edge_core.orders.legality import has_room, has_room_for_return
 from edge_core.orders.machines import GROUP
 from edge_core.orders.requests import CollectRequest, RedirectRequest
 from edge_core.orders.settling import owed_minor, secured_minor
@@ -27,6 +28,11 @@ def not_held(case: Case) -> Rejected | None:
 def is_not_too_long(case: Case) -> Rejected | None:
     """An order is not divided, redirected and changed for ever: its history is folded at each step."""
     return has_room(case.state)
+
+
+def may_come_back(case: Case) -> Rejected | None:
+    """Goods come back however long the order's history is, but not in crumbs for ever."""
+    return has_room_for_return(case.state)
 
 
 def is_pickup(case: Case) -> Rejected | None:
@@ -95,6 +101,15 @@ def same_business_date(case: Case) -> Rejected | None:
     return Rejected("void-too-late", f"placed on {placed}, today is {today}", state=case.state.status)
 
 
+def no_exchange_paid(case: Case) -> Rejected | None:
+    """What goods that came back have paid was not taken at a till, so it cannot be as if nothing had been."""
+    order = case.state.order
+    if order.order_type == "exchange" and any(payment.payment_id == CREDIT_ID for payment in order.payments):
+        detail = "goods that came back have paid for it: cancel it, and the credit is given back"
+        return Rejected("void-too-late", detail, state=case.state.status, allowed=("cancel",))
+    return None
+
+
 def _goes(case: Case, method: str) -> Rejected | None:
     if case.group.method == method:
         return None
@@ -111,6 +126,8 @@ GUARDS: Final[Mapping[str, Guard]] = MappingProxyType(
             is_pickup,
             is_redirectable,
             is_shipment,
+            may_come_back,
+            no_exchange_paid,
             not_held,
             nothing_has_left,
             pickup_code_fits,

@@ -29,21 +29,22 @@ ORDER_PROCESS: Final = """
   {"from": ["validated", "held", "approved", "in_fulfillment"], "on": "order.cancelled:lines",
    "command": "cancel-lines", "roles": ["store"], "guards": ["is_not_too_long"], "effects": ["cancel_lines"]},
   {"from": ["validated", "held", "approved", "in_fulfillment"], "on": "order.cancelled:voided", "to": "cancelled",
-   "command": "void", "roles": ["store"], "guards": ["nothing_has_left", "same_business_date"],
+   "command": "void", "roles": ["store"], "guards": ["nothing_has_left", "same_business_date", "no_exchange_paid"],
    "effects": ["void_order"]},
   {"from": ["in_fulfillment"], "on": "order.cancelled:rest", "to": "completed"},
   {"from": ["in_fulfillment"], "on": "order.cancelled:backorder", "to": "validated"},
   {"from": ["in_fulfillment"], "on": "order.cancelled:approved", "to": "approved"},
   {"from": ["completed", "partially_returned"], "on": "order.returned:partial", "to": "partially_returned"},
   {"from": ["completed", "partially_returned"], "on": "order.returned", "to": "returned",
-   "command": "return", "roles": ["store"], "guards": ["is_not_too_long"], "effects": ["take_back"]},
+   "command": "return", "roles": ["store"], "guards": ["may_come_back"], "effects": ["take_back"]},
   {"from": ["completed", "partially_returned"], "on": "order.returned:exchanged", "to": "returned",
    "command": "exchange", "roles": ["store"], "effects": ["take_back_for_exchange"]},
   {"from": ["completed", "partially_returned"], "on": "return.requested",
-   "command": "return-request", "roles": ["store", "centre"], "guards": ["is_not_too_long"],
+   "command": "return-request", "roles": ["store", "centre"], "guards": ["may_come_back"],
    "effects": ["request_return"]},
-  {"from": ["validated", "held", "approved", "in_fulfillment", "completed"], "on": "payment.captured",
-   "command": "pay", "roles": ["store", "centre"], "guards": ["is_not_too_long"], "effects": ["take_payment"]}
+  {"from": ["validated", "held", "approved", "in_fulfillment", "completed", "partially_returned"],
+   "on": "payment.captured",
+   "command": "pay", "roles": ["store", "centre"], "effects": ["take_payment"]}
  ]}
 """
 
@@ -56,6 +57,7 @@ PAYMENT_PROCESS: Final = """
   {"from": ["captured"], "on": "order.cancelled:voided", "to": "voided"},
   {"from": ["captured", "partially_refunded"], "on": "order.cancelled:partial", "to": "partially_refunded"},
   {"from": ["captured", "partially_refunded"], "on": "order.cancelled", "to": "refunded"},
+  {"from": ["pending", "authorized"], "on": "order.returned", "to": "voided"},
   {"from": ["captured", "partially_refunded"], "on": "order.returned:partial", "to": "partially_refunded"},
   {"from": ["captured", "partially_refunded"], "on": "order.returned", "to": "refunded"},
   {"from": ["pending"], "on": "order.validated:payment_failed", "to": "failed"}

@@ -8,7 +8,7 @@ from edge_core.orders.cancelling import unknown_line
 from edge_core.orders.events import Event, OrderReturned, StockMoved
 from edge_core.orders.parts import Quantities, add_up, is_open, returnable
 from edge_core.orders.requests import LineQuantity, ReturnLine, ReturnRequest
-from edge_core.orders.settling import owed_minor, refund, taken_minor
+from edge_core.orders.settling import owed_minor, settle, taken_minor
 from edge_core.orders.state import OrderState
 from edge_core.orders.world import Case, World
 from edge_core.stock.ledger import Allocation, StockDelta, restock
@@ -23,7 +23,7 @@ def take_back(case: Case) -> tuple[Event, ...] | Rejected:
     quantities = check_returnable(state, request.lines)
     if isinstance(quantities, Rejected):
         return quantities
-    reversals = refund(state, refundable_minor(state, quantities), request.refund_to)
+    reversals = settle(state, returned=quantities, refund_to=request.refund_to)
     if isinstance(reversals, Rejected):
         return reversals
     restocked, damaged = lots_of(state, request.lines)

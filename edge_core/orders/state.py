@@ -47,7 +47,8 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
     """An order as it stands. `revision` counts the events folded; parts keep the order of the document.
 
     `returned` and `cancelled` are thousandths by line. `payments_added` are the documents of the payments that came
-    after the placing; `credited_minor` went into other orders by exchange; `ship_to` is where a redirected order goes.
+    or were made after the placing; `credited_minor` went into other orders by exchange; `ship_to` is where a redirected
+    order goes.
     """
 
     order: Order
@@ -71,8 +72,10 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def tenders(self) -> tuple[Payment, ...]:
-        """The documents of all payments, in the order of `payments`."""
-        return (*self.order.payments, *self.payments_added) if self.payments_added else self.order.payments
+        """The documents of all payments as they were told last, in the order of `payments`."""
+        if not self.payments_added:
+            return self.order.payments
+        return tuple({each.payment_id: each for each in (*self.order.payments, *self.payments_added)}.values())
 
 
 def order_status(state: OrderState) -> str:

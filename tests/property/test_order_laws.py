@@ -7,18 +7,32 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from msgspec.structs import replace
 
 from edge_core.errors import Rejected
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import deltas_of
 from edge_core.orders.fold import OrderState
+from edge_core.orders.legality import allowed_commands
 from edge_core.orders.machines import GROUP, ORDER, RETURN
 from edge_core.orders.parts import add_up, is_open
-from edge_core.orders.requests import GROUP_REQUESTS, ExchangeRequest, OrderRequest, UnreceiptedReturn
+from edge_core.orders.requests import (
+    GROUP_REQUESTS,
+    CancelLinesRequest,
+    ExchangeRequest,
+    LineQuantity,
+    OrderRequest,
+    PayRequest,
+    ReturnLine,
+    ReturnRequest,
+    UnreceiptedReturn,
+)
 from edge_core.orders.settling import owed_minor, taken_minor
+from tests.rigs.contract import PROBLEMS
 from tests.rigs.counter import HOUR_MS, Place
 from tests.rigs.players import ASKED, DATES, EXCHANGES, LOTS, SKUS, UNRECEIPTED, Player, a_basket, likely, posted_orders
 
+NOT_TAKEN = frozenset({"pending", "authorized"})
 HOLDING = frozenset({"reserved", "accepted", "picked", "packed", "ready_for_pickup"})
 
 
@@ -64,21 +78,34 @@ class Shop(RuleBasedStateMachine):
         if not isinstance(found, Rejected):
             assert is_in_tables(before, name)
             assert self.at.states[order].revision == before.revision + len(found)
-        elif found.slug == "command-not-allowed" and getattr(request, "group_id", None) is None:
+            return
+        assert found.slug in PROBLEMS[name]
+        if found.slug == "command-not-allowed" and getattr(request, "group_id", None) is None:
             assert name in {"return-inspect"} or name.startswith("return-") or not is_in_tables(before, name)
         elif not is_in_tables(before, name):
             assert found.slug in {"command-not-allowed", "unknown-reference", "return-not-found"}
+
+    @rule(order=orders, part=st.integers(1, 4), step=st.sampled_from(["cancel-lines", "return"]))
+    def pay_what_was_announced_after_a_part_is_off(self, order: UUID, part: int, step: str) -> None:
+        """All that was announced is asked for, one payment after the other, as if nothing had been called off."""
+        off = CancelLinesRequest((LineQuantity("1", part),), "changed-mind")
+        self.ask(order, step, off if step == "cancel-lines" else ReturnRequest((ReturnLine("1", part),), "too-small"))
+        state = self.at.states[order]
+        for tender, payment in zip(state.tenders, state.payments, strict=True):
+            if payment.status in NOT_TAKEN:
+                self.ask(order, "pay", PayRequest(replace(tender, status="captured")))
 
     @rule(order=orders)
     def cancel(self, order: UUID) -> None:
         before = self.at.states[order]
         found = self.at.cancel(order)
-        assert isinstance(found, Rejected) or is_in_tables(before, "cancel")
+        assert found.slug in PROBLEMS["cancel"] if isinstance(found, Rejected) else is_in_tables(before, "cancel")
 
     @rule(target=orders, order=orders, request=EXCHANGES)
     def exchange(self, order: UUID, request: ExchangeRequest) -> object:
         known = set(self.at.states)
-        self.at.exchange(order, request)
+        found = self.at.exchange(order, request)
+        assert not isinstance(found, Rejected) or found.slug in PROBLEMS["exchange"]
         return multiple(*(set(self.at.states) - known))
 
     @rule(request=UNRECEIPTED, days=st.integers(0, 8))
@@ -126,6 +153,14 @@ class Shop(RuleBasedStateMachine):
                 assert 0 <= payment.refunded_minor <= payment.captured_minor <= tender.amount_minor
             if state.status in {"cancelled", "returned"}:
                 assert taken_minor(state) == 0
+
+    @invariant()
+    def a_payment_waits_only_while_something_of_it_is_owed_and_can_be_paid(self) -> None:
+        for state in self.at.states.values():
+            waiting = [payment for payment in state.payments if payment.status in NOT_TAKEN]
+            if waiting and (state.cancelled or state.returned):
+                assert taken_minor(state) < owed_minor(state)
+                assert "pay" in allowed_commands(state)
 
     @invariant()
     def every_thousandth_of_a_line_is_somewhere(self) -> None:

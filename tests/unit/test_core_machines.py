@@ -135,7 +135,7 @@ def group_events(group_id: str) -> tuple[Event, ...]:
 
 
 def reversals(state: OrderState, share: int = 1, *, is_void: bool = False) -> tuple[PaymentReversal, ...]:
-    """Voids and refunds of what is open; `share` 4 gives a quarter of it back."""
+    """Voids and refunds of what is open; `share` 4 gives a quarter of it back and voids nothing."""
     return tuple(
         PaymentReversal(
             p.payment_id, "voided" if is_void else "refunded", max(1, (p.captured_minor - p.refunded_minor) // share)
@@ -143,7 +143,7 @@ def reversals(state: OrderState, share: int = 1, *, is_void: bool = False) -> tu
         if p.captured_minor
         else PaymentReversal(p.payment_id, "voided", 0)
         for p in state.payments
-        if not p.captured_minor or p.captured_minor > p.refunded_minor
+        if (share == 1 if not p.captured_minor else p.captured_minor > p.refunded_minor)
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from edge_core.errors import Rejected
-from edge_core.orders.document import FulfillmentRequest, Payment, TillOrder
+from edge_core.orders.document import Address, FulfillmentRequest, Payment, TillOrder
 from edge_core.orders.events import Event, OrderPlaced, OrderReturned
 from edge_core.orders.further_events import GoodsTakenBack, ReturnInspected
 from edge_core.orders.requests import (
@@ -19,7 +19,9 @@ from edge_core.orders.requests import (
     ReturnWish,
     UnreceiptedLine,
     UnreceiptedReturn,
+    VoidRequest,
 )
+from tests.rigs.contract import PROBLEMS
 from tests.rigs.counter import Counter, names, slug
 from tests.rigs.orders import PLACED_AT, till_order
 
@@ -244,6 +246,17 @@ def test_an_exchange_is_both_or_neither() -> None:
         (replace(instead(400), order_type="sale"), "flow-not-available", "/order/order_type"),
         (replace(instead(400), currency="EUR"), "payment-mismatch", "/order/currency"),
         (replace(instead(400), payments=()), "payment-mismatch", "/order/payments"),
+        (replace(instead(400), placed_at="2026-02-30T00:00:00.000Z"), "invalid-time", "/order/placed_at"),
+        (
+            replace(instead(400), lines=(replace(instead(400).lines[0], unit="KGM"),)),
+            "unit-mismatch",
+            "/order/lines/0/unit",
+        ),
+        (
+            replace(instead(400), payments=(replace(instead(400).payments[0], token_ref="4111 1111 1111 1111"),)),
+            "card-number-refused",
+            "/order/payments/0/token_ref",
+        ),
         (
             replace(instead(400), payments=(Payment("exchange", "cash", 150, "captured", "offline"),)),
             "duplicate-identifier",
@@ -263,6 +276,22 @@ def test_an_exchange_that_does_not_add_up_is_refused_where_it_does_not(
     found = at.exchange(sold(at), swap(order))
     assert isinstance(found, Rejected)
     assert (found.slug, found.pointer) == (why, pointer)
+    assert found.slug in PROBLEMS["exchange"]
+
+
+def test_an_order_that_goods_have_paid_for_is_not_voided_but_cancelled_with_its_credit() -> None:
+    at = counter()
+    placed = sold(at)
+    sent = replace(instead(400), fulfillment=FulfillmentRequest("ship", ship_to=Address("A. Receiver", "DE")))
+    event = returned(at.exchange(placed, swap(sent)))
+    assert event.exchanged_for is not None
+    second = event.exchanged_for
+    found = at.ask(second, "void", VoidRequest("mistake"))
+    assert isinstance(found, Rejected)
+    assert (found.slug, found.allowed) == ("void-too-late", ("cancel",))
+    names(at.cancel(second))
+    given = [(p.payment_id, p.status, p.refunded_minor) for p in at.states[second].payments]
+    assert given == [("exchange", "refunded", 250), ("p1", "refunded", 150)]
 
 
 def test_the_second_order_of_an_exchange_begins_with_its_placing() -> None:
