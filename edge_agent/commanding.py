@@ -52,7 +52,7 @@ def command_of(submission: Submission, here: Circumstances, seq: int) -> Command
         case TillOrder():
             return _place(request, submission, here, seq)
         case Cancel():
-            return CancelOrder(request.order_id, request.request)
+            return CancelOrder(request.order_id, request.request, "store")
         case Ask():
             return _ask(request, submission, here, seq)
         case StockMovement():

@@ -222,7 +222,7 @@ class _Work:
             return Rejected("order-not-found", "the instruction names no order")
         if not self._batch.knows_order(order_id):
             await self._learn(await orders.read_order(self._connection, order_id))
-        return self._batch.execute(CancelOrder(order_id, task.request()), instruction.traceparent)
+        return self._batch.execute(CancelOrder(order_id, task.request(), "centre"), instruction.traceparent)
 
     async def _learn(self, recorded: list[Recorded]) -> None:
         skus = {delta.sku for r in recorded for event in r.entry.events for delta in deltas_of(event)}

@@ -45,11 +45,11 @@ class PlaceOrder(Struct, frozen=True):
 
 
 class CancelOrder(Struct, frozen=True):
-    """Call off what has not left."""
+    """Call off what has not left. `role` is who asks: no shell may forget to say so."""
 
     order_id: UUID
     request: CancelRequest
-    role: Role = "store"
+    role: Role
 
 
 class AdvanceOrder(Struct, frozen=True):
