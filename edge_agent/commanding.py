@@ -84,6 +84,7 @@ def _place(posted: TillOrder, submission: Submission, here: Circumstances, seq: 
         location_id=here.stream.node_id,
         business_date=posted.business_date or business_date(posted.placed_at, here.zone),
         offline=here.is_offline,
+        now_ms=here.now_ms,
     )
 
 
