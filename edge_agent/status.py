@@ -69,6 +69,14 @@ class ScrubStatus(Struct, frozen=True):
     pages: str
 
 
+class HoldStatus(Struct, frozen=True):
+    """Since the start: orders held, holds with a proposal that were answered, and those answered as proposed."""
+
+    held: int
+    answered: int
+    followed: int
+
+
 class AgentStatus(Struct, frozen=True):
     """The answer of `GET /v1/status`."""
 
@@ -87,6 +95,7 @@ class AgentStatus(Struct, frozen=True):
     parked_instructions: int = 0
     scrub: ScrubStatus | None = None
     entries_to_come: int = 0
+    holds: HoldStatus | None = None
 
 
 class Reporter:
@@ -135,6 +144,7 @@ class Reporter:
             parked_instructions=self._instructions.parked,
             scrub=self._scrubbed(),
             entries_to_come=sum(stream.pruned_seq for stream in self._file.former if stream.is_awaited),
+            holds=HoldStatus(self._intake.holds.held, self._intake.holds.answered, self._intake.holds.followed),
         )
 
     def _scrubbed(self) -> ScrubStatus:

@@ -102,6 +102,7 @@ _ROWS: Final = (
     (2092, "insurance-missing", 422, "Goods of that value may not be sent without insurance"),
     (2093, "hold-not-found", 404, "The order has no such hold"),
     (2094, "hold-not-overdue", 409, "Those who have to answer the hold still have time"),
+    (2095, "hold-ambiguous", 422, "Several holds of the order could be meant"),
     (3001, "token-missing", 401, "A bearer token is needed"),
     (3002, "token-unknown", 401, "The bearer token is not known"),
     (3003, "scope-missing", 403, "The bearer token does not allow this"),

@@ -61,9 +61,9 @@ def _look_at_one(q: Question, adjustment: Adjustment, promotion: Promotion, poin
 
 
 def worth_minor(promotion: Promotion, lines: list[Line]) -> int:
-    """The most that a promotion gives for these lines: by the tier that their quantity reaches, rounded half up.
+    """The most that a promotion gives for these lines: by the tier that their quantity reaches, each line rounded up.
 
-    Each line is rounded on its own, which is the most that any way of rounding comes to, but for one unit a line.
+    Tills round in several ways; none of them comes to more.
     """
     quantity_milli = sum(line.quantity_milli for line in lines)
     reached = [tier for tier in promotion.tiers if tier.from_quantity_milli <= quantity_milli]

@@ -115,7 +115,7 @@ def hold_asked_for(case: Case) -> HoldState | Rejected:
     wanted = request.hold_id if isinstance(request, ApproveRequest | RefuseRequest | EscalateRequest) else None
     if wanted is None and len(holds) > 1:
         names = ", ".join(hold.hold_id for hold in holds)
-        return Rejected("group-ambiguous", f"the order has the holds {names}: name one", "/hold_id")
+        return Rejected("hold-ambiguous", f"the order has the holds {names}: name one", "/hold_id")
     found = [hold for hold in holds if wanted in {None, hold.hold_id}]
     if not found:
         return Rejected("hold-not-found", f"there is no hold {wanted!r}", "/hold_id", state=case.state.status)

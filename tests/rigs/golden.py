@@ -74,6 +74,7 @@ from edge_core.sync.audit_messages import (
     Supply,
 )
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
+from edge_core.sync.hold_tasks import ApproveTask, HoldTask, RefuseTask
 from edge_core.sync.instruction import CancelTask, Instruction, encode_instruction
 from edge_core.sync.messages import (
     Ack,
@@ -198,6 +199,9 @@ ENTRIES = {
 
 INSTRUCTIONS = {
     "order.cancel": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), CancelTask("fraud", "op-1", 3), TRACE),
+    "order.hold": Instruction(1, MOVEMENT, 9, order_id(1), HoldTask("odd", "centre", "op-1", 3)),
+    "order.approve": Instruction(1, MOVEMENT, 9, order_id(1), ApproveTask("h1", "asked", "op-1", 3)),
+    "order.refuse": Instruction(1, MOVEMENT, 9, order_id(1), RefuseTask("fraud", "h1", "op-1", 3)),
     "the least that it can say": Instruction(1, MOVEMENT, 0, None, CancelTask("fraud")),
 }
 
