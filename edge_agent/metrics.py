@@ -41,6 +41,10 @@ class AgentCollector(Collector):
         yield _counter("holdfast_store_faults", "Transactions that the disk failed.", intake.faults)
         shedding = int(self._shedding.is_on())
         yield GaugeMetricFamily("holdfast_store_shedding", "1 while the disk is too full for what can wait.", shedding)
+        holds = intake.holds
+        yield _counter("holdfast_orders_held", "Holds recorded, each once.", holds.held)
+        yield _counter("holdfast_proposals_answered", "Holds with a proposal that people answered.", holds.answered)
+        yield _counter("holdfast_proposals_followed", "Of these, those answered as proposed.", holds.followed)
         yield GaugeMetricFamily("holdfast_intake_waiting", "Requests waiting for a commit.", intake.waiting)
         yield _counter("holdfast_link_pushed_entries", "Entries sent, repetitions included.", books.pushed_entries)
         yield _counter("holdfast_link_pushed_bytes", "Compressed bytes sent.", books.pushed_bytes)

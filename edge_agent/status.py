@@ -70,6 +70,14 @@ class ScrubStatus(Struct, frozen=True):
     pages: str
 
 
+class HoldStatus(Struct, frozen=True):
+    """Since the start: orders held, holds with a proposal that were answered, and those answered as proposed."""
+
+    held: int
+    answered: int
+    followed: int
+
+
 class AgentStatus(Struct, frozen=True):
     """The answer of `GET /v1/status`."""
 
@@ -89,6 +97,7 @@ class AgentStatus(Struct, frozen=True):
     scrub: ScrubStatus | None = None
     entries_to_come: int = 0
     shedding: bool = False
+    holds: HoldStatus | None = None
 
 
 class Reporter:
@@ -140,6 +149,7 @@ class Reporter:
             scrub=self._scrubbed(),
             entries_to_come=sum(stream.pruned_seq for stream in self._file.former if stream.is_awaited),
             shedding=self._shedding.is_on(),
+            holds=HoldStatus(self._intake.holds.held, self._intake.holds.answered, self._intake.holds.followed),
         )
 
     def _scrubbed(self) -> ScrubStatus:

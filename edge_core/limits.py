@@ -237,6 +237,21 @@ CHANNEL_ORDERS_MAX: Final = 5_000  # of one file: a day of a busy web shop
 CHANNEL_STEPS_MAX: Final = 250_000  # of one order's expressions, a second or two; one of 500 lines takes 23,000
 CHANNEL_COLUMNS_MAX: Final = 200  # of a file of rows; the widest export of a shop has some 80
 
+# --- reference data and the checks (docs/checks.md) -------------------------------------------------------------------
+OFFERS_PER_SKU_MAX: Final = 64  # three currencies, five tiers, the present price, the next and the last ones
+PROMOTIONS_MAX: Final = 2_000  # held in memory at once; a large chain has some hundred at a time
+PROMOTION_SKUS_MAX: Final = 1_000  # of one promotion; one for more goods is for all of them or is several
+PROMOTION_TIERS_MAX: Final = 10  # of a volume discount: a price tag prints three
+COMPLIANCE_REGIONS_MAX: Final = 300  # places where one item may not go: every country
+COMPLIANCE_AGE_YEARS_MAX: Final = 150  # nobody is older
+LICENCES_MAX: Final = 32  # of one customer; a chemist has three
+HOLD_LEVELS_MAX: Final = 5  # rungs of the ladder; there are three owners
+RULE_PERCENT_MAX: Final = 100_000  # a rise by a thousand times is no threshold any more
+RULE_COUNT_MAX: Final = 10_000  # orders or edits in a window: more is no threshold any more
+CREDIT_OVERLAP_MS: Final = 3_600_000  # orders so long before the customers' data was made may not be in it: they count
+CUSTOMER_DAY_MS: Final = 3 * 86_400_000  # orders of one business date are placed within so much, wherever the store is
+REFERENCE_ROW_BYTES_MAX: Final = 128 * 1024  # a promotion for a thousand items named with 64 characters has 70 KB
+
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------
 EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s, 10 s on a slow disk
 EMBEDDED_STOP_TIMEOUT_MS: Final = 10_000  # PostgreSQL writes a checkpoint; killed after this, which it survives too

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from edge_agent.api.order_operations import order_operations
+from edge_agent.api.order_operations import JUDGED, order_operations
 from edge_agent.api.queries import OrderPage, StockView
 from edge_agent.days import DayReport
 from edge_agent.status import AgentStatus
@@ -71,7 +71,7 @@ OPERATIONS: Final = (
         {201: Receipt},
         body=object_shape(TillOrder),
         parameters=(_KEY, _TRACE),
-        problems=(*_WRITE, *_PLACE),
+        problems=(*_WRITE, *_PLACE, *JUDGED),
         scope="order",
         tag="orders",
     ),
