@@ -113,7 +113,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
     scrub = Scrub(file, intake, here, session)
     books.scrub_report = lambda: scrub.report
     if session is not None:
-        session.on_audit, session.on_damage = scrub.heard, scrub.suspect
+        session.asides.on_audit, session.on_damage = scrub.heard, scrub.suspect
         retention = Retention(file=file, intake=intake, books=books, session=session, window=_window(config))
         retention.on_damage, retention.cutter.is_given_up = scrub.suspect, scrub.is_given_up
     reporter = Reporter(
