@@ -1,4 +1,4 @@
-"""Publish a version of a dataset: number it, make its snapshot and the deltas to it, let go of the oldest (docs/reference.md).
+"""Publish a version of a dataset: number it, make its snapshot and the deltas to it (docs/reference.md).
 
 The same content again is a version too: a store's copy is as old as what the centre said last, and that is said anew.
 """
@@ -25,7 +25,7 @@ _log: Final = structlog.get_logger("reference")
 
 
 class PublishedVersion(Struct, frozen=True):
-    """What became of a publication: the version, the size of its snapshot, and from which versions deltas lead to it."""
+    """What became of a publication: the version, and from which earlier ones deltas lead to it."""
 
     row: VersionRow
     deltas_from: tuple[int, ...]

@@ -21,6 +21,8 @@ from edge_agent.link.session import Session
 from edge_agent.metrics import AgentCollector
 from edge_agent.overdue import Overdue
 from edge_agent.recovery import Recovery
+from edge_agent.reference import ReferenceKeeper
+from edge_agent.reference_source import Source
 from edge_agent.retention import Retention, window_of
 from edge_agent.scrub import Scrub
 from edge_agent.status import Reporter
@@ -51,6 +53,7 @@ class Agent(Struct, frozen=True):
     scrub: Scrub
     overdue: Overdue
     retention: Retention | None
+    reference: ReferenceKeeper
     app: ASGIApp
 
     async def checkpoint(self) -> None:
@@ -112,7 +115,10 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         intake.on_commit = session.wake
     scrub = Scrub(file, intake, here, session)
     books.scrub_report = lambda: scrub.report
+    reference = ReferenceKeeper(file, intake, here, _source(config))
+    books.reference_held = reference.held
     if session is not None:
+        session.asides.on_published = reference.heard
         session.asides.on_audit, session.on_damage = scrub.heard, scrub.suspect
         retention = Retention(file=file, intake=intake, books=books, session=session, window=_window(config))
         retention.on_damage, retention.cutter.is_given_up = scrub.suspect, scrub.is_given_up
@@ -124,17 +130,23 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         session=session,
         scrub=scrub,
         introduction=_introduction(config),
+        reference=reference,
     )
     queries = Queries(file, tokens, reporter)
     intake.on_damage = queries.on_damage = scrub.suspect
     metrics = Metrics()
-    metrics.registry.register(AgentCollector(intake, books, instructions, scrub, session))
+    metrics.registry.register(AgentCollector(intake, books, instructions, scrub, session, reference))
     app = agent_app(
         Commands(intake, tokens, frozenset(config.node.stores)),
         queries,
         [metrics.route(), *docs_routes(lambda: agent_openapi(VERSION))],
     )
-    return Agent(file, intake, session, scrub, Overdue(file, intake, here), retention, app)
+    return Agent(file, intake, session, scrub, Overdue(file, intake, here), retention, reference, app)
+
+
+def _source(config: AgentConfig) -> Source | None:
+    centre = config.centre
+    return Source(centre.url, ca_file=centre.ca_file, token_file=centre.token_file) if centre.url else None
 
 
 def _window(config: AgentConfig) -> Window:

@@ -10,11 +10,14 @@ from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
+from edge_agent.reference import ReferenceKeeper
+from edge_agent.reference_status import DatasetStatus, dataset_status
 from edge_agent.scrub import Scrub
 from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import wall_ms
 from edge_core.limits import PAGE_ROWS_DEFAULT
 from edge_core.orders.rendering import rfc3339
+from edge_core.reference.datasets import KINDS
 from edge_core.sync.messages import LaneLedger
 
 LinkWord = Literal["not_configured", "offline", "greeting", "online", "renewing", "stopped"]
@@ -69,6 +72,14 @@ class ScrubStatus(Struct, frozen=True):
     pages: str
 
 
+class ReferenceStatus(Struct, frozen=True):
+    """The reference data. `last_error` is what went wrong with the last download, until one succeeds."""
+
+    configured: bool
+    datasets: tuple[DatasetStatus, ...]
+    last_error: str | None
+
+
 class AgentStatus(Struct, frozen=True):
     """The answer of `GET /v1/status`."""
 
@@ -87,6 +98,7 @@ class AgentStatus(Struct, frozen=True):
     parked_instructions: int = 0
     scrub: ScrubStatus | None = None
     entries_to_come: int = 0
+    reference: ReferenceStatus | None = None
 
 
 class Reporter:
@@ -102,6 +114,7 @@ class Reporter:
         session: Session | None,
         scrub: Scrub,
         introduction: Introduction,
+        reference: ReferenceKeeper,
     ) -> None:
         self._file = file
         self._intake = intake
@@ -110,6 +123,7 @@ class Reporter:
         self._session = session
         self._scrub = scrub
         self._introduction = introduction
+        self._reference = reference
 
     @property
     def is_ready(self) -> bool:
@@ -135,6 +149,15 @@ class Reporter:
             parked_instructions=self._instructions.parked,
             scrub=self._scrubbed(),
             entries_to_come=sum(stream.pruned_seq for stream in self._file.former if stream.is_awaited),
+            reference=self._referred(),
+        )
+
+    def _referred(self) -> ReferenceStatus:
+        keeper = self._reference
+        return ReferenceStatus(
+            configured=keeper.is_configured,
+            datasets=tuple(dataset_status(name, keeper.used.get(name), keeper.fetching(name)) for name in KINDS),
+            last_error=keeper.last_error,
         )
 
     def _scrubbed(self) -> ScrubStatus:

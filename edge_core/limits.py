@@ -248,6 +248,7 @@ REFERENCE_SPREAD_MS: Final = 10  # for each node that a process of the centre kn
 REFERENCE_SPREAD_MS_MAX: Final = 120_000  # and none later
 REFERENCE_RETRY_MS: Final = 1_000  # first full-jitter bound after a download that was cut or refused
 REFERENCE_RETRY_MS_MAX: Final = 300_000  # the largest; another version begins anew
+REFERENCE_FREE_BYTES_MIN: Final = 128 * 1024 * 1024  # of the disk, for a download to begin: orders need it more
 REFERENCE_READ_TIMEOUT_MS: Final = 15_000  # for the next bytes of a download; then it is cut, and goes on later
 
 # --- orders of other channels (docs/channels.md) ---------------------------------------------------------------------

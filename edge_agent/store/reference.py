@@ -4,6 +4,7 @@ A version's rows share a set number. Functions take the connection and never com
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import aiosqlite
@@ -11,13 +12,14 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.store.connection import fetch, translated
+from edge_core.errors import UNREADABLE, InvariantViolated
 from edge_core.limits import REFERENCE_DELTA_CHANGES_MAX, REFERENCE_SWEEP_ROWS
 from edge_core.reference.files import Header
 from edge_core.reference.versions import Change
 
 
 class DatasetRow(Struct, frozen=True):
-    """A dataset as it is used: `made_at_ms` is when the centre made the version, `applied_at_ms` when it came into use."""
+    """A dataset as it is used: when the centre made the version, and when it came into use here (Unix ms)."""
 
     dataset: str
     set_no: int
@@ -77,9 +79,13 @@ async def read_datasets(connection: aiosqlite.Connection) -> list[DatasetRow]:
 
 
 async def read_downloads(connection: aiosqlite.Connection) -> list[Download]:
-    """Every download that was begun and not finished, by dataset."""
+    """Every download that was begun and not finished, by dataset; one that cannot be read is begun anew."""
     sql = "SELECT set_no, etag, taken_bytes, taken_changes, header FROM reference_download ORDER BY dataset"
-    return [Download(*row[:-1], _HEADER.decode(row[-1])) for row in await fetch(connection, sql)]
+    found = []
+    for set_no, etag, taken_bytes, taken_changes, header in await fetch(connection, sql):
+        with suppress(*UNREADABLE):
+            found.append(Download(set_no, etag, taken_bytes, taken_changes, _HEADER.decode(header)))
+    return found
 
 
 async def next_set_no(connection: aiosqlite.Connection) -> int:
@@ -92,13 +98,11 @@ async def take(connection: aiosqlite.Connection, download: Download, changes: Se
     header = download.header
     progress = (download.set_no, download.etag, download.taken_bytes, download.taken_changes)
     sql = """
-        INSERT OR REPLACE INTO reference_download
-            (dataset, version, hash, from_version, set_no, etag, taken_bytes, taken_changes, header)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT OR REPLACE INTO reference_download (dataset, set_no, etag, taken_bytes, taken_changes, header)
+        VALUES (?, ?, ?, ?, ?, ?)
     """
-    values = (header.dataset, header.version, header.hash, header.from_version, *progress)
     with translated():
-        await connection.execute(sql, (*values, _HEADER_ENCODER.encode(header)))
+        await connection.execute(sql, (header.dataset, *progress, _HEADER_ENCODER.encode(header)))
         await connection.executemany(_PUT_ROW, [(download.set_no, change.key, change.body) for change in changes])
 
 
@@ -109,7 +113,7 @@ async def drop_download(connection: aiosqlite.Connection, dataset: str) -> None:
 
 
 async def use(connection: aiosqlite.Connection, download: Download, now_ms: int) -> None:
-    """Put the version in the place of the one before it: the rows of a snapshot as a set, those of a delta one by one."""
+    """Put a version in the place of the one before it: a snapshot's rows as a set, those of a delta one by one."""
     header = download.header
     set_no = download.set_no
     with translated():
@@ -122,9 +126,11 @@ async def use(connection: aiosqlite.Connection, download: Download, now_ms: int)
 
 async def _change_in_place(connection: aiosqlite.Connection, download: Download) -> int:
     """At most `REFERENCE_DELTA_CHANGES_MAX` rows change, so that a till waits for no more than these."""
-    ((used,),) = await fetch(
-        connection, "SELECT set_no FROM reference_dataset WHERE dataset = ?", (download.header.dataset,)
-    )
+    sql = "SELECT set_no FROM reference_dataset WHERE dataset = ? AND hash = ?"
+    found = await fetch(connection, sql, (download.header.dataset, download.header.from_hash))
+    if not found:
+        raise InvariantViolated(f"a delta of {download.header.dataset} from a version that is not here")
+    used = found[0][0]
     gone = "SELECT key FROM reference_row WHERE set_no = ? AND body IS NULL"
     await connection.execute(f"DELETE FROM reference_row WHERE set_no = ? AND key IN ({gone})", (used, download.set_no))  # noqa: S608
     await connection.execute(
@@ -141,18 +147,22 @@ async def forget(connection: aiosqlite.Connection, dataset: str) -> None:
         await connection.execute("DELETE FROM reference_dataset WHERE dataset = ?", (dataset,))
 
 
-async def sweep(connection: aiosqlite.Connection, rows_max: int = REFERENCE_SWEEP_ROWS) -> bool:
-    """Delete some rows of a set that nobody uses any more; False where there is none."""
+async def has_unused(connection: aiosqlite.Connection) -> bool:
+    """Whether there are rows of a set that nobody uses any more."""
+    return bool(await fetch(connection, _UNUSED_SET))
+
+
+async def sweep(connection: aiosqlite.Connection) -> None:
+    """Delete some rows of such a set."""
     found = await fetch(connection, _UNUSED_SET)
     if not found:
-        return False
+        return
     sql = """
         DELETE FROM reference_row
         WHERE set_no = ?1 AND key IN (SELECT key FROM reference_row WHERE set_no = ?1 ORDER BY key LIMIT ?2)
     """
     with translated():
-        await connection.execute(sql, (found[0][0], rows_max))
-    return True
+        await connection.execute(sql, (found[0][0], REFERENCE_SWEEP_ROWS))
 
 
 async def read_rows(

@@ -13,7 +13,7 @@ DatasetName = Annotated[str, Meta(pattern=r"^[a-z][a-z_-]*\Z", max_length=IDENTI
 
 
 class Held(Struct, frozen=True, array_like=True):
-    """A dataset that a node takes: the version that it uses (0: none), its hash, and the one that it fetches (0: none)."""
+    """A dataset that a node takes: the version that it uses with its hash, and the one that it fetches; 0 for none."""
 
     dataset: DatasetName
     version: Seq

@@ -22,9 +22,6 @@ CREATE TABLE reference_row (
 CREATE TABLE reference_download (
     dataset TEXT PRIMARY KEY,
     set_no INTEGER NOT NULL,
-    version INTEGER NOT NULL,
-    hash BLOB NOT NULL,
-    from_version INTEGER NOT NULL,
     etag TEXT NOT NULL,
     taken_bytes INTEGER NOT NULL,
     taken_changes INTEGER NOT NULL,
