@@ -83,10 +83,12 @@ async def build_agent(config: AgentConfig) -> Agent:
     applied = await file.open(incarnation=ids.incarnation(now_ms, here.random_bits(), here.machine), now_ms=now_ms)
     _LOG.info("store.opened", path=str(config.store.path), migrations=applied, tail_seq=file.tails["orders"].seq)
     try:
-        return _assembled(config, tokens, file, here)
+        agent = _assembled(config, tokens, file, here)
+        await agent.reference.load()
     except BaseException:
         await file.close()  # a connection that stays open keeps the process from ending
         raise
+    return agent
 
 
 def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: Surroundings) -> Agent:

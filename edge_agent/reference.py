@@ -18,12 +18,15 @@ from edge_agent.intake import Intake
 from edge_agent.reference_download import Downloads
 from edge_agent.reference_source import FileMissing, Source
 from edge_agent.store import reference
+from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.reference import DatasetRow
+from edge_agent.store.reference_lookup import Lookup
 from edge_agent.surroundings import Surroundings
 from edge_core.errors import PeerFault, TransientFault
 from edge_core.limits import REFERENCE_RETRY_MS, REFERENCE_RETRY_MS_MAX, REFERENCE_STEP_PAUSE_MS
 from edge_core.reference.datasets import KINDS
+from edge_core.reference.lookup import Needs, Reference
 from edge_core.sync.chain import HASH_BYTES
 from edge_core.sync.reference_messages import Held, Published, Version
 from holdfast_runtime.log import bounded
@@ -41,6 +44,7 @@ class ReferenceKeeper:
         self._here = here
         self._source = source
         self._downloads = Downloads(file, intake, here)
+        self._lookup = Lookup(self.suspect)
         self._wanted: dict[str, Version] = {}
         self._damaged: set[str] = set()
         self._attempts = 0
@@ -74,14 +78,17 @@ class ReferenceKeeper:
             self._begin_ms = self._here.monotonic_ms() + int(max(0, news.within_ms) * self._here.jitter())
             self._wake.set()
 
+    async def look_up(self, connection: Connection, needs: Needs) -> Reference | None:
+        """What decisions need, read in their own transaction; None where nothing was ever received, at no cost."""
+        return await self._lookup.read(connection, needs) if self.used else None
+
     def suspect(self, dataset: str) -> None:
         """A dataset cannot be read: it is used no more, so that the centre sends it anew."""
         self._damaged.add(dataset)
         self._wake.set()
 
     async def run(self) -> None:
-        """Fetch for ever. A disk that fails is the intake's to mend."""
-        await self._load()
+        """Fetch for ever, after `load`. A disk that fails is the intake's to mend."""
         while True:
             await self._wait()
             await self._drop_damaged()
@@ -89,8 +96,8 @@ class ReferenceKeeper:
                 await self._fetch_all()
             await self._sweep()
 
-    async def _load(self) -> None:
-        """What is used, and what was being fetched when the agent stopped."""
+    async def load(self) -> None:
+        """Read what is used, and what was being fetched when the agent stopped, before the first order is taken."""
         with self._noted("*"):
             self.used = {row.dataset: row for row in await reference.read_datasets(self._file.reader)}
             for version in await self._downloads.load():
@@ -99,7 +106,7 @@ class ReferenceKeeper:
         self._wake.set()
 
     async def _wait(self) -> None:
-        """Until there is something to fetch, and its time has come."""
+        """Until there is something to do, and the time of the next download has come."""
         if not self._wanted:
             await self._wake.wait()
         with suppress(TimeoutError):
