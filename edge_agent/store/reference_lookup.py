@@ -22,11 +22,11 @@ _LOOK_UP: Final = """
     WHERE ?1 IS NULL OR dataset = ?1
     UNION ALL
     SELECT held.dataset, held.set_no, held.version, held.made_at_ms, held.hash, row.key, row.body
-    FROM json_each(?2) AS wanted
-    JOIN reference_dataset AS held ON held.dataset = wanted.value ->> 0
-    JOIN reference_row AS row ON row.set_no = held.set_no AND row.key = wanted.value ->> 1
-"""
-_BY_SKU: Final = ("catalogue", "compliance", "prices")
+    FROM reference_dataset AS held
+    CROSS JOIN json_each(CASE held.dataset WHEN 'customers' THEN ?3 WHEN 'rules' THEN ?4 ELSE ?2 END) AS wanted
+    CROSS JOIN reference_row AS row ON row.set_no = held.set_no AND row.key = wanted.value
+    WHERE (?1 IS NULL OR held.dataset = ?1) AND held.dataset <> 'promotions'
+"""  # CROSS JOIN keeps SQLite to this order: each key is looked up once in each dataset (sqlite.org/optoverview.html)
 _WHOLE: Final = "promotions"
 
 
@@ -39,19 +39,18 @@ class Lookup:
 
     async def read(self, connection: aiosqlite.Connection, needs: Needs) -> Reference:
         """The rows for some needs, and the edition of each dataset. Raises `StorageFault` where the disk fails."""
-        wanted = _wanted(needs)
+        keys = _encoded(needs.skus), _encoded(needs.customers), _encoded([RULES_KEY])
         try:
-            return await self._assemble(connection, await fetch(connection, _LOOK_UP, (None, _encoded(wanted))))
+            return await self._assemble(connection, await fetch(connection, _LOOK_UP, (None, *keys)))
         except (RecordDamaged, PermanentFault):
-            return await self._read_apart(connection, wanted)
+            return await self._read_apart(connection, keys)
 
-    async def _read_apart(self, connection: aiosqlite.Connection, wanted: list[tuple[str, str]]) -> Reference:
+    async def _read_apart(self, connection: aiosqlite.Connection, keys: tuple[str, ...]) -> Reference:
         """Something is damaged: each dataset by itself, without those that cannot be read."""
         sound: list[Row] = []
         for name in KINDS:
-            keys = [pair for pair in wanted if pair[0] == name]
             try:
-                rows = await fetch(connection, _LOOK_UP, (name, _encoded(keys)))
+                rows = await fetch(connection, _LOOK_UP, (name, *keys))
                 await self._assemble(connection, rows)
             except (RecordDamaged, PermanentFault):
                 self.on_damage(name)
@@ -91,12 +90,5 @@ class Lookup:
         return self._promotions[1]
 
 
-def _wanted(needs: Needs) -> list[tuple[str, str]]:
-    """Dataset and key of every row that is needed."""
-    pairs = [(dataset, sku) for dataset in _BY_SKU for sku in sorted(needs.skus)]
-    pairs += [("customers", ref) for ref in sorted(needs.customers)]
-    return [*pairs, ("rules", RULES_KEY)]
-
-
-def _encoded(wanted: list[tuple[str, str]]) -> str:
-    return msgspec.json.encode(wanted).decode()
+def _encoded(keys: Iterable[str]) -> str:
+    return msgspec.json.encode(sorted(keys)).decode()
