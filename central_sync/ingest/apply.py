@@ -127,7 +127,8 @@ def _place(push: ReadPush, row: CursorRow, plan: _Plan, outcome: Outcome) -> Non
 
 async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, careful: bool) -> None:
     projection = Projection(await _known(connection, plan.new, careful=careful))
-    rows = [EntryRow(key, r.seq, r.order_id, not projection.take(key, r), r.hash, r.body) for key, r in plan.new]
+    # One at a time: the server inserts the first ones while the next are projected.
+    rows = (EntryRow(key, r.seq, r.order_id, not projection.take(key, r), r.hash, r.body) for key, r in plan.new)
     await (streams.append_missing if careful else streams.append)(connection, rows)
     await write_views(connection, projection, careful=careful)
     await _count_parked(connection, projection.parked, outcome)
@@ -137,7 +138,7 @@ async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, care
     moved = {key for key, _, _ in plan.ranges}
     await streams.advance(connection, [(key, outcome.cursors[key]) for key in sorted(moved)])
     await feed.add(connection, plan.ranges)
-    outcome.entries = len(rows)
+    outcome.entries = len(plan.new)
     outcome.parked = projection.parked
 
 

@@ -1,7 +1,6 @@
 """When all is mended: wait until nothing moves any more, then demand every promise by its name."""
 
 import asyncio
-import sqlite3
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeGuard
 from uuid import UUID
@@ -183,7 +182,7 @@ def _demand_node(house: "House", node_id: str) -> None:
     demand_each_once(house, node_id, there)
     orders = _known_orders(house, there)
     is_whole = not any(loss.node_id == node_id for loss in house.centre.tables.losses)
-    has_let_go = any(_query(machine, "SELECT 1 FROM stream WHERE pruned_seq > 0") for machine in machines)
+    has_let_go = any(machine.look("SELECT 1 FROM stream WHERE pruned_seq > 0") for machine in machines)
     demand_instructions(house, node_id, orders, is_whole=is_whole, has_let_go=has_let_go)
     for machine in selling:
         here = _edge_entries(machine)
@@ -208,7 +207,7 @@ def _is_replaced(house: "House", machine: Machine) -> bool:
 def let_go_in_vain(house: "House", machine: Machine) -> int:
     """How many entries a file has let go of that a centre which was put back lacks, and has not told us of."""
     there = {key[1:]: row.durable_seq for key, row in house.centre.tables.cursors.items()}
-    streams = _query(machine, "SELECT incarnation, lane, pruned_seq FROM stream") if machine.path.exists() else []
+    streams = machine.look("SELECT incarnation, lane, pruned_seq FROM stream") if machine.path.exists() else []
     lacking: int = sum(max(0, seq - there.get((UUID(bytes=name), lane), 0)) for name, lane, seq in streams)
     return max(0, lacking - _told(house, machine.node_id))
 
@@ -257,7 +256,7 @@ def _demand_kept_orders(
 
     Where entries are known to be lost, an order may have been finished by one of those.
     """
-    if _query(machine, "SELECT 1 FROM stream WHERE pruned_seq > 0"):
+    if machine.look("SELECT 1 FROM stream WHERE pruned_seq > 0"):
         here = {order_id: merged for order_id, merged in here.items() if merged.state is not None}
         gone = {order_id: merged.state for order_id, merged in there.items() if order_id not in here}
         still_open = [order_id for order_id, state in gone.items() if state and state.status not in _FINISHED]
@@ -285,10 +284,10 @@ def _demand_stock(machine: Machine, here: list[Recorded], there: list[Recorded] 
 
 def _edge_entries(machine: Machine) -> list[Recorded]:
     """The log, without what was let go of and has come again: that changes nothing."""
-    gone = {subject for (subject,) in _query(machine, "SELECT subject FROM pruned_subject")}
+    gone = {subject for (subject,) in machine.look("SELECT subject FROM pruned_subject")}
     entries = [
         Recorded(Origin(machine.node_id, UUID(bytes=incarnation), lane, seq), decode_entry(body))
-        for incarnation, lane, seq, body in on_disk(machine.path)
+        for incarnation, lane, seq, body in on_disk(machine)
     ]
     return [recorded for recorded in entries if subject_of(recorded.entry) not in gone]
 
@@ -333,9 +332,7 @@ def _with_pruned(
 ) -> dict[tuple[str, str], tuple[int, int]]:
     """What the log makes, and what was let go of had made before."""
     total = dict(sums)
-    for sku, lot, on_hand, reserved in _query(
-        machine, "SELECT sku, lot, on_hand_milli, reserved_milli FROM pruned_stock"
-    ):
+    for sku, lot, on_hand, reserved in machine.look("SELECT sku, lot, on_hand_milli, reserved_milli FROM pruned_stock"):
         before = total.get((sku, lot), (0, 0))
         total[sku, lot] = before[0] + on_hand, before[1] + reserved
     return dict(sorted(total.items()))
@@ -346,18 +343,10 @@ def _moves(event: Event) -> TypeGuard[StockMoved]:
 
 
 def _heads(machine: Machine) -> dict[UUID, tuple[int, str]]:
-    rows = _query(machine, "SELECT order_id, revision, status FROM order_head")
+    rows = machine.look("SELECT order_id, revision, status FROM order_head")
     return {UUID(bytes=order_id): (revision, status) for order_id, revision, status in rows}
 
 
 def _stock_table(machine: Machine) -> dict[tuple[str, str], tuple[int, int]]:
-    rows = _query(machine, "SELECT sku, lot, on_hand_milli, reserved_milli FROM stock")
+    rows = machine.look("SELECT sku, lot, on_hand_milli, reserved_milli FROM stock")
     return {(sku, lot): (on_hand, reserved) for sku, lot, on_hand, reserved in rows}
-
-
-def _query(machine: Machine, sql: str) -> list[tuple]:  # type: ignore[type-arg]
-    connection = sqlite3.connect(f"file:{machine.path}?mode=ro", uri=True)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()

@@ -5,7 +5,7 @@ real one. A transaction works on a copy, which takes the place of the original a
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -161,7 +161,7 @@ async def _after(connection: Tables, key: StreamKey, seq: int, rows_max: int) ->
     return [(entry.hash, entry.body) for entry in connection.entries.get(key, ())[seq : seq + rows_max]]
 
 
-async def _append(connection: Tables, rows: Sequence[EntryRow]) -> None:
+async def _append(connection: Tables, rows: Iterable[EntryRow]) -> None:
     for row in rows:
         held = connection.entries.get(row.key, ())
         if row.seq != len(held) + 1:
