@@ -53,6 +53,7 @@ class Telemetry:
         self.instructions_answered = Counter(
             "central_instructions_answered", "Answers of the nodes.", ["outcome"], registry=registry
         )
+        self.hold_answers = Counter("central_hold_answers", "Answers to holds.", ["followed"], registry=registry)
         self.downlink_nodes = Gauge(
             "central_downlink_nodes", "Nodes that are heard and have instructions to take.", registry=registry
         )

@@ -119,6 +119,8 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
     books.scrub_report = lambda: scrub.report
     reference = ReferenceKeeper(file, intake, here, _source(config))
     books.reference_held = reference.held
+    intake.lookup = reference.look_up
+    intake.lookup = reference.look_up
     if session is not None:
         session.asides.on_published = reference.heard
         session.asides.on_audit, session.on_damage = scrub.heard, scrub.suspect

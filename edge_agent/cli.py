@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     token = command("token", _token, "add, remove or list the tokens of tills and tools")
     token.add_argument("action", choices=("add", "remove", "list"))
     token.add_argument("name", nargs="?", help="what the token is called: a till, a tool")
-    token.add_argument("--scope", default="order,read", help="of order, read, stock, joined by commas")
+    token.add_argument("--scope", default="order,read", help="of order, read, stock, approve, joined by commas")
     return parser
 
 

@@ -39,6 +39,10 @@ class AgentCollector(Collector):
         yield _counter("holdfast_intake_accepted", "Decisions recorded since the start.", intake.accepted)
         yield _counter("holdfast_intake_rejected", "Business refusals recorded since the start.", intake.rejected)
         yield _counter("holdfast_store_faults", "Transactions that the disk failed.", intake.faults)
+        holds = intake.holds
+        yield _counter("holdfast_orders_held", "Holds recorded, each once.", holds.held)
+        yield _counter("holdfast_proposals_answered", "Holds with a proposal that people answered.", holds.answered)
+        yield _counter("holdfast_proposals_followed", "Of these, those answered as proposed.", holds.followed)
         yield GaugeMetricFamily("holdfast_intake_waiting", "Requests waiting for a commit.", intake.waiting)
         yield _counter("holdfast_link_pushed_entries", "Entries sent, repetitions included.", books.pushed_entries)
         yield _counter("holdfast_link_pushed_bytes", "Compressed bytes sent.", books.pushed_bytes)

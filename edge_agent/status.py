@@ -80,6 +80,14 @@ class ReferenceStatus(Struct, frozen=True):
     last_error: str | None
 
 
+class HoldStatus(Struct, frozen=True):
+    """Since the start: orders held, holds with a proposal that were answered, and those answered as proposed."""
+
+    held: int
+    answered: int
+    followed: int
+
+
 class AgentStatus(Struct, frozen=True):
     """The answer of `GET /v1/status`."""
 
@@ -99,6 +107,7 @@ class AgentStatus(Struct, frozen=True):
     scrub: ScrubStatus | None = None
     entries_to_come: int = 0
     reference: ReferenceStatus | None = None
+    holds: HoldStatus | None = None
 
 
 class Reporter:
@@ -149,6 +158,7 @@ class Reporter:
             parked_instructions=self._instructions.parked,
             scrub=self._scrubbed(),
             entries_to_come=sum(stream.pruned_seq for stream in self._file.former if stream.is_awaited),
+            holds=HoldStatus(self._intake.holds.held, self._intake.holds.answered, self._intake.holds.followed),
             reference=self._referred(),
         )
 

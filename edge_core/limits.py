@@ -270,6 +270,8 @@ LICENCES_MAX: Final = 32  # of one customer; a chemist has three
 HOLD_LEVELS_MAX: Final = 5  # rungs of the ladder; there are three owners
 RULE_PERCENT_MAX: Final = 100_000  # a rise by a thousand times is no threshold any more
 RULE_COUNT_MAX: Final = 10_000  # orders or edits in a window: more is no threshold any more
+CREDIT_OVERLAP_MS: Final = 3_600_000  # orders so long before the customers' data was made may not be in it: they count
+CUSTOMER_DAY_MS: Final = 3 * 86_400_000  # orders of one business date are placed within so much, wherever the store is
 REFERENCE_ROW_BYTES_MAX: Final = 128 * 1024  # a promotion for a thousand items named with 64 characters has 70 KB
 
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------

@@ -5,13 +5,22 @@ from typing import Any, Final
 from msgspec import Struct
 
 from central_sync.api.commands import InstructionPage, InstructionStatus
-from central_sync.api.documents import CentreOrder, CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
+from central_sync.api.documents import (
+    CentreOrder,
+    CloudEvent,
+    Health,
+    NodeList,
+    OrderPage,
+    ParkedPage,
+    ProposalPage,
+    StockPage,
+)
 from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
 from central_sync.api.reference import MEDIA_TYPE, ReferenceList, ReferenceVersion
 from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
 from central_sync.fleet import NodeStatus
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
-from edge_core.orders.requests import CancelRequest
+from edge_core.orders.requests import ApproveRequest, CancelRequest, HoldRequest, RefuseRequest
 from edge_core.reference.datasets import KINDS
 from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter, openapi
@@ -110,6 +119,36 @@ OPERATIONS: Final = (
         parameters=(_ORDER, _KEY),
         problems=("order-not-found", *_COMMAND, *_LIST),
         scope="order",
+        tag="orders",
+    ),
+    *(
+        Operation(
+            "post",
+            f"/v1/orders/{{order_id}}/{name}",
+            f"{name}Order",
+            summary,
+            {202: InstructionStatus},
+            body=object_shape(body),
+            parameters=(_ORDER, _KEY),
+            problems=("order-not-found", *_COMMAND, *_LIST),
+            scope=scope,
+            tag="orders",
+        )
+        for name, summary, body, scope in (
+            ("hold", "Ask the node of an order to hold it until somebody has looked at it", HoldRequest, "order"),
+            ("approve", "Ask the node of an order that is held to let it go on", ApproveRequest, "approve"),
+            ("refuse", "Ask the node of an order that is held to call it off", RefuseRequest, "approve"),
+        )
+    ),
+    Operation(
+        "get",
+        "/v1/proposals",
+        "listProposals",
+        "How often people did what was proposed beside a hold, by node",
+        {200: ProposalPage},
+        parameters=(_NODE,),
+        problems=_LIST,
+        scope="read",
         tag="orders",
     ),
     Operation(

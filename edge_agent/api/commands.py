@@ -37,6 +37,8 @@ from holdfast_runtime.tokens import TokenCheck
 R = TypeVar("R")
 
 ORDER_COMMANDS: Final = tuple(sorted(REQUESTS))
+ANSWERS: Final = frozenset({"approve", "refuse"})
+"""Commands that the back office may give where people at the tills may not: its tokens have the scope `approve`."""
 
 
 class Head(Struct, frozen=True):
@@ -103,7 +105,11 @@ class Commands:
             if found is not None:
                 raise ProblemRaised(found)
         subject = order_id_of(order_id)
-        request = Cancel(subject, body) if isinstance(body, CancelRequest) else Ask(subject, name, body)
+        if isinstance(body, CancelRequest):
+            request: Request = Cancel(subject, body)
+        else:
+            is_office = name in ANSWERS and self._tokens.allows(head.authorization, "approve")
+            request = Ask(subject, name, body, "back_office" if is_office else "store")
         await self._submit(request, required_key(head.idempotency_key), head, send)
 
     async def take_back(self, scope: Scope, receive: Receive, send: Send) -> None:

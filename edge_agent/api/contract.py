@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from edge_agent.api.batches import BatchOrder, BatchReceipt
-from edge_agent.api.order_operations import order_operations
+from edge_agent.api.order_operations import JUDGED, order_operations
 from edge_agent.api.queries import OrderPage, StockView
 from edge_agent.status import AgentStatus
 from edge_agent.submission import MovementReceipt, ReturnReceipt
@@ -72,7 +72,7 @@ OPERATIONS: Final = (
         body=object_shape(TillOrder),
         batch_of=BatchOrder,
         parameters=(_ORDER_KEY, _TRACE),
-        problems=(*_WRITE, *_PLACE, "batch-too-large"),
+        problems=(*_WRITE, *_PLACE, *JUDGED, "batch-too-large"),
         scope="order",
         tag="orders",
     ),

@@ -9,7 +9,7 @@ from edge_core.limits import MOVEMENT_LINES_MAX
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
 from edge_core.orders.requests import CancelRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
 
-Role = Literal["store", "centre", "timer"]
+Role = Literal["store", "back_office", "centre", "timer"]
 
 
 class MovementLine(Part, frozen=True):
@@ -31,7 +31,7 @@ class StockMovement(Part, frozen=True):
 
 
 class PlaceOrder(Struct, frozen=True):
-    """Take a till's order at this location. Stock found for it is recorded under the order's own id."""
+    """Take a till's order at this location, at `now_ms` (Unix time). Stock found for it bears the order's own id."""
 
     posted: TillOrder
     order_id: UUID
@@ -41,6 +41,7 @@ class PlaceOrder(Struct, frozen=True):
     location_id: str
     business_date: str
     offline: bool
+    now_ms: int = 0
 
 
 class CancelOrder(Struct, frozen=True):

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from edge_core.checks.question import Evidence
 from edge_core.errors import InvariantViolated
 from edge_core.orders.commands import AdvanceOrder
 from edge_core.orders.events import Event
@@ -13,10 +14,14 @@ from edge_core.stock.ledger import Position
 
 
 class World(Struct, frozen=True):
-    """What a decision may look at: the order that the command names, and the positions of the SKUs concerned."""
+    """What a decision may look at: the order that the command names, and the positions of the SKUs concerned.
+
+    `evidence` is what orders are judged by: None at a store that never received reference data.
+    """
 
     order: OrderState | None
     stock: Mapping[str, Sequence[Position]]
+    evidence: Evidence | None = None
 
 
 class Follow(Struct, frozen=True):

@@ -23,6 +23,7 @@ from edge_core.limits import (
     TRAITS_MAX,
 )
 from edge_core.orders.document import Amount, Currency, Identifier, Part, Text, Trait, Unit
+from edge_core.orders.judgement import Owner
 from edge_core.shapes import Written
 
 PPM = 1_000_000
@@ -37,8 +38,6 @@ Place = Annotated[
     Written(r"^[A-Z]{2}(?:-[A-Z0-9]{1,3})?$(?!\n)"),
 ]
 Licences = Annotated[tuple[Identifier, ...], Meta(max_length=LICENCES_MAX)]
-Owner = Literal["store", "back_office", "centre"]
-"""Who has to answer a hold, the lowest first: people at the tills, the store's back office, the centre."""
 
 
 class Item(Part, frozen=True):
@@ -110,7 +109,8 @@ class Promotion(Part, frozen=True):
 class Account(Part, frozen=True):
     """A customer: the tier of prices, what may be owed, and what the centre saw of the rest of the chain.
 
-    `owed_minor` is what was owed elsewhere when the data was made, `day_amount_minor` what an ordinary day comes to.
+    `owed_minor` is what was owed everywhere when the data was made; what a store takes on account after that it adds
+    itself. `day_amount_minor` is what an ordinary day comes to.
     None is no limit that is known, and no habit.
     """
 
@@ -134,7 +134,8 @@ class Level(Part, frozen=True):
 class Rules(Part, frozen=True):
     """The thresholds of the checks; `rules_id` is their version, which every finding names.
 
-    The defaults are what a store goes by that never received any. docs/checks.md says what each does.
+    The defaults are what a store goes by that never received any: what its tills send is taken, and checks that could
+    stop a customer on a guess are off (0 or null). docs/checks.md says what each does.
     """
 
     rules_id: Annotated[str, Meta(min_length=1, max_length=IDENTIFIER_CHARS_MAX)] = "built-in-1"
@@ -143,12 +144,12 @@ class Rules(Part, frozen=True):
     price_tolerance_minor: Amount = 1
     price_grace_ms: Span = 86_400_000
     stale_after_ms: Span = 3 * 86_400_000
-    duplicate_window_ms: Span = 30_000
+    duplicate_window_ms: Span = 0
     day_amount_up_percent: Annotated[int, Meta(ge=1, le=RULE_PERCENT_MAX)] = 300
-    address_edits_max: Annotated[int, Meta(ge=0, le=RULE_COUNT_MAX)] = 3
+    address_edits_max: Annotated[int, Meta(ge=1, le=RULE_COUNT_MAX)] | None = None
     address_edits_window_ms: Span = 3_600_000
     insured_from_minor: Amount | None = None
-    velocity_orders_max: Annotated[int, Meta(ge=1, le=RULE_COUNT_MAX)] = 20
+    velocity_orders_max: Annotated[int, Meta(ge=1, le=RULE_COUNT_MAX)] | None = None
     velocity_window_ms: Span = 600_000
     ladder: Annotated[tuple[Level, ...], Meta(min_length=1, max_length=HOLD_LEVELS_MAX)] = (
         Level("store", 15 * 60_000),

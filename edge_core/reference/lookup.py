@@ -59,7 +59,7 @@ class Reference(Struct, frozen=True):
         return max(offers, key=lambda offer: (offer.tier is not None, offer.from_ms), default=None)
 
     def offers(self, sku: str, currency: str, tier: str | None) -> tuple[Offer, ...]:
-        """Every offer of an item that was, is or will be good for customers of the tier."""
+        """Every offer of an item that was, is or will be good for customers of the tier, tiered ones included."""
         page = self.prices.get(sku)
         if page is None:
             return ()

@@ -14,6 +14,7 @@ import msgspec
 from edge_core.orders.document import (
     Address,
     Adjustment,
+    Confirmations,
     Customer,
     FulfillmentRequest,
     GroupLine,
@@ -58,6 +59,7 @@ from edge_core.orders.further_events import (
     ReturnRefused,
     ReturnRequested,
 )
+from edge_core.orders.judgement import Basis, EditionUsed, Finding, Proposal, Rung
 from edge_core.shapes import json_object
 from edge_core.stock.ledger import Allocation, StockDelta
 from edge_core.sync.audit_messages import (
@@ -72,6 +74,7 @@ from edge_core.sync.audit_messages import (
     Supply,
 )
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
+from edge_core.sync.hold_tasks import ApproveTask, HoldTask, RefuseTask
 from edge_core.sync.instruction import CancelTask, Instruction, encode_instruction
 from edge_core.sync.messages import (
     Ack,
@@ -141,13 +144,19 @@ FULL_ORDER = TillOrder(
     bill_to=Address("B. Payer", "DE"),
     business_date="2026-11-21",
     attribution={"source": "leaflet"},
+    confirmations=Confirmations(18, ("spirits",), True),
 )  # fmt: skip
+
+FINDING = Finding("price", "higher than the book", "prices", 3, 9)
 
 EVENTS: tuple[Event, ...] = (
     placed(1, FULL_ORDER)[0],
-    OrderValidated(("flow", "currency")),
-    OrderHeld("h1", ("high-value",), "risk-desk", 1_795_000_000_000),
-    OrderApproved("h1", "op-1"),
+    OrderValidated(("flow", "currency"), Basis("r-1", "book", (EditionUsed("prices", 3, 9),), (FINDING,))),
+    OrderHeld(
+        "h1", ("high-value",), "risk-desk", 1_795_000_000_000, 1, (Rung("centre", 60_000),), "r-1", (FINDING,),
+        Proposal("refuse", "so it looks"), "op-1",
+    ),
+    OrderApproved("h1", "op-1", "back_office", True, "asked"),
     PaymentAuthorized("p1", 2_156, FULL_ORDER.payments[0]),
     PaymentCaptured("p1", 2_156, FULL_ORDER.payments[0]),
     FulfillmentRouted("g1", "fulfil_here", "store-0001"),
@@ -161,7 +170,7 @@ EVENTS: tuple[Event, ...] = (
     FulfillmentDelivered("g1", GOODS),
     OrderCancelled(
         "changed-mind", "op-1", GOODS, (PaymentReversal("p1", "refunded", 2_156),),
-        (GroupQuantity("g1", "1", 1_500),), "expired",
+        (GroupQuantity("g1", "1", 1_500),), "expired", False,
     ),
     OrderReturned(
         "r1", (("1", 1_500),), GOODS, (PaymentReversal("p1", "voided", 0),), GOODS, "too-small", "op-1", 1_000, MOVEMENT
@@ -191,6 +200,9 @@ ENTRIES = {
 
 INSTRUCTIONS = {
     "order.cancel": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), CancelTask("fraud", "op-1", 3), TRACE),
+    "order.hold": Instruction(1, MOVEMENT, 9, order_id(1), HoldTask("odd", "centre", "op-1", 3)),
+    "order.approve": Instruction(1, MOVEMENT, 9, order_id(1), ApproveTask("h1", "asked", "op-1", 3)),
+    "order.refuse": Instruction(1, MOVEMENT, 9, order_id(1), RefuseTask("fraud", "h1", "op-1", 3)),
     "the least that it can say": Instruction(1, MOVEMENT, 0, None, CancelTask("fraud")),
 }
 
