@@ -75,7 +75,7 @@ class Source:
                     await _refused(answer, path)
                 begins = start if answer.status_code == _PARTIAL else 0
                 yield Incoming(answer.headers.get("etag", ""), begins, answer.aiter_raw())
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # an address may be no host's name at all
             raise TransientFault(f"{self._url}{path}: {error or type(error).__name__}") from error
 
     def _headers(self, start: int, etag: str) -> dict[str, str]:

@@ -12,6 +12,8 @@ from central_sync import times
 from central_sync.ingest.announcing import announcements
 from central_sync.reference import publish
 from central_sync.store import reference
+from edge_agent.reference_source import Source
+from edge_core.errors import TransientFault
 from edge_core.limits import REFERENCE_DELTA_CHANGES_MAX, REFERENCE_SPREAD_MS, REFERENCE_VERSIONS_MAX
 from edge_core.reference.files import read_file
 from edge_core.reference.publication import read_publication
@@ -166,6 +168,14 @@ async def test_publishing_takes_the_scope_operate_and_fetching_takes_read(
         assert (await running.http.put(CATALOGUE, json=items(1), headers=bearer(operate))).status_code == 201
         assert slug(await running.http.get(f"{CATALOGUE}/1")) == "token-missing"
         assert (await running.http.get(f"{CATALOGUE}/1", headers=bearer(read))).status_code == 200
+        (tmp_path / "token").write_text(f"{read}\n")
+        source = Source(running.url, token_file=tmp_path / "token")
+        async with source.opened(f"{CATALOGUE}/1", start=4, etag="?") as incoming:
+            assert (incoming.start, len([piece async for piece in incoming.pieces]) > 0) == (0, True)
+        for bad in (Source(running.url), Source(running.url, token_file=tmp_path / "none"), Source("http://a b")):
+            with pytest.raises(TransientFault):
+                async with bad.opened(f"{CATALOGUE}/1"):
+                    pytest.fail("it was let in")
         refused = await running.http.put(CATALOGUE, content=b"x", headers={**bearer(operate), "content-type": "a/b"})
         assert slug(refused) == "unsupported-media-type"
 

@@ -9,11 +9,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from edge_core.reference.datasets import key_of, read_json
+from tests.rigs.agents import key, sale
 from tests.rigs.brokers import Broker
 from tests.rigs.house import CentreProcess
 from tests.rigs.lines import BadLine
 from tests.rigs.reference import dataset_of, items, publish, received, rows_of, sets_of
-from tests.rigs.stores import Store
+from tests.rigs.stores import SKU, Store
 from tests.rigs.waiting import eventually
 
 NODE = "store-0001"
@@ -160,3 +161,23 @@ async def test_a_store_that_never_received_anything_sells_and_says_so(store: Sto
     found = await dataset_of(store, "prices")
     assert (found["version"], found["age_ms"], found["made_at"]) == (0, None, None)
     assert "never received" in store.agent.run("status").stdout
+
+
+async def test_an_order_is_judged_by_the_price_that_was_published(
+    centre: CentreProcess, store: Store, tmp_path: Path
+) -> None:
+    """The tills of the rig charge 1.00 a piece."""
+    await store.sell(1)  # by the till's own price: nothing was ever received
+    offer = {"currency": "CNY", "unit_price_minor": 100}
+    price = {"sku": SKU, "offers": [offer]}
+    await asyncio.to_thread(publish, centre, tmp_path, [price], "prices")
+    await received(store, 1, "prices")
+    await store.sell(1)
+    dearer = {**price, "offers": [{**offer, "unit_price_minor": 250}]}
+    await asyncio.to_thread(publish, centre, tmp_path, [dearer], "prices")
+    await received(store, 2, "prices")
+    answer = await store.till.post("/v1/orders", json=sale(SKU), headers=key())
+    order = answer.json()
+    assert (answer.status_code, order.get("status")) == (201, "held"), answer.text
+    shown = await store.get(f"/v1/orders/{order['order_id']}")
+    assert '"prices"' in json.dumps(shown), "the decision says which version it was judged by"

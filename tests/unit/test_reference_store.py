@@ -17,6 +17,7 @@ from edge_agent.reference_source import FileMissing, Incoming, Source
 from edge_agent.store import reference
 from edge_agent.store.file import StoreFile
 from edge_agent.store.reference import DatasetRow
+from edge_agent.store.verify import verify_file
 from edge_agent.surroundings import real_surroundings
 from edge_core import ids
 from edge_core.errors import PeerFault, TransientFault
@@ -251,6 +252,15 @@ async def test_a_dataset_that_cannot_be_read_is_left_out_and_fetched_anew(parts:
     held = {each.dataset: each.version for each in parts.keeper.held()}
     assert (held["catalogue"], held["promotions"]) == (0, 1)
     keeping.cancel()
+
+
+async def test_verify_finds_rows_that_are_not_those_of_the_version(parts: Parts, tmp_path: Path) -> None:
+    await parts.fetch(parts.shelf.publish("catalogue", 1, goods(3)))
+    assert (await verify_file(tmp_path / "store.db")).is_sound
+    with closing(sqlite3.connect(tmp_path / "store.db")) as hand, hand:
+        hand.execute("DELETE FROM reference_row WHERE key = 's00001'")
+    verdict = await verify_file(tmp_path / "store.db")
+    assert [finding.where for finding in verdict.findings] == ["reference catalogue"]
 
 
 async def test_rows_of_former_versions_are_swept_in_steps(parts: Parts) -> None:
