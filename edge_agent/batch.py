@@ -5,6 +5,7 @@ with the file. Each decision sees what the ones before it in the batch have done
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from edge_core.checks.known import basket_mark
 from edge_core.checks.question import Evidence
 from edge_core.errors import PermanentFault, Rejected
 from edge_core.orders.commands import AdvanceOrder, Command, OnOrder, PlaceOrder
+from edge_core.orders.day_events import DayClosed
 from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.document import Order
 from edge_core.orders.events import Event, deltas_of
@@ -56,6 +58,7 @@ class Batch:
         orders: list[Recorded],
         answered: list[Answered],
         replays: dict[bytes, list[Recorded]],
+        closed: Sequence[DayClosed] = (),
         evidence: Evidence | None = None,
     ) -> None:
         self._here = circumstances
@@ -71,6 +74,7 @@ class Batch:
         self._states: dict[UUID, OrderState] = {}
         self._answered = {row.key: row for row in answered}
         self._replays = replays
+        self._closed = [*closed]
         self._answers: dict[bytes, Answer] = {}
         self.rows: list[EntryRow] = []
         self.heads: dict[UUID, OrderHead] = {}
@@ -151,7 +155,7 @@ class Batch:
     def _world(self, command: Command) -> World:
         state = self._state(command.order_id) if isinstance(command, OnOrder) else None
         stock = {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state)}
-        return World(state, stock, self._evidence)
+        return World(state, stock, self._closed, self._evidence)
 
     def _state(self, order_id: UUID) -> OrderState | None:
         if order_id not in self._states and order_id in self._orders:
@@ -168,6 +172,7 @@ class Batch:
             encode_entry(self._entry(follow.order_id, follow.events, traceparent))
         recorded = self._append(order_id, decision.events, traceparent)
         if order_id is None:
+            self._closed += [event for event in decision.events if isinstance(event, DayClosed)]
             return accepted_answer([recorded])
         if isinstance(command, AdvanceOrder) and _gives_code(command):
             return pickup_answer(self._advance_order(order_id, recorded), recorded, command.secret)

@@ -17,11 +17,11 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 from edge_agent.batch import Batch
 from edge_agent.commanding import Circumstances, business_date, order_in, skus_asked
 from edge_agent.hold_count import HoldCount
-from edge_agent.store import idempotency, log, orders, stock
+from edge_agent.store import days, idempotency, log, orders, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.known import read_known
-from edge_agent.submission import Answer, Ask, Cancel, Request, Submission, rejected_answer, submission
+from edge_agent.submission import Answer, Ask, Cancel, Close, Request, Submission, rejected_answer, submission
 from edge_agent.surroundings import Surroundings
 from edge_core.checks.question import Evidence
 from edge_core.errors import Fault, OutcomeUnknown, RecordDamaged, Rejected, StorageFault
@@ -263,6 +263,7 @@ class Intake:
             orders=recorded,
             answered=answered,
             replays=replays,
+            closed=await days.read_closed(connection) if any(isinstance(s.request, Close) for s in submissions) else (),
             evidence=await self._evidence(connection, submissions) if self.lookup is not None else None,
         )
 

@@ -12,6 +12,7 @@ from edge_agent.link.books import Books
 from edge_agent.link.session import Session
 from edge_agent.reference import ReferenceKeeper
 from edge_agent.scrub import Scrub
+from edge_agent.shedding import Shedding
 
 
 class AgentCollector(Collector):
@@ -23,11 +24,13 @@ class AgentCollector(Collector):
         books: Books,
         instructions: Instructions,
         scrub: Scrub,
+        shedding: Shedding,
         session: Session | None,
         reference: ReferenceKeeper,
     ) -> None:
         self._reference = reference
         self._scrub = scrub
+        self._shedding = shedding
         self._intake = intake
         self._instructions = instructions
         self._books = books
@@ -39,6 +42,8 @@ class AgentCollector(Collector):
         yield _counter("holdfast_intake_accepted", "Decisions recorded since the start.", intake.accepted)
         yield _counter("holdfast_intake_rejected", "Business refusals recorded since the start.", intake.rejected)
         yield _counter("holdfast_store_faults", "Transactions that the disk failed.", intake.faults)
+        shedding = int(self._shedding.is_on())
+        yield GaugeMetricFamily("holdfast_store_shedding", "1 while the disk is too full for what can wait.", shedding)
         holds = intake.holds
         yield _counter("holdfast_orders_held", "Holds recorded, each once.", holds.held)
         yield _counter("holdfast_proposals_answered", "Holds with a proposal that people answered.", holds.answered)

@@ -13,6 +13,7 @@ from edge_agent.link.session import Session
 from edge_agent.reference import ReferenceKeeper
 from edge_agent.reference_status import DatasetStatus, dataset_status
 from edge_agent.scrub import Scrub
+from edge_agent.shedding import Shedding
 from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import wall_ms
 from edge_core.limits import PAGE_ROWS_DEFAULT
@@ -106,6 +107,7 @@ class AgentStatus(Struct, frozen=True):
     parked_instructions: int = 0
     scrub: ScrubStatus | None = None
     entries_to_come: int = 0
+    shedding: bool = False
     reference: ReferenceStatus | None = None
     holds: HoldStatus | None = None
 
@@ -113,7 +115,7 @@ class AgentStatus(Struct, frozen=True):
 class Reporter:
     """Puts the status together from the parts that know."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root gives each part by its name
         self,
         *,
         file: StoreFile,
@@ -123,6 +125,7 @@ class Reporter:
         session: Session | None,
         scrub: Scrub,
         introduction: Introduction,
+        shedding: Shedding,
         reference: ReferenceKeeper,
     ) -> None:
         self._file = file
@@ -132,6 +135,7 @@ class Reporter:
         self._session = session
         self._scrub = scrub
         self._introduction = introduction
+        self._shedding = shedding
         self._reference = reference
 
     @property
@@ -158,6 +162,7 @@ class Reporter:
             parked_instructions=self._instructions.parked,
             scrub=self._scrubbed(),
             entries_to_come=sum(stream.pruned_seq for stream in self._file.former if stream.is_awaited),
+            shedding=self._shedding.is_on(),
             holds=HoldStatus(self._intake.holds.held, self._intake.holds.answered, self._intake.holds.followed),
             reference=self._referred(),
         )

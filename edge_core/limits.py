@@ -49,6 +49,7 @@ SQLITE_CACHE_KIB: Final = 8 * 1024  # of the writer; the agent has 80 MB in all
 SQLITE_READER_CACHE_KIB: Final = 2 * 1024  # of each reader
 BUSY_TIMEOUT_MS: Final = 5_000  # another process (verify, export) reads at the same time
 RESERVE_BYTES_DEFAULT: Final = 64 * 1024 * 1024  # some 10,000 orders, when a full disk is being cleared
+SHED_FREE_BYTES_DEFAULT: Final = 256 * 1024 * 1024  # four reserves: what can wait rests before selling is in danger
 STREAM_SEQ_BITS: Final = 40  # 10^12 entries in one stream: a thousand a second for thirty years
 RETENTION_DAYS_DEFAULT: Final = 30  # of the log: a month's orders can be looked up, changed and sent again
 RETENTION_DAYS_MAX_DEFAULT: Final = 90  # a centre without a backup for a quarter of a year is not going to make one
@@ -61,6 +62,8 @@ RETENTION_STEP_ENTRIES: Final = 128  # let go of in one transaction: 10 ms, for 
 RETENTION_STEP_PAUSE_MS: Final = 50  # between two steps: tills come first
 OVERDUE_LOOK_INTERVAL_MS: Final = 300_000  # between two looks for goods that nobody fetched: they had seven days
 OVERDUE_ORDERS_PER_STEP: Final = 100  # read at once in such a look: some 20 ms of a reader
+DAY_ORDERS_PER_STEP: Final = 25  # of a day's books added up at once: some 5 ms, then tills are served
+DAY_CLOCK_SKEW_MS: Final = 86_400_000  # a store's clock may differ so much from the centre's before a day lacks entries
 STORE_REOPEN_DELAY_MS: Final = 250  # first pause after a failed commit
 STORE_REOPEN_DELAY_MS_MAX: Final = 5_000  # and the longest
 

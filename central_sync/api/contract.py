@@ -8,6 +8,7 @@ from central_sync.api.commands import InstructionPage, InstructionStatus
 from central_sync.api.documents import (
     CentreOrder,
     CloudEvent,
+    DayPage,
     Health,
     NodeList,
     OrderPage,
@@ -183,6 +184,17 @@ OPERATIONS: Final = (
         problems=_LIST,
         scope="read",
         tag="stock",
+    ),
+    Operation(
+        "get",
+        "/v1/days",
+        "listDays",
+        "Business days that stores have closed, the newest first, with their Z reports and what came late",
+        {200: object_shape(DayPage, is_written=False)},
+        parameters=(_NODE, _LIMIT, _CURSOR),
+        problems=_LIST,
+        scope="read",
+        tag="orders",
     ),
     Operation(
         "get",

@@ -9,6 +9,7 @@ from edge_core.errors import Rejected
 from edge_core.orders.commands import (
     AdvanceOrder,
     CancelOrder,
+    CloseDay,
     Command,
     ExchangeOrder,
     MovementLine,
@@ -107,10 +108,10 @@ class Counter:
         for (sku, _), position in self.positions.items():
             stock[sku].append(position)
         wanted = {sku: tuple(stock[sku]) for sku in skus_of(command, state)}
-        decided = decide(World(state, wanted, self.evidence), command)
+        decided = decide(World(state, wanted, evidence=self.evidence), command)
         if isinstance(decided, Rejected):
             return decided
-        subject = None if isinstance(command, MoveStock | TakeBack) else command.order_id
+        subject = None if isinstance(command, MoveStock | TakeBack | CloseDay) else command.order_id
         self._record(subject, decided.events)
         if decided.follow is not None:
             self._record(decided.follow.order_id, decided.follow.events)

@@ -11,7 +11,9 @@ from edge_agent.store.log import subject_of
 from edge_agent.store.verify import verify_file
 from edge_core.orders.events import Event, OrderPlaced, StockMoved, deltas_of
 from edge_core.orders.merge import Merged, merge
+from edge_core.orders.parts import is_open
 from edge_core.orders.rendering import Origin, Recorded
+from edge_core.orders.state import OrderState
 from edge_core.sync.chain import genesis, link
 from edge_core.sync.conservation import differences
 from edge_core.sync.entry import decode_entry
@@ -19,11 +21,12 @@ from tests.simulation.machine import Machine
 from tests.simulation.office import demand_instructions, unanswered
 from tests.simulation.once import demand_each_once
 from tests.simulation.promises import Broken, decision_of, on_disk
+from tests.simulation.views import demand_views
 
 if TYPE_CHECKING:
     from tests.simulation.house import House
 
-_FINISHED = frozenset({"completed", "cancelled", "returned", "rejected"})
+_FINISHED = frozenset({"completed", "partially_returned", "returned", "cancelled", "rejected"})
 _ENCODER = msgspec.msgpack.Encoder(uuid_format="bytes")
 
 
@@ -95,7 +98,7 @@ async def demand_all(house: "House") -> None:
         _demand_books(house, machine)
         _demand_true_pictures(house, machine)
     _demand_sound_centre(house)
-    _demand_stock_view(house)
+    demand_views(house)
     for node_id in sorted({machine.node_id for machine in house.machines}):
         _demand_node(house, node_id)
 
@@ -149,24 +152,6 @@ def _demand_sound_centre(house: "House") -> None:
         discarded = sum(entry.is_discarded for entry in entries)
         if row.discarded != discarded:
             raise Broken("G8", f"{key} has {discarded} discarded; its books say {row.discarded}")
-
-
-def _demand_stock_view(house: "House") -> None:
-    """The centre's stock is what the entries that it uses have changed, each once, whenever it took them (G7)."""
-    tables = house.centre.tables
-    sums: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
-    used = [entry for entries in tables.entries.values() for entry in entries if not entry.is_parked]
-    for entry in used:
-        for event in decode_entry(entry.body).events:
-            for delta in deltas_of(event):
-                quantities = sums[entry.node_id, delta.sku, delta.lot or ""]
-                quantities[0] += delta.on_hand_milli
-                quantities[1] += delta.reserved_milli
-    made = {place: (on_hand, reserved) for place, (on_hand, reserved) in sums.items()}
-    for place in sorted(made.keys() | tables.stock.keys()):
-        shown, found = tables.stock.get(place, (0, 0)), made.get(place, (0, 0))
-        if shown != found:
-            raise Broken("G7", f"the centre shows {shown} of {place}, its entries make {found}")
 
 
 def _demand_node(house: "House", node_id: str) -> None:
@@ -259,11 +244,15 @@ def _demand_kept_orders(
     if machine.look("SELECT 1 FROM stream WHERE pruned_seq > 0"):
         here = {order_id: merged for order_id, merged in here.items() if merged.state is not None}
         gone = {order_id: merged.state for order_id, merged in there.items() if order_id not in here}
-        still_open = [order_id for order_id, state in gone.items() if state and state.status not in _FINISHED]
+        still_open = [order_id for order_id, state in gone.items() if state and not _is_finished(state)]
         if still_open and is_whole:
             raise Broken("G6", f"{machine.name} has let go of orders that are still open: {still_open[:3]}")
         there = {order_id: merged for order_id, merged in there.items() if order_id in here}
     _demand_same_orders(machine, here, there)
+
+
+def _is_finished(state: OrderState) -> bool:
+    return state.status in _FINISHED and not any(is_open(one) for one in state.returns)
 
 
 def _demand_stock(machine: Machine, here: list[Recorded], there: list[Recorded] | None) -> None:

@@ -39,7 +39,7 @@ MINUTES_MS = 60_000
 
 def events_of(order: TillOrder, *, by: Any = DEAR, stock: bool = True) -> tuple[Event, ...]:
     positions = {SKU: (Position(SKU, None, "H87", None, 10_000),)} if stock else {}
-    world = World(None, positions, Evidence(by, Known()))
+    world = World(None, positions, evidence=Evidence(by, Known()))
     decided = decide(world, replace(place(1, order), now_ms=PLACED_MS))
     assert not isinstance(decided, Rejected), decided
     return decided.events
@@ -164,7 +164,7 @@ def test_a_hold_asked_for_by_people_uses_the_stores_own_ladder() -> None:
         order_id(1), "hold", HoldRequest("odd"), order_id(9), "s", "store-0001", BUSINESS_DATE, PLACED_MS
     )
     rules = replace(STRICT, rules_id="short", ladder=STRICT.ladder[2:])
-    decided = decide(World(order, {}, Evidence(reference(rules=rules), Known())), command)
+    decided = decide(World(order, {}, evidence=Evidence(reference(rules=rules), Known())), command)
     assert not isinstance(decided, Rejected)
     (hold,) = decided.events
     assert isinstance(hold, OrderHeld)
