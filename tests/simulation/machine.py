@@ -171,7 +171,7 @@ class Machine:
         )
         intake.on_commit = session.wake
         scrub = Scrub(file, intake, here, session)
-        session.on_audit = scrub.heard
+        session.asides.on_audit = scrub.heard
         retention = Retention(
             file=file, intake=intake, books=books, session=session, window=_WINDOW, interval_ms=_LOOK_MS
         )
