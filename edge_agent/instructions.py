@@ -11,14 +11,14 @@ parked, and so is whatever follows it about the same subject; other instructions
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from types import MappingProxyType
-from typing import Final
+from typing import Final, get_args
 from uuid import UUID
 
 import structlog
 from msgspec import Struct
 
 from edge_agent.batch import Batch
-from edge_agent.commanding import Circumstances
+from edge_agent.commanding import Circumstances, centre_command
 from edge_agent.intake import Intake
 from edge_agent.store import answers, downlink, log, orders, stock
 from edge_agent.store.connection import Connection
@@ -32,7 +32,16 @@ from edge_core.orders.events import InstructionAnswered, deltas_of
 from edge_core.orders.rendering import Recorded
 from edge_core.sync.chain import genesis
 from edge_core.sync.entry import Entry
-from edge_core.sync.instruction import CancelTask, Head, Instruction, decode_instruction, kind_in, read_head
+from edge_core.sync.hold_tasks import HoldingTask
+from edge_core.sync.instruction import (
+    CancelTask,
+    Head,
+    Instruction,
+    decode_instruction,
+    kind_in,
+    kind_of,
+    read_head,
+)
 from edge_core.sync.messages import DOWN, Deliver, DownPosition
 from edge_core.sync.receive_stream import Applied, Cursor, prepare, receive
 from edge_core.sync.receive_stream import Batch as Delivery
@@ -134,7 +143,7 @@ class _Work:
         self._now_ms = surroundings.now_ms()
         self._outcomes = outcomes
         self._kept: dict[UUID, Entry] = {}
-        circumstances = Circumstances(
+        self._circumstances = Circumstances(
             stream=file.streams["orders"],
             now_ms=self._now_ms,
             random_bits=surroundings.random_bits,
@@ -142,7 +151,7 @@ class _Work:
             is_offline=False,
             life=surroundings.life,
         )
-        self._batch = Batch(circumstances, file.tails["orders"], positions=[], orders=[], answered=[], replays={})
+        self._batch = Batch(self._circumstances, file.tails["orders"], positions=[], orders=[], answered=[], replays={})
 
     async def take(self, incarnation: UUID, delivery: Delivery) -> None:
         before = _position_in(self._file.node_id, await downlink.read_position(self._connection), incarnation)
@@ -218,11 +227,22 @@ class _Work:
     async def cancel(self, instruction: Instruction) -> Rejected | None:
         """`order.cancel`: decided like a till's."""
         task, order_id = instruction.task, instruction.subject
-        if order_id is None:
+        if not isinstance(task, CancelTask) or order_id is None:
             return Rejected("order-not-found", "the instruction names no order")
         if not self._batch.knows_order(order_id):
             await self._learn(await orders.read_order(self._connection, order_id))
         return self._batch.execute(CancelOrder(order_id, task.request(), "centre"), instruction.traceparent)
+
+    async def hold_or_answer(self, instruction: Instruction) -> Rejected | None:
+        """`order.hold`, `order.approve`, `order.refuse`: the centre stands above everybody at the store."""
+        task, order_id = instruction.task, instruction.subject
+        if not isinstance(task, HoldingTask) or order_id is None:
+            return Rejected("order-not-found", "the instruction names no order")
+        if not self._batch.knows_order(order_id):
+            await self._learn(await orders.read_order(self._connection, order_id))
+        name = kind_of(task).removeprefix("order.")
+        command = centre_command(order_id, name, task.request(), self._circumstances)
+        return self._batch.execute(command, instruction.traceparent)
 
     async def _learn(self, recorded: list[Recorded]) -> None:
         skus = {delta.sku for r in recorded for event in r.entry.events for delta in deltas_of(event)}
@@ -300,7 +320,9 @@ class _Work:
 
 
 Handler = Callable[[_Work, Instruction], Awaitable[Rejected | None]]
-HANDLERS: Final = MappingProxyType[type, Handler]({CancelTask: _Work.cancel})
+HANDLERS: Final = MappingProxyType[type, Handler](
+    {CancelTask: _Work.cancel, **dict.fromkeys(get_args(HoldingTask), _Work.hold_or_answer)}
+)
 """What does each kind of task: a new kind needs a row here and its struct in `edge_core.sync.instruction`."""
 
 

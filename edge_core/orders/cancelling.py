@@ -18,13 +18,15 @@ from edge_core.stock.ledger import Allocation
 EXPIRED = "pickup-expired"
 
 
-def cancel_rest(state: OrderState, request: CancelRequest) -> tuple[Event, ...] | Rejected:
+def cancel_rest(
+    state: OrderState, request: CancelRequest, kind: CancelKind = "cancelled"
+) -> tuple[Event, ...] | Rejected:
     """Call off what has not left. Raises nothing: where everything has left the answer is no."""
     parts = _everything(open_groups(state))
     if not parts:
         detail = f"the order is {state.status}: what has left cannot be called off, it can come back"
         return Rejected("goods-left", detail, state=state.status, allowed=allowed_commands(state))
-    return call_off(state, parts, request.reason, request.operator_id)
+    return call_off(state, parts, request.reason, request.operator_id, kind)
 
 
 def cancel_lines(case: Case) -> tuple[Event, ...] | Rejected:

@@ -10,7 +10,7 @@ from edge_core.orders.day_events import CurrencySums
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
 from edge_core.orders.requests import CancelRequest, CloseRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
 
-Role = Literal["store", "centre", "timer"]
+Role = Literal["store", "back_office", "centre", "timer"]
 
 
 class MovementLine(Part, frozen=True):
@@ -32,7 +32,7 @@ class StockMovement(Part, frozen=True):
 
 
 class PlaceOrder(Struct, frozen=True):
-    """Take a till's order at this location. Stock found for it is recorded under the order's own id."""
+    """Take a till's order at this location, at `now_ms` (Unix time). Stock found for it bears the order's own id."""
 
     posted: TillOrder
     order_id: UUID
@@ -42,6 +42,7 @@ class PlaceOrder(Struct, frozen=True):
     location_id: str
     business_date: str
     offline: bool
+    now_ms: int = 0
 
 
 class CancelOrder(Struct, frozen=True):

@@ -14,6 +14,7 @@ class Draft:
         "cancelled",
         "credited_minor",
         "groups",
+        "held",
         "holds",
         "order",
         "payments",
@@ -41,6 +42,7 @@ class Draft:
         self.payments_added = state.payments_added
         self.credited_minor = state.credited_minor
         self.ship_to = state.ship_to
+        self.held = state.held
 
     def state(self) -> OrderState:
         """The state as it is now."""
@@ -58,6 +60,7 @@ class Draft:
             self.payments_added,
             self.credited_minor,
             self.ship_to,
+            self.held,
         )
 
     def payment(self, payment_id: str) -> PaymentState:

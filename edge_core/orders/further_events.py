@@ -96,4 +96,4 @@ class GoodsTakenBack(Struct, frozen=True, array_like=True, gc=False, tag="return
 
 GroupChange = GroupSplit | GroupRedirected
 ReturnStep = ReturnRequested | ReturnApproved | ReturnRefused | ReturnReceived | ReturnInspected
-CancelKind = Literal["cancelled", "voided", "expired"]
+CancelKind = Literal["cancelled", "voided", "expired", "refused"]

@@ -10,6 +10,7 @@ from typing import Final
 from edge_core.errors import Rejected
 from edge_core.ids import pickup_code_hash
 from edge_core.orders.exchanging import CREDIT_ID
+from edge_core.orders.holding import hold_overdue, may_answer_hold
 from edge_core.orders.legality import has_room, has_room_for_return
 from edge_core.orders.machines import GROUP
 from edge_core.orders.requests import CollectRequest, RedirectRequest
@@ -122,10 +123,12 @@ GUARDS: Final[Mapping[str, Guard]] = MappingProxyType(
         guard.__name__: guard
         for guard in (
             balance_paid,
+            hold_overdue,
             is_not_too_long,
             is_pickup,
             is_redirectable,
             is_shipment,
+            may_answer_hold,
             may_come_back,
             no_exchange_paid,
             not_held,

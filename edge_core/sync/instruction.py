@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
 from edge_core.limits import INSTRUCTION_BYTES_MAX
 from edge_core.orders.requests import CancelRequest
+from edge_core.sync.hold_tasks import HoldingTask
 
 INSTRUCTION_VERSION: Final = 1
 _ID_VERSION_8: Final = 0x8 << 76
@@ -34,7 +35,7 @@ class CancelTask(Struct, frozen=True, array_like=True, gc=False, tag="order.canc
         return CancelRequest(self.reason, self.operator_id, self.expected_revision)
 
 
-Task = CancelTask  # a union, once there is a second kind
+Task = CancelTask | HoldingTask
 
 
 class Instruction(Struct, frozen=True, array_like=True, gc=False):
