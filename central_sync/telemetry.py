@@ -9,6 +9,7 @@ class Telemetry:
     """Every metric of the centre, in a registry of its own."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._count_assignments(registry)
         self.entries = Counter("central_entries_applied", "Entries appended and acknowledged.", registry=registry)
         self.pushes = Counter("central_pushes", "Pushes by what became of them.", ["outcome"], registry=registry)
         self.parked = Counter("central_entries_parked", "Entries that change no view.", ["reason"], registry=registry)
@@ -77,6 +78,17 @@ class Telemetry:
         self.feed_pruned = Counter("central_feed_pruned", "Pushes that left the live feed.", registry=registry)
         self.viewers = Gauge("central_live_viewers", "Open live pages.", registry=registry)
         self.viewers_cut = Counter("central_live_viewers_cut", "Viewers that could not keep up.", registry=registry)
+
+    def _count_assignments(self, registry: CollectorRegistry) -> None:
+        self.assignments = Counter(
+            "central_assignments",
+            "Attempts to have a node fulfil an order, by what became of them.",
+            ["status"],
+            registry=registry,
+        )
+        self.assignment_exceptions = Gauge(
+            "central_assignment_exceptions", "Orders of the centre that wait for people.", registry=registry
+        )
 
     def granted(self, regulator: Regulator, backlogged: int) -> None:
         """Show what the grants stand on."""

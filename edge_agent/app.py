@@ -96,7 +96,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
 
     intake = Intake(file, here, is_offline=is_offline, key_days=config.store.retention_days)
     books = Books(file, here.now_ms, VERSION)
-    instructions = Instructions(file, intake, here)
+    instructions = Instructions(file, intake, here, accept=config.assignment.accept)
     if config.broker.url:
         session = Session(
             file=file,

@@ -24,7 +24,7 @@ from edge_agent.submission import (
 )
 from edge_core import clock
 from edge_core.errors import PermanentFault, Rejected
-from edge_core.orders.commands import AdvanceOrder, Command, OnOrder, PlaceOrder
+from edge_core.orders.commands import AdvanceOrder, Command, OnOrder, PlaceOrder, TakeAssignment
 from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
@@ -155,7 +155,7 @@ class Batch:
 
     def _record(self, command: Command, decision: Accepted, traceparent: str | None) -> Answer:
         """Append the decision: one entry, or two where it begins a second order. Neither if one is too large."""
-        order_id = command.order_id if isinstance(command, PlaceOrder | OnOrder) else None
+        order_id = _order_of(command)
         follow = decision.follow
         if follow is not None:
             encode_entry(self._entry(follow.order_id, follow.events, traceparent))
@@ -214,6 +214,11 @@ class Batch:
             grand_total_minor=order.totals.grand_total_minor,
         )
         return state
+
+
+def _order_of(command: Command) -> UUID | None:
+    """Which order the entry of a decision is about."""
+    return command.order_id if isinstance(command, PlaceOrder | TakeAssignment | OnOrder) else None
 
 
 def _gives_code(command: Command) -> bool:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from central_sync.api.access import Access
+from central_sync.api.assignments import Assignments
 from central_sync.api.commands import Commands
 from central_sync.api.documents import Health
 from central_sync.api.enrolments import Enrolments
@@ -34,6 +35,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     *,
     handlers: Handlers,
     commands: Commands,
+    assignments: Assignments,
     settling: Settling,
     events: Events,
     enrolments: Enrolments,
@@ -62,6 +64,12 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/nodes", guarded(handlers.nodes)),
         Route("/v1/nodes/{node_id}", guarded(handlers.node)),
         Route("/v1/orders", guarded(handlers.orders)),
+        Route("/v1/orders", guarded(assignments.place_order, "order"), methods=["POST"]),
+        Route("/v1/channels/{channel}/orders", guarded(assignments.place_channel_orders, "order"), methods=["POST"]),
+        Route("/v1/assignments", guarded(assignments.assignments)),
+        Route("/v1/assignments/{order_id}", guarded(assignments.assignment)),
+        Route("/v1/assignments/{order_id}/assign", guarded(assignments.assign, "operate"), methods=["POST"]),
+        Route("/v1/assignments/{order_id}/cancel", guarded(assignments.cancel, "order"), methods=["POST"]),
         Route("/v1/orders/{order_id}", guarded(handlers.order)),
         Route("/v1/orders/{order_id}/cancel", guarded(commands.cancel_order, "order"), methods=["POST"]),
         Route("/v1/instructions", guarded(commands.instructions)),

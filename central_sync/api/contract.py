@@ -4,12 +4,20 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from central_sync.api.assignments import (
+    AssignmentPage,
+    AssignmentStatus,
+    AssignRequest,
+    CentralReceipt,
+    ChannelOrders,
+)
 from central_sync.api.commands import InstructionPage, InstructionStatus
 from central_sync.api.documents import CentreOrder, CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
 from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
 from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
 from central_sync.fleet import NodeStatus
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
+from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import CancelRequest
 from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter, openapi
@@ -52,7 +60,97 @@ def _settling(verb: str, operation_id: str, summary: str, body: type[Struct], *p
     )
 
 
+_ASSIGNED: Final = Parameter(
+    "order_id", "path", "The order, by its own id or by an attempt's.", {"type": "string", "format": "uuid"}
+)
+_TAKING_IN: Final = (
+    *("totals-mismatch", "duplicate-identifier", "unknown-currency", "invalid-time", "payment-mismatch"),
+    *("card-number-refused", "flow-not-available", "unknown-reference", "entry-too-large"),
+)
+
+ASSIGNMENTS: Final = (
+    Operation(
+        "post",
+        "/v1/orders",
+        "placeOrder",
+        "An order of a web shop or a marketplace; the centre owns it until a node has accepted it",
+        {201: CentralReceipt},
+        body=object_shape(TillOrder),
+        parameters=(_KEY,),
+        problems=(*_TAKING_IN, *_COMMAND, *_LIST),
+        scope="order",
+        tag="orders",
+    ),
+    Operation(
+        "post",
+        "/v1/channels/{channel}/orders",
+        "placeChannelOrders",
+        "Orders as a channel sends them, by the mapping that ships for it; its name of an order is the key",
+        {200: ChannelOrders, 201: ChannelOrders},
+        parameters=(
+            Parameter("channel", "path", "`shopify`, `woocommerce`, ...", _TEXT),
+            Parameter("store_id", "query", "What the mapping asks for.", _TEXT),
+        ),
+        problems=("channel-not-found", "channel-order-unmapped", "body-too-large", *_TAKING_IN, *_LIST),
+        scope="order",
+        tag="orders",
+    ),
+    Operation(
+        "get",
+        "/v1/assignments",
+        "listAssignments",
+        "Orders of the centre and where they are, the newest first; `status=exception` are those that wait for people",
+        {200: AssignmentPage},
+        parameters=(Parameter("status", "query", "Only orders in this state.", _TEXT), _LIMIT, _CURSOR),
+        problems=_LIST,
+        scope="read",
+        tag="orders",
+    ),
+    Operation(
+        "get",
+        "/v1/assignments/{order_id}",
+        "getAssignment",
+        "Where an order of the centre is",
+        {200: AssignmentStatus},
+        parameters=(_ASSIGNED,),
+        problems=("order-not-found", *_LIST),
+        scope="read",
+        tag="orders",
+    ),
+    Operation(
+        "post",
+        "/v1/assignments/{order_id}/assign",
+        "assignOrder",
+        "Ask the node that people have chosen",
+        {200: AssignmentStatus},
+        body=AssignRequest,
+        parameters=(_ASSIGNED,),
+        problems=(
+            *("order-not-found", "node-not-found", "assignment-not-possible", "malformed-json", "invalid-document"),
+            *("body-too-large", "unsupported-media-type", *_LIST),
+        ),
+        scope="operate",
+        tag="orders",
+    ),
+    Operation(
+        "post",
+        "/v1/assignments/{order_id}/cancel",
+        "cancelAssignment",
+        "Cancel an order of the centre; a node that has accepted it is asked, and decides",
+        {200: AssignmentStatus},
+        body=object_shape(CancelRequest),
+        parameters=(_ASSIGNED,),
+        problems=(
+            *("order-not-found", "assignment-not-possible", "malformed-json", "invalid-document"),
+            *("body-too-large", "unsupported-media-type", *_LIST),
+        ),
+        scope="order",
+        tag="orders",
+    ),
+)
+
 OPERATIONS: Final = (
+    *ASSIGNMENTS,
     Operation(
         "get",
         "/v1/nodes",

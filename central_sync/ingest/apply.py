@@ -15,8 +15,8 @@ from msgspec import Struct, field
 from central_sync.ingest.holding import Held, open_breakers, passing, up_to_stop
 from central_sync.ingest.projection import KnownOrder, Parked, Projection, block_parked, known_orders
 from central_sync.ingest.reading import Reading, ReadPush
-from central_sync.instructions import answers_in
-from central_sync.store import feed, instructions, nodes, orders, parked, stock, streams
+from central_sync.instructions import about_assignments, answers_in
+from central_sync.store import assignments, feed, instructions, nodes, orders, parked, stock, streams
 from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection
 from central_sync.store.instructions import AnswerRow
@@ -134,6 +134,9 @@ async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, care
     outcome.answers = answers_in(plan.new)
     if outcome.answers:
         await instructions.answer(connection, outcome.answers)
+        answered = about_assignments(outcome.answers)
+        if answered:
+            await assignments.note(connection, answered)
     moved = {key for key, _, _ in plan.ranges}
     await streams.advance(connection, [(key, outcome.cursors[key]) for key in sorted(moved)])
     await feed.add(connection, plan.ranges)
@@ -178,6 +181,8 @@ async def write_views(connection: Connection, projection: Projection, *, careful
         await orders.update(connection, changed)
     if moved:
         await stock.add(connection, moved)
+    if projection.assigned:
+        await assignments.note(connection, sorted(projection.assigned))
 
 
 async def _count_parked(connection: Connection, found: Sequence[Parked], outcome: Outcome) -> None:

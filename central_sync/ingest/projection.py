@@ -47,6 +47,8 @@ class Parked(NamedTuple):
 class Projection:
     """Collects what the entries of one batch change; `take` them in the order of their streams.
 
+    `assigned` are the orders among them that the centre assigned.
+
     Orders are found by the number that their UUID is: the hash of a UUID is computed in Python.
     """
 
@@ -54,6 +56,7 @@ class Projection:
         self._orders = {order_id.int: order for order_id, order in known.items()}
         self._stock: dict[str, dict[Place, list[Any]]] = {}
         self.parked: list[Parked] = []
+        self.assigned: set[UUID] = set()
 
     def take(self, key: StreamKey, reading: Reading) -> bool:
         """Take the next entry. False when it has to be parked."""
@@ -96,6 +99,8 @@ class Projection:
         first = key, reading.seq
         row = view_row(order_id, key, reading.seq, reading.standing, first)
         self._orders[order_id.int] = KnownOrder(key.node_id, None, first, is_new=True, row=row, begun_by=reading.body)
+        if reading.is_assigned:
+            self.assigned.add(order_id)
         return None
 
     def _go_on(self, key: StreamKey, reading: Reading, order: KnownOrder) -> EntryFault | None:
@@ -116,6 +121,8 @@ class Projection:
         order.state, order.first = state, order.first or (key, reading.seq)
         order.row = view_row(state.order.order_id, key, reading.seq, standing, order.first)
         self._orders[state.order.order_id.int] = order
+        if state.assigned is not None:
+            self.assigned.add(state.order.order_id)
         return None
 
     def _block(self, key: StreamKey, reading: Reading, fault: EntryFault) -> None:

@@ -17,6 +17,7 @@ _ANY: Final = (
     "revision-stale",
     "role-not-allowed",
     "order-too-long",
+    "assignment-over",
 )
 _GROUP: Final = ("order-held", "unknown-reference", "group-ambiguous")
 _GOODS: Final = ("quantity-too-large", "out-of-stock", "unit-mismatch")
@@ -40,6 +41,10 @@ _COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
             ("return-too-large", "flow-not-available", "wrong-store", "totals-mismatch", "out-of-stock", *_REFUND),
         ),
         "expire": ("Nobody came for a group in time: its goods go back to the shelf", ("pickup-not-overdue",)),
+        "hand-back": (
+            "An order that the centre assigned goes back to it, whole",
+            ("not-assigned", "goods-left", "order-changed"),
+        ),
         "pack": ("The goods of a group are in a parcel", ()),
         "pay": (
             "One more payment, or a pending one that was made",

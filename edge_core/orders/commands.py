@@ -43,6 +43,24 @@ class PlaceOrder(Struct, frozen=True):
     offline: bool
 
 
+class TakeAssignment(Struct, frozen=True):
+    """Take an order that the centre has assigned to this location. `place.order_id` is the id of the assignment.
+
+    `is_accepted` where the location takes on whatever it has the goods for; otherwise people accept or reject it.
+    """
+
+    place: PlaceOrder
+    central_order_id: UUID
+    attempt: int
+    accept_by_ms: int
+    is_accepted: bool
+
+    @property
+    def order_id(self) -> UUID:
+        """The order that is placed here."""
+        return self.place.order_id
+
+
 class CancelOrder(Struct, frozen=True):
     """Call off what has not left."""
 
@@ -94,4 +112,4 @@ class MoveStock(Struct, frozen=True):
 
 
 OnOrder = CancelOrder | AdvanceOrder | ExchangeOrder
-Command = PlaceOrder | OnOrder | TakeBack | MoveStock
+Command = PlaceOrder | TakeAssignment | OnOrder | TakeBack | MoveStock

@@ -11,6 +11,7 @@ class Draft:
 
     __slots__ = (
         "approved",
+        "assigned",
         "cancelled",
         "credited_minor",
         "groups",
@@ -41,6 +42,7 @@ class Draft:
         self.payments_added = state.payments_added
         self.credited_minor = state.credited_minor
         self.ship_to = state.ship_to
+        self.assigned = state.assigned
 
     def state(self) -> OrderState:
         """The state as it is now."""
@@ -58,6 +60,7 @@ class Draft:
             self.payments_added,
             self.credited_minor,
             self.ship_to,
+            self.assigned,
         )
 
     def payment(self, payment_id: str) -> PaymentState:

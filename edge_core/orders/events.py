@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from edge_core.orders.document import Order, Payment
 from edge_core.orders.further_events import (
+    AssignmentTaken,
     CancelKind,
     GoodsTakenBack,
     GroupChange,
@@ -144,7 +145,8 @@ class OrderCancelled(Struct, frozen=True, array_like=True, gc=False, tag="order.
     """What had not left was called off: promises are free again, payments are given back.
 
     Without `quantities` every group is called off; with them, so much of the lines of groups. `kind` says whether it
-    was taken back at the till on its day (`voided`) or never fetched (`expired`).
+    was taken back at the till on its day (`voided`), never fetched (`expired`), or went back to the centre that had
+    assigned it (`handed_back`): then the customer still gets goods, and the payments count where they come from.
     """
 
     reason: str
@@ -215,7 +217,7 @@ LifecycleEvent = (
     | OrderCancelled
     | OrderReturned
 )
-Event = LifecycleEvent | StockMoved | InstructionAnswered | GroupChange | ReturnStep | GoodsTakenBack
+Event = LifecycleEvent | StockMoved | InstructionAnswered | GroupChange | ReturnStep | GoodsTakenBack | AssignmentTaken
 
 Movement = StockMoved | GoodsTakenBack
 """What changes stock without being about an order; each has a `movement_id`."""

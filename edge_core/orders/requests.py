@@ -64,6 +64,14 @@ class VoidRequest(Part, frozen=True):
     expected_revision: Revision | None = None
 
 
+class HandBackRequest(Part, frozen=True):
+    """The body of `hand-back`: an order that the centre assigned goes back to it, whole and unchanged."""
+
+    reason: Identifier
+    operator_id: Identifier | None = None
+    expected_revision: Revision | None = None
+
+
 class StepRequest(Part, frozen=True):
     """The body of a step of a group that says no more than that it is done. One open group need not be named."""
 
@@ -224,6 +232,7 @@ OrderRequest = (
     GroupRequest
     | CancelRequest
     | CancelLinesRequest
+    | HandBackRequest
     | VoidRequest
     | PayRequest
     | ReturnRequest
@@ -258,6 +267,7 @@ REQUESTS: Final[Mapping[str, type[OrderRequest]]] = MappingProxyType(
         "cancel": CancelRequest,
         "cancel-lines": CancelLinesRequest,
         "exchange": ExchangeRequest,
+        "hand-back": HandBackRequest,
         "pay": PayRequest,
         "return": ReturnRequest,
         "return-approve": ReturnStep,

@@ -43,11 +43,21 @@ class ReturnState(Struct, frozen=True, array_like=True, gc=False):
     exchanged_for: UUID | None = None
 
 
+class Assigned(Struct, frozen=True, array_like=True, gc=False):
+    """That the centre has assigned the order here; `ended` is why it is no longer this location's, if so."""
+
+    central_order_id: UUID
+    attempt: int
+    accept_by_ms: int
+    ended: str | None = None
+
+
 class OrderState(Struct, frozen=True, array_like=True, gc=False):
     """An order as it stands. `revision` counts the events folded; parts keep the order of the document.
 
     `returned` and `cancelled` are thousandths by line. `payments_added` are the documents of the payments that came
     after the placing; `credited_minor` went into other orders by exchange; `ship_to` is where a redirected order goes.
+    `assigned` is there where the centre has assigned the order to this location.
     """
 
     order: Order
@@ -63,6 +73,7 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
     payments_added: tuple[Payment, ...] = ()
     credited_minor: int = 0
     ship_to: Address | None = None
+    assigned: Assigned | None = None
 
     @property
     def status(self) -> str:

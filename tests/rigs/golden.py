@@ -48,6 +48,7 @@ from edge_core.orders.events import (
     StockReserved,
 )
 from edge_core.orders.further_events import (
+    AssignmentTaken,
     GoodsTakenBack,
     GroupQuantity,
     GroupRedirected,
@@ -72,7 +73,7 @@ from edge_core.sync.audit_messages import (
     Supply,
 )
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
-from edge_core.sync.instruction import CancelTask, Instruction, encode_instruction
+from edge_core.sync.instruction import AssignTask, CancelTask, Instruction, WithdrawTask, encode_instruction
 from edge_core.sync.messages import (
     Ack,
     AckedPosition,
@@ -177,6 +178,7 @@ EVENTS: tuple[Event, ...] = (
     GoodsTakenBack(
         MOVEMENT, "no-receipt", DELTAS, DELTAS, "EUR", 990, "cash", "op-1", "manager-1", "2026-11-21", "till-1"
     ),
+    AssignmentTaken(MOVEMENT, 2, 1_795_000_000_000),
 )  # fmt: skip
 ENTRIES = {
     **{
@@ -190,8 +192,13 @@ ENTRIES = {
 
 INSTRUCTIONS = {
     "order.cancel": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), CancelTask("fraud", "op-1", 3), TRACE),
+    "order.assign": Instruction(
+        1, MOVEMENT, 1_795_000_000_000, order_id(1),
+        AssignTask(FULL_ORDER, HISTORY, "W-AAAAAAAAAA", "shop:1", HASH, 2, 1_795_000_900_000), TRACE,
+    ),
+    "order.withdraw": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), WithdrawTask("timed-out"), TRACE),
     "the least that it can say": Instruction(1, MOVEMENT, 0, None, CancelTask("fraud")),
-}
+}  # fmt: skip
 
 _GRANT = Grant(8, 0, 0, 60_000)
 MESSAGES: tuple[UpMessage | DownMessage, ...] = (
