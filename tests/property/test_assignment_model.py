@@ -10,7 +10,6 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from edge_core.limits import ASSIGNMENT_SEARCH_MS_MAX
 from edge_core.orders.requests import (
     CancelLinesRequest,
-    CancelRequest,
     HandBackRequest,
     LineQuantity,
     OrderRequest,
@@ -21,6 +20,7 @@ from edge_core.orders.requests import (
 from tests.rigs.assigning_model import ACCEPT_MS, Books, ModelCentre, ModelStore
 from tests.rigs.orders import order_id, till_order
 
+ORDERS = 3
 NODES = st.integers(0, 2)
 SOME = st.integers(1, 3)
 AT_STORE: dict[str, OrderRequest] = {
@@ -31,7 +31,6 @@ AT_STORE: dict[str, OrderRequest] = {
     "ship": ShipRequest("carrier", "T-1"),
     "deliver": StepRequest(),
     "hand-back": HandBackRequest("no-time"),
-    "cancel": CancelRequest("changed-mind"),
     "cancel-lines": CancelLinesRequest((LineQuantity("1", 1_000),), "changed-mind"),
 }
 LEAVING = frozenset({"ready_for_pickup", "shipped", "delivered"})
@@ -51,6 +50,7 @@ class Assignments(RuleBasedStateMachine):
         self.orders: list[UUID] = []
         self.kept: Books | None = None
 
+    @precondition(lambda self: len(self.orders) < ORDERS)
     @rule()
     def a_shop_posts_an_order(self) -> None:
         self.orders.append(order_id(10_000 + len(self.orders)))
@@ -83,6 +83,19 @@ class Assignments(RuleBasedStateMachine):
         here = sorted(store.counter.states)
         if here:
             store.ask(here[which % len(here)], name, AT_STORE[name])
+
+    @rule(at=NODES)
+    def a_store_does_all_of_its_work(self, at: int) -> None:
+        for here in sorted(self.stores[at].live().values()):
+            for name in ("accept", "pick", "pack", "ship"):
+                self.stores[at].ask(here, name, AT_STORE[name])
+
+    @rule(at=NODES, which=st.integers(0, 3))
+    def a_customer_cancels_at_a_store(self, at: int, which: int) -> None:
+        store = self.stores[at]
+        here = sorted(store.counter.states)
+        if here:
+            store.cancel(here[which % len(here)])
 
     @precondition(lambda self: self.orders)
     @rule(which=st.integers(0, 3))

@@ -74,6 +74,11 @@ class ModelStore:
         self.counter.ask(order_id, name, request)  # type: ignore[arg-type]
         self._log()
 
+    def cancel(self, order_id: UUID) -> None:
+        """A customer calls an order off at the store."""
+        self.counter.cancel(order_id)
+        self._log()
+
     def live(self) -> dict[UUID, UUID]:
         """The orders of the centre that this store has, and under which id each."""
         return {
