@@ -9,10 +9,11 @@ class Telemetry:
     """Every metric of the centre, in a registry of its own."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._count_assignments(registry)
+        self._count_asking(registry)
         self.entries = Counter("central_entries_applied", "Entries appended and acknowledged.", registry=registry)
         self.pushes = Counter("central_pushes", "Pushes by what became of them.", ["outcome"], registry=registry)
         self.parked = Counter("central_entries_parked", "Entries that change no view.", ["reason"], registry=registry)
+        self.passed_over = Counter("central_entries_passed_over", "Decisions used already.", registry=registry)
         self.faults = Counter(
             "central_peer_faults", "Messages that broke the protocol, by reason.", ["reason"], registry=registry
         )
@@ -54,9 +55,6 @@ class Telemetry:
         self.instructions_answered = Counter(
             "central_instructions_answered", "Answers of the nodes.", ["outcome"], registry=registry
         )
-        self.downlink_nodes = Gauge(
-            "central_downlink_nodes", "Nodes that are heard and have instructions to take.", registry=registry
-        )
         self.inbox_dropped = Gauge("central_inbox_dropped", "Messages that found the inbox full.", registry=registry)
         self.batch_seconds = Histogram(
             "central_batch_seconds",
@@ -79,7 +77,10 @@ class Telemetry:
         self.viewers = Gauge("central_live_viewers", "Open live pages.", registry=registry)
         self.viewers_cut = Counter("central_live_viewers_cut", "Viewers that could not keep up.", registry=registry)
 
-    def _count_assignments(self, registry: CollectorRegistry) -> None:
+    def _count_asking(self, registry: CollectorRegistry) -> None:
+        self.downlink_nodes = Gauge(
+            "central_downlink_nodes", "Nodes that are heard and have instructions to take.", registry=registry
+        )
         self.assignments = Counter(
             "central_assignments",
             "Attempts to have a node fulfil an order, by what became of them.",

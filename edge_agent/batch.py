@@ -5,6 +5,7 @@ with the file. Each decision sees what the ones before it in the batch have done
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from edge_agent.submission import (
 from edge_core import clock
 from edge_core.errors import PermanentFault, Rejected
 from edge_core.orders.commands import AdvanceOrder, Command, OnOrder, PlaceOrder, TakeAssignment
+from edge_core.orders.day_events import DayClosed
 from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
@@ -53,6 +55,7 @@ class Batch:
         orders: list[Recorded],
         answered: list[Answered],
         replays: dict[bytes, list[Recorded]],
+        closed: Sequence[DayClosed] = (),
     ) -> None:
         self._here = circumstances
         self.tail = tail
@@ -66,6 +69,7 @@ class Batch:
         self._states: dict[UUID, OrderState] = {}
         self._answered = {row.key: row for row in answered}
         self._replays = replays
+        self._closed = [*closed]
         self._answers: dict[bytes, Answer] = {}
         self.rows: list[EntryRow] = []
         self.heads: dict[UUID, OrderHead] = {}
@@ -144,7 +148,7 @@ class Batch:
 
     def _world(self, command: Command) -> World:
         state = self._state(command.order_id) if isinstance(command, OnOrder) else None
-        return World(state, {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state)})
+        return World(state, {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state)}, self._closed)
 
     def _state(self, order_id: UUID) -> OrderState | None:
         if order_id not in self._states and order_id in self._orders:
@@ -160,6 +164,7 @@ class Batch:
         if follow is not None:
             encode_entry(self._entry(follow.order_id, follow.events, traceparent))
         recorded = self._append(order_id, decision.events, traceparent)
+        self._closed += [event for event in decision.events if isinstance(event, DayClosed)]
         if order_id is None:
             return accepted_answer([recorded])
         if isinstance(command, AdvanceOrder) and _gives_code(command):

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from edge_agent.store.log import Stream
-from edge_agent.submission import Ask, Cancel, Request, Submission
+from edge_agent.submission import Ask, Cancel, Close, Request, Submission
 from edge_core import ids
 from edge_core.orders.commands import (
     AdvanceOrder,
     CancelOrder,
+    CloseDay,
     Command,
     ExchangeOrder,
     MoveStock,
@@ -61,12 +62,22 @@ def command_of(submission: Submission, here: Circumstances, seq: int) -> Command
         case UnreceiptedReturn():
             date = request.business_date or business_date(request.returned_at, here.zone)
             return TakeBack(here.new_id(), request, date)
+        case Close():
+            return CloseDay(
+                close_id=here.new_id(),
+                business_date=request.business_date,
+                today=here.today,
+                incarnation=request.incarnation,
+                up_to_seq=request.up_to_seq,
+                sums=request.sums,
+                request=request.request,
+            )
 
 
 def skus_asked(request: Request) -> Iterable[str]:
     """The SKUs that a request itself names; those of the order that it is about are in the order."""
     match request:
-        case Cancel():
+        case Cancel() | Close():
             return ()
         case Ask():
             asked = request.request

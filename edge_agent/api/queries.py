@@ -10,7 +10,8 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edge_agent.api.commands import order_id_of
+from edge_agent.api.commands import date_of, is_day, order_id_of
+from edge_agent.days import DayBooks
 from edge_agent.status import Reporter
 from edge_agent.store import orders, stock
 from edge_agent.store.file import StoreFile
@@ -19,7 +20,7 @@ from edge_core.errors import RecordDamaged, Rejected, StorageFault
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import document
-from edge_core.orders.validation import is_date
+from edge_core.shapes import json_object
 from edge_core.stock.ledger import Position
 from holdfast_runtime.problems import ProblemRaised
 from holdfast_runtime.tokens import TokenCheck
@@ -27,7 +28,6 @@ from holdfast_runtime.tokens import TokenCheck
 R = TypeVar("R")
 
 _FILTERS: Final = frozenset({"status", "business_date", "terminal_id", "before", "limit"})
-_DATE: Final = re.compile(r"^\d{4}-\d\d-\d\d$(?!\n)")  # Python would read the other forms of ISO 8601 too
 _WORD: Final = re.compile(r"^[ -~]{1,64}$(?!\n)")
 
 
@@ -77,10 +77,11 @@ class StockView(Struct, frozen=True):
 class Queries:
     """The handlers of `GET`."""
 
-    def __init__(self, file: StoreFile, tokens: TokenCheck, reporter: Reporter) -> None:
+    def __init__(self, file: StoreFile, tokens: TokenCheck, reporter: Reporter, days: DayBooks) -> None:
         self._file = file
         self._tokens = tokens
         self._reporter = reporter
+        self._days = days
         self.on_damage: Callable[[], None] = lambda: None
 
     async def get_order(self, request: Request) -> Response:
@@ -113,6 +114,12 @@ class Queries:
         if not positions:
             raise ProblemRaised(Rejected("sku-not-found", f"no stock of {sku!r} was ever recorded here"))
         return _json(_stock(sku, positions))
+
+    async def get_day(self, request: Request) -> Response:
+        """`GET /v1/days/{business_date}`: the X report of a day, or its Z report."""
+        self._authorize(request)
+        business_date = date_of(request.path_params["business_date"])
+        return _json(json_object(await self._read(self._days.report(business_date))))
 
     async def get_status(self, request: Request) -> Response:
         """`GET /v1/status`."""
@@ -151,7 +158,7 @@ def _filter_of(request: Request) -> tuple[OrderFilter, int]:
         if not _WORD.match(value):
             raise _bad(name, "expected 1 to 64 printable ASCII characters")
     date = query.get("business_date")
-    if date is not None and not (_DATE.match(date) and is_date(date)):
+    if date is not None and not is_day(date):
         raise _bad("business_date", "expected a date such as 2026-11-21")
     before = query.get("before")
     chosen = OrderFilter(

@@ -6,8 +6,9 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from edge_core.limits import MOVEMENT_LINES_MAX
+from edge_core.orders.day_events import CurrencySums
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
-from edge_core.orders.requests import CancelRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
+from edge_core.orders.requests import CancelRequest, CloseRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
 
 Role = Literal["store", "centre", "timer"]
 
@@ -111,5 +112,17 @@ class MoveStock(Struct, frozen=True):
     request: StockMovement
 
 
+class CloseDay(Struct, frozen=True):
+    """Close a business day; `sums` are its books up to `up_to_seq` of the stream `incarnation`, `today` is a date."""
+
+    close_id: UUID
+    business_date: str
+    today: str
+    incarnation: UUID
+    up_to_seq: int
+    sums: tuple[CurrencySums, ...]
+    request: CloseRequest
+
+
 OnOrder = CancelOrder | AdvanceOrder | ExchangeOrder
-Command = PlaceOrder | TakeAssignment | OnOrder | TakeBack | MoveStock
+Command = PlaceOrder | TakeAssignment | OnOrder | TakeBack | MoveStock | CloseDay

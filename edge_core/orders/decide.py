@@ -12,6 +12,7 @@ from edge_core.orders.cancelling import cancel_rest
 from edge_core.orders.commands import (
     AdvanceOrder,
     CancelOrder,
+    CloseDay,
     Command,
     ExchangeOrder,
     MoveStock,
@@ -20,6 +21,7 @@ from edge_core.orders.commands import (
     TakeAssignment,
     TakeBack,
 )
+from edge_core.orders.days import close_day
 from edge_core.orders.events import Event
 from edge_core.orders.exchanging import exchange
 from edge_core.orders.fulfilling import advance
@@ -46,6 +48,8 @@ def decide(world: World, command: Command) -> Accepted | Rejected:
             return _accepted(take_back_unreceipted(world, command))
         case MoveStock():
             return _accepted(move_stock(world, command))
+        case CloseDay():
+            return _accepted(close_day(world.closed, command))
         case _:
             assert_never(command)
 
@@ -63,7 +67,7 @@ def skus_of(command: Command, order: OrderState | None = None) -> frozenset[str]
             return _skus_in(order)
         case ExchangeOrder():
             return _skus_in(order) | {line.sku for line in command.place.posted.lines}
-        case CancelOrder():
+        case CancelOrder() | CloseDay():
             return frozenset()
         case _:
             assert_never(command)

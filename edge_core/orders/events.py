@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from edge_core.orders.day_events import DayClosed
 from edge_core.orders.document import Order, Payment
 from edge_core.orders.further_events import (
     AssignmentTaken,
@@ -217,7 +218,16 @@ LifecycleEvent = (
     | OrderCancelled
     | OrderReturned
 )
-Event = LifecycleEvent | StockMoved | InstructionAnswered | GroupChange | ReturnStep | GoodsTakenBack | AssignmentTaken
+Event = (
+    LifecycleEvent
+    | StockMoved
+    | InstructionAnswered
+    | GroupChange
+    | ReturnStep
+    | GoodsTakenBack
+    | DayClosed
+    | AssignmentTaken
+)
 
 Movement = StockMoved | GoodsTakenBack
 """What changes stock without being about an order; each has a `movement_id`."""

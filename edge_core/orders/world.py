@@ -7,16 +7,18 @@ from msgspec import Struct
 
 from edge_core.errors import InvariantViolated
 from edge_core.orders.commands import AdvanceOrder
+from edge_core.orders.day_events import DayClosed
 from edge_core.orders.events import Event
 from edge_core.orders.state import GroupState, OrderState, ReturnState
 from edge_core.stock.ledger import Position
 
 
 class World(Struct, frozen=True):
-    """What a decision may look at: the order that the command names, and the positions of the SKUs concerned."""
+    """What a decision may look at: the order that the command names, positions of the SKUs concerned, closed days."""
 
     order: OrderState | None
     stock: Mapping[str, Sequence[Position]]
+    closed: Sequence[DayClosed] = ()
 
 
 class Follow(Struct, frozen=True):

@@ -8,6 +8,7 @@ from edge_core.errors import Rejected
 from edge_core.orders.commands import (
     AdvanceOrder,
     CancelOrder,
+    CloseDay,
     Command,
     ExchangeOrder,
     MovementLine,
@@ -108,7 +109,7 @@ class Counter:
         decided = decide(World(state, wanted), command)
         if isinstance(decided, Rejected):
             return decided
-        subject = None if isinstance(command, MoveStock | TakeBack) else command.order_id
+        subject = None if isinstance(command, MoveStock | TakeBack | CloseDay) else command.order_id
         self._record(subject, decided.events)
         if decided.follow is not None:
             self._record(decided.follow.order_id, decided.follow.events)
