@@ -22,6 +22,7 @@ from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers
 from central_sync.api.live import LiveFeed
+from central_sync.api.reference import ReferenceFiles
 from central_sync.api.rendering import server_sent_events
 from central_sync.api.settling import Settling
 from central_sync.config import EMBEDDED, BrokerConfig, CentreConfig, DatabaseConfig
@@ -146,6 +147,7 @@ def _assemble(
         settling=Settling(database, access),
         events=Events(live),
         enrolments=Enrolments(database),
+        reference=ReferenceFiles(database, access, times.now),
         readiness=readiness,
         access=access,
         is_open=tokens is None,

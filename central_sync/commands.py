@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from central_sync import parking_commands, times
+from central_sync import parking_commands, reference_commands, times
 from central_sync.api.commands import cancel, instruction_status, read_cancel
 from central_sync.api.documents import EnrolmentList, OrderPage, Ticket, enrolment_item, order_summary
 from central_sync.api.handlers import fleet
@@ -128,6 +128,16 @@ async def _on_parked(config: CentreConfig, arguments: argparse.Namespace) -> int
         return await run(database, arguments)
 
 
+async def _reference(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    mistake = reference_commands.mistake(arguments)
+    if mistake is not None:
+        sys.stderr.write(f"central-sync: {mistake}\n")
+        return _USAGE
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        return await reference_commands.run_reference(database, arguments)
+
+
 async def _audit(config: CentreConfig, arguments: argparse.Namespace) -> int:
     async with opened_database(config.database, shared=True) as database:
         await check(database)
@@ -197,6 +207,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "parked": _on_parked,
         "breaker": _on_parked,
         "channels": channels,
+        "reference": _reference,
         "verify": _verify,
         "backup": back_up,
         "restore": restore,

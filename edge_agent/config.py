@@ -81,10 +81,14 @@ class LinkSection(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CentreSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the centre's API answers: for enrolment, and for what is too large for the broker."""
+    """Where the centre's API answers: for enrolment, and for what is too large for the broker.
+
+    `token_file` holds a token of the centre with the scope `read`, where it asks for one.
+    """
 
     url: str = ""
     ca_file: str | None = None
+    token_file: Path | None = None
 
 
 class AgentConfig(Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.session import Session
+from edge_agent.reference import ReferenceKeeper
 from edge_agent.scrub import Scrub
 from edge_agent.shedding import Shedding
 
@@ -25,7 +26,9 @@ class AgentCollector(Collector):
         scrub: Scrub,
         shedding: Shedding,
         session: Session | None,
+        reference: ReferenceKeeper,
     ) -> None:
+        self._reference = reference
         self._scrub = scrub
         self._shedding = shedding
         self._intake = intake
@@ -65,6 +68,20 @@ class AgentCollector(Collector):
             for state in ("accepted", "confirmed", "pending", "parked"):
                 entries.add_metric([lane.lane, state], getattr(lane, state))
         yield entries
+        yield from self._reference_samples()
+
+    def _reference_samples(self) -> Iterator[Metric]:
+        reference = self._reference
+        yield _counter("holdfast_reference_applied", "Versions put into use since the start.", reference.applied)
+        yield _counter("holdfast_reference_failures", "Downloads that have to be tried again.", reference.failures)
+        made = GaugeMetricFamily(
+            "holdfast_reference_made_seconds",
+            "When the centre made what is used, in Unix seconds.",
+            labels=("dataset",),
+        )
+        for row in reference.used.values():
+            made.add_metric([row.dataset], row.made_at_ms / 1000)
+        yield made
 
 
 def _counter(name: str, text: str, value: int) -> Metric:

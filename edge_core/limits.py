@@ -19,6 +19,8 @@ MONEY_MINOR_MAX: Final = 10**12  # ten thousand million of any currency; sums of
 QUANTITY_MILLI_MAX: Final = 10**9  # a million pieces or a thousand tonnes on one line
 BODY_BYTES_MAX: Final = 256 * 1024  # an order of 500 full lines is about 150 KiB
 MOVEMENT_LINES_MAX: Final = 500  # one delivery note
+BATCH_ORDERS_MAX: Final = 64  # orders of one request: half of a group commit, so that a till never waits for two
+BATCH_BODY_BYTES_MAX: Final = 2 * 1024 * 1024  # of such a request: 64 orders of fifty lines
 ORDER_EVENTS_MAX: Final = 500  # a long life has fifty; then an order only goes on to its end, and is divided no more
 
 # --- the local API ---------------------------------------------------------------------------------------------------
@@ -228,6 +230,29 @@ RESERVATION_TTL_MS_DEFAULT: Final = 15 * 60_000  # a basket on its way through a
 RESERVATION_TTL_MS_MAX: Final = 86_400_000  # of a soft one with its extensions: by then it is an order or not
 COUNT_LINES_MAX: Final = 500  # of one cycle count: what somebody counts in half a day
 COUNT_TOLERANCE_PERCENT_DEFAULT: Final = 5  # a difference that is posted without a second look
+
+# --- reference data (docs/reference.md) ------------------------------------------------------------------------------
+REFERENCE_ROWS_MAX: Final = 500_000  # of a dataset: the assortment of a large department store
+REFERENCE_BODY_BYTES_MAX: Final = 128 * 1024 * 1024  # of what is published at once: so many rows of 256 bytes
+REFERENCE_BODY_TIMEOUT_MS: Final = 120_000  # to receive it at the centre
+REFERENCE_MISTAKES_MAX: Final = 20  # of a file that are named; the others are counted
+REFERENCE_VERSIONS_MAX: Final = 8  # kept of a dataset: a store that was away for a week of daily prices gets a delta
+REFERENCE_DELTA_CHANGES_MAX: Final = 2_000  # applied in one transaction, a till waits 20 ms; beyond, a snapshot
+REFERENCE_BLOCK_BYTES: Final = 16 * 1024  # of rows, taken in one transaction of the edge: some 150 rows, 2 ms
+REFERENCE_BLOCK_BYTES_MAX: Final = (
+    256 * 1024
+)  # that a reader takes, before and after unpacking: the largest row and more
+REFERENCE_PIECE_BYTES: Final = 256 * 1024  # of a file in the centre's memory at once, for each download
+REFERENCE_DATASETS_MAX: Final = 16  # named in one message; there are six
+REFERENCE_STEP_PAUSE_MS: Final = 10  # between two steps at the edge: tills come first
+REFERENCE_SWEEP_ROWS: Final = 256  # of a former version that are deleted in one step
+REFERENCE_CHECK_ROWS: Final = 1_000  # read at once while the hash of a dataset is computed: a few milliseconds
+REFERENCE_SPREAD_MS: Final = 10  # for each node that a process of the centre knows: 5,000 begin within 50 s
+REFERENCE_SPREAD_MS_MAX: Final = 120_000  # and none later
+REFERENCE_RETRY_MS: Final = 1_000  # first full-jitter bound after a download that was cut or refused
+REFERENCE_RETRY_MS_MAX: Final = 300_000  # the largest; another version begins anew
+REFERENCE_FREE_BYTES_MIN: Final = 128 * 1024 * 1024  # of the disk, for a download to begin: orders need it more
+REFERENCE_READ_TIMEOUT_MS: Final = 15_000  # for the next bytes of a download; then it is cut, and goes on later
 
 # --- orders of other channels (docs/channels.md) ---------------------------------------------------------------------
 CHANNEL_DOCUMENT_BYTES_MAX: Final = 256 * 1024  # a mapping; those that ship have 6 KiB

@@ -16,6 +16,7 @@ from central_sync.api.documents import Health
 from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers, answer
+from central_sync.api.reference import ReferenceFiles
 from central_sync.api.settling import Settling
 from edge_core.errors import Rejected, TransientFault
 from holdfast_runtime.problems import EXCEPTION_HANDLERS, problem_response
@@ -37,6 +38,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     settling: Settling,
     events: Events,
     enrolments: Enrolments,
+    reference: ReferenceFiles,
     readiness: Readiness,
     access: Access,
     is_open: bool,
@@ -80,6 +82,9 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/session", access.end, methods=["DELETE"]),
         Route("/v1/events", guarded(events.events)),
         Route("/v1/enrolments", enrolments.enrol, methods=["POST"]),
+        Route("/v1/reference", guarded(reference.list)),
+        Route("/v1/reference/{dataset}", reference.publish, methods=["PUT"]),
+        Route("/v1/reference/{dataset}/{version}", guarded(reference.file)),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         *extra,

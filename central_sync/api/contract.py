@@ -17,10 +17,12 @@ from central_sync.api.documents import (
     StockPage,
 )
 from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
+from central_sync.api.reference import MEDIA_TYPE, ReferenceList, ReferenceVersion
 from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
 from central_sync.fleet import NodeStatus
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from edge_core.orders.requests import ApproveRequest, CancelRequest, HoldRequest, RefuseRequest
+from edge_core.reference.datasets import KINDS
 from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter, openapi
 
@@ -44,6 +46,8 @@ _COMMAND: Final = (
     *("idempotency-key-reused", "body-too-large", "unsupported-media-type"),
 )
 _LIST: Final = ("invalid-parameter", *_AUTH)
+_PUBLISH: Final = ("unsupported-media-type", *_AUTH)
+_DATASET: Final = Parameter("dataset", "path", "The dataset.", {"type": "string", "enum": list(KINDS)})
 
 
 def _settling(verb: str, operation_id: str, summary: str, body: type[Struct], *problems: str) -> Operation:
@@ -261,6 +265,43 @@ OPERATIONS: Final = (
             "database-unavailable",
         ),
         tag="fleet",
+    ),
+    Operation(
+        "get",
+        "/v1/reference",
+        "listReference",
+        "Every version of the reference data that is kept",
+        {200: ReferenceList},
+        problems=_AUTH,
+        scope="read",
+        tag="reference",
+    ),
+    Operation(
+        "put",
+        "/v1/reference/{dataset}",
+        "publishReference",
+        "Make the rows of the body (a JSON array of objects, or CSV as text/csv) the newest version; all or nothing",
+        {201: ReferenceVersion},
+        parameters=(_DATASET,),
+        problems=("reference-not-found", "reference-invalid", "body-too-large", "request-timeout", *_PUBLISH),
+        scope="operate",
+        tag="reference",
+    ),
+    Operation(
+        "get",
+        "/v1/reference/{dataset}/{version}",
+        "getReference",
+        "The snapshot of a version, or a delta that leads to it; with ETag and Range, so that a cut download goes on",
+        {200: None, 206: None, 304: None},
+        parameters=(
+            _DATASET,
+            Parameter("version", "path", "Its number.", {"type": "integer", "minimum": 1}),
+            Parameter("from", "query", "The version that the delta leads from.", {"type": "integer", "minimum": 1}),
+        ),
+        problems=("reference-not-found", "delta-not-available", "range-not-satisfiable", *_LIST),
+        scope="read",
+        media_type=MEDIA_TYPE,
+        tag="reference",
     ),
     Operation("get", "/healthz", "isAlive", "Whether the process is there", {200: Health}, tag="service"),
     Operation("get", "/readyz", "isReady", "Whether it takes work", {200: Health, 503: Health}, tag="service"),

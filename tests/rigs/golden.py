@@ -102,6 +102,7 @@ from edge_core.sync.messages import (
     encode_message,
 )
 from edge_core.sync.need_messages import Ground, Need, Needed, Reached
+from edge_core.sync.reference_messages import Held, Published, Version
 from tests.rigs.orders import order_id, placed
 
 INCARNATION = UUID("01939f3e-5c00-7000-8000-0000000000a1")
@@ -219,6 +220,7 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Push("store-0001", INCARNATION, "orders", 1, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
     Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1, 4, 2),), 7, 1 << 40, 1, "0.1.0",
         "broker: gone", DownPosition(MOVEMENT, 9, HASH), 2, ScrubReport(1_795_000_000_000, 9, 1),
+        (Held("prices", 7, HASH, 8),),
     ),
     Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),), Mark(7, HASH)),
     Need("store-0001", INCARNATION, HASH, Reached(MOVEMENT, ("04012345000016", "L-1"))),
@@ -240,6 +242,7 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     ),
     DigestReply(INCARNATION, MOVEMENT, "orders", 1, 9, True, HASH, (Run(7, 7),), Supply(2, HASH, "raw", b"\x90")),
     AuditCall(INCARNATION),
+    Published(INCARNATION, (Version("prices", 8, HASH),), 10),
 )  # fmt: skip
 
 

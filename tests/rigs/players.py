@@ -22,6 +22,7 @@ from edge_core.orders.document import (
 from edge_core.orders.events import Event
 from edge_core.orders.legality import allowed_commands
 from edge_core.orders.machines import GROUP
+from edge_core.orders.parts import is_open
 from edge_core.orders.requests import (
     ApproveRequest,
     CancelLinesRequest,
@@ -210,6 +211,23 @@ ROLES: dict[str, Role] = {"expire": "timer", "escalate": "timer", "approve": "ba
 """Who gives a command, where it is not somebody at a till."""
 
 
+def filled(request: OrderRequest, state: OrderState, code: str) -> OrderRequest:
+    """A request with what its placeholders stand for: the code that was given out, and the first return on its way."""
+    if isinstance(request, CollectRequest) and request.code == RIGHT:
+        return replace(request, code=code)
+    if isinstance(request, EscalateRequest | ApproveRequest | RefuseRequest) and state.held:
+        return replace(request, hold_id=state.held[0].hold_id)
+    if isinstance(request, ReturnStep | InspectRequest):
+        open_ = [each for each in state.returns if is_open(each)]
+        return_id = open_[0].return_id if open_ else "none"
+        if isinstance(request, InspectRequest) and open_:
+            condition = request.lines[0].condition
+            lines = tuple(ReturnLine(line_id, milli, condition) for line_id, milli in open_[0].quantities)
+            return replace(request, return_id=return_id, lines=lines)
+        return replace(request, return_id=return_id)
+    return request
+
+
 class Player(Counter):
     """A counter that remembers which codes it gave out, and knows what stands for what in a request."""
 
@@ -219,22 +237,8 @@ class Player(Counter):
 
     def play(self, order: UUID, name: str, request: OrderRequest) -> tuple[Event, ...] | Rejected:
         """Ask, with the placeholders of the strategies filled in."""
-        found = self.ask(order, name, self._filled(order, request), ROLES.get(name, "store"))
+        request = filled(request, self.states[order], self.codes.get(order, "NONE"))
+        found = self.ask(order, name, request, ROLES.get(name, "store"))
         if name in {"ready", "renew"} and not isinstance(found, Rejected):
             self.codes[order] = self.secret
         return found
-
-    def _filled(self, order: UUID, request: OrderRequest) -> OrderRequest:
-        if isinstance(request, CollectRequest) and request.code == RIGHT:
-            return replace(request, code=self.codes.get(order, "NONE"))
-        if isinstance(request, EscalateRequest | ApproveRequest | RefuseRequest) and self.states[order].held:
-            return replace(request, hold_id=self.states[order].held[0].hold_id)
-        if isinstance(request, ReturnStep | InspectRequest):
-            open_ = [each for each in self.states[order].returns if each.status not in {"refunded", "refused"}]
-            return_id = open_[0].return_id if open_ else "none"
-            if isinstance(request, InspectRequest) and open_:
-                condition = request.lines[0].condition
-                lines = tuple(ReturnLine(line_id, milli, condition) for line_id, milli in open_[0].quantities)
-                return replace(request, return_id=return_id, lines=lines)
-            return replace(request, return_id=return_id)
-        return request
