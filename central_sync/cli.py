@@ -24,6 +24,9 @@ examples:
   central-sync nodes --config central-sync.toml      who is there, what waits at each store
   central-sync orders --node store-0001 --json       the newest orders of one store, for programs
   central-sync orders cancel ID --reason fraud       ask the order's store to cancel it; the store decides
+  central-sync orders place web-order.json           take an order in; a store that has the goods is found for it
+  central-sync orders exceptions                     orders that no store would take: they wait for people
+  central-sync orders exceptions assign ID NODE      ask this store
   central-sync parked show 17                        what could not be used, with its bytes
   central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
   central-sync reference publish prices prices.csv   a new version of the price book, for every store
@@ -72,8 +75,15 @@ def _parser() -> argparse.ArgumentParser:
         "nodes", parents=[common, printing], help="every node: state, what waits, whether its books add up"
     )
     orders = several.add_parser("orders", parents=[common, printing], help="orders, the newest first")
-    orders.add_argument("action", choices=["list", "cancel"], nargs="?", default="list", help="list, or cancel one")
-    orders.add_argument("id", nargs="?", help="which order to cancel")
+    orders.add_argument(
+        "action",
+        choices=["list", "cancel", "place", "exceptions"],
+        nargs="?",
+        default="list",
+        help="list them, cancel one, take one in, or look at those that wait for people",
+    )
+    orders.add_argument("id", nargs="?", help="which order to cancel; which FILE to place; list, show, assign, cancel")
+    orders.add_argument("more", nargs="*", metavar="WORD", help="of exceptions: ID, or ID NODE")
     orders.add_argument("--reason", metavar="WORD", help="why it is cancelled")
     orders.add_argument("--key", metavar="KEY", help="an Idempotency-Key, to repeat a cancel (default: a new one)")
     orders.add_argument("--node", metavar="ID", help="only this node's")

@@ -82,6 +82,15 @@ class Telemetry:
         self.downlink_nodes = Gauge(
             "central_downlink_nodes", "Nodes that are heard and have instructions to take.", registry=registry
         )
+        self.assignments = Counter(
+            "central_assignments",
+            "Attempts to have a node fulfil an order, by what became of them.",
+            ["status"],
+            registry=registry,
+        )
+        self.assignment_exceptions = Gauge(
+            "central_assignment_exceptions", "Orders of the centre that wait for people.", registry=registry
+        )
 
     def granted(self, regulator: Regulator, backlogged: int) -> None:
         """Show what the grants stand on."""

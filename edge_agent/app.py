@@ -103,7 +103,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
 
     intake = Intake(file, here, is_offline=is_offline, key_days=config.store.retention_days)
     books = Books(file, here.now_ms, VERSION)
-    instructions = Instructions(file, intake, here)
+    instructions = Instructions(file, intake, here, accept=config.assignment.accept)
     shedding = Shedding(books, config.store.shed_free_bytes)
     recovery = Recovery(file, intake, here)
     if config.broker.url:

@@ -28,7 +28,7 @@ from edge_core import clock
 from edge_core.checks.known import basket_mark
 from edge_core.checks.question import Evidence
 from edge_core.errors import PermanentFault, Rejected
-from edge_core.orders.commands import AdvanceOrder, Command, OnOrder, PlaceOrder
+from edge_core.orders.commands import AdvanceOrder, Command, OnOrder, PlaceOrder, TakeAssignment
 from edge_core.orders.day_events import DayClosed
 from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.document import Order
@@ -169,7 +169,7 @@ class Batch:
 
     def _record(self, command: Command, decision: Accepted, traceparent: str | None) -> Answer:
         """Append the decision: one entry, or two where it begins a second order. Neither if one is too large."""
-        order_id = command.order_id if isinstance(command, PlaceOrder | OnOrder) else None
+        order_id = _order_of(command)
         follow = decision.follow
         if follow is not None:
             encode_entry(self._entry(follow.order_id, follow.events, traceparent))
@@ -236,6 +236,11 @@ class Batch:
 
 def _is_by_timer(submission: Submission) -> bool:
     return isinstance(submission.request, Ask) and submission.request.role == "timer"
+
+
+def _order_of(command: Command) -> UUID | None:
+    """Which order the entry of a decision is about."""
+    return command.order_id if isinstance(command, PlaceOrder | TakeAssignment | OnOrder) else None
 
 
 def _gives_code(command: Command) -> bool:

@@ -19,10 +19,12 @@ from edge_core.orders.commands import (
     MoveStock,
     PlaceOrder,
     StockMovement,
+    TakeAssignment,
     TakeBack,
 )
 from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import ExchangeRequest, OrderRequest, UnreceiptedReturn
+from edge_core.sync.instruction import AssignTask
 
 
 class Circumstances(Struct, frozen=True):
@@ -122,6 +124,22 @@ def _ask(asked: Ask, submission: Submission, here: Circumstances, seq: int) -> C
         now_ms=here.now_ms,
         role=asked.role,
     )
+
+
+def assigned(task: AssignTask, order_id: UUID, here: Circumstances, *, is_accepted: bool) -> TakeAssignment:
+    """The command of an order that the centre has assigned to this store."""
+    posted = task.order
+    place = PlaceOrder(
+        posted=posted,
+        order_id=order_id,
+        display_number=task.display_number,
+        idempotency_key=task.key,
+        payload_hash=task.payload_hash,
+        location_id=here.stream.node_id,
+        business_date=posted.business_date or business_date(posted.placed_at, here.zone),
+        offline=False,
+    )
+    return TakeAssignment(place, task.central_order_id, task.attempt, task.accept_by_ms, is_accepted)
 
 
 def centre_command(order_id: UUID, name: str, request: OrderRequest, here: Circumstances) -> AdvanceOrder:

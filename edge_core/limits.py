@@ -103,7 +103,7 @@ LOCATOR_MARKS_MAX: Final = 48  # doubling steps back reach 2^40 entries with as 
 RECALL_TIMEOUT_MS: Final = 3_000  # no answer to a recall for so long: ask again
 DOWNLINK_ENTRIES_MAX: Final = 64  # instructions of one delivery: the tills wait for their transaction, some 20 ms
 DOWNLINK_WINDOW_MAX: Final = 2  # deliveries to one node on their way: one is taken while the next one travels
-INSTRUCTION_BYTES_MAX: Final = 8 * 1024  # a cancel has 100; 64 of these fit a delivery; what is large goes over HTTPS
+INSTRUCTION_BYTES_MAX: Final = 64 * 1024  # an order of 400 lines; a cancel has 100; what is larger goes over HTTPS
 PARKED_INSTRUCTIONS_MAX: Final = 1_000  # rows at one node; with so many parked the downlink stands still
 LOST_NAMED_MAX: Final = 32  # seqs in one line of the log; how many there are is said beside them
 NEEDED_BYTES_MAX: Final = 16 * 1024 * 1024  # of a newcomer's picture: 8,000 open orders and 20,000 positions
@@ -256,12 +256,30 @@ REFERENCE_RETRY_MS_MAX: Final = 300_000  # the largest; another version begins a
 REFERENCE_FREE_BYTES_MIN: Final = 128 * 1024 * 1024  # of the disk, for a download to begin: orders need it more
 REFERENCE_READ_TIMEOUT_MS: Final = 15_000  # for the next bytes of a download; then it is cut, and goes on later
 
+
+# --- orders that the centre assigns (docs/assignment.md) -------------------------------------------------------------
+ASSIGNMENT_ACCEPT_MS_DEFAULT: Final = 15 * 60_000  # a store's people look at new orders a few times an hour
+ASSIGNMENT_ACCEPT_MS_MAX: Final = 7 * 86_400_000  # longer is not waiting but forgetting
+ASSIGNMENT_ATTEMPTS_MAX: Final = (
+    5  # nodes tried by themselves: then something is wrong with the order, or with the stock
+)
+ASSIGNMENT_RETRY_INTERVAL_MS: Final = 10_000  # between two looks for a node while none can be asked
+ASSIGNMENT_SEARCH_MS_MAX: Final = 30 * 60_000  # nobody could be asked for so long: people look; stores are back by then
+ASSIGNMENT_RESTORE_GRACE_MS: Final = (
+    120_000  # of a centre put back: twice the longest backoff, then all have been heard
+)
+ASSIGNMENT_LOOK_INTERVAL_MS: Final = 1_000  # between two looks for what is due, though nobody announced anything
+ASSIGNMENT_STEPS_MAX: Final = 64  # orders seen to in one such look, each in a transaction of its own
+ASSIGNMENT_CANDIDATES_MAX: Final = 1_000  # nodes that are compared for one order: those with most of its goods in view
+
 # --- orders of other channels (docs/channels.md) ---------------------------------------------------------------------
 CHANNEL_DOCUMENT_BYTES_MAX: Final = 256 * 1024  # a mapping; those that ship have 6 KiB
 CHANNEL_EXPRESSION_CHARS_MAX: Final = 500  # a longer one is a program, and nobody would read it
 CHANNEL_BODY_BYTES_MAX: Final = 4 * 1024 * 1024  # a web order of 500 lines with all that shops put beside them
 CHANNEL_ORDERS_MAX: Final = 5_000  # of one file: a day of a busy web shop
 CHANNEL_STEPS_MAX: Final = 250_000  # of one order's expressions, a second or two; one of 500 lines takes 23,000
+CHANNEL_SENT_BYTES_MAX: Final = 1024 * 1024  # by HTTP at once; what is larger is a file, for the command line
+CHANNEL_ORDERS_SENT_MAX: Final = 100  # in one request: each is a transaction, some 3 ms
 CHANNEL_COLUMNS_MAX: Final = 200  # of a file of rows; the widest export of a shop has some 80
 
 # --- reference data and the checks (docs/checks.md) -------------------------------------------------------------------

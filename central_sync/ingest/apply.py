@@ -16,8 +16,20 @@ from central_sync.ingest.holding import Held, open_breakers, passing, up_to_stop
 from central_sync.ingest.projection import KnownOrder, Parked, Projection, block_parked, known_orders
 from central_sync.ingest.proposing import hold_answers_in
 from central_sync.ingest.reading import Reading, ReadPush
-from central_sync.instructions import answers_in
-from central_sync.store import days, feed, instructions, movements, nodes, orders, parked, proposals, stock, streams
+from central_sync.instructions import about_assignments, answers_in
+from central_sync.store import (
+    assignments,
+    days,
+    feed,
+    instructions,
+    movements,
+    nodes,
+    orders,
+    parked,
+    proposals,
+    stock,
+    streams,
+)
 from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection
 from central_sync.store.instructions import AnswerRow
@@ -141,6 +153,9 @@ async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, care
     outcome.answers = answers_in(plan.new)
     if outcome.answers:
         await instructions.answer(connection, outcome.answers)
+        answered = about_assignments(outcome.answers)
+        if answered:
+            await assignments.note(connection, answered)
     outcome.hold_answers = hold_answers_in(plan.new, {(each.key, each.seq) for each in projection.parked})
     if outcome.hold_answers:
         await proposals.add(connection, outcome.hold_answers)
@@ -210,6 +225,8 @@ async def write_views(connection: Connection, projection: Projection, *, careful
         await orders.update(connection, changed)
     if moved:
         await stock.add(connection, moved)
+    if projection.assigned:
+        await assignments.note(connection, sorted(projection.assigned))
     closed = projection.closed_days()
     if closed:
         await days.add(connection, closed)

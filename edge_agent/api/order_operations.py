@@ -49,6 +49,7 @@ _ANY: Final = (
     "revision-stale",
     "role-not-allowed",
     "order-too-long",
+    "assignment-over",
 )
 _GROUP: Final = ("order-held", "unknown-reference", "group-ambiguous")
 _GOODS: Final = ("quantity-too-large", "out-of-stock", "unit-mismatch")
@@ -77,6 +78,10 @@ _COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
             ("return-too-large", *_REFUND, *PLACE_PROBLEMS, *JUDGED),
         ),
         "expire": ("Nobody came for a group in time: its goods go back to the shelf", ("pickup-not-overdue",)),
+        "hand-back": (
+            "An order that the centre assigned goes back to it, whole",
+            ("not-assigned", "goods-left", "order-changed"),
+        ),
         "hold": ("Somebody has to look at the order before it goes on", ()),
         "pack": ("The goods of a group are in a parcel", ()),
         "pay": (

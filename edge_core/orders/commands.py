@@ -45,6 +45,24 @@ class PlaceOrder(Struct, frozen=True):
     now_ms: int = 0
 
 
+class TakeAssignment(Struct, frozen=True):
+    """Take an order that the centre has assigned to this location. `place.order_id` is the id of the assignment.
+
+    `is_accepted` where the location takes on whatever it has the goods for; otherwise people accept or reject it.
+    """
+
+    place: PlaceOrder
+    central_order_id: UUID
+    attempt: int
+    accept_by_ms: int
+    is_accepted: bool
+
+    @property
+    def order_id(self) -> UUID:
+        """The order that is placed here."""
+        return self.place.order_id
+
+
 class CancelOrder(Struct, frozen=True):
     """Call off what has not left. `role` is who asks: no shell may forget to say so."""
 
@@ -108,4 +126,4 @@ class CloseDay(Struct, frozen=True):
 
 
 OnOrder = CancelOrder | AdvanceOrder | ExchangeOrder
-Command = PlaceOrder | OnOrder | TakeBack | MoveStock | CloseDay
+Command = PlaceOrder | TakeAssignment | OnOrder | TakeBack | MoveStock | CloseDay

@@ -11,6 +11,7 @@ class Draft:
 
     __slots__ = (
         "approved",
+        "assigned",
         "cancelled",
         "credited_minor",
         "groups",
@@ -43,6 +44,7 @@ class Draft:
         self.credited_minor = state.credited_minor
         self.ship_to = state.ship_to
         self.held = state.held
+        self.assigned = state.assigned
 
     def state(self) -> OrderState:
         """The state as it is now."""
@@ -61,6 +63,7 @@ class Draft:
             self.credited_minor,
             self.ship_to,
             self.held,
+            self.assigned,
         )
 
     def payment(self, payment_id: str) -> PaymentState:

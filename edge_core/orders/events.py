@@ -13,6 +13,7 @@ from msgspec import Struct
 from edge_core.orders.day_events import DayClosed
 from edge_core.orders.document import Order, Payment
 from edge_core.orders.further_events import (
+    AssignmentTaken,
     CancelKind,
     GoodsTakenBack,
     GroupChange,
@@ -160,8 +161,9 @@ class OrderCancelled(Struct, frozen=True, array_like=True, gc=False, tag="order.
     """What had not left was called off: promises are free again, payments are given back.
 
     Without `quantities` every group is called off; with them, so much of the lines of groups. `kind` says whether it
-    was taken back at the till on its day (`voided`), never fetched (`expired`), or refused while it was held: then
-    `followed` is whether that was proposed.
+    was taken back at the till on its day (`voided`), never fetched (`expired`), refused while it was held (then
+    `followed` is whether that was proposed), or went back to the centre that had assigned it (`handed_back`): then the
+    customer still gets goods, and the payments count where they come from.
     """
 
     reason: str
@@ -233,7 +235,16 @@ LifecycleEvent = (
     | OrderCancelled
     | OrderReturned
 )
-Event = LifecycleEvent | StockMoved | InstructionAnswered | GroupChange | ReturnStep | GoodsTakenBack | DayClosed
+Event = (
+    LifecycleEvent
+    | StockMoved
+    | InstructionAnswered
+    | GroupChange
+    | ReturnStep
+    | GoodsTakenBack
+    | DayClosed
+    | AssignmentTaken
+)
 
 Movement = StockMoved | GoodsTakenBack
 """What changes stock without being about an order; each has a `movement_id`."""

@@ -37,7 +37,7 @@ from edge_core.orders.events import (
     StockReserved,
     name_of,
 )
-from edge_core.orders.fold_further import FURTHER, settle_return
+from edge_core.orders.fold_further import FURTHER, end_assignment, settle_return
 from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.machines import GROUP, ORDER, PAYMENT
 from edge_core.orders.parts import add_up, by_group, cut_group
@@ -210,6 +210,8 @@ def _cancel(draft: Draft, event: OrderCancelled) -> None:
     draft.cancelled = tuple(sorted(add_up((*draft.cancelled, *gone)).items()))
     if event.kind == "refused" or all(group.status == "cancelled" for group in draft.groups.values()):
         draft.holds, draft.held = (), ()
+    if event.kind == "handed_back":
+        end_assignment(draft, event.reason)
     _reverse(draft, event.reversals, "order.cancelled")
 
 

@@ -65,6 +65,14 @@ class VoidRequest(Part, frozen=True):
     expected_revision: Revision | None = None
 
 
+class HandBackRequest(Part, frozen=True):
+    """The body of `hand-back`: an order that the centre assigned goes back to it, whole and unchanged."""
+
+    reason: Identifier
+    operator_id: Identifier | None = None
+    expected_revision: Revision | None = None
+
+
 class StepRequest(Part, frozen=True):
     """The body of a step of a group that says no more than that it is done. One open group need not be named."""
 
@@ -266,6 +274,7 @@ OrderRequest = (
     GroupRequest
     | CancelRequest
     | CancelLinesRequest
+    | HandBackRequest
     | VoidRequest
     | HoldRequest
     | ApproveRequest
@@ -306,6 +315,7 @@ REQUESTS: Final[Mapping[str, type[OrderRequest]]] = MappingProxyType(
         "cancel-lines": CancelLinesRequest,
         "escalate": EscalateRequest,
         "exchange": ExchangeRequest,
+        "hand-back": HandBackRequest,
         "hold": HoldRequest,
         "pay": PayRequest,
         "refuse": RefuseRequest,

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from edge_core.errors import InvariantViolated, Rejected
-from edge_core.orders.cancelling import cancel_lines, void_order
+from edge_core.orders.cancelling import cancel_lines, hand_back, void_order
 from edge_core.orders.events import Event, OrderReturned
 from edge_core.orders.further_events import (
     ReturnApproved,
@@ -89,7 +89,10 @@ def _step(case: Case) -> ReturnStep:
 
 ORDER_EFFECTS: Final[Mapping[str, Effect]] = MappingProxyType(
     {
-        **{effect.__name__: effect for effect in (cancel_lines, request_return, take_back, take_payment, void_order)},
+        **{
+            effect.__name__: effect
+            for effect in (cancel_lines, hand_back, request_return, take_back, take_payment, void_order)
+        },
         **HOLD_EFFECTS,
     }
 )

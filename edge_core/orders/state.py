@@ -57,12 +57,22 @@ class HoldState(Struct, frozen=True, array_like=True, gc=False):
     findings: tuple[Finding, ...] = ()
 
 
+class Assigned(Struct, frozen=True, array_like=True, gc=False):
+    """That the centre has assigned the order here; `ended` is why it is no longer this location's, if so."""
+
+    central_order_id: UUID
+    attempt: int
+    accept_by_ms: int
+    ended: str | None = None
+
+
 class OrderState(Struct, frozen=True, array_like=True, gc=False):
     """An order as it stands. `revision` counts the events folded; parts keep the order of the document.
 
     `returned` and `cancelled` are thousandths by line. `payments_added` are the documents of the payments that came
     or were made after the placing; `credited_minor` went into other orders by exchange; `ship_to` is where a redirected
-    order goes. `held` says more of the `holds`.
+    order goes. `held` says more of the `holds`; `assigned` is there where the centre has assigned the order to this
+    location.
     """
 
     order: Order
@@ -79,6 +89,7 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
     credited_minor: int = 0
     ship_to: Address | None = None
     held: tuple[HoldState, ...] = ()
+    assigned: Assigned | None = None
 
     @property
     def status(self) -> str:

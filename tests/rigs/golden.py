@@ -50,6 +50,7 @@ from edge_core.orders.events import (
     StockReserved,
 )
 from edge_core.orders.further_events import (
+    AssignmentTaken,
     GoodsTakenBack,
     GroupQuantity,
     GroupRedirected,
@@ -76,7 +77,7 @@ from edge_core.sync.audit_messages import (
 )
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
 from edge_core.sync.hold_tasks import ApproveTask, HoldTask, RefuseTask
-from edge_core.sync.instruction import CancelTask, Instruction, encode_instruction
+from edge_core.sync.instruction import AssignTask, CancelTask, Instruction, WithdrawTask, encode_instruction
 from edge_core.sync.messages import (
     Ack,
     AckedPosition,
@@ -192,6 +193,7 @@ EVENTS: tuple[Event, ...] = (
         MOVEMENT, "2026-11-21", 7, INCARNATION, 9, "op-1",
         (CurrencySums("EUR", 3, 400, 10, 390, 62, 5, 395, 1, 1, 1, 1, 1, (TenderSum("cash", 395, 100, 50),)),),
     ),
+    AssignmentTaken(MOVEMENT, 2, 1_795_000_000_000),
 )  # fmt: skip
 ENTRIES = {
     **{
@@ -208,8 +210,13 @@ INSTRUCTIONS = {
     "order.hold": Instruction(1, MOVEMENT, 9, order_id(1), HoldTask("odd", "centre", "op-1", 3)),
     "order.approve": Instruction(1, MOVEMENT, 9, order_id(1), ApproveTask("h1", "asked", "op-1", 3)),
     "order.refuse": Instruction(1, MOVEMENT, 9, order_id(1), RefuseTask("fraud", "h1", "op-1", 3)),
+    "order.assign": Instruction(
+        1, MOVEMENT, 1_795_000_000_000, order_id(1),
+        AssignTask(FULL_ORDER, HISTORY, "W-AAAAAAAAAA", "shop:1", HASH, 2, 1_795_000_900_000), TRACE,
+    ),
+    "order.withdraw": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), WithdrawTask("timed-out"), TRACE),
     "the least that it can say": Instruction(1, MOVEMENT, 0, None, CancelTask("fraud")),
-}
+}  # fmt: skip
 
 _GRANT = Grant(8, 0, 0, 60_000)
 MESSAGES: tuple[UpMessage | DownMessage, ...] = (
