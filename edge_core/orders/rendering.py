@@ -191,7 +191,7 @@ def document(entries: Sequence[Recorded]) -> OrderDocument:
     """The whole order from its entries, which are in order and begin with its placing."""
     if not entries or not any(isinstance(event, OrderPlaced) for event in entries[0].entry.events):
         raise InvariantViolated("an order is rendered from its placing on")
-    state = state_of(entries)
+    state, steps = _walk(entries)  # once for both: a long order is dear to fold
     order = state.order
     placing = entries[0].origin
     return OrderDocument(
@@ -228,13 +228,18 @@ def document(entries: Sequence[Recorded]) -> OrderDocument:
         attribution=order.attribution,
         policy_versions=order.policy_versions,
         status=state.status,
-        journey=journey(entries),
+        journey=steps,
         returns=_returns(state),
     )
 
 
 def journey(entries: Sequence[Recorded]) -> tuple[JourneyEvent, ...]:
     """Every event of an order with the state after it, from its entries in order."""
+    return _walk(entries)[1] if entries else ()
+
+
+def _walk(entries: Sequence[Recorded]) -> tuple[OrderState, tuple[JourneyEvent, ...]]:
+    """The state after all entries, and every event with the state after it."""
     state: OrderState | None = None
     steps: list[JourneyEvent] = []
     for recorded in entries:
@@ -253,7 +258,9 @@ def journey(entries: Sequence[Recorded]) -> tuple[JourneyEvent, ...]:
                     status=state.status,
                 )
             )
-    return tuple(steps)
+    if state is None:
+        raise InvariantViolated("an order without events")
+    return state, tuple(steps)
 
 
 def _lines(state: OrderState) -> tuple[dict[str, Any], ...]:
