@@ -62,7 +62,8 @@ def _inspect(draft: Draft, event: ReturnInspected) -> None:
     if found != dict(one.quantities):
         raise InvariantViolated(f"return {event.return_id!r} is of {one.quantities}, inspected were {found}")
     on = "return.inspected" if event.restocked else "return.inspected:damaged"
-    draft.returns[event.return_id] = replace(one, status=RETURN.next_state(one.status, on))
+    status = RETURN.next_state(one.status, on)
+    draft.returns[event.return_id] = replace(one, status=status, lots=(*event.restocked, *event.damaged))
 
 
 def settle_return(draft: Draft, event: OrderReturned) -> None:
@@ -72,11 +73,13 @@ def settle_return(draft: Draft, event: OrderReturned) -> None:
     if one is None:
         _demand_returnable(draft, event.return_id, event.quantities, "order.returned")
         status = RETURN.next_state("restocked", on)  # it passed the states before in this one event
+        lots = (*event.restocked, *event.damaged)
     elif one.quantities != event.quantities or event.restocked or event.damaged:
         raise InvariantViolated(f"return {event.return_id!r} is settled otherwise than it was inspected")
     else:
         status = RETURN.next_state(one.status, on)
-    draft.returns[event.return_id] = ReturnState(event.return_id, status, event.quantities, event.exchanged_for)
+        lots = one.lots
+    draft.returns[event.return_id] = ReturnState(event.return_id, status, event.quantities, event.exchanged_for, lots)
     draft.returned = tuple(sorted(add_up((*draft.returned, *event.quantities)).items()))
     draft.credited_minor += event.credit_minor
 

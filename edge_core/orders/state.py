@@ -35,12 +35,16 @@ class GroupState(Struct, frozen=True, array_like=True, gc=False):
 
 
 class ReturnState(Struct, frozen=True, array_like=True, gc=False):
-    """Goods on their way back: how far they are, and how much of which line they are."""
+    """Goods on their way back: how far they are, and how much of which line they are.
+
+    `lots` are those that they turned out to be of, known once somebody has looked at them.
+    """
 
     return_id: str
     status: str
     quantities: tuple[tuple[str, int], ...]
     exchanged_for: UUID | None = None
+    lots: tuple[Allocation, ...] = ()
 
 
 class OrderState(Struct, frozen=True, array_like=True, gc=False):

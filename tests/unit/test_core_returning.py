@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from central_sync.ingest.effects import changes_of
 from edge_core.errors import Rejected
 from edge_core.orders.document import FulfillmentRequest, Payment, TillOrder
 from edge_core.orders.events import Event, OrderPlaced, OrderReturned
@@ -36,6 +37,11 @@ def counter(free: int = 10_000) -> Counter:
 def sold(at: Counter, *payments: Payment) -> UUID:
     """A carry-out sale of two pieces each of two things: 10.00."""
     return at.place(replace(till_order(), payments=payments) if payments else till_order())
+
+
+def sold_last(at: Counter) -> UUID:
+    """A carry-out sale of two pieces of the first thing."""
+    return at.place(till_order(lines=1))
 
 
 def back(*lines: tuple[str, int] | tuple[str, int, str], **changes: object) -> ReturnRequest:
@@ -123,6 +129,25 @@ def test_goods_that_nobody_has_counted_stay_uncounted_when_they_come_back() -> N
     sold(at)  # more than came back can be sold, as before
 
 
+def test_goods_whose_lots_were_named_since_do_not_become_a_lot_without_a_date() -> None:
+    at = Counter()
+    placed = sold(at)
+    at.receive(FIRST, 3_000, lot="L1", expires_on="2026-12-01")
+    assert names(at.ask(placed, "return", back(("1", 2_000)))) == ["order.returned", "stock.moved"]
+    assert [(p.lot, p.on_hand_milli) for p in at.positions.values()] == [("L1", 3_000)]
+
+
+def test_pieces_are_never_added_to_kilograms() -> None:
+    at = Counter()
+    placed = sold(at)
+    at.receive(FIRST, 7_000, unit="KGM")
+    found = at.ask(placed, "return", back(("1", 2_000)))
+    assert names(found) == ["order.returned", "stock.moved"]
+    assert [(p.unit, p.on_hand_milli) for p in at.positions.values()] == [("KGM", 7_000)]
+    assert isinstance(found, tuple)
+    assert changes_of(found) == ()  # and so does the centre
+
+
 # --- by a request ----------------------------------------------------------------------------------------------------
 
 
@@ -156,6 +181,19 @@ def test_what_is_on_its_way_back_cannot_come_back_a_second_time() -> None:
     refused = at.ask(placed, "return-refuse", ReturnStep(return_id, reason="worn"))
     assert names(refused) == ["return.refused"]
     assert names(at.ask(placed, "return", back(("1", 2_000)))) == ["order.returned"]
+
+
+def test_what_is_only_asked_for_keeps_a_quantity_and_no_lot() -> None:
+    at = Counter()
+    at.receive(FIRST, 1_000, lot="soon", expires_on="2026-12-01")
+    at.receive(FIRST, 1_000, lot="late", expires_on="2027-12-01")
+    placed = at.place(till_order(lines=1))
+    one = ReturnStep(wish(at, placed, 1_000))
+    names(at.ask(placed, "return", back(("1", 1_000))))
+    for step in ("return-approve", "return-receive"):
+        names(at.ask(placed, step, one))
+    names(at.ask(placed, "return-inspect", InspectRequest(one.return_id, (ReturnLine("1", 1_000),))))
+    assert {p.lot: p.on_hand_milli for p in at.positions.values()} == {"soon": 1_000, "late": 1_000}
 
 
 def test_a_return_goes_one_step_after_the_other() -> None:
@@ -263,6 +301,17 @@ def test_an_exchange_that_does_not_add_up_is_refused_where_it_does_not(
     found = at.exchange(sold(at), swap(order))
     assert isinstance(found, Rejected)
     assert (found.slug, found.pointer) == (why, pointer)
+
+
+def test_what_came_back_may_be_what_goes_instead() -> None:
+    at = Counter()
+    at.receive(FIRST, 2_000)
+    placed = sold_last(at)
+    instead_ = replace(instead(250), lines=(replace(instead(250).lines[0], sku=FIRST),))
+    names(at.exchange(placed, swap(instead_)))
+    assert at.positions[FIRST, None].on_hand_milli == 0
+    damaged = replace(swap(instead_), lines=(ReturnLine("1", 1_000, "damaged"),))
+    assert slug(at.exchange(placed, damaged)) == "out-of-stock"
 
 
 def test_the_second_order_of_an_exchange_begins_with_its_placing() -> None:

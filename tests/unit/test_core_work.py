@@ -84,7 +84,7 @@ def test_cutting_many_lines_out_of_a_group_walks_it_once() -> None:
     assert steps_of(cut_all(LINES_MAX)) < GROWTH_MAX * steps_of(cut_all(FEW))
 
 
-@pytest.mark.parametrize("name", ["cancel-lines", "reject"])
+@pytest.mark.parametrize("name", ["cancel-lines", "reject", "return"])
 def test_a_command_on_all_lines_of_an_order_costs_as_much_again_for_each_line(name: str) -> None:
     few, many = command(name, FEW), command(name, LINES_MAX)
     assert steps_of(many) < GROWTH_MAX * steps_of(few)
