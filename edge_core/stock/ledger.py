@@ -53,7 +53,7 @@ class Position(Struct, frozen=True):
 
 
 def apply_delta(position: Position | None, delta: StockDelta) -> Position:
-    """The position after a delta. A term below zero or another unit is a bug of whoever decided: `InvariantViolated`."""
+    """The position after a delta. A term below zero or another unit is a decider's defect: `InvariantViolated`."""
     base = position or Position(delta.sku, delta.lot, delta.unit, delta.expires_on)
     if base.unit != delta.unit:
         raise InvariantViolated(f"{delta.sku!r} is kept in {base.unit}, the delta is in {delta.unit}")

@@ -346,8 +346,13 @@ def test_goods_without_a_receipt_go_on_the_shelf_if_they_can_be_sold_again() -> 
 
 def test_goods_without_a_receipt_and_without_a_counted_shelf_change_no_stock() -> None:
     at = Counter()
-    names(at.take_back(found_goods(RESALEABLE)))
+    (event,) = at.take_back(found_goods(RESALEABLE, BROKEN))  # type: ignore[misc]
     assert at.positions == {}
+    assert isinstance(event, GoodsTakenBack)
+    assert [(line.sku, line.quantity_milli, line.condition, line.refund_minor) for line in event.lines] == [
+        (FIRST, 1_000, "resaleable", 250),
+        (FIRST, 500, "damaged", 0),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -355,6 +360,7 @@ def test_goods_without_a_receipt_and_without_a_counted_shelf_change_no_stock() -
     [
         (found_goods(RESALEABLE, approved_by="op-1"), "approval-needed"),
         (found_goods(replace(RESALEABLE, unit="KGM")), "unit-mismatch"),
+        (found_goods(RESALEABLE, replace(BROKEN, sku="new"), replace(BROKEN, sku="new", unit="KGM")), "unit-mismatch"),
         (found_goods(replace(RESALEABLE, lot="L9")), "lot-mismatch"),
         (found_goods(RESALEABLE, currency="XXX"), "unknown-currency"),
         (found_goods(RESALEABLE, returned_at="2026-02-30T00:00:00.000Z"), "invalid-time"),
