@@ -73,11 +73,11 @@ def is_open(one: ReturnState) -> bool:
 
 
 def returnable(state: OrderState) -> dict[str, int]:
-    """How much of each line may still come back: ordered, not cancelled, not back, and not on its way back."""
-    gone = add_up(
-        (*state.cancelled, *state.returned, *(pair for one in state.returns if is_open(one) for pair in one.quantities))
-    )
-    return {line.line_id: line.quantity_milli - gone.get(line.line_id, 0) for line in state.order.lines}
+    """How much of each line may still come back: delivered, not back, and not on its way back."""
+    delivered = (group for group in state.groups if group.status == "delivered")
+    brought = add_up((line.line_id, line.quantity_milli) for group in delivered for line in group.lines)
+    gone = add_up((*state.returned, *(pair for one in state.returns if is_open(one) for pair in one.quantities)))
+    return {line.line_id: brought.get(line.line_id, 0) - gone.get(line.line_id, 0) for line in state.order.lines}
 
 
 def _share(allocation: Allocation, quantity_milli: int) -> Allocation:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from central_sync.ingest.effects import changes_of
 from edge_core.errors import Rejected
-from edge_core.orders.document import FulfillmentRequest, Payment, TillOrder
+from edge_core.orders.document import Address, FulfillmentRequest, Payment, TillOrder
 from edge_core.orders.events import Event, OrderPlaced, OrderReturned
 from edge_core.orders.further_events import GoodsTakenBack, ReturnInspected
 from edge_core.orders.requests import (
@@ -18,6 +18,9 @@ from edge_core.orders.requests import (
     ReturnRequest,
     ReturnStep,
     ReturnWish,
+    ShipRequest,
+    SplitRequest,
+    StepRequest,
     UnreceiptedLine,
     UnreceiptedReturn,
 )
@@ -95,8 +98,7 @@ def test_nothing_comes_back_that_was_not_handed_over() -> None:
     at = counter()
     placed = at.place(till_order(method="pickup"))
     found = at.ask(placed, "return", back(("1", 1)))
-    assert isinstance(found, Rejected)
-    assert (found.slug, found.state) == ("command-not-allowed", "in_fulfillment")
+    assert slug(found) == "return-too-large"
 
 
 def test_a_split_tender_is_given_back_in_its_order_or_to_the_one_that_is_named() -> None:
@@ -146,6 +148,23 @@ def test_pieces_are_never_added_to_kilograms() -> None:
     assert [(p.unit, p.on_hand_milli) for p in at.positions.values()] == [("KGM", 7_000)]
     assert isinstance(found, tuple)
     assert changes_of(found) == ()  # and so does the centre
+
+
+def test_what_was_delivered_can_come_back_while_the_rest_still_waits() -> None:
+    at = counter()
+    posted = replace(till_order(method="ship"), fulfillment=FulfillmentRequest("ship", ship_to=Address("A", "DE")))
+    placed = at.place(posted)
+    names(at.ask(placed, "split", SplitRequest((LineQuantity("2", 2_000),))))
+    for name, request in (("pick", StepRequest("g1")), ("ship", ShipRequest("c", "T", "g1"))):
+        names(at.ask(placed, name, request))
+    assert slug(at.ask(placed, "return", back(("1", 2_000)))) == "return-too-large"
+    names(at.ask(placed, "deliver", StepRequest("g1")))
+    assert slug(at.ask(placed, "return", back(("2", 1)))) == "return-too-large"
+    assert refunds(returned(at.ask(placed, "return", back(("1", 2_000))))) == [("p1", 500)]
+    assert at.states[placed].status == "in_fulfillment"
+    names(at.cancel(placed))
+    assert at.states[placed].status == "returned"
+    assert at.positions[FIRST, None].on_hand_milli == 10_000
 
 
 # --- by a request ----------------------------------------------------------------------------------------------------
