@@ -106,5 +106,5 @@ def test_every_guard_and_effect_that_is_registered_is_used_and_every_one_used_is
 def test_what_is_allowed_names_each_command_once_in_the_order_of_the_tables() -> None:
     at, placed = an_order()
     allowed = allowed_commands(at.states[placed])
-    on_the_order = ("cancel", "cancel-lines", "void", "return", "exchange", "return-request", "pay")
+    on_the_order = ("hold", "cancel", "cancel-lines", "void", "return", "exchange", "return-request", "pay")
     assert allowed == (*on_the_order, "accept", "reject", "pick", "redirect", "split")
