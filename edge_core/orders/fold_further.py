@@ -34,7 +34,7 @@ def _split(draft: Draft, event: GroupSplit) -> None:
         raise InvariantViolated(f"nothing would be left of group {event.group_id!r}")
     draft.groups[event.group_id] = rest
     draft.groups[event.new_group_id] = GroupState(
-        event.new_group_id, GROUP.initial, method=group.method, lines=event.lines
+        event.new_group_id, GROUP.initial, method=group.method, lines=event.lines, ship_to=group.ship_to
     )
 
 
@@ -42,9 +42,13 @@ def _redirect(draft: Draft, event: GroupRedirected) -> None:
     group = draft.group(event.group_id)
     status = GROUP.next_state(group.status, "group.redirected")
     draft.groups[event.group_id] = replace(
-        group, status=status, method=event.method, code_hash=None, expires_at_ms=None
+        group,
+        status=status,
+        method=event.method,
+        code_hash=None,
+        expires_at_ms=None,
+        ship_to=event.ship_to or group.ship_to,
     )
-    draft.ship_to = event.ship_to or draft.ship_to
 
 
 def _assign(draft: Draft, event: AssignmentTaken) -> None:

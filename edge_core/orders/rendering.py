@@ -39,7 +39,10 @@ class Recorded(Struct, frozen=True):
 
 
 class GroupView(Struct, frozen=True, omit_defaults=True):
-    """A fulfilment group as it stands. Quantities are thousandths; until `pickup_until` it can be fetched."""
+    """A fulfilment group as it stands. Quantities are thousandths; until `pickup_until` it can be fetched.
+
+    `ship_to` is where its own goods are sent, if they are sent.
+    """
 
     group_id: str
     method: str
@@ -50,6 +53,7 @@ class GroupView(Struct, frozen=True, omit_defaults=True):
     reservations: tuple[dict[str, str | int | None], ...] = ()
     attempts: int = 0
     pickup_until: str | None = None
+    ship_to: dict[str, Any] | None = None
 
 
 class ReturnView(Struct, frozen=True, omit_defaults=True):
@@ -221,7 +225,7 @@ def document(entries: Sequence[Recorded]) -> OrderDocument:
         customer_ref=order.customer_ref,
         customer_tier=order.customer_tier,
         bill_to=_object(order.bill_to),
-        ship_to=_object(state.ship_to or order.ship_to),
+        ship_to=_object(order.ship_to),
         currency=order.currency,
         lines=_lines(state),
         adjustments=_objects(order.adjustments),
@@ -341,6 +345,7 @@ def _groups(state: OrderState) -> tuple[GroupView, ...]:
             reservations=tuple(_reservation(allocation) for allocation in group.allocations),
             attempts=group.rejections,
             pickup_until=None if group.expires_at_ms is None else rfc3339(group.expires_at_ms),
+            ship_to=_object(group.ship_to or state.order.ship_to) if group.method == "ship" else None,
         )
         for group in state.groups
     )

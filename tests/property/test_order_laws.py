@@ -21,6 +21,7 @@ from edge_core.orders.settling import owed_minor, taken_minor
 from tests.rigs.counter import HOUR_MS, Place
 from tests.rigs.players import ASKED, DATES, EXCHANGES, LOTS, SKUS, UNRECEIPTED, Player, a_basket, likely, posted_orders
 
+Goods = tuple[str, str, str | None, str]  # line, SKU, lot, unit
 HOLDING = frozenset({"reserved", "accepted", "picked", "packed", "ready_for_pickup"})
 
 
@@ -135,7 +136,8 @@ class Shop(RuleBasedStateMachine):
     @invariant()
     def no_more_of_a_lot_comes_back_than_was_handed_over_of_it(self) -> None:
         for order in self.at.states:
-            gone, back = Tally(), Tally()
+            gone: Tally[Goods] = Tally()
+            back: Tally[Goods] = Tally()
             for event in (event for subject, events in self.at.entries if subject == order for event in events):
                 for name in ("consumed", "restocked", "damaged"):
                     for allocation in getattr(event, name, ()):
