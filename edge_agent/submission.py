@@ -206,7 +206,7 @@ def _receipt_without_order(recorded: Recorded) -> Struct:
             refund_minor=moved.refund_minor,
             tender=moved.tender,
             recorded_at=recorded_at,
-            lines=len(moved.deltas) + len(moved.damaged),
+            lines=len(moved.lines) or len(moved.deltas) + len(moved.damaged),
             origin=recorded.origin,
         )
     return MovementReceipt(

@@ -23,7 +23,6 @@ class Draft:
         "returned",
         "returns",
         "revision",
-        "ship_to",
         "validated",
     )
 
@@ -42,7 +41,6 @@ class Draft:
         self.returns = {one.return_id: one for one in state.returns} if state.returns else {}
         self.payments_added = state.payments_added
         self.credited_minor = state.credited_minor
-        self.ship_to = state.ship_to
         self.held = state.held
         self.assigned = state.assigned
 
@@ -61,7 +59,6 @@ class Draft:
             tuple(self.returns.values()),
             self.payments_added,
             self.credited_minor,
-            self.ship_to,
             self.held,
             self.assigned,
         )

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from edge_core.errors import Rejected
 from edge_core.orders.commands import ExchangeOrder
 from edge_core.orders.document import Payment, TillOrder
-from edge_core.orders.events import Event, OrderReturned
+from edge_core.orders.events import Event, OrderReturned, deltas_of
 from edge_core.orders.legality import has_room_for_return, may_give, not_allowed
 from edge_core.orders.machines import ORDER
 from edge_core.orders.placing import place_order
@@ -18,6 +18,7 @@ from edge_core.orders.settling import settle
 from edge_core.orders.state import OrderState
 from edge_core.orders.validation import check_exchange
 from edge_core.orders.world import Accepted, Follow, World
+from edge_core.stock.ledger import stock_after
 
 CREDIT_ID = "exchange"
 """The payment of the second order that stands for what came back."""
@@ -42,9 +43,6 @@ def exchange(world: World, state: OrderState, command: ExchangeOrder) -> Accepte
     paid = _with_credit(posted, credit_minor, command.return_id.hex)
     if isinstance(paid, Rejected):
         return paid
-    placed = place_order(world, replace(command.place, posted=paid))
-    if isinstance(placed, Rejected):
-        return _within(placed) or placed
     restocked, damaged = lots_of(state, request.lines)
     returned = OrderReturned(
         return_id=command.return_id.hex,
@@ -58,6 +56,11 @@ def exchange(world: World, state: OrderState, command: ExchangeOrder) -> Accepte
         exchanged_for=command.place.order_id,
     )
     events: tuple[Event, ...] = (returned, *uncounted(world, restocked, command.return_id))
+    # What came back is on the shelf when the second half looks: the same thing may be what goes instead.
+    shelf = stock_after(world.stock, (delta for event in events for delta in deltas_of(event)))
+    placed = place_order(replace(world, stock=shelf), replace(command.place, posted=paid))
+    if isinstance(placed, Rejected):
+        return _within(placed) or placed
     return Accepted(events, Follow(command.place.order_id, placed))
 
 

@@ -175,7 +175,12 @@ def _reject(draft: Draft, event: FulfillmentRejected) -> None:
     group = draft.group(event.group_id)
     status = GROUP.next_state(group.status, "fulfillment.rejected")
     draft.groups[event.group_id] = GroupState(
-        group.group_id, status, rejections=group.rejections + 1, method=group.method, lines=group.lines
+        group.group_id,
+        status,
+        rejections=group.rejections + 1,
+        method=group.method,
+        lines=group.lines,
+        ship_to=group.ship_to,
     )
 
 

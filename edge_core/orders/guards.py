@@ -54,7 +54,8 @@ def is_redirectable(case: Case) -> Rejected | None:
         return Rejected("method-mismatch", "goods are sent or fetched", "/method", state=group.status)
     if request.method == group.method:
         return Rejected("method-mismatch", f"the way of the goods is {group.method} already", "/method")
-    if request.method == "ship" and request.ship_to is None and case.state.order.ship_to is None:
+    known = request.ship_to or group.ship_to or case.state.order.ship_to
+    if request.method == "ship" and known is None:
         return Rejected("invalid-document", "goods that are sent need an address", "/ship_to")
     return None
 
@@ -131,7 +132,7 @@ def stays(state: OrderState) -> Rejected | None:
     if gone:
         return Rejected("goods-left", f"group {gone[0].group_id} is {gone[0].status}", state=state.status)
     methods = {group.method for group in state.order.fulfillment_groups}
-    was_redirected = state.ship_to is not None or any(group.method not in methods for group in state.groups)
+    was_redirected = any(group.ship_to is not None or group.method not in methods for group in state.groups)
     has_moved_money = bool(state.payments_added) or any(payment.refunded_minor for payment in state.payments)
     if state.cancelled or state.returned or was_redirected or has_moved_money:
         return Rejected("order-changed", "the order is not as it was assigned", state=state.status)

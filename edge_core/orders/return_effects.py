@@ -63,7 +63,7 @@ def inspect_goods(case: Case) -> tuple[Event, ...] | Rejected:
     if found != dict(one.quantities):
         detail = f"the return is of {dict(one.quantities)} (thousandths by line), inspected were {found}"
         return Rejected("inspection-mismatch", detail, "/lines", state=one.status)
-    restocked, damaged = lots_of(case.state, request.lines, one.return_id)
+    restocked, damaged = lots_of(case.state, request.lines)
     inspected = ReturnInspected(one.return_id, restocked, damaged, request.operator_id)
     return inspected, *uncounted(case.world, restocked, case.command.new_id)
 

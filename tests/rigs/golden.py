@@ -60,6 +60,7 @@ from edge_core.orders.further_events import (
     ReturnReceived,
     ReturnRefused,
     ReturnRequested,
+    TakenBackLine,
 )
 from edge_core.orders.judgement import Basis, EditionUsed, Finding, Proposal, Rung
 from edge_core.shapes import json_object
@@ -187,7 +188,8 @@ EVENTS: tuple[Event, ...] = (
     ReturnReceived("r1"),
     ReturnInspected("r1", GOODS, GOODS, "op-1"),
     GoodsTakenBack(
-        MOVEMENT, "no-receipt", DELTAS, DELTAS, "EUR", 990, "cash", "op-1", "manager-1", "2026-11-21", "till-1"
+        MOVEMENT, "no-receipt", DELTAS, DELTAS, "EUR", 990, "cash", "op-1", "manager-1", "2026-11-21", "till-1",
+        (TakenBackLine("04012345000016", "L-1", "KGM", 1_500, "damaged", 990),),
     ),
     DayClosed(
         MOVEMENT, "2026-11-21", 7, INCARNATION, 9, "op-1",

@@ -1,5 +1,7 @@
 """From the shelf to the customer: each way that goods can go, and what stops them."""
 
+from uuid import UUID
+
 import pytest
 from msgspec.structs import replace
 
@@ -15,6 +17,7 @@ from edge_core.orders.events import (
     StockMoved,
 )
 from edge_core.orders.fold import fold
+from edge_core.orders.rendering import Origin, Recorded, document
 from edge_core.orders.requests import (
     CollectRequest,
     LineQuantity,
@@ -25,6 +28,7 @@ from edge_core.orders.requests import (
     SplitRequest,
     StepRequest,
 )
+from edge_core.sync.entry import ENTRY_VERSION, Entry
 from tests.rigs.counter import HOUR_MS, Counter, names, slug
 from tests.rigs.orders import till_order
 
@@ -216,7 +220,7 @@ def test_what_was_reserved_in_the_store_can_be_sent_home() -> None:
     assert names(at.ask(placed, "redirect", RedirectRequest("ship", HOME))) == ["group.redirected"]
     assert slug(at.ask(placed, "collect", CollectRequest(at.secret))) == "command-not-allowed"
     assert names(at.ask(placed, "ship", SHIP)) == ["fulfillment.shipped"]
-    assert at.states[placed].ship_to == HOME
+    assert at.states[placed].groups[0].ship_to == HOME
 
 
 def test_goods_go_the_way_that_was_asked_for_and_no_other() -> None:
@@ -230,6 +234,24 @@ def test_goods_go_the_way_that_was_asked_for_and_no_other() -> None:
     assert slug(at.ask(sent, "redirect", RedirectRequest("carry_out"))) == "method-mismatch"
 
 
+def test_each_group_goes_to_the_address_that_it_was_sent_to() -> None:
+    at = counter()
+    placed = at.place(replace(order("ship"), fulfillment=FulfillmentRequest("ship", ship_to=HOME)))
+    names(at.ask(placed, "split", SplitRequest((LineQuantity("1", 1_000),))))
+    office = Address("Office", "DE")
+    for request in (RedirectRequest("pickup", None, "g2"), RedirectRequest("ship", office, "g2")):
+        names(at.ask(placed, "redirect", request))
+    events = tuple(event for subject, events in at.entries if subject == placed for event in events)
+    place = Origin("store-0001", UUID(int=1), "orders", 1)
+    shown = document([Recorded(place, Entry(ENTRY_VERSION, 1, 1 << 16, 1, placed, events))])
+    assert shown.ship_to is not None
+    assert shown.ship_to["name"] == "A. Receiver"
+    assert [group.ship_to and group.ship_to["name"] for group in shown.fulfillment_groups] == ["A. Receiver", "Office"]
+    for request in (RedirectRequest("pickup", None, "g2"), RedirectRequest("ship", None, "g2")):
+        names(at.ask(placed, "redirect", request))
+    assert at.states[placed].groups[1].ship_to == office  # an address that was given once is remembered
+
+
 def test_a_command_out_of_order_or_repeated_is_told_where_the_order_is_and_what_is_possible() -> None:
     at = counter()
     placed = at.place(order("ship"))
@@ -237,7 +259,7 @@ def test_a_command_out_of_order_or_repeated_is_told_where_the_order_is_and_what_
     assert isinstance(found, Rejected)
     assert (found.slug, found.state) == ("command-not-allowed", "in_fulfillment")
     assert {"accept", "pick", "reject", "cancel", "void"} <= set(found.allowed)
-    assert not {"ship", "deliver", "return"} & set(found.allowed)
+    assert not {"ship", "deliver"} & set(found.allowed)
     names(at.ask(placed, "pick", STEP))
     assert slug(at.ask(placed, "pick", STEP)) == "command-not-allowed"
 

@@ -77,7 +77,9 @@ def test_a_command_on_a_group_is_possible_where_its_table_has_it(status: str, co
 @pytest.mark.parametrize(("status", "command"), sorted(product(states_of(RETURN), ({*BODIES} - {*GROUP_REQUESTS}))))
 def test_a_command_on_a_return_is_possible_where_its_table_has_it(status: str, command: str) -> None:
     at, placed = an_order()
-    at.states[placed] = replace(at.states[placed], returns=(ReturnState("r1", status, (("1", 500),)),))
+    state = at.states[placed]
+    groups = (replace(state.groups[0], status="delivered"),)
+    at.states[placed] = replace(state, groups=groups, returns=(ReturnState("r1", status, (("1", 500),)),))
     found = at.ask(placed, command, BODIES[command])
     refused = isinstance(found, Rejected) and found.slug == "command-not-allowed"
     assert refused == (command not in RETURN.commands(status))
@@ -131,4 +133,5 @@ def test_every_guard_and_effect_that_is_registered_is_used_and_every_one_used_is
 def test_what_is_allowed_names_each_command_once_in_the_order_of_the_tables() -> None:
     at, placed = an_order()
     allowed = allowed_commands(at.states[placed])
-    assert allowed == ("hold", "cancel", "cancel-lines", "void", "pay", "accept", "reject", "pick", "redirect", "split")
+    on_the_order = ("hold", "cancel", "cancel-lines", "void", "return", "exchange", "return-request", "pay")
+    assert allowed == (*on_the_order, "accept", "reject", "pick", "redirect", "split")

@@ -161,6 +161,7 @@ def candidates(state: OrderState) -> Iterator[Event]:
     yield OrderCancelled("changed-mind", None, (), reversals(state))
     yield OrderCancelled("mistake", None, (), reversals(state, is_void=True), kind="voided")
     yield OrderCancelled("not-fetched", None, (), (), kind="expired")
+    yield OrderCancelled("too-late", None, (), (), (GroupQuantity("g2", LINE, WHOLE_MILLI // 2),))
     yield OrderReturned("r1", ((LINE, WHOLE_MILLI // 4),), (), reversals(state, 4))
     yield OrderReturned("r2", ((LINE, WHOLE_MILLI // 4),), (), reversals(state, 4))
     yield OrderReturned("r3", ((LINE, returnable(state)[LINE]),), (), reversals(state))
