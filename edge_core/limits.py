@@ -20,6 +20,7 @@ QUANTITY_MILLI_MAX: Final = 10**9  # a million pieces or a thousand tonnes on on
 BODY_BYTES_MAX: Final = 256 * 1024  # an order of 500 full lines is about 150 KiB
 MOVEMENT_LINES_MAX: Final = 500  # one delivery note
 ORDER_EVENTS_MAX: Final = 500  # a long life has fifty; then an order only goes on to its end, and is divided no more
+REVISION_MAX: Final = 2**53 - 1  # that a client may name: every JSON reader takes it; no order comes near it
 
 # --- the local API ---------------------------------------------------------------------------------------------------
 IDEMPOTENCY_KEY_CHARS_MAX: Final = 128  # a UUID has 36
