@@ -236,6 +236,9 @@ CHANNEL_EXPRESSION_CHARS_MAX: Final = 500  # a longer one is a program, and nobo
 CHANNEL_BODY_BYTES_MAX: Final = 4 * 1024 * 1024  # a web order of 500 lines with all that shops put beside them
 CHANNEL_ORDERS_MAX: Final = 5_000  # of one file: a day of a busy web shop
 CHANNEL_STEPS_MAX: Final = 250_000  # of one order's expressions, a second or two; one of 500 lines takes 23,000
+CHANNEL_STEP_WEIGHT: Final = 64  # parts and characters of a value that count as a step: looking at them takes as long
+CHANNEL_EXPRESSION_DEPTH_MAX: Final = 50  # in one another; those that ship have 9, the interpreter has room for 300
+CHANNEL_INTEGER_MAX: Final = 2**63 - 1  # no amount is larger, and larger ones take longer and longer
 CHANNEL_COLUMNS_MAX: Final = 200  # of a file of rows; the widest export of a shop has some 80
 
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------

@@ -10,7 +10,7 @@ from edge_core.orders.commands import StockMovement
 from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import REQUESTS, OrderRequest, UnreceiptedReturn
 
-BODIES = {*get_args(OrderRequest), *REQUESTS.values(), TillOrder, StockMovement, UnreceiptedReturn}
+BODIES: set[type[Struct]] = {*get_args(OrderRequest), *REQUESTS.values(), TillOrder, StockMovement, UnreceiptedReturn}
 
 
 def numbers(shape: inspect.Type, path: str) -> Iterator[tuple[str, inspect.IntType]]:
