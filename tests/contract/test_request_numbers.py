@@ -30,7 +30,7 @@ def numbers(shape: inspect.Type, path: str) -> Iterator[tuple[str, inspect.IntTy
             return
 
 
-@pytest.mark.parametrize("body", sorted(BODIES, key=lambda body: body.__name__))
+@pytest.mark.parametrize("body", sorted(BODIES, key=repr))
 def test_every_number_of_a_request_has_bounds(body: type[Struct]) -> None:
     found = dict(numbers(inspect.type_info(body), ""))
     assert found
