@@ -19,6 +19,9 @@ MONEY_MINOR_MAX: Final = 10**12  # ten thousand million of any currency; sums of
 QUANTITY_MILLI_MAX: Final = 10**9  # a million pieces or a thousand tonnes on one line
 BODY_BYTES_MAX: Final = 256 * 1024  # an order of 500 full lines is about 150 KiB
 MOVEMENT_LINES_MAX: Final = 500  # one delivery note
+STOCK_CHANGE_MILLI_MAX: Final = (
+    QUANTITY_MILLI_MAX * LINES_MAX
+)  # of one SKU by one decision: every line of an order is it
 ORDER_EVENTS_MAX: Final = 500  # a long life has fifty; then an order only goes on to its end, and is divided no more
 REVISION_MAX: Final = 2**53 - 1  # that a client may name: every JSON reader takes it; no order comes near it
 
