@@ -9,16 +9,16 @@ parked, and so is whatever follows it about the same subject; other instructions
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 import structlog
 from msgspec import Struct
 
 from edge_agent.batch import Batch
-from edge_agent.commanding import Circumstances
+from edge_agent.commanding import Circumstances, assigned, centre_command
 from edge_agent.intake import Intake
 from edge_agent.store import answers, downlink, log, orders, stock
 from edge_agent.store.connection import Connection
@@ -28,14 +28,27 @@ from edge_agent.surroundings import Surroundings
 from edge_core.errors import PeerFault, RecordDamaged, Rejected
 from edge_core.limits import ERROR_TEXT_CHARS_MAX, PARKED_INSTRUCTIONS_MAX
 from edge_core.orders.commands import CancelOrder
-from edge_core.orders.events import InstructionAnswered, deltas_of
-from edge_core.orders.rendering import Recorded
+from edge_core.orders.decide import skus_of
+from edge_core.orders.events import InstructionAnswered, skus_in
 from edge_core.sync.chain import genesis
 from edge_core.sync.entry import Entry
-from edge_core.sync.instruction import CancelTask, Head, Instruction, decode_instruction, kind_in, read_head
+from edge_core.sync.hold_tasks import HoldingTask
+from edge_core.sync.instruction import (
+    AssignTask,
+    CancelTask,
+    Head,
+    Instruction,
+    WithdrawTask,
+    decode_instruction,
+    kind_in,
+    kind_of,
+    read_head,
+)
 from edge_core.sync.messages import DOWN, Deliver, DownPosition
 from edge_core.sync.receive_stream import Applied, Cursor, prepare, receive
 from edge_core.sync.receive_stream import Batch as Delivery
+
+Accept = Literal["automatic", "people"]
 
 _LOG: Final = structlog.get_logger()
 WAITS: Final = "waits"
@@ -45,10 +58,14 @@ DISCARDED: Final = "discarded"
 class Instructions:
     """The node's end of the downlink. `position` and `parked` are as last read or committed."""
 
-    def __init__(self, file: StoreFile, intake: Intake, surroundings: Surroundings) -> None:
+    def __init__(
+        self, file: StoreFile, intake: Intake, surroundings: Surroundings, *, accept: Accept = "automatic"
+    ) -> None:
+        """`accept`: whether assigned orders are taken on by stock alone, or once people of the store say so."""
         self._file = file
         self._intake = intake
         self._here = surroundings
+        self._accept = accept
         self.position: DownPosition | None = None
         self.parked = 0
 
@@ -74,7 +91,7 @@ class Instructions:
         outcomes: Counter[str] = Counter()
 
         async def change(connection: Connection) -> None:
-            work = _Work(connection, self._file, self._here, outcomes)
+            work = _Work(connection, self._file, self._here, outcomes, self._accept)
             await work.take(deliver.incarnation, delivery)
 
         await self.load()
@@ -92,7 +109,7 @@ class Instructions:
         outcomes: Counter[str] = Counter()
 
         async def change(connection: Connection) -> None:
-            await _Work(connection, self._file, self._here, outcomes).grant_wishes()
+            await _Work(connection, self._file, self._here, outcomes, self._accept).grant_wishes()
 
         await self._change(change, outcomes)
 
@@ -126,7 +143,12 @@ class _Work:
     """One transaction: a delivery, or the wishes of people."""
 
     def __init__(
-        self, connection: Connection, file: StoreFile, surroundings: Surroundings, outcomes: "Counter[str]"
+        self,
+        connection: Connection,
+        file: StoreFile,
+        surroundings: Surroundings,
+        outcomes: "Counter[str]",
+        accept: Accept,
     ) -> None:
         self._connection = connection
         self._file = file
@@ -134,7 +156,8 @@ class _Work:
         self._now_ms = surroundings.now_ms()
         self._outcomes = outcomes
         self._kept: dict[UUID, Entry] = {}
-        circumstances = Circumstances(
+        self._accept = accept
+        self._circumstances = Circumstances(
             stream=file.streams["orders"],
             now_ms=self._now_ms,
             random_bits=surroundings.random_bits,
@@ -142,7 +165,7 @@ class _Work:
             is_offline=False,
             life=surroundings.life,
         )
-        self._batch = Batch(circumstances, file.tails["orders"], positions=[], orders=[], answered=[], replays={})
+        self._batch = Batch(self._circumstances, file.tails["orders"], positions=[], orders=[], answered=[], replays={})
 
     async def take(self, incarnation: UUID, delivery: Delivery) -> None:
         before = _position_in(self._file.node_id, await downlink.read_position(self._connection), incarnation)
@@ -218,16 +241,48 @@ class _Work:
     async def cancel(self, instruction: Instruction) -> Rejected | None:
         """`order.cancel`: decided like a till's."""
         task, order_id = instruction.task, instruction.subject
-        if order_id is None:
+        if not isinstance(task, CancelTask) or order_id is None:
             return Rejected("order-not-found", "the instruction names no order")
-        if not self._batch.knows_order(order_id):
-            await self._learn(await orders.read_order(self._connection, order_id))
+        await self._look_up(order_id)
         return self._batch.execute(CancelOrder(order_id, task.request()), instruction.traceparent)
 
-    async def _learn(self, recorded: list[Recorded]) -> None:
-        skus = {delta.sku for r in recorded for event in r.entry.events for delta in deltas_of(event)}
-        skus = {sku for sku in skus if not self._batch.knows_sku(sku)}
-        self._batch.learn(await stock.read_positions(self._connection, sorted(skus)) if skus else [], recorded)
+    async def hold_or_answer(self, instruction: Instruction) -> Rejected | None:
+        """`order.hold`, `order.approve`, `order.refuse`: the centre stands above everybody at the store."""
+        task, order_id = instruction.task, instruction.subject
+        if not isinstance(task, HoldingTask) or order_id is None:
+            return Rejected("order-not-found", "the instruction names no order")
+        await self._look_up(order_id)
+        name = kind_of(task).removeprefix("order.")
+        command = centre_command(order_id, name, task.request(), self._circumstances)
+        return self._batch.execute(command, instruction.traceparent)
+
+    async def assign(self, instruction: Instruction) -> Rejected | None:
+        """`order.assign`: placed with goods of this store, or refused. One that is here already is not placed again."""
+        task, order_id = instruction.task, instruction.subject
+        if not isinstance(task, AssignTask) or order_id is None:
+            return Rejected("order-not-found", "the instruction names no order")
+        command = assigned(task, order_id, self._circumstances, is_accepted=self._accept == "automatic")
+        await self._look_up(order_id, skus_of(command))
+        if self._batch.knows_order(order_id):
+            return None
+        return self._batch.execute(command, instruction.traceparent)
+
+    async def withdraw(self, instruction: Instruction) -> Rejected | None:
+        """`order.withdraw`: what was assigned goes back, unless it cannot any more."""
+        task, order_id = instruction.task, instruction.subject
+        if not isinstance(task, WithdrawTask) or order_id is None:
+            return Rejected("order-not-found", "the instruction names no order")
+        await self._look_up(order_id)
+        command = centre_command(order_id, "hand-back", task.request(), self._circumstances)
+        return self._batch.execute(command, instruction.traceparent)
+
+    async def _look_up(self, order_id: UUID, skus: Iterable[str] = ()) -> None:
+        """Read what a decision on an order needs of the file, as far as the batch does not know it."""
+        known = self._batch.knows_order(order_id)
+        recorded = [] if known else await orders.read_order(self._connection, order_id)
+        wanted = {sku for r in recorded for event in r.entry.events for sku in skus_in(event)} | set(skus)
+        wanted = {sku for sku in wanted if not self._batch.knows_sku(sku)}
+        self._batch.learn(await stock.read_positions(self._connection, sorted(wanted)) if wanted else [], recorded)
 
     def _answer_again(self, answered: Entry) -> None:
         """The log has let go of the answer, and the centre has lost it, or would not ask: tell it the same."""
@@ -300,7 +355,14 @@ class _Work:
 
 
 Handler = Callable[[_Work, Instruction], Awaitable[Rejected | None]]
-HANDLERS: Final = MappingProxyType[type, Handler]({CancelTask: _Work.cancel})
+HANDLERS: Final = MappingProxyType[type, Handler](
+    {
+        CancelTask: _Work.cancel,
+        AssignTask: _Work.assign,
+        WithdrawTask: _Work.withdraw,
+        **dict.fromkeys(get_args(HoldingTask), _Work.hold_or_answer),
+    }
+)
 """What does each kind of task: a new kind needs a row here and its struct in `edge_core.sync.instruction`."""
 
 

@@ -15,12 +15,15 @@ from msgspec import Struct
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from edge_agent.batch import Batch
-from edge_agent.commanding import Circumstances, skus_asked
+from edge_agent.commanding import Circumstances, business_date, order_in, skus_asked
+from edge_agent.hold_count import HoldCount
 from edge_agent.store import days, idempotency, log, orders, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
+from edge_agent.store.known import read_known
 from edge_agent.submission import Answer, Ask, Cancel, Close, Request, Submission, rejected_answer, submission
 from edge_agent.surroundings import Surroundings
+from edge_core.checks.question import Evidence
 from edge_core.errors import Fault, OutcomeUnknown, RecordDamaged, Rejected, StorageFault
 from edge_core.limits import (
     IDEMPOTENCY_DAYS_MAX,
@@ -32,6 +35,7 @@ from edge_core.limits import (
 from edge_core.orders.events import skus_in
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Recorded
+from edge_core.reference.lookup import Needs, Reference, needs_of
 from holdfast_runtime.problems import INTERNAL_ERROR, problem_body
 
 _LOG: Final = structlog.get_logger()
@@ -57,6 +61,10 @@ class LogChange(Struct, frozen=True):
     done: "asyncio.Future[None]"
 
 
+Lookup = Callable[[Connection, Needs], Awaitable[Reference | None]]
+"""Reads the rows of reference data that a batch needs, in its transaction; None where nothing was ever received."""
+
+
 class Intake:
     """Takes submissions from any number of clients and answers each after its commit."""
 
@@ -73,6 +81,7 @@ class Intake:
         self._is_offline = is_offline
         self._key_days = key_days
         self.on_damage: Callable[[], None] = lambda: None
+        self.lookup: Lookup | None = None
         self.on_commit: Callable[[str, int], None] = lambda _lane, _seq: None
         self._queue: asyncio.Queue[Submission | Write | LogChange | None] = asyncio.Queue()
         self._fault: StorageFault | None = None
@@ -82,6 +91,7 @@ class Intake:
         self.accepted = 0
         self.rejected = 0
         self.faults = 0
+        self.holds = HoldCount()
 
     @property
     def fault(self) -> StorageFault | None:
@@ -221,6 +231,7 @@ class Intake:
             answers = [batch.decide(submission) for submission in submissions]
             await self._append(connection, batch)
         self.accepted += len(batch.rows)
+        self.holds.count(event for row in batch.decided for event in row)
         self.rejected += sum(1 for row in batch.new_answered if row.entry_id is None)
         if batch.rows:
             self._file.tails["orders"] = batch.tail
@@ -253,7 +264,17 @@ class Intake:
             answered=answered,
             replays=replays,
             closed=await days.read_closed(connection) if any(isinstance(s.request, Close) for s in submissions) else (),
+            evidence=await self._evidence(connection, submissions) if self.lookup is not None else None,
         )
+
+    async def _evidence(self, connection: Connection, submissions: list[Submission]) -> Evidence | None:
+        """What the orders of a batch are judged by; None where this store never received any reference data."""
+        posted = [order for s in submissions if (order := order_in(s.request)) is not None]
+        reference = await self.lookup(connection, needs_of(posted)) if self.lookup is not None else None
+        if reference is None or not reference.editions:
+            return None
+        dated = [(order, order.business_date or business_date(order.placed_at, self._here.zone)) for order in posted]
+        return Evidence(reference, await read_known(connection, dated, reference, self._here.now_ms()))
 
     async def _append(self, connection: Connection, batch: Batch) -> None:
         if batch.rows:

@@ -10,7 +10,7 @@ from edge_core.orders.day_events import CurrencySums
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
 from edge_core.orders.requests import CancelRequest, CloseRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
 
-Role = Literal["store", "centre", "timer"]
+Role = Literal["store", "back_office", "centre", "timer"]
 
 
 class MovementLine(Part, frozen=True):
@@ -32,7 +32,7 @@ class StockMovement(Part, frozen=True):
 
 
 class PlaceOrder(Struct, frozen=True):
-    """Take a till's order at this location. Stock found for it is recorded under the order's own id."""
+    """Take a till's order at this location, at `now_ms` (Unix time). Stock found for it bears the order's own id."""
 
     posted: TillOrder
     order_id: UUID
@@ -42,6 +42,25 @@ class PlaceOrder(Struct, frozen=True):
     location_id: str
     business_date: str
     offline: bool
+    now_ms: int = 0
+
+
+class TakeAssignment(Struct, frozen=True):
+    """Take an order that the centre has assigned to this location. `place.order_id` is the id of the assignment.
+
+    `is_accepted` where the location takes on whatever it has the goods for; otherwise people accept or reject it.
+    """
+
+    place: PlaceOrder
+    central_order_id: UUID
+    attempt: int
+    accept_by_ms: int
+    is_accepted: bool
+
+    @property
+    def order_id(self) -> UUID:
+        """The order that is placed here."""
+        return self.place.order_id
 
 
 class CancelOrder(Struct, frozen=True):
@@ -107,4 +126,4 @@ class CloseDay(Struct, frozen=True):
 
 
 OnOrder = CancelOrder | AdvanceOrder | ExchangeOrder
-Command = PlaceOrder | OnOrder | TakeBack | MoveStock | CloseDay
+Command = PlaceOrder | TakeAssignment | OnOrder | TakeBack | MoveStock | CloseDay

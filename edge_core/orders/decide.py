@@ -7,6 +7,7 @@ names, and the positions of the SKUs named.
 from typing import assert_never
 
 from edge_core.errors import Rejected
+from edge_core.orders.assigning import take_assignment
 from edge_core.orders.cancelling import cancel_rest
 from edge_core.orders.commands import (
     AdvanceOrder,
@@ -17,6 +18,7 @@ from edge_core.orders.commands import (
     MoveStock,
     OnOrder,
     PlaceOrder,
+    TakeAssignment,
     TakeBack,
 )
 from edge_core.orders.days import close_day
@@ -37,6 +39,8 @@ def decide(world: World, command: Command) -> Accepted | Rejected:
     match command:
         case PlaceOrder():
             return _accepted(place_order(world, command))
+        case TakeAssignment():
+            return _accepted(take_assignment(world, command))
         case CancelOrder() | AdvanceOrder() | ExchangeOrder():
             state = _expected(world, command)
             return state if isinstance(state, Rejected) else _decide_on(world, state, command)
@@ -55,6 +59,8 @@ def skus_of(command: Command, order: OrderState | None = None) -> frozenset[str]
     match command:
         case PlaceOrder():
             return frozenset(line.sku for line in command.posted.lines)
+        case TakeAssignment():
+            return frozenset(line.sku for line in command.place.posted.lines)
         case MoveStock() | TakeBack():
             return frozenset(line.sku for line in command.request.lines)
         case AdvanceOrder():
@@ -91,6 +97,9 @@ def _expected(world: World, command: OnOrder) -> OrderState | Rejected:
     state, expected = world.order, command.request.expected_revision
     if state is None:
         return Rejected("order-not-found", f"there is no order {command.order_id} here")
+    if state.assigned is not None and state.assigned.ended is not None:
+        detail = f"the order went back to the centre: {state.assigned.ended}"
+        return Rejected("assignment-over", detail, state=state.status)
     if expected is not None and expected != state.revision:
         detail = f"the order is at revision {state.revision}, the command expected {expected}"
         return Rejected("revision-stale", detail, "/expected_revision", state=state.status)

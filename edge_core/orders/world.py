@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from edge_core.checks.question import Evidence
 from edge_core.errors import InvariantViolated
 from edge_core.orders.commands import AdvanceOrder
 from edge_core.orders.day_events import DayClosed
@@ -14,11 +15,15 @@ from edge_core.stock.ledger import Position
 
 
 class World(Struct, frozen=True):
-    """What a decision may look at: the order that the command names, positions of the SKUs concerned, closed days."""
+    """What a decision may look at: the order that the command names, positions of the SKUs concerned, closed days.
+
+    `evidence` is what orders are judged by: None at a store that never received reference data.
+    """
 
     order: OrderState | None
     stock: Mapping[str, Sequence[Position]]
     closed: Sequence[DayClosed] = ()
+    evidence: Evidence | None = None
 
 
 class Follow(Struct, frozen=True):

@@ -5,21 +5,20 @@ So a node that does not know a kind still knows whose later instructions have to
 struct in `Task` and a handler at the edge (`edge_agent/instructions.py`); the head and the downlink stay as they are.
 """
 
-from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Raw, Struct
 
+from edge_core import ids
 from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
 from edge_core.limits import INSTRUCTION_BYTES_MAX
-from edge_core.orders.requests import CancelRequest
+from edge_core.orders.document import TillOrder
+from edge_core.orders.requests import CancelRequest, HandBackRequest
+from edge_core.sync.hold_tasks import HoldingTask
 
 INSTRUCTION_VERSION: Final = 1
-_ID_VERSION_8: Final = 0x8 << 76
-_ID_VARIANT: Final = 0b10 << 62
-_ID_MASK: Final = (1 << 128) - 1 ^ (0xF << 76) ^ (0b11 << 62)
 
 
 class CancelTask(Struct, frozen=True, array_like=True, gc=False, tag="order.cancel"):
@@ -34,7 +33,33 @@ class CancelTask(Struct, frozen=True, array_like=True, gc=False, tag="order.canc
         return CancelRequest(self.reason, self.operator_id, self.expected_revision)
 
 
-Task = CancelTask  # a union, once there is a second kind
+class AssignTask(Struct, frozen=True, array_like=True, gc=False, tag="order.assign"):
+    """Take an order on, under the instruction's subject as its id, or refuse it.
+
+    `central_order_id`, `display_number`, `key` and `payload_hash` are the centre's order's; the location's word is
+    wanted until `accept_by_ms` (Unix time, the centre's clock).
+    """
+
+    order: TillOrder
+    central_order_id: UUID
+    display_number: str
+    key: str
+    payload_hash: bytes
+    attempt: int
+    accept_by_ms: int
+
+
+class WithdrawTask(Struct, frozen=True, array_like=True, gc=False, tag="order.withdraw"):
+    """Let go of an order that was assigned, unless its goods have left or it was changed."""
+
+    reason: str
+
+    def request(self) -> HandBackRequest:
+        """The same as somebody of the store would ask it."""
+        return HandBackRequest(self.reason)
+
+
+Task = CancelTask | AssignTask | WithdrawTask | HoldingTask
 
 
 class Instruction(Struct, frozen=True, array_like=True, gc=False):
@@ -71,8 +96,7 @@ def instruction_id(key: str) -> UUID:
     The same key gives the same id for ever, also at a centre that was restored to before it had heard of it: what a
     client repeats then is known to the node, and not done twice.
     """
-    digest = blake2b(b"holdfast/instruction\x00" + key.encode(), digest_size=16).digest()
-    return UUID(int=int.from_bytes(digest, "big") & _ID_MASK | _ID_VERSION_8 | _ID_VARIANT)
+    return ids.named(b"holdfast/instruction\x00", key)
 
 
 def encode_instruction(instruction: Instruction) -> bytes:

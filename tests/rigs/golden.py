@@ -16,6 +16,7 @@ from edge_core.orders.day_events import CurrencySums, DayClosed, TenderSum
 from edge_core.orders.document import (
     Address,
     Adjustment,
+    Confirmations,
     Customer,
     FulfillmentRequest,
     GroupLine,
@@ -51,6 +52,7 @@ from edge_core.orders.events import (
     name_of,
 )
 from edge_core.orders.further_events import (
+    AssignmentTaken,
     GoodsTakenBack,
     GroupQuantity,
     GroupRedirected,
@@ -61,6 +63,7 @@ from edge_core.orders.further_events import (
     ReturnRefused,
     ReturnRequested,
 )
+from edge_core.orders.judgement import Basis, EditionUsed, Finding, Proposal, Rung
 from edge_core.shapes import json_object
 from edge_core.stock.ledger import Allocation, StockDelta
 from edge_core.sync.audit_messages import (
@@ -75,7 +78,8 @@ from edge_core.sync.audit_messages import (
     Supply,
 )
 from edge_core.sync.entry import Entry, encode_entry, new_entry
-from edge_core.sync.instruction import CancelTask, Instruction, encode_instruction
+from edge_core.sync.hold_tasks import ApproveTask, HoldTask, RefuseTask
+from edge_core.sync.instruction import AssignTask, CancelTask, Instruction, WithdrawTask, encode_instruction
 from edge_core.sync.messages import (
     Ack,
     AckedPosition,
@@ -101,6 +105,7 @@ from edge_core.sync.messages import (
     encode_message,
 )
 from edge_core.sync.need_messages import Ground, Need, Needed, Reached
+from edge_core.sync.reference_messages import Held, Published, Version
 from tests.rigs.orders import order_id, placed
 
 INCARNATION = UUID("01939f3e-5c00-7000-8000-0000000000a1")
@@ -143,13 +148,19 @@ FULL_ORDER = TillOrder(
     bill_to=Address("B. Payer", "DE"),
     business_date="2026-11-21",
     attribution={"source": "leaflet"},
+    confirmations=Confirmations(18, ("spirits",), True),
 )  # fmt: skip
+
+FINDING = Finding("price", "higher than the book", "prices", 3, 9)
 
 EVENTS: tuple[Event, ...] = (
     placed(1, FULL_ORDER)[0],
-    OrderValidated(("flow", "currency")),
-    OrderHeld("h1", ("high-value",), "risk-desk", 1_795_000_000_000),
-    OrderApproved("h1", "op-1"),
+    OrderValidated(("flow", "currency"), Basis("r-1", "book", (EditionUsed("prices", 3, 9),), (FINDING,))),
+    OrderHeld(
+        "h1", ("high-value",), "risk-desk", 1_795_000_000_000, 1, (Rung("centre", 60_000),), "r-1", (FINDING,),
+        Proposal("refuse", "so it looks"), "op-1",
+    ),
+    OrderApproved("h1", "op-1", "back_office", True, "asked"),
     PaymentAuthorized("p1", 2_156, FULL_ORDER.payments[0]),
     PaymentCaptured("p1", 2_156, FULL_ORDER.payments[0]),
     FulfillmentRouted("g1", "fulfil_here", "store-0001"),
@@ -163,7 +174,7 @@ EVENTS: tuple[Event, ...] = (
     FulfillmentDelivered("g1", GOODS),
     OrderCancelled(
         "changed-mind", "op-1", GOODS, (PaymentReversal("p1", "refunded", 2_156),),
-        (GroupQuantity("g1", "1", 1_500),), "expired",
+        (GroupQuantity("g1", "1", 1_500),), "expired", False,
     ),
     OrderReturned(
         "r1", (("1", 1_500),), GOODS, (PaymentReversal("p1", "voided", 0),), GOODS, "too-small", "op-1", 1_000, MOVEMENT
@@ -184,8 +195,13 @@ EVENTS: tuple[Event, ...] = (
         MOVEMENT, "2026-11-21", 7, INCARNATION, 9, "op-1",
         (CurrencySums("EUR", 3, 400, 10, 390, 62, 5, 395, 1, 1, 1, 1, 1, (TenderSum("cash", 395, 100, 50),)),),
     ),
+    AssignmentTaken(MOVEMENT, 2, 1_795_000_000_000),
 )  # fmt: skip
 PLAIN: tuple[Event, ...] = (
+    placed(1, msgspec.structs.replace(FULL_ORDER, confirmations=None))[0],
+    OrderValidated(("flow", "currency")),
+    OrderHeld("h1", ("high-value",), "risk-desk", 1_795_000_000_000),
+    OrderApproved("h1", "op-1"),
     PaymentAuthorized("p1", 2_156),
     PaymentCaptured("p1", 2_156),
     FulfillmentReadyForPickup("g1"),
@@ -216,8 +232,16 @@ ENTRIES = {
 
 INSTRUCTIONS = {
     "order.cancel": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), CancelTask("fraud", "op-1", 3), TRACE),
+    "order.hold": Instruction(1, MOVEMENT, 9, order_id(1), HoldTask("odd", "centre", "op-1", 3)),
+    "order.approve": Instruction(1, MOVEMENT, 9, order_id(1), ApproveTask("h1", "asked", "op-1", 3)),
+    "order.refuse": Instruction(1, MOVEMENT, 9, order_id(1), RefuseTask("fraud", "h1", "op-1", 3)),
+    "order.assign": Instruction(
+        1, MOVEMENT, 1_795_000_000_000, order_id(1),
+        AssignTask(FULL_ORDER, HISTORY, "W-AAAAAAAAAA", "shop:1", HASH, 2, 1_795_000_900_000), TRACE,
+    ),
+    "order.withdraw": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), WithdrawTask("timed-out"), TRACE),
     "the least that it can say": Instruction(1, MOVEMENT, 0, None, CancelTask("fraud")),
-}
+}  # fmt: skip
 
 _GRANT = Grant(8, 0, 0, 60_000)
 MESSAGES: tuple[UpMessage | DownMessage, ...] = (
@@ -228,6 +252,7 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Push("store-0001", INCARNATION, "orders", 1, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
     Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1, 4, 2),), 7, 1 << 40, 1, "0.1.0",
         "broker: gone", DownPosition(MOVEMENT, 9, HASH), 2, ScrubReport(1_795_000_000_000, 9, 1),
+        (Held("prices", 7, HASH, 8),),
     ),
     Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),), Mark(7, HASH)),
     Need("store-0001", INCARNATION, HASH, Reached(MOVEMENT, ("04012345000016", "L-1"))),
@@ -249,6 +274,7 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     ),
     DigestReply(INCARNATION, MOVEMENT, "orders", 1, 9, True, HASH, (Run(7, 7),), Supply(2, HASH, "raw", b"\x90")),
     AuditCall(INCARNATION),
+    Published(INCARNATION, (Version("prices", 8, HASH),), 10),
 )  # fmt: skip
 
 
