@@ -39,7 +39,7 @@ from edge_core.orders.rendering import Origin, Recorded
 from edge_core.orders.world import Accepted, World
 from edge_core.stock.ledger import Position, apply_delta, total
 from edge_core.sync.chain import link
-from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
+from edge_core.sync.entry import Entry, encode_entry, new_entry
 from holdfast_runtime.problems import problem_body
 
 REUSED: Final = Rejected(
@@ -187,8 +187,7 @@ class Batch:
         return order_answer(self._advance_order(follow.order_id, second), second, is_new=True)
 
     def _entry(self, order_id: UUID | None, events: tuple[Event, ...], traceparent: str | None) -> Entry:
-        return Entry(
-            version=ENTRY_VERSION,
+        return new_entry(
             seq=self.tail.seq + 1,
             hlc=clock.tick(self.tail.hlc, self._here.now_ms),
             recorded_at_ms=self._here.now_ms,

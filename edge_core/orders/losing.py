@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from edge_core.errors import Rejected
+from edge_core.limits import STOCK_CHANGE_MILLI_MAX
 from edge_core.orders.cancelling import unknown_line
 from edge_core.orders.events import Event, StockMoved
 from edge_core.orders.parts import add_up
@@ -44,7 +45,10 @@ def _not_there(case: Case, gone: Sequence[Allocation], released: Sequence[Alloca
     free = _positions_after(case, released)
     places = sorted({(a.sku, a.lot) for a in gone}, key=str)
     found = [free[place] for place in places if place in free and free[place].free_milli > 0]
-    return tuple(StockDelta(p.sku, p.lot, p.unit, on_hand_milli=-p.free_milli) for p in found)
+    # The centre takes no larger change; more than half a thousand million pieces are gone by the second word.
+    return tuple(
+        StockDelta(p.sku, p.lot, p.unit, on_hand_milli=-min(p.free_milli, STOCK_CHANGE_MILLI_MAX)) for p in found
+    )
 
 
 def _positions_after(case: Case, released: Sequence[Allocation]) -> Mapping[Place, Position]:

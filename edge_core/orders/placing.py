@@ -35,7 +35,10 @@ def place_order(world: World, command: PlaceOrder) -> tuple[Event, ...] | Reject
     allocations = _allocate_lines(world, posted, command.business_date, found)
     if isinstance(allocations, Rejected):
         return allocations
-    events: list[Event] = [OrderPlaced(_document(command, judged.basis)), OrderValidated(CHECK_NAMES, judged.basis)]
+    events: list[Event] = [
+        OrderPlaced(_document(command, judged.basis), posted.confirmations),
+        OrderValidated(CHECK_NAMES, judged.basis),
+    ]
     events += _payments(posted)
     if found:
         events.append(StockMoved(command.order_id, "found", None, found))
@@ -130,7 +133,6 @@ def _document(command: PlaceOrder, basis: Basis) -> Order:
         promise=request.promise,
         attribution=posted.attribution,
         policy_versions={} if basis is BUILT_IN else {"rules": basis.rules_id},
-        confirmations=posted.confirmations,
     )
 
 

@@ -5,7 +5,9 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from central_sync.ingest.effects import changes_of
 from edge_core.errors import Rejected
+from edge_core.limits import STOCK_CHANGE_MILLI_MAX
 from edge_core.orders.document import Address, FulfillmentRequest, Method, Payment, PaymentTerms, TillOrder
 from edge_core.orders.events import (
     FulfillmentReadyForPickup,
@@ -154,6 +156,17 @@ def test_what_is_promised_to_others_survives_that_nothing_was_found() -> None:
     names(at.ask(placed, "reject", RejectRequest("not_found")))
     assert stock(at) == (2_000, 2_000, 0)
     assert names(at.ask(kept, "pick", STEP)) == ["fulfillment.picked"]
+
+
+def test_no_more_is_written_off_at_once_than_the_centre_takes() -> None:
+    at = counter(STOCK_CHANGE_MILLI_MAX)
+    at.receive(SKU, 7_000)
+    placed = at.place(order("ship"))
+    found = at.ask(placed, "reject", RejectRequest("not_found"))
+    assert not isinstance(found, Rejected)
+    assert stock(at)[0] == 7_000
+    (change,) = changes_of(found)
+    assert change.on_hand_milli == -STOCK_CHANGE_MILLI_MAX
 
 
 def test_more_cannot_be_missing_than_was_promised_however_often_it_is_named() -> None:
