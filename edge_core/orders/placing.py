@@ -37,7 +37,7 @@ def place_order(world: World, command: PlaceOrder) -> tuple[Event, ...] | Reject
         return allocations
     events: list[Event] = [
         OrderPlaced(_document(command, judged.basis), posted.confirmations),
-        OrderValidated(CHECK_NAMES, judged.basis),
+        OrderValidated(CHECK_NAMES, None if judged.basis is BUILT_IN else judged.basis),
     ]
     events += _payments(posted)
     if found:

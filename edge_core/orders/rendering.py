@@ -11,6 +11,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from edge_core.checks.judge import BUILT_IN
 from edge_core.clock import wall_ms
 from edge_core.errors import InvariantViolated
 from edge_core.orders.document import SCHEMA_VERSION
@@ -309,9 +310,9 @@ def _holds(state: OrderState) -> tuple[HoldView, ...]:
 
 
 def _judgement(placing: Recorded) -> JudgementView | None:
-    """What the order's placing says that it was judged by; a log of before says nothing."""
-    basis = next((event.basis for event in placing.entry.events if isinstance(event, OrderValidated)), None)
-    return None if basis is None else judgement_view(basis)
+    """What the order's placing says that it was judged by; where it names nothing, by what is built in."""
+    validated = next((event for event in placing.entry.events if isinstance(event, OrderValidated)), None)
+    return None if validated is None else judgement_view(validated.basis or BUILT_IN)
 
 
 def _payments(state: OrderState) -> tuple[PaymentView, ...]:
