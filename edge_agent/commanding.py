@@ -14,6 +14,7 @@ from edge_core.orders.commands import (
     AdvanceOrder,
     CancelOrder,
     Command,
+    CountStock,
     ExchangeOrder,
     MoveStock,
     PlaceOrder,
@@ -22,6 +23,7 @@ from edge_core.orders.commands import (
 )
 from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import ExchangeRequest, UnreceiptedReturn
+from edge_core.stock.requests import StockCount
 
 
 class Circumstances(Struct, frozen=True):
@@ -56,6 +58,8 @@ def command_of(submission: Submission, here: Circumstances, seq: int) -> Command
             return _ask(request, submission, here, seq)
         case StockMovement():
             return MoveStock(here.new_id(), request)
+        case StockCount():
+            return CountStock(here.new_id(), request)
         case UnreceiptedReturn():
             date = request.business_date or business_date(request.returned_at, here.zone)
             return TakeBack(here.new_id(), request, date)
@@ -69,7 +73,7 @@ def skus_asked(request: Request) -> Iterable[str]:
         case Ask():
             asked = request.request
             return (line.sku for line in asked.order.lines) if isinstance(asked, ExchangeRequest) else ()
-        case TillOrder() | StockMovement() | UnreceiptedReturn():
+        case TillOrder() | StockMovement() | UnreceiptedReturn() | StockCount():
             return (line.sku for line in request.lines)
 
 

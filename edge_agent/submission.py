@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from edge_agent.stock_answers import stock_receipt
 from edge_core.errors import Rejected
 from edge_core.ids import digest16
 from edge_core.orders.commands import Role, StockMovement
@@ -18,6 +19,8 @@ from edge_core.orders.fold import OrderState
 from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.rendering import Origin, Receipt, Recorded, receipt, rfc3339, state_of
 from edge_core.orders.requests import CancelRequest, OrderRequest, UnreceiptedReturn
+from edge_core.stock.requests import StockCount
+from edge_core.stock.stock_events import StockEvent
 
 PAYLOAD_HASH_BYTES: Final = 32
 _PROBLEM: Final = 400  # this status and those above it are answered with a problem document
@@ -40,7 +43,7 @@ class Ask(Struct, frozen=True, array_like=True):
     role: Role = "store"
 
 
-Request = TillOrder | Cancel | Ask | StockMovement | UnreceiptedReturn
+Request = TillOrder | Cancel | Ask | StockMovement | UnreceiptedReturn | StockCount
 
 
 class Submission(Struct, frozen=True):
@@ -149,8 +152,10 @@ def _location(order_id: UUID) -> str:
     return f"/v1/orders/{order_id}"
 
 
-def _receipt_without_order(recorded: Recorded) -> MovementReceipt | ReturnReceipt:
+def _receipt_without_order(recorded: Recorded) -> Struct:
     (moved,) = (event for event in recorded.entry.events if isinstance(event, Movement))
+    if isinstance(moved, StockEvent):
+        return stock_receipt(moved, recorded)
     recorded_at = rfc3339(recorded.entry.recorded_at_ms)
     if isinstance(moved, GoodsTakenBack):
         return ReturnReceipt(

@@ -25,6 +25,7 @@ from edge_core.orders.requests import (
 )
 from edge_core.orders.validation import check_order, check_store
 from edge_core.shapes import json_reader
+from edge_core.stock.requests import StockCount
 from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised, problem_headers
 from holdfast_runtime.requests import require_json, required_key, trace_of, undecodable
@@ -56,6 +57,7 @@ class Commands:
         self._readers: dict[str, Callable[[bytes], OrderRequest]] = {n: json_reader(REQUESTS[n]) for n in REQUESTS}
         self._read_return = json_reader(UnreceiptedReturn)
         self._read_movement = json_reader(StockMovement)
+        self._read_count = json_reader(StockCount)
 
     async def place_order(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/orders`."""
@@ -99,6 +101,12 @@ class Commands:
         else:
             key = f"movement {movement.movement} {movement.reference}"
         await self._submit(movement, key, head, send)
+
+    async def count_stock(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/counts`."""
+        head = _head(scope)
+        count = await self._body(head, "stock", scope, receive, self._read_count)
+        await self._submit(count, required_key(head.idempotency_key), head, send)
 
     async def _body(
         self, head: Head, needed: TokenScope, scope: Scope, receive: Receive, read: Callable[[bytes], R]

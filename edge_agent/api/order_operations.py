@@ -19,7 +19,7 @@ _ANY: Final = (
     "order-too-long",
 )
 _GROUP: Final = ("order-held", "unknown-reference", "group-ambiguous")
-_GOODS: Final = ("quantity-too-large", "out-of-stock", "unit-mismatch")
+_GOODS: Final = ("quantity-too-large", "out-of-stock", "lot-expired", "unit-mismatch")
 _REFUND: Final = ("unknown-reference", "payment-mismatch")
 
 _COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
@@ -37,7 +37,15 @@ _COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
         "deliver": ("The carrier has brought a group", ()),
         "exchange": (
             "Take goods back and place the order for what goes instead; only the difference is paid or paid back",
-            ("return-too-large", "flow-not-available", "wrong-store", "totals-mismatch", "out-of-stock", *_REFUND),
+            (
+                "return-too-large",
+                "flow-not-available",
+                "wrong-store",
+                "totals-mismatch",
+                "out-of-stock",
+                "lot-expired",
+                *_REFUND,
+            ),
         ),
         "expire": ("Nobody came for a group in time: its goods go back to the shelf", ("pickup-not-overdue",)),
         "pack": ("The goods of a group are in a parcel", ()),

@@ -34,6 +34,7 @@ def agent_app(commands: Commands, queries: Queries, extra: Sequence[BaseRoute]) 
             Route("/v1/orders/{order_id}/{command}", _Plain(commands.command_order), methods=["POST"]),
             Route("/v1/returns", _Plain(commands.take_back), methods=["POST"]),
             Route("/v1/stock/movements", _Plain(commands.move_stock), methods=["POST"]),
+            Route("/v1/stock/counts", _Plain(commands.count_stock), methods=["POST"]),
             Route("/v1/stock/{sku:path}", queries.get_stock, methods=["GET"]),
             Route("/v1/status", queries.get_status, methods=["GET"]),
             Route("/healthz", queries.healthz, methods=["GET"]),

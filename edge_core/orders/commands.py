@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from edge_core.limits import MOVEMENT_LINES_MAX
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
 from edge_core.orders.requests import CancelRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
+from edge_core.stock.requests import StockCount
 
 Role = Literal["store", "centre", "timer"]
 
@@ -93,5 +94,12 @@ class MoveStock(Struct, frozen=True):
     request: StockMovement
 
 
+class CountStock(Struct, frozen=True):
+    """Hold what was counted against the book, and post the difference."""
+
+    count_id: UUID
+    request: StockCount
+
+
 OnOrder = CancelOrder | AdvanceOrder | ExchangeOrder
-Command = PlaceOrder | OnOrder | TakeBack | MoveStock
+Command = PlaceOrder | OnOrder | TakeBack | MoveStock | CountStock

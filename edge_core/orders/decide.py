@@ -12,12 +12,14 @@ from edge_core.orders.commands import (
     AdvanceOrder,
     CancelOrder,
     Command,
+    CountStock,
     ExchangeOrder,
     MoveStock,
     OnOrder,
     PlaceOrder,
     TakeBack,
 )
+from edge_core.orders.counted import count_stock
 from edge_core.orders.events import Event
 from edge_core.orders.exchanging import exchange
 from edge_core.orders.fulfilling import advance
@@ -42,6 +44,8 @@ def decide(world: World, command: Command) -> Accepted | Rejected:
             return _accepted(take_back_unreceipted(world, command))
         case MoveStock():
             return _accepted(move_stock(world, command))
+        case CountStock():
+            return _accepted(count_stock(world, command))
         case _:
             assert_never(command)
 
@@ -51,7 +55,7 @@ def skus_of(command: Command, order: OrderState | None = None) -> frozenset[str]
     match command:
         case PlaceOrder():
             return frozenset(line.sku for line in command.posted.lines)
-        case MoveStock() | TakeBack():
+        case MoveStock() | TakeBack() | CountStock():
             return frozenset(line.sku for line in command.request.lines)
         case AdvanceOrder():
             return _skus_in(order)

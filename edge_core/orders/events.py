@@ -21,6 +21,7 @@ from edge_core.orders.further_events import (
     ReturnStep,
 )
 from edge_core.stock.ledger import Allocation, StockDelta, consume, release, reserve, restock
+from edge_core.stock.stock_events import StockCounted, StockEvent
 
 
 class OrderPlaced(Struct, frozen=True, array_like=True, gc=False, tag="order.placed"):
@@ -215,9 +216,9 @@ LifecycleEvent = (
     | OrderCancelled
     | OrderReturned
 )
-Event = LifecycleEvent | StockMoved | InstructionAnswered | GroupChange | ReturnStep | GoodsTakenBack
+Event = LifecycleEvent | StockMoved | InstructionAnswered | GroupChange | ReturnStep | GoodsTakenBack | StockEvent
 
-Movement = StockMoved | GoodsTakenBack
+Movement = StockMoved | GoodsTakenBack | StockEvent
 """What changes stock without being about an order; each has a `movement_id`."""
 
 LIFECYCLE_NAMES: Final = (
@@ -258,6 +259,7 @@ _DELTAS: Final[dict[type, Callable[[Any], tuple[StockDelta, ...]]]] = {
     GroupSplit: lambda event: release(event.released),
     ReturnInspected: lambda event: restock(event.restocked),
     GoodsTakenBack: lambda event: event.deltas,
+    StockCounted: lambda event: event.deltas,
 }
 
 

@@ -5,7 +5,7 @@ Equal events in equal order give equal states, byte for byte under `edge_core.ca
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from msgspec.structs import replace
 
@@ -23,6 +23,7 @@ from edge_core.orders.events import (
     FulfillmentRouted,
     FulfillmentShipped,
     InstructionAnswered,
+    Movement,
     OrderApproved,
     OrderCancelled,
     OrderHeld,
@@ -32,12 +33,10 @@ from edge_core.orders.events import (
     PaymentAuthorized,
     PaymentCaptured,
     PaymentReversal,
-    StockMoved,
     StockReserved,
     name_of,
 )
 from edge_core.orders.fold_further import FURTHER, settle_return
-from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.machines import GROUP, ORDER, PAYMENT
 from edge_core.orders.parts import add_up, by_group, cut_group
 from edge_core.orders.state import GroupState, OrderState, PaymentState, order_status
@@ -203,7 +202,7 @@ def _return(draft: Draft, event: OrderReturned) -> None:
     _reverse(draft, event.reversals, "order.returned")
 
 
-def _move(_draft: Draft, _event: StockMoved | InstructionAnswered | GoodsTakenBack) -> None:
+def _move(_draft: Draft, _event: Movement | InstructionAnswered) -> None:
     """Stock found for an order changes the ledger, an answer tells the centre; neither changes the order."""
 
 
@@ -240,9 +239,8 @@ _EVOLVE: Final[Mapping[type, Callable[[Draft, Any], None]]] = MappingProxyType(
         FulfillmentDelivered: _advance,
         OrderCancelled: _cancel,
         OrderReturned: _return,
-        StockMoved: _move,
         InstructionAnswered: _move,
-        GoodsTakenBack: _move,
+        **dict.fromkeys(get_args(Movement), _move),
         **FURTHER,
     }
 )

@@ -70,7 +70,8 @@ def _allocate_lines(
             return None
         wanted.append((line, line.quantity_milli, None if line.sku in found_skus else line.lot, index))
     allocations = promise(stock, wanted, business_date)
-    if isinstance(allocations, Rejected) and allocations.slug == "out-of-stock" and posted.order_type == "preorder":
+    is_missing = isinstance(allocations, Rejected) and allocations.slug in {"out-of-stock", "lot-expired"}
+    if is_missing and posted.order_type == "preorder":
         return None
     return allocations
 

@@ -108,7 +108,7 @@ class Counter:
         decided = decide(World(state, wanted), command)
         if isinstance(decided, Rejected):
             return decided
-        subject = None if isinstance(command, MoveStock | TakeBack) else command.order_id
+        subject = command.order_id if isinstance(command, PlaceOrder | OnOrder) else None
         self._record(subject, decided.events)
         if decided.follow is not None:
             self._record(decided.follow.order_id, decided.follow.events)

@@ -59,7 +59,9 @@ from edge_core.orders.further_events import (
     ReturnRequested,
 )
 from edge_core.shapes import json_object
+from edge_core.stock.counting import CountLine, Shortage
 from edge_core.stock.ledger import Allocation, StockDelta
+from edge_core.stock.stock_events import StockCounted
 from edge_core.sync.audit_messages import (
     AuditCall,
     CurrencyTotal,
@@ -176,6 +178,11 @@ EVENTS: tuple[Event, ...] = (
     ReturnInspected("r1", GOODS, GOODS, "op-1"),
     GoodsTakenBack(
         MOVEMENT, "no-receipt", DELTAS, DELTAS, "EUR", 990, "cash", "op-1", "manager-1", "2026-11-21", "till-1"
+    ),
+    StockCounted(
+        MOVEMENT, "cycle_count", "week-47",
+        (CountLine("04012345000016", "L-1", "KGM", 9_000, 9_003, "op-1", 1, "2026-12-31"),),
+        DELTAS, (Shortage("04012345000016", "L-1", "KGM", 3),), "manager-1",
     ),
 )  # fmt: skip
 ENTRIES = {

@@ -1,0 +1,31 @@
+"""What a client writes about the stock itself: the bodies of the requests under `/v1/stock` (docs/api.md)."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from edge_core.limits import COUNT_LINES_MAX, QUANTITY_MILLI_MAX
+from edge_core.orders.document import Date, Identifier, Part, Unit
+from edge_core.stock.stock_events import CountCause
+
+Counted = Annotated[int, Meta(ge=0, le=QUANTITY_MILLI_MAX)]
+
+
+class CountedLine(Part, frozen=True):
+    """How much of one SKU, and of one lot where the goods have lots, was found."""
+
+    sku: Identifier
+    counted_milli: Counted
+    unit: Unit
+    lot: Identifier | None = None
+    expires_on: Date | None = None
+
+
+class StockCount(Part, frozen=True):
+    """The body of `POST /v1/stock/counts`: who counted what. `approved_by` accepts what differs much."""
+
+    operator_id: Identifier
+    lines: Annotated[tuple[CountedLine, ...], Meta(min_length=1, max_length=COUNT_LINES_MAX)]
+    cause: CountCause = "cycle_count"
+    reference: Identifier | None = None
+    approved_by: Identifier | None = None
