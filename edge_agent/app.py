@@ -13,6 +13,7 @@ from edge_agent.api.contract import agent_openapi
 from edge_agent.api.queries import Queries
 from edge_agent.api.routes import agent_app
 from edge_agent.config import AgentConfig, bandwidth_of, zone_of
+from edge_agent.hold_expiry import HoldExpiry
 from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
@@ -50,6 +51,7 @@ class Agent(Struct, frozen=True):
     session: Session | None
     scrub: Scrub
     overdue: Overdue
+    hold_expiry: HoldExpiry
     retention: Retention | None
     app: ASGIApp
 
@@ -134,7 +136,9 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         queries,
         [metrics.route(), *docs_routes(lambda: agent_openapi(VERSION))],
     )
-    return Agent(file, intake, session, scrub, Overdue(file, intake, here), retention, app)
+    return Agent(
+        file, intake, session, scrub, Overdue(file, intake, here), HoldExpiry(file, intake, here), retention, app
+    )
 
 
 def _window(config: AgentConfig) -> Window:

@@ -24,14 +24,16 @@ from edge_agent.submission import (
 )
 from edge_core import clock
 from edge_core.errors import PermanentFault, Rejected
-from edge_core.orders.commands import AdvanceOrder, Command, OnOrder, PlaceOrder
+from edge_core.orders.commands import AdvanceOrder, Command, OnHold, OnOrder, PlaceOrder
 from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
-from edge_core.orders.world import Accepted, World
+from edge_core.orders.world import Accepted, Follow, World
 from edge_core.stock.ledger import Position, apply_delta, total
+from edge_core.stock.reservations import Reservation
+from edge_core.stock.stock_events import HoldEnded, HoldExtended, StockHeld
 from edge_core.sync.chain import link
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
 from holdfast_runtime.problems import problem_body
@@ -53,6 +55,7 @@ class Batch:
         orders: list[Recorded],
         answered: list[Answered],
         replays: dict[bytes, list[Recorded]],
+        holds: dict[UUID, Reservation] | None = None,
     ) -> None:
         self._here = circumstances
         self.tail = tail
@@ -71,6 +74,9 @@ class Batch:
         self.heads: dict[UUID, OrderHead] = {}
         self.positions: dict[tuple[str, str | None], Position] = {}
         self.new_answered: list[Answered] = []
+        self._holds = holds or {}
+        self.new_holds: dict[UUID, Reservation] = {}
+        self.ended_holds: set[UUID] = set()
 
     def decide(self, submission: Submission) -> Answer:
         """Decide one submission: replay its answer, or take the decision and keep its rows."""
@@ -144,7 +150,8 @@ class Batch:
 
     def _world(self, command: Command) -> World:
         state = self._state(command.order_id) if isinstance(command, OnOrder) else None
-        return World(state, {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state)})
+        hold = self._holds.get(command.reservation_id) if isinstance(command, OnHold) else None
+        return World(state, {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state, hold)}, hold)
 
     def _state(self, order_id: UUID) -> OrderState | None:
         if order_id not in self._states and order_id in self._orders:
@@ -161,15 +168,30 @@ class Batch:
             encode_entry(self._entry(follow.order_id, follow.events, traceparent))
         recorded = self._append(order_id, decision.events, traceparent)
         if order_id is None:
-            return accepted_answer([recorded])
+            self._keep_hold(decision.events[0])
+            return accepted_answer([recorded]) if follow is None else self._begin(follow, traceparent)
         if isinstance(command, AdvanceOrder) and _gives_code(command):
             return pickup_answer(self._advance_order(order_id, recorded), recorded, command.secret)
         is_new = self._state(order_id) is None
         state = self._advance_order(order_id, recorded)
         if follow is None:
             return order_answer(state, recorded, is_new=is_new)
-        second = self._append(follow.order_id, follow.events, traceparent)
-        return order_answer(self._advance_order(follow.order_id, second), second, is_new=True)
+        return self._begin(follow, traceparent)
+
+    def _begin(self, follow: Follow, traceparent: str | None) -> Answer:
+        """Append the order that a decision begins beside what it is about."""
+        recorded = self._append(follow.order_id, follow.events, traceparent)
+        return order_answer(self._advance_order(follow.order_id, recorded), recorded, is_new=True)
+
+    def _keep_hold(self, event: Event) -> None:
+        """A hold that lives is known by its id; one that has ended is in the log alone."""
+        if isinstance(event, StockHeld | HoldExtended):
+            hold = event.reservation()
+            self._holds[hold.reservation_id] = self.new_holds[hold.reservation_id] = hold
+        elif isinstance(event, HoldEnded):
+            self._holds.pop(event.reservation_id, None)
+            self.new_holds.pop(event.reservation_id, None)
+            self.ended_holds.add(event.reservation_id)
 
     def _entry(self, order_id: UUID | None, events: tuple[Event, ...], traceparent: str | None) -> Entry:
         return Entry(

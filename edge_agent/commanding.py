@@ -8,22 +8,25 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from edge_agent.store.log import Stream
-from edge_agent.submission import Ask, Cancel, Request, Submission
+from edge_agent.submission import Ask, AskHold, Cancel, OrderHold, Request, Submission
 from edge_core import ids
 from edge_core.orders.commands import (
     AdvanceOrder,
     CancelOrder,
+    ChangeHold,
     Command,
     CountStock,
     ExchangeOrder,
+    HoldStock,
     MoveStock,
+    OrderHeldGoods,
     PlaceOrder,
     StockMovement,
     TakeBack,
 )
 from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import ExchangeRequest, UnreceiptedReturn
-from edge_core.stock.requests import StockCount
+from edge_core.stock.requests import HoldRequest, StockCount
 
 
 class Circumstances(Struct, frozen=True):
@@ -60,6 +63,13 @@ def command_of(submission: Submission, here: Circumstances, seq: int) -> Command
             return MoveStock(here.new_id(), request)
         case StockCount():
             return CountStock(here.new_id(), request)
+        case HoldRequest():
+            return HoldStock(here.new_id(), request, here.today, here.now_ms)
+        case AskHold():
+            return ChangeHold(request.reservation_id, request.name, here.new_id(), here.now_ms, request.ttl_ms)
+        case OrderHold():
+            place = _place(request.order, submission, here, seq + 1)  # the hold's end is the first of the two entries
+            return OrderHeldGoods(request.reservation_id, place, here.now_ms)
         case UnreceiptedReturn():
             date = request.business_date or business_date(request.returned_at, here.zone)
             return TakeBack(here.new_id(), request, date)
@@ -68,12 +78,14 @@ def command_of(submission: Submission, here: Circumstances, seq: int) -> Command
 def skus_asked(request: Request) -> Iterable[str]:
     """The SKUs that a request itself names; those of the order that it is about are in the order."""
     match request:
-        case Cancel():
+        case Cancel() | AskHold():
             return ()
+        case OrderHold():
+            return (line.sku for line in request.order.lines)
         case Ask():
             asked = request.request
             return (line.sku for line in asked.order.lines) if isinstance(asked, ExchangeRequest) else ()
-        case TillOrder() | StockMovement() | UnreceiptedReturn() | StockCount():
+        case TillOrder() | StockMovement() | UnreceiptedReturn() | StockCount() | HoldRequest():
             return (line.sku for line in request.lines)
 
 

@@ -16,10 +16,10 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from edge_agent.batch import Batch
 from edge_agent.commanding import Circumstances, skus_asked
-from edge_agent.store import idempotency, log, orders, stock
+from edge_agent.store import holds, idempotency, log, orders, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
-from edge_agent.submission import Answer, Ask, Cancel, Request, Submission, rejected_answer, submission
+from edge_agent.submission import Answer, Ask, Cancel, OnHold, Request, Submission, rejected_answer, submission
 from edge_agent.surroundings import Surroundings
 from edge_core.errors import Fault, OutcomeUnknown, RecordDamaged, Rejected, StorageFault
 from edge_core.limits import (
@@ -238,6 +238,9 @@ class Intake:
         recorded = await orders.read_orders(connection, sorted(named)) if named else []
         skus = {sku for r in recorded for event in r.entry.events for sku in skus_in(event)}
         skus |= {sku for s in submissions for sku in skus_asked(s.request)}
+        held = {s.request.reservation_id for s in submissions if isinstance(s.request, OnHold)}
+        living = await holds.read_holds(connection, held) if held else {}
+        skus |= {allocation.sku for hold in living.values() for allocation in hold.allocations}
         return Batch(
             Circumstances(
                 stream=self._file.streams["orders"],
@@ -252,6 +255,7 @@ class Intake:
             orders=recorded,
             answered=answered,
             replays=replays,
+            holds=living,
         )
 
     async def _append(self, connection: Connection, batch: Batch) -> None:
@@ -261,6 +265,10 @@ class Intake:
             await orders.put_heads(connection, batch.heads.values())
         if batch.positions:
             await stock.put_positions(connection, batch.positions.values())
+        if batch.new_holds:
+            await holds.put_holds(connection, batch.new_holds.values())
+        if batch.ended_holds:
+            await holds.drop_holds(connection, batch.ended_holds)
         if batch.new_answered:
             day = self._here.now_ms() // _DAY_MS
             await idempotency.put_answered(connection, day, batch.new_answered)

@@ -2,7 +2,7 @@
 
 import asyncio
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -19,8 +19,8 @@ from edge_core.orders.fold import OrderState
 from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.rendering import Origin, Receipt, Recorded, receipt, rfc3339, state_of
 from edge_core.orders.requests import CancelRequest, OrderRequest, UnreceiptedReturn
-from edge_core.stock.requests import StockCount
-from edge_core.stock.stock_events import StockEvent
+from edge_core.stock.requests import HoldRequest, StockCount
+from edge_core.stock.stock_events import HoldEnded, HoldExtended, StockEvent
 
 PAYLOAD_HASH_BYTES: Final = 32
 _PROBLEM: Final = 400  # this status and those above it are answered with a problem document
@@ -43,7 +43,23 @@ class Ask(Struct, frozen=True, array_like=True):
     role: Role = "store"
 
 
-Request = TillOrder | Cancel | Ask | StockMovement | UnreceiptedReturn | StockCount
+class AskHold(Struct, frozen=True, array_like=True):
+    """A change of the hold that it names. Only the agent's own clock asks for `expire`."""
+
+    reservation_id: UUID
+    name: Literal["extend", "release", "expire"]
+    ttl_ms: int = 0
+
+
+class OrderHold(Struct, frozen=True, array_like=True):
+    """An order for the goods of the hold that it names."""
+
+    reservation_id: UUID
+    order: TillOrder
+
+
+OnHold = AskHold | OrderHold
+Request = TillOrder | Cancel | Ask | StockMovement | UnreceiptedReturn | StockCount | HoldRequest | OnHold
 
 
 class Submission(Struct, frozen=True):
@@ -113,7 +129,7 @@ def accepted_answer(entries: list[Recorded]) -> Answer:
     """The answer to the command that led to the last of these entries; the ones before are of the same order."""
     recorded = entries[-1]
     if recorded.entry.order_id is None:
-        return Answer(201, msgspec.json.encode(_receipt_without_order(recorded)))
+        return Answer(_status_without_order(recorded), msgspec.json.encode(_receipt_without_order(recorded)))
     return order_answer(state_of(entries), recorded, is_new=len(entries) == 1)
 
 
@@ -150,6 +166,11 @@ def rejected_answer(rejected: Rejected, body: bytes) -> Answer:
 
 def _location(order_id: UUID) -> str:
     return f"/v1/orders/{order_id}"
+
+
+def _status_without_order(recorded: Recorded) -> int:
+    """What is changed was there before; everything else begins."""
+    return 200 if isinstance(recorded.entry.events[0], HoldExtended | HoldEnded) else 201
 
 
 def _receipt_without_order(recorded: Recorded) -> Struct:

@@ -6,6 +6,8 @@ from typing import Final
 from uuid import UUID
 
 _VERSION_7: Final = 0x7 << 76
+_VERSION_8: Final = 0x8 << 76
+_FREE_BITS: Final = (1 << 128) - 1 ^ (0xF << 76) ^ (0b11 << 62)
 _VARIANT_RFC9562: Final = 0b10 << 62
 _MS_MASK: Final = (1 << 48) - 1
 _RAND_A_MASK: Final = (1 << 12) - 1
@@ -19,6 +21,11 @@ def uuid7(unix_ms: int, random_bits: int) -> UUID:
     return UUID(
         int=(unix_ms & _MS_MASK) << 80 | _VERSION_7 | rand_a << 64 | _VARIANT_RFC9562 | random_bits & _RAND_B_MASK
     )
+
+
+def uuid8(digest: bytes) -> UUID:
+    """A UUIDv8 (RFC 9562 section 5.8) that stands for whatever these 16 bytes were made of."""
+    return UUID(int=int.from_bytes(digest, "big") & _FREE_BITS | _VERSION_8 | _VARIANT_RFC9562)
 
 
 def incarnation(unix_ms: int, random_bits: int, machine: bytes) -> UUID:

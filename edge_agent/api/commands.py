@@ -12,7 +12,7 @@ from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from edge_agent.intake import Intake
-from edge_agent.submission import Answer, Ask, Cancel, Request
+from edge_agent.submission import Answer, Ask, AskHold, Cancel, OrderHold, Request
 from edge_core.errors import UNREADABLE, Rejected
 from edge_core.orders.commands import StockMovement
 from edge_core.orders.document import TillOrder
@@ -25,7 +25,7 @@ from edge_core.orders.requests import (
 )
 from edge_core.orders.validation import check_order, check_store
 from edge_core.shapes import json_reader
-from edge_core.stock.requests import StockCount
+from edge_core.stock.requests import ExtendRequest, HoldRequest, ReleaseRequest, StockCount
 from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised, problem_headers
 from holdfast_runtime.requests import require_json, required_key, trace_of, undecodable
@@ -58,6 +58,9 @@ class Commands:
         self._read_return = json_reader(UnreceiptedReturn)
         self._read_movement = json_reader(StockMovement)
         self._read_count = json_reader(StockCount)
+        self._read_hold = json_reader(HoldRequest)
+        self._read_extend = json_reader(ExtendRequest)
+        self._read_release = json_reader(ReleaseRequest)
 
     async def place_order(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/orders`."""
@@ -108,6 +111,35 @@ class Commands:
         count = await self._body(head, "stock", scope, receive, self._read_count)
         await self._submit(count, required_key(head.idempotency_key), head, send)
 
+    async def hold_stock(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/reservations`."""
+        head = _head(scope)
+        hold = await self._body(head, "order", scope, receive, self._read_hold)
+        await self._submit(hold, required_key(head.idempotency_key), head, send)
+
+    async def change_hold(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/reservations/{reservation_id}/{command}`: `order`, `extend` or `release`."""
+        head = _head(scope)
+        subject, name = reservation_id_of(scope["path_params"]["reservation_id"]), scope["path_params"]["command"]
+        request: Request
+        if name == "order":
+            order = await self._body(head, "order", scope, receive, self._read_order)
+            found = check_order(order, self._stores)
+            if found is not None:
+                raise ProblemRaised(found)
+            request = OrderHold(subject, order)
+        elif name == "extend":
+            extend = await self._body(head, "order", scope, receive, self._read_extend)
+            request = AskHold(subject, "extend", extend.ttl_ms)
+        elif name == "release":
+            await self._body(head, "order", scope, receive, self._read_release)
+            request = AskHold(subject, "release")
+        else:
+            raise ProblemRaised(
+                Rejected("not-found", f"a reservation has no command {name!r}", allowed=("extend", "order", "release"))
+            )
+        await self._submit(request, required_key(head.idempotency_key), head, send)
+
     async def _body(
         self, head: Head, needed: TokenScope, scope: Scope, receive: Receive, read: Callable[[bytes], R]
     ) -> R:
@@ -130,6 +162,14 @@ def order_id_of(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise ProblemRaised(Rejected("invalid-parameter", "an order is named by its UUID")) from None
+
+
+def reservation_id_of(text: str) -> UUID:
+    """The reservation that a path names. Raises `ProblemRaised` for a text that names none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ProblemRaised(Rejected("invalid-parameter", "a reservation is named by its UUID")) from None
 
 
 def _head(scope: Scope) -> Head:

@@ -120,7 +120,7 @@ OPERATIONS: Final = (
         scope="order",
         tag="orders",
     ),
-    *stock_operations(_KEY, _OPTIONAL_KEY, _TRACE, _WRITE, _AUTH),
+    *stock_operations(_KEY, _OPTIONAL_KEY, _TRACE, write=_WRITE, place=_PLACE, auth=_AUTH),
     Operation(
         "GET",
         "/v1/status",

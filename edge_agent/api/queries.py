@@ -10,15 +10,16 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edge_agent.api.commands import order_id_of
+from edge_agent.api.commands import order_id_of, reservation_id_of
 from edge_agent.status import Reporter
-from edge_agent.store import orders, stock
+from edge_agent.stock_answers import KeptGoods, kept_goods
+from edge_agent.store import holds, orders, stock
 from edge_agent.store.file import StoreFile
 from edge_agent.store.orders import OrderFilter, OrderHead
 from edge_core.errors import RecordDamaged, Rejected, StorageFault
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from edge_core.orders.merge import merge
-from edge_core.orders.rendering import document
+from edge_core.orders.rendering import document, rfc3339
 from edge_core.orders.validation import is_date
 from edge_core.stock.ledger import Position
 from holdfast_runtime.problems import ProblemRaised
@@ -74,6 +75,15 @@ class StockView(Struct, frozen=True):
     lots: tuple[LotView, ...]
 
 
+class HoldView(Struct, frozen=True):
+    """A hold that lives: goods that are kept until a time."""
+
+    reservation_id: UUID
+    status: str
+    expires_at: str
+    lines: tuple[KeptGoods, ...]
+
+
 class Queries:
     """The handlers of `GET`."""
 
@@ -113,6 +123,17 @@ class Queries:
         if not positions:
             raise ProblemRaised(Rejected("sku-not-found", f"no stock of {sku!r} was ever recorded here"))
         return _json(_stock(sku, positions))
+
+    async def get_reservation(self, request: Request) -> Response:
+        """`GET /v1/stock/reservations/{reservation_id}`: one that lives."""
+        self._authorize(request)
+        subject = reservation_id_of(request.path_params["reservation_id"])
+        hold = (await self._read(holds.read_holds(self._file.reader, [subject]))).get(subject)
+        if hold is None:
+            detail = f"there is no reservation {subject} here, or it has ended"
+            raise ProblemRaised(Rejected("reservation-not-found", detail))
+        lines = kept_goods(hold.allocations)
+        return _json(HoldView(subject, hold.status, rfc3339(hold.expires_at_ms), lines))
 
     async def get_status(self, request: Request) -> Response:
         """`GET /v1/status`."""

@@ -2,23 +2,35 @@
 
 from typing import Final
 
-from edge_agent.api.queries import StockView
-from edge_agent.stock_answers import CountReceipt
+from msgspec import Struct
+
+from edge_agent.api.queries import HoldView, StockView
+from edge_agent.stock_answers import CountReceipt, HoldReceipt
 from edge_agent.submission import MovementReceipt
 from edge_core.orders.commands import StockMovement
+from edge_core.orders.document import TillOrder
+from edge_core.orders.rendering import Receipt
 from edge_core.shapes import object_shape
-from edge_core.stock.requests import StockCount
+from edge_core.stock.requests import ExtendRequest, HoldRequest, ReleaseRequest, StockCount
 from holdfast_runtime.openapi import Operation, Parameter
 
 _SKU: Final = Parameter("sku", "path", "The stock keeping unit.", {"type": "string"})
+_RESERVATION: Final = Parameter("reservation_id", "path", "The reservation.", {"type": "string", "format": "uuid"})
 _LEDGER: Final = ("invalid-time", "unit-mismatch", "lot-mismatch")
 
 
 def stock_operations(
-    key: Parameter, optional_key: Parameter, trace: Parameter, write: tuple[str, ...], auth: tuple[str, ...]
+    key: Parameter,
+    optional_key: Parameter,
+    trace: Parameter,
+    *,
+    write: tuple[str, ...],
+    place: tuple[str, ...],
+    auth: tuple[str, ...],
 ) -> tuple[Operation, ...]:
-    """The operations; `write` and `auth` are the problems of every request that changes and that reads something."""
+    """The operations; `write`, `place` and `auth` are the problems of what changes, places an order, and reads."""
     return (
+        *_hold_operations((key, trace), write, place, auth),
         Operation(
             "POST",
             "/v1/stock/movements",
@@ -53,5 +65,55 @@ def stock_operations(
             problems=(*auth, "sku-not-found", "storage-unavailable"),
             scope="read",
             tag="stock",
+        ),
+    )
+
+
+def _hold_operations(
+    parameters: tuple[Parameter, ...], write: tuple[str, ...], place: tuple[str, ...], auth: tuple[str, ...]
+) -> tuple[Operation, ...]:
+    commands: tuple[tuple[str, str, str, dict[int, type[Struct] | None], type[Struct], tuple[str, ...]], ...] = (
+        ("order", "orderHeldGoods", "Place the order for which goods are kept", {201: Receipt}, TillOrder, place),
+        ("extend", "extendHold", "Keep the goods for longer", {200: HoldReceipt}, ExtendRequest, ()),
+        ("release", "releaseHold", "Nobody wants the goods any more", {200: HoldReceipt}, ReleaseRequest, ()),
+    )
+    return (
+        Operation(
+            "POST",
+            "/v1/stock/reservations",
+            "holdStock",
+            "Keep goods for a while for somebody who has not decided yet",
+            {201: HoldReceipt},
+            body=object_shape(HoldRequest),
+            parameters=parameters,
+            problems=(*write, "out-of-stock", "lot-expired", "unit-mismatch", "duplicate-identifier"),
+            scope="order",
+            tag="stock",
+        ),
+        Operation(
+            "GET",
+            "/v1/stock/reservations/{reservation_id}",
+            "getHold",
+            "A hold that lives",
+            {200: HoldView},
+            parameters=(_RESERVATION,),
+            problems=(*auth, "invalid-parameter", "reservation-not-found", "storage-unavailable"),
+            scope="read",
+            tag="stock",
+        ),
+        *(
+            Operation(
+                "POST",
+                f"/v1/stock/reservations/{{reservation_id}}/{name}",
+                identifier,
+                summary,
+                answers,
+                body=object_shape(body),
+                parameters=(_RESERVATION, *parameters),
+                problems=(*write, *more, "invalid-parameter", "reservation-not-found", "reservation-expired"),
+                scope="order",
+                tag="stock",
+            )
+            for name, identifier, summary, answers, body, more in commands
         ),
     )

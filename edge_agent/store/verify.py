@@ -17,8 +17,9 @@ from edge_agent.store.connection import fetch, open_reader
 from edge_agent.store.log import Stream, seq_of
 from edge_agent.store.orders import OrderFilter, OrderHead
 from edge_agent.store.verify_downlink import check_downlink
+from edge_agent.store.verify_stock import StockBook
 from edge_core.errors import PeerFault, StorageFault
-from edge_core.orders.events import Movement, OrderPlaced
+from edge_core.orders.events import Movement, OrderPlaced, deltas_of
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Recorded
 from edge_core.stock.ledger import StockDelta
@@ -79,6 +80,7 @@ class _Walk:
         self.come_again: set[bytes] = set()
         self.findings: list[Finding] = []
         self.cuts: list[KnownCut] = []
+        self.book = StockBook()
         self.stock: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
 
     def find(self, where: str, what: str) -> None:
@@ -96,7 +98,7 @@ async def verify_file(path: Path, on_progress: Callable[[int], None] = lambda _:
     try:
         # One snapshot for the whole walk: what is derived must follow from the log as it was at the same moment.
         await fetch(connection, "BEGIN")
-        for check in (_check_pages, _check_log, _check_heads, _check_derived, _check_downlink):
+        for check in (_check_pages, _check_log, _check_heads, _check_derived, _check_downlink, _check_stock_book):
             try:
                 await check(walk)
             except (StorageFault, PeerFault) as fault:
@@ -210,7 +212,8 @@ def _note(walk: _Walk, entry: Entry) -> None:
             walk.placed += 1
         elif isinstance(event, Movement) and entry.order_id is None and event.movement_id.bytes not in walk.moved:
             walk.moved.add(event.movement_id.bytes)
-            _add(walk, event.deltas)
+            _add(walk, deltas_of(event))
+            walk.book.note(event)
 
 
 def _add(walk: _Walk, deltas: Iterable[StockDelta]) -> None:
@@ -251,6 +254,11 @@ def _check_head(walk: _Walk, head: OrderHead, entries: list[Recorded]) -> None:
 
 async def _check_downlink(walk: _Walk) -> None:
     async for where, what in check_downlink(walk.connection):
+        walk.find(where, what)
+
+
+async def _check_stock_book(walk: _Walk) -> None:
+    for where, what in await walk.book.check(walk.connection, is_whole=not walk.cuts):
         walk.find(where, what)
 
 

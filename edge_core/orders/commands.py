@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from edge_core.limits import MOVEMENT_LINES_MAX
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
 from edge_core.orders.requests import CancelRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
-from edge_core.stock.requests import StockCount
+from edge_core.stock.requests import HoldRequest, StockCount
 
 Role = Literal["store", "centre", "timer"]
 
@@ -101,5 +101,33 @@ class CountStock(Struct, frozen=True):
     request: StockCount
 
 
+class HoldStock(Struct, frozen=True):
+    """Keep goods for somebody who has not decided yet. `now_ms` is Unix time."""
+
+    reservation_id: UUID
+    request: HoldRequest
+    business_date: str
+    now_ms: int
+
+
+class ChangeHold(Struct, frozen=True):
+    """Make a hold last `ttl_ms` from now, give it up, or end it because its time is over."""
+
+    reservation_id: UUID
+    name: Literal["extend", "release", "expire"]
+    movement_id: UUID
+    now_ms: int
+    ttl_ms: int = 0
+
+
+class OrderHeldGoods(Struct, frozen=True):
+    """Place the order for which the goods of a hold were kept."""
+
+    reservation_id: UUID
+    place: PlaceOrder
+    now_ms: int
+
+
+OnHold = ChangeHold | OrderHeldGoods
 OnOrder = CancelOrder | AdvanceOrder | ExchangeOrder
-Command = PlaceOrder | OnOrder | TakeBack | MoveStock | CountStock
+Command = PlaceOrder | OnOrder | TakeBack | MoveStock | CountStock | HoldStock | OnHold

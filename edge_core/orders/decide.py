@@ -11,11 +11,14 @@ from edge_core.orders.cancelling import cancel_rest
 from edge_core.orders.commands import (
     AdvanceOrder,
     CancelOrder,
+    ChangeHold,
     Command,
     CountStock,
     ExchangeOrder,
+    HoldStock,
     MoveStock,
     OnOrder,
+    OrderHeldGoods,
     PlaceOrder,
     TakeBack,
 )
@@ -23,6 +26,7 @@ from edge_core.orders.counted import count_stock
 from edge_core.orders.events import Event
 from edge_core.orders.exchanging import exchange
 from edge_core.orders.fulfilling import advance
+from edge_core.orders.holding import change_hold, hold_stock, order_held_goods
 from edge_core.orders.legality import may_give, not_allowed
 from edge_core.orders.machines import ORDER
 from edge_core.orders.moving import move_stock
@@ -30,6 +34,7 @@ from edge_core.orders.placing import place_order
 from edge_core.orders.state import OrderState
 from edge_core.orders.unreceipted import take_back_unreceipted
 from edge_core.orders.world import Accepted, World
+from edge_core.stock.reservations import Reservation
 
 
 def decide(world: World, command: Command) -> Accepted | Rejected:
@@ -46,16 +51,26 @@ def decide(world: World, command: Command) -> Accepted | Rejected:
             return _accepted(move_stock(world, command))
         case CountStock():
             return _accepted(count_stock(world, command))
+        case HoldStock():
+            return _accepted(hold_stock(world, command))
+        case ChangeHold():
+            return _accepted(change_hold(world, command))
+        case OrderHeldGoods():
+            return order_held_goods(world, command)
         case _:
             assert_never(command)
 
 
-def skus_of(command: Command, order: OrderState | None = None) -> frozenset[str]:
-    """The SKUs whose positions a decision on the command needs to see; `order` is the one that it names."""
+def skus_of(command: Command, order: OrderState | None = None, hold: Reservation | None = None) -> frozenset[str]:
+    """The SKUs whose positions a decision on the command needs to see; `order` or `hold` is what it names."""
     match command:
         case PlaceOrder():
             return frozenset(line.sku for line in command.posted.lines)
-        case MoveStock() | TakeBack() | CountStock():
+        case OrderHeldGoods():
+            return frozenset(line.sku for line in command.place.posted.lines) | _skus_held(hold)
+        case ChangeHold():
+            return _skus_held(hold)
+        case MoveStock() | TakeBack() | CountStock() | HoldStock():
             return frozenset(line.sku for line in command.request.lines)
         case AdvanceOrder():
             return _skus_in(order)
@@ -99,6 +114,10 @@ def _expected(world: World, command: OnOrder) -> OrderState | Rejected:
 
 def _skus_in(order: OrderState | None) -> frozenset[str]:
     return frozenset(line.sku for line in order.order.lines) if order is not None else frozenset()
+
+
+def _skus_held(hold: Reservation | None) -> frozenset[str]:
+    return frozenset(allocation.sku for allocation in hold.allocations) if hold is not None else frozenset()
 
 
 def _accepted(decided: tuple[Event, ...] | Rejected) -> Accepted | Rejected:

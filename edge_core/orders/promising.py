@@ -1,12 +1,29 @@
 """Promising goods to lines: from the positions of the ledger to allocations, together within what is free."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from edge_core.errors import Rejected
-from edge_core.orders.document import Line
 from edge_core.stock.ledger import Allocation, Position, StockDelta, allocate, apply_delta, is_expired
 
-Wanted = tuple[Line, int, str | None, int | None]
+
+class Wanting(Protocol):
+    """A line of an order, or of something that may become one."""
+
+    @property
+    def line_id(self) -> str:
+        """Which line it is."""
+
+    @property
+    def sku(self) -> str:
+        """What is wanted."""
+
+    @property
+    def unit(self) -> str:
+        """In which unit."""
+
+
+Wanted = tuple[Wanting, int, str | None, int | None]
 """A line, how much of it (thousandths), the lot that it must be, and its index in what was posted, if it was."""
 
 

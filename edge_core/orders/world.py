@@ -10,13 +10,15 @@ from edge_core.orders.commands import AdvanceOrder
 from edge_core.orders.events import Event
 from edge_core.orders.state import GroupState, OrderState, ReturnState
 from edge_core.stock.ledger import Position
+from edge_core.stock.reservations import Reservation
 
 
 class World(Struct, frozen=True):
-    """What a decision may look at: the order that the command names, and the positions of the SKUs concerned."""
+    """What a decision may look at: the order or the hold that the command names, and the positions concerned."""
 
     order: OrderState | None
     stock: Mapping[str, Sequence[Position]]
+    hold: Reservation | None = None
 
 
 class Follow(Struct, frozen=True):

@@ -4,10 +4,17 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from edge_core.limits import COUNT_LINES_MAX, QUANTITY_MILLI_MAX
-from edge_core.orders.document import Date, Identifier, Part, Unit
+from edge_core.limits import (
+    COUNT_LINES_MAX,
+    LINES_MAX,
+    QUANTITY_MILLI_MAX,
+    RESERVATION_TTL_MS_DEFAULT,
+    RESERVATION_TTL_MS_MAX,
+)
+from edge_core.orders.document import Date, Identifier, Part, Quantity, Unit
 from edge_core.stock.stock_events import CountCause
 
+TimeToLive = Annotated[int, Meta(gt=0, le=RESERVATION_TTL_MS_MAX)]
 Counted = Annotated[int, Meta(ge=0, le=QUANTITY_MILLI_MAX)]
 
 
@@ -29,3 +36,31 @@ class StockCount(Part, frozen=True):
     cause: CountCause = "cycle_count"
     reference: Identifier | None = None
     approved_by: Identifier | None = None
+
+
+class HoldLine(Part, frozen=True):
+    """Goods to be kept, by the line that they may become."""
+
+    line_id: Identifier
+    sku: Identifier
+    quantity_milli: Quantity
+    unit: Unit
+    lot: Identifier | None = None
+
+
+class HoldRequest(Part, frozen=True):
+    """The body of `POST /v1/stock/reservations`: goods to be kept for a while, in milliseconds."""
+
+    lines: Annotated[tuple[HoldLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
+    ttl_ms: TimeToLive = RESERVATION_TTL_MS_DEFAULT
+    reference: Identifier | None = None
+
+
+class ExtendRequest(Part, frozen=True):
+    """The body of `extend`: so long from now."""
+
+    ttl_ms: TimeToLive = RESERVATION_TTL_MS_DEFAULT
+
+
+class ReleaseRequest(Part, frozen=True):
+    """The body of `release`: nobody wants the goods any more."""

@@ -1,7 +1,7 @@
-"""What happens to stock beside orders and movements: counts (docs/events.md, "Stock of its own").
+"""What happens to stock beside orders and movements: counts, holds (docs/events.md, "Stock of its own").
 
 The rules are those of `edge_core.orders.events`: names are frozen, a field may be added at the end, with a default.
-Each has a `movement_id` by which it counts once, however often it is heard, and the `deltas` that it makes.
+Each has a `movement_id` by which it counts once, however often it is heard.
 """
 
 from typing import Literal
@@ -10,7 +10,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from edge_core.stock.counting import CountLine, Shortage
-from edge_core.stock.ledger import StockDelta
+from edge_core.stock.ledger import Allocation, StockDelta
+from edge_core.stock.reservations import Reservation
 
 CountCause = Literal["cycle_count", "theft", "spoilage", "breakage", "correction"]
 
@@ -31,4 +32,48 @@ class StockCounted(Struct, frozen=True, array_like=True, gc=False, tag="stock.co
     approved_by: str | None = None
 
 
-StockEvent = StockCounted
+class StockHeld(Struct, frozen=True, array_like=True, gc=False, tag="stock.held"):
+    """Goods are kept for somebody who has not decided yet, until `expires_at_ms` (Unix time).
+
+    `movement_id` is the reservation's own id.
+    """
+
+    movement_id: UUID
+    allocations: tuple[Allocation, ...]
+    held_at_ms: int
+    expires_at_ms: int
+    reference: str | None = None
+
+    def reservation(self) -> Reservation:
+        """The hold as it begins."""
+        return Reservation(self.movement_id, self.allocations, self.held_at_ms, self.expires_at_ms)
+
+
+class HoldExtended(Struct, frozen=True, array_like=True, gc=False, tag="stock.hold_extended"):
+    """A hold lasts longer. It says all of the hold, so that it may be heard before its beginning."""
+
+    movement_id: UUID
+    reservation_id: UUID
+    allocations: tuple[Allocation, ...]
+    held_at_ms: int
+    expires_at_ms: int
+
+    def reservation(self) -> Reservation:
+        """The hold as it is from now on."""
+        return Reservation(self.reservation_id, self.allocations, self.held_at_ms, self.expires_at_ms)
+
+
+class HoldEnded(Struct, frozen=True, array_like=True, gc=False, tag="stock.hold_ended"):
+    """A hold is over, and its goods are free; `hardened`: the next entry promises them to `order_id`.
+
+    `movement_id` is `edge_core.stock.holds.end_id`: a hold ends once, whatever two histories say of it.
+    """
+
+    movement_id: UUID
+    reservation_id: UUID
+    outcome: Literal["hardened", "released", "expired"]
+    allocations: tuple[Allocation, ...]
+    order_id: UUID | None = None
+
+
+StockEvent = StockCounted | StockHeld | HoldExtended | HoldEnded

@@ -13,13 +13,11 @@ import msgspec
 from msgspec import Raw, Struct
 
 from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
+from edge_core.ids import uuid8
 from edge_core.limits import INSTRUCTION_BYTES_MAX
 from edge_core.orders.requests import CancelRequest
 
 INSTRUCTION_VERSION: Final = 1
-_ID_VERSION_8: Final = 0x8 << 76
-_ID_VARIANT: Final = 0b10 << 62
-_ID_MASK: Final = (1 << 128) - 1 ^ (0xF << 76) ^ (0b11 << 62)
 
 
 class CancelTask(Struct, frozen=True, array_like=True, gc=False, tag="order.cancel"):
@@ -71,8 +69,7 @@ def instruction_id(key: str) -> UUID:
     The same key gives the same id for ever, also at a centre that was restored to before it had heard of it: what a
     client repeats then is known to the node, and not done twice.
     """
-    digest = blake2b(b"holdfast/instruction\x00" + key.encode(), digest_size=16).digest()
-    return UUID(int=int.from_bytes(digest, "big") & _ID_MASK | _ID_VERSION_8 | _ID_VARIANT)
+    return uuid8(blake2b(b"holdfast/instruction\x00" + key.encode(), digest_size=16).digest())
 
 
 def encode_instruction(instruction: Instruction) -> bytes:

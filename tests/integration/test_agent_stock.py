@@ -99,6 +99,26 @@ def test_lots_past_their_date_are_not_sold_and_the_answer_says_that_it_is_the_da
     assert lots == {"old": 1_000, "new": 0}
 
 
+def test_goods_are_kept_for_a_basket_and_become_its_order(till: httpx.Client) -> None:
+    stock(till, "kept", 1_000)
+    body = {"lines": [{"line_id": "1", "sku": "kept", "quantity_milli": 1_000, "unit": "H87"}], "ttl_ms": 60_000}
+    hold = till.post("/v1/stock/reservations", headers=key(), json=body)
+    assert (hold.status_code, hold.json()["status"]) == (201, "soft"), hold.text
+    address = f"/v1/stock/reservations/{hold.json()['reservation_id']}"
+    assert till.get(address).json()["expires_at"] == hold.json()["expires_at"]
+    assert slug(till.post("/v1/orders", headers=key(), json=sale("kept"))) == "out-of-stock"
+    longer = till.post(f"{address}/extend", headers=key(), json={"ttl_ms": 120_000}).json()
+    assert longer["expires_at"] > hold.json()["expires_at"]
+    order, again = (till.post(f"{address}/order", headers=key("basket-1"), json=sale("kept")) for _ in range(2))
+    assert (order.status_code, order.json()["status"]) == (201, "completed")
+    assert (again.json(), again.headers["location"]) == (order.json(), order.headers["location"])
+    assert on_hand(till, "kept") == 0
+    for name in ("extend", "release"):
+        assert slug(till.post(f"{address}/{name}", headers=key(), json={})) == "reservation-not-found"
+    assert slug(till.get(address)) == "reservation-not-found"
+    assert slug(till.post(f"{address}/steal", headers=key(), json={})) == "not-found"
+
+
 def test_the_file_is_sound_after_all_that_and_after_a_restart(agent: Agent) -> None:
     assert agent.verify()["findings"] == []
     agent.restart()

@@ -61,7 +61,7 @@ from edge_core.orders.further_events import (
 from edge_core.shapes import json_object
 from edge_core.stock.counting import CountLine, Shortage
 from edge_core.stock.ledger import Allocation, StockDelta
-from edge_core.stock.stock_events import StockCounted
+from edge_core.stock.stock_events import HoldEnded, HoldExtended, StockCounted, StockHeld
 from edge_core.sync.audit_messages import (
     AuditCall,
     CurrencyTotal,
@@ -184,6 +184,9 @@ EVENTS: tuple[Event, ...] = (
         (CountLine("04012345000016", "L-1", "KGM", 9_000, 9_003, "op-1", 1, "2026-12-31"),),
         DELTAS, (Shortage("04012345000016", "L-1", "KGM", 3),), "manager-1",
     ),
+    StockHeld(MOVEMENT, GOODS, 1_795_000_000_000, 1_795_000_900_000, "basket-1"),
+    HoldExtended(MOVEMENT, order_id(1), GOODS, 1_795_000_000_000, 1_795_001_800_000),
+    HoldEnded(MOVEMENT, order_id(1), "hardened", GOODS, order_id(2)),
 )  # fmt: skip
 ENTRIES = {
     **{
