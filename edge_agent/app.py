@@ -127,7 +127,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         scrub=scrub,
         introduction=_introduction(config),
     )
-    queries = Queries(file, tokens, reporter)
+    queries = Queries(file, tokens, reporter, lambda: here.today)
     intake.on_damage = queries.on_damage = scrub.suspect
     metrics = Metrics()
     metrics.registry.register(AgentCollector(intake, books, instructions, scrub, session))

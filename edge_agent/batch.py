@@ -5,6 +5,8 @@ with the file. Each decision sees what the ones before it in the batch have done
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
@@ -32,8 +34,9 @@ from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.orders.world import Accepted, Follow, World
 from edge_core.stock.ledger import Position, apply_delta, total
+from edge_core.stock.quota_book import SkuQuota
 from edge_core.stock.reservations import Reservation
-from edge_core.stock.stock_events import HoldEnded, HoldExtended, StockHeld
+from edge_core.stock.stock_events import HoldEnded, HoldExtended, QuotaChanged, StockHeld
 from edge_core.sync.chain import link
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
 from holdfast_runtime.problems import problem_body
@@ -56,6 +59,7 @@ class Batch:
         answered: list[Answered],
         replays: dict[bytes, list[Recorded]],
         holds: dict[UUID, Reservation] | None = None,
+        quotas: dict[str, SkuQuota] | None = None,
     ) -> None:
         self._here = circumstances
         self.tail = tail
@@ -77,6 +81,8 @@ class Batch:
         self._holds = holds or {}
         self.new_holds: dict[UUID, Reservation] = {}
         self.ended_holds: set[UUID] = set()
+        self._quotas = quotas or {}
+        self.new_quotas: dict[str, tuple[int, SkuQuota]] = {}
 
     def decide(self, submission: Submission) -> Answer:
         """Decide one submission: replay its answer, or take the decision and keep its rows."""
@@ -98,13 +104,16 @@ class Batch:
         self._remember(submission, row, answer)
         return answer
 
-    def learn(self, positions: list[Position], orders: list[Recorded]) -> None:
+    def learn(
+        self, positions: list[Position], orders: list[Recorded], quotas: Mapping[str, SkuQuota] = MappingProxyType({})
+    ) -> None:
         """Know more of the file than at the beginning: SKUs and orders of which nothing is known here yet."""
         for position in positions:
             self._stock[position.sku][position.lot] = position
         for recorded in orders:
             if recorded.entry.order_id is not None:
                 self._orders[recorded.entry.order_id].append(recorded)
+        self._quotas |= quotas
 
     def knows_order(self, order_id: UUID) -> bool:
         """Whether the batch has looked at an order already."""
@@ -151,7 +160,8 @@ class Batch:
     def _world(self, command: Command) -> World:
         state = self._state(command.order_id) if isinstance(command, OnOrder) else None
         hold = self._holds.get(command.reservation_id) if isinstance(command, OnHold) else None
-        return World(state, {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state, hold)}, hold)
+        wanted = {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state, hold)}
+        return World(state, wanted, hold, self._quotas)
 
     def _state(self, order_id: UUID) -> OrderState | None:
         if order_id not in self._states and order_id in self._orders:
@@ -211,6 +221,7 @@ class Batch:
         self.tail = Tail(entry.seq, link(self.tail.hash, body), entry.hlc)
         self.rows.append(EntryRow(stream.entry_id(entry.seq), subject_of(entry), self.tail.hash, body))
         self._move_stock(events)
+        self._part_stock(entry)
         return Recorded(Origin(stream.node_id, stream.incarnation, stream.lane, entry.seq), entry)
 
     def _move_stock(self, events: tuple[Event, ...]) -> None:
@@ -219,6 +230,14 @@ class Batch:
             position = apply_delta(self._stock[delta.sku].get(delta.lot), delta)
             self._stock[delta.sku][delta.lot] = position
             self.positions[delta.sku, delta.lot] = position
+
+    def _part_stock(self, entry: Entry) -> None:
+        """Quotas are what the entry says that they are."""
+        for event in entry.events:
+            if isinstance(event, QuotaChanged):
+                for quota in event.quotas:
+                    self._quotas[quota.sku] = quota
+                    self.new_quotas[quota.sku] = (entry.hlc, quota)
 
     def _advance_order(self, order_id: UUID, recorded: Recorded) -> OrderState:
         state = fold_all(self._state(order_id), recorded.entry.events)

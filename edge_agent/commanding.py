@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from edge_agent.store.log import Stream
-from edge_agent.submission import Ask, AskHold, Cancel, OrderHold, Request, Submission
+from edge_agent.submission import Ask, AskHold, Cancel, OnStock, OrderHold, Request, Submission
 from edge_core import ids
 from edge_core.orders.commands import (
     AdvanceOrder,
@@ -21,12 +21,13 @@ from edge_core.orders.commands import (
     MoveStock,
     OrderHeldGoods,
     PlaceOrder,
+    SetQuota,
     StockMovement,
     TakeBack,
 )
 from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import ExchangeRequest, UnreceiptedReturn
-from edge_core.stock.requests import HoldRequest, StockCount
+from edge_core.stock.requests import HoldRequest, QuotaRequest, StockCount
 
 
 class Circumstances(Struct, frozen=True):
@@ -59,20 +60,28 @@ def command_of(submission: Submission, here: Circumstances, seq: int) -> Command
             return CancelOrder(request.order_id, request.request)
         case Ask():
             return _ask(request, submission, here, seq)
+        case UnreceiptedReturn():
+            date = request.business_date or business_date(request.returned_at, here.zone)
+            return TakeBack(here.new_id(), request, date)
+        case AskHold():
+            return ChangeHold(request.reservation_id, request.name, here.new_id(), here.now_ms, request.ttl_ms)
+        case OrderHold():
+            place = _place(request.order, submission, here, seq + 1)  # the hold's end is the first of the two entries
+            return OrderHeldGoods(request.reservation_id, place, here.now_ms)
+        case _:
+            return _about_stock(request, here)
+
+
+def _about_stock(request: OnStock, here: Circumstances) -> Command:
+    match request:
         case StockMovement():
             return MoveStock(here.new_id(), request)
         case StockCount():
             return CountStock(here.new_id(), request)
         case HoldRequest():
             return HoldStock(here.new_id(), request, here.today, here.now_ms)
-        case AskHold():
-            return ChangeHold(request.reservation_id, request.name, here.new_id(), here.now_ms, request.ttl_ms)
-        case OrderHold():
-            place = _place(request.order, submission, here, seq + 1)  # the hold's end is the first of the two entries
-            return OrderHeldGoods(request.reservation_id, place, here.now_ms)
-        case UnreceiptedReturn():
-            date = request.business_date or business_date(request.returned_at, here.zone)
-            return TakeBack(here.new_id(), request, date)
+        case QuotaRequest():
+            return SetQuota(here.new_id(), request, here.today, here.now_ms)
 
 
 def skus_asked(request: Request) -> Iterable[str]:
@@ -80,6 +89,8 @@ def skus_asked(request: Request) -> Iterable[str]:
     match request:
         case Cancel() | AskHold():
             return ()
+        case QuotaRequest():
+            return (request.sku,)
         case OrderHold():
             return (line.sku for line in request.order.lines)
         case Ask():
@@ -100,6 +111,7 @@ def _place(posted: TillOrder, submission: Submission, here: Circumstances, seq: 
         location_id=here.stream.node_id,
         business_date=posted.business_date or business_date(posted.placed_at, here.zone),
         offline=here.is_offline,
+        now_ms=here.now_ms,
     )
 
 

@@ -20,19 +20,20 @@ from msgspec import Struct
 from edge_agent.batch import Batch
 from edge_agent.commanding import Circumstances
 from edge_agent.intake import Intake
-from edge_agent.store import answers, downlink, log, orders, stock
+from edge_agent.store import answers, downlink, log, orders, quotas, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.downlink import ParkedInstruction, ParkedRow
 from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import Surroundings
-from edge_core.errors import PeerFault, RecordDamaged, Rejected
+from edge_core import ids
+from edge_core.errors import InvariantViolated, PeerFault, RecordDamaged, Rejected
 from edge_core.limits import ERROR_TEXT_CHARS_MAX, PARKED_INSTRUCTIONS_MAX
-from edge_core.orders.commands import CancelOrder
+from edge_core.orders.commands import CancelOrder, SetQuota
 from edge_core.orders.events import InstructionAnswered, deltas_of
 from edge_core.orders.rendering import Recorded
 from edge_core.sync.chain import genesis
 from edge_core.sync.entry import Entry
-from edge_core.sync.instruction import CancelTask, Head, Instruction, decode_instruction, kind_in, read_head
+from edge_core.sync.instruction import CancelTask, Head, Instruction, QuotaTask, decode_instruction, kind_in, read_head
 from edge_core.sync.messages import DOWN, Deliver, DownPosition
 from edge_core.sync.receive_stream import Applied, Cursor, prepare, receive
 from edge_core.sync.receive_stream import Batch as Delivery
@@ -218,11 +219,25 @@ class _Work:
     async def cancel(self, instruction: Instruction) -> Rejected | None:
         """`order.cancel`: decided like a till's."""
         task, order_id = instruction.task, instruction.subject
+        if not isinstance(task, CancelTask):
+            raise InvariantViolated(f"{task!r} cancels nothing")
         if order_id is None:
             return Rejected("order-not-found", "the instruction names no order")
         if not self._batch.knows_order(order_id):
             await self._learn(await orders.read_order(self._connection, order_id))
         return self._batch.execute(CancelOrder(order_id, task.request()), instruction.traceparent)
+
+    async def set_quota(self, instruction: Instruction) -> Rejected | None:
+        """`stock.set_quota`: decided like one of somebody at the store."""
+        task = instruction.task
+        if not isinstance(task, QuotaTask):
+            raise InvariantViolated(f"{task!r} is no plan")
+        if not self._batch.knows_sku(task.sku):
+            positions = await stock.read_positions(self._connection, [task.sku])
+            self._batch.learn(positions, [], await quotas.read_quotas(self._connection, [task.sku]))
+        here = self._here
+        new_id = ids.uuid7(self._now_ms, here.random_bits())
+        return self._batch.execute(SetQuota(new_id, task.request(), here.today, self._now_ms), instruction.traceparent)
 
     async def _learn(self, recorded: list[Recorded]) -> None:
         skus = {delta.sku for r in recorded for event in r.entry.events for delta in deltas_of(event)}
@@ -297,10 +312,12 @@ class _Work:
             await orders.put_heads(self._connection, batch.heads.values())
         if batch.positions:
             await stock.put_positions(self._connection, batch.positions.values())
+        if batch.new_quotas:
+            await quotas.put_quotas(self._connection, batch.new_quotas)
 
 
 Handler = Callable[[_Work, Instruction], Awaitable[Rejected | None]]
-HANDLERS: Final = MappingProxyType[type, Handler]({CancelTask: _Work.cancel})
+HANDLERS: Final = MappingProxyType[type, Handler]({CancelTask: _Work.cancel, QuotaTask: _Work.set_quota})
 """What does each kind of task: a new kind needs a row here and its struct in `edge_core.sync.instruction`."""
 
 

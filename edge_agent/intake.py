@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from edge_agent.batch import Batch
 from edge_agent.commanding import Circumstances, skus_asked
-from edge_agent.store import holds, idempotency, log, orders, stock
+from edge_agent.store import holds, idempotency, log, orders, quotas, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer, Ask, Cancel, OnHold, Request, Submission, rejected_answer, submission
@@ -256,6 +256,7 @@ class Intake:
             answered=answered,
             replays=replays,
             holds=living,
+            quotas=await quotas.read_quotas(connection, sorted(skus)) if skus else {},
         )
 
     async def _append(self, connection: Connection, batch: Batch) -> None:
@@ -267,6 +268,8 @@ class Intake:
             await stock.put_positions(connection, batch.positions.values())
         if batch.new_holds:
             await holds.put_holds(connection, batch.new_holds.values())
+        if batch.new_quotas:
+            await quotas.put_quotas(connection, batch.new_quotas)
         if batch.ended_holds:
             await holds.drop_holds(connection, batch.ended_holds)
         if batch.new_answered:

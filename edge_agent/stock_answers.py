@@ -8,7 +8,8 @@ from msgspec import Struct
 
 from edge_core.orders.rendering import Origin, Recorded, rfc3339
 from edge_core.stock.ledger import Allocation
-from edge_core.stock.stock_events import HoldEnded, HoldExtended, StockCounted, StockEvent, StockHeld
+from edge_core.stock.quotas import Budget, Quota, available_milli
+from edge_core.stock.stock_events import HoldEnded, HoldExtended, QuotaChanged, StockCounted, StockEvent, StockHeld
 
 
 class CountedView(Struct, frozen=True):
@@ -65,6 +66,52 @@ class HoldReceipt(Struct, frozen=True):
     origin: Origin
 
 
+class ChannelView(Struct, frozen=True):
+    """A channel's part: its budget, and what it may promise with what it may draw on, in thousandths of the unit."""
+
+    channel: str
+    weight: int
+    minimum_milli: int
+    draws_on: tuple[str, ...]
+    budget_milli: int
+    available_milli: int
+
+
+class QuotaView(Struct, frozen=True):
+    """How what is free of a SKU is parted."""
+
+    sku: str
+    channels: tuple[ChannelView, ...]
+
+
+class QuotaReceipt(Struct, frozen=True):
+    """The answer to a plan that was set: the budgets that it makes."""
+
+    movement_id: UUID
+    recorded_at: str
+    quotas: tuple[QuotaView, ...]
+    origin: Origin
+
+
+def quota_view(sku: str, plan: tuple[Quota, ...], budgets: tuple[Budget, ...]) -> QuotaView:
+    """Quotas as a client reads them."""
+    left = {each.channel: each.quantity_milli for each in budgets}
+    return QuotaView(
+        sku,
+        tuple(
+            ChannelView(
+                each.channel,
+                each.weight,
+                each.minimum_milli,
+                each.draws_on,
+                left[each.channel],
+                available_milli(budgets, plan, each.channel),
+            )
+            for each in plan
+        ),
+    )
+
+
 def stock_receipt(event: StockEvent, recorded: Recorded) -> Struct:
     """What a client is told of a decision about the stock."""
     match event:
@@ -76,6 +123,13 @@ def stock_receipt(event: StockEvent, recorded: Recorded) -> Struct:
             return _held(event.reservation_id, "soft", event.expires_at_ms, event.allocations, recorded)
         case HoldEnded():
             return _held(event.reservation_id, event.outcome, None, event.allocations, recorded)
+        case QuotaChanged():
+            return QuotaReceipt(
+                event.movement_id,
+                rfc3339(recorded.entry.recorded_at_ms),
+                tuple(quota_view(each.sku, each.plan, each.budgets) for each in event.quotas),
+                recorded.origin,
+            )
         case _:
             assert_never(event)
 

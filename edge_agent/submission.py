@@ -19,7 +19,7 @@ from edge_core.orders.fold import OrderState
 from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.rendering import Origin, Receipt, Recorded, receipt, rfc3339, state_of
 from edge_core.orders.requests import CancelRequest, OrderRequest, UnreceiptedReturn
-from edge_core.stock.requests import HoldRequest, StockCount
+from edge_core.stock.requests import HoldRequest, QuotaRequest, StockCount
 from edge_core.stock.stock_events import HoldEnded, HoldExtended, StockEvent
 
 PAYLOAD_HASH_BYTES: Final = 32
@@ -59,7 +59,8 @@ class OrderHold(Struct, frozen=True, array_like=True):
 
 
 OnHold = AskHold | OrderHold
-Request = TillOrder | Cancel | Ask | StockMovement | UnreceiptedReturn | StockCount | HoldRequest | OnHold
+OnStock = StockMovement | StockCount | HoldRequest | QuotaRequest
+Request = TillOrder | Cancel | Ask | UnreceiptedReturn | OnStock | OnHold
 
 
 class Submission(Struct, frozen=True):
@@ -174,7 +175,7 @@ def _status_without_order(recorded: Recorded) -> int:
 
 
 def _receipt_without_order(recorded: Recorded) -> Struct:
-    (moved,) = (event for event in recorded.entry.events if isinstance(event, Movement))
+    moved = next(event for event in recorded.entry.events if isinstance(event, Movement))
     if isinstance(moved, StockEvent):
         return stock_receipt(moved, recorded)
     recorded_at = rfc3339(recorded.entry.recorded_at_ms)

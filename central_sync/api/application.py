@@ -61,6 +61,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     routes = [
         Route("/v1/nodes", guarded(handlers.nodes)),
         Route("/v1/nodes/{node_id}", guarded(handlers.node)),
+        Route("/v1/nodes/{node_id}/quotas", guarded(commands.set_quota, "stock"), methods=["POST"]),
         Route("/v1/orders", guarded(handlers.orders)),
         Route("/v1/orders/{order_id}", guarded(handlers.order)),
         Route("/v1/orders/{order_id}/cancel", guarded(commands.cancel_order, "order"), methods=["POST"]),

@@ -13,14 +13,16 @@ from starlette.responses import Response
 
 from central_sync.api.handlers import answer, parse_limit, parse_number, parse_query, parse_uuid
 from central_sync.instructions import Issued, issue
-from central_sync.store import instructions, orders
+from central_sync.store import instructions, nodes, orders
 from central_sync.store.database import Connection, Database
 from central_sync.store.instructions import InstructionRow
 from central_sync.times import rfc3339
 from edge_core.errors import UNREADABLE, PeerFault, Rejected
 from edge_core.orders.requests import CancelRequest
 from edge_core.shapes import json_object, json_reader
-from edge_core.sync.instruction import CancelTask, decode_instruction
+from edge_core.stock.quota_book import check_plan
+from edge_core.stock.requests import QuotaRequest
+from edge_core.sync.instruction import CancelTask, QuotaTask, decode_instruction
 from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised
 from holdfast_runtime.requests import require_json, required_key, trace_of, undecodable
@@ -57,6 +59,9 @@ class InstructionPage(Struct, frozen=True):
 read_cancel: Final = json_reader(CancelRequest)
 """A cancel's body, read strictly."""
 
+read_quota: Final = json_reader(QuotaRequest)
+"""The body of a plan, read strictly."""
+
 
 class Commands:
     """The endpoints that ask something of a store."""
@@ -78,13 +83,31 @@ class Commands:
         async with self._database.transaction() as connection:
             issued = await cancel(connection, order_id, asked, key=key, now_ms=self._now_ms(), traceparent=trace)
             row = await instructions.one(connection, issued.instruction_id)
-        if row is None:
-            raise ProblemRaised(Rejected("instruction-not-found", "it is gone"))
-        response = answer(instruction_status(row), 202)
-        response.headers["location"] = f"/v1/instructions/{row.instruction_id}"
-        if issued.is_repeated:
-            response.headers["idempotency-replayed"] = "true"
-        return response
+        return _issued(issued, row)
+
+    async def set_quota(self, request: Request) -> Response:
+        """POST /v1/nodes/{node_id}/quotas."""
+        node_id = request.path_params["node_id"]
+        require_json(_header(request, "content-type"))
+        try:
+            asked = read_quota(await read_body(request.scope, request.receive))
+        except UNREADABLE as error:
+            raise ProblemRaised(undecodable(error)) from error
+        refused = check_plan(asked.plan)
+        if refused is not None:
+            raise ProblemRaised(refused)
+        key, trace = required_key(_header(request, "idempotency-key")), trace_of(_header(request, "traceparent"))
+        task = QuotaTask(asked.sku, asked.plan)
+        async with self._database.transaction() as connection:
+            if not await nodes.page(connection, node_id):
+                raise ProblemRaised(Rejected("node-not-found", f"no node {node_id!r} ever said hello here"))
+            issued = await issue(
+                connection, node_id, task, subject=None, key=key, now_ms=self._now_ms(), traceparent=trace
+            )
+            if isinstance(issued, Rejected):
+                raise ProblemRaised(issued)
+            row = await instructions.one(connection, issued.instruction_id)
+        return _issued(issued, row)
 
     async def instruction(self, request: Request) -> Response:
         """GET /v1/instructions/{instruction_id}."""
@@ -130,6 +153,17 @@ async def cancel(
     if isinstance(issued, Rejected):
         raise ProblemRaised(issued)
     return issued
+
+
+def _issued(issued: Issued, row: InstructionRow | None) -> Response:
+    """What is in the log for a node, and where to read what becomes of it."""
+    if row is None:
+        raise ProblemRaised(Rejected("instruction-not-found", "it is gone"))
+    response = answer(instruction_status(row), 202)
+    response.headers["location"] = f"/v1/instructions/{row.instruction_id}"
+    if issued.is_repeated:
+        response.headers["idempotency-replayed"] = "true"
+    return response
 
 
 def instruction_status(row: InstructionRow) -> InstructionStatus:

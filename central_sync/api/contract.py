@@ -12,6 +12,7 @@ from central_sync.fleet import NodeStatus
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from edge_core.orders.requests import CancelRequest
 from edge_core.shapes import object_shape
+from edge_core.stock.requests import QuotaRequest
 from holdfast_runtime.openapi import Operation, Parameter, openapi
 
 _TEXT: Final = {"type": "string"}
@@ -72,6 +73,18 @@ OPERATIONS: Final = (
         parameters=(Parameter("node_id", "path", "The node.", _TEXT),),
         problems=("node-not-found", *_LIST),
         scope="read",
+        tag="fleet",
+    ),
+    Operation(
+        "post",
+        "/v1/nodes/{node_id}/quotas",
+        "setNodeQuota",
+        "Ask a node to part what is free of a SKU between the channels; the node decides",
+        {202: InstructionStatus},
+        body=object_shape(QuotaRequest),
+        parameters=(Parameter("node_id", "path", "The node.", _TEXT), _KEY),
+        problems=("node-not-found", "duplicate-identifier", *_COMMAND, *_LIST),
+        scope="stock",
         tag="fleet",
     ),
     Operation(

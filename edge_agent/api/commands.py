@@ -25,7 +25,7 @@ from edge_core.orders.requests import (
 )
 from edge_core.orders.validation import check_order, check_store
 from edge_core.shapes import json_reader
-from edge_core.stock.requests import ExtendRequest, HoldRequest, ReleaseRequest, StockCount
+from edge_core.stock.requests import ExtendRequest, HoldRequest, QuotaRequest, ReleaseRequest, StockCount
 from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised, problem_headers
 from holdfast_runtime.requests import require_json, required_key, trace_of, undecodable
@@ -59,6 +59,7 @@ class Commands:
         self._read_movement = json_reader(StockMovement)
         self._read_count = json_reader(StockCount)
         self._read_hold = json_reader(HoldRequest)
+        self._read_quota = json_reader(QuotaRequest)
         self._read_extend = json_reader(ExtendRequest)
         self._read_release = json_reader(ReleaseRequest)
 
@@ -117,28 +118,33 @@ class Commands:
         hold = await self._body(head, "order", scope, receive, self._read_hold)
         await self._submit(hold, required_key(head.idempotency_key), head, send)
 
-    async def change_hold(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """`POST /v1/stock/reservations/{reservation_id}/{command}`: `order`, `extend` or `release`."""
+    async def set_quota(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/quotas`."""
         head = _head(scope)
-        subject, name = reservation_id_of(scope["path_params"]["reservation_id"]), scope["path_params"]["command"]
-        request: Request
-        if name == "order":
-            order = await self._body(head, "order", scope, receive, self._read_order)
-            found = check_order(order, self._stores)
-            if found is not None:
-                raise ProblemRaised(found)
-            request = OrderHold(subject, order)
-        elif name == "extend":
-            extend = await self._body(head, "order", scope, receive, self._read_extend)
-            request = AskHold(subject, "extend", extend.ttl_ms)
-        elif name == "release":
-            await self._body(head, "order", scope, receive, self._read_release)
-            request = AskHold(subject, "release")
-        else:
-            raise ProblemRaised(
-                Rejected("not-found", f"a reservation has no command {name!r}", allowed=("extend", "order", "release"))
-            )
+        quota = await self._body(head, "stock", scope, receive, self._read_quota)
+        await self._submit(quota, required_key(head.idempotency_key), head, send)
+
+    async def order_hold(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/reservations/{reservation_id}/order`."""
+        head = _head(scope)
+        order = await self._body(head, "order", scope, receive, self._read_order)
+        found = check_order(order, self._stores)
+        if found is not None:
+            raise ProblemRaised(found)
+        await self._submit(OrderHold(_reservation(scope), order), required_key(head.idempotency_key), head, send)
+
+    async def extend_hold(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/reservations/{reservation_id}/extend`."""
+        head = _head(scope)
+        extend = await self._body(head, "order", scope, receive, self._read_extend)
+        request = AskHold(_reservation(scope), "extend", extend.ttl_ms)
         await self._submit(request, required_key(head.idempotency_key), head, send)
+
+    async def release_hold(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/reservations/{reservation_id}/release`."""
+        head = _head(scope)
+        await self._body(head, "order", scope, receive, self._read_release)
+        await self._submit(AskHold(_reservation(scope), "release"), required_key(head.idempotency_key), head, send)
 
     async def _body(
         self, head: Head, needed: TokenScope, scope: Scope, receive: Receive, read: Callable[[bytes], R]
@@ -170,6 +176,10 @@ def reservation_id_of(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise ProblemRaised(Rejected("invalid-parameter", "a reservation is named by its UUID")) from None
+
+
+def _reservation(scope: Scope) -> UUID:
+    return reservation_id_of(scope["path_params"]["reservation_id"])
 
 
 def _head(scope: Scope) -> Head:

@@ -59,6 +59,7 @@ _PLACE: Final = (
     "unit-mismatch",
     "out-of-stock",
     "lot-expired",
+    "quota-exhausted",
 )
 
 OPERATIONS: Final = (

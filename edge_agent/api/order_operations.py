@@ -19,7 +19,7 @@ _ANY: Final = (
     "order-too-long",
 )
 _GROUP: Final = ("order-held", "unknown-reference", "group-ambiguous")
-_GOODS: Final = ("quantity-too-large", "out-of-stock", "lot-expired", "unit-mismatch")
+_GOODS: Final = ("quantity-too-large", "out-of-stock", "lot-expired", "quota-exhausted", "unit-mismatch")
 _REFUND: Final = ("unknown-reference", "payment-mismatch")
 
 _COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
@@ -44,6 +44,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
                 "totals-mismatch",
                 "out-of-stock",
                 "lot-expired",
+                "quota-exhausted",
                 *_REFUND,
             ),
         ),

@@ -12,16 +12,19 @@ from starlette.responses import Response
 
 from edge_agent.api.commands import order_id_of, reservation_id_of
 from edge_agent.status import Reporter
-from edge_agent.stock_answers import KeptGoods, kept_goods
-from edge_agent.store import holds, orders, stock
+from edge_agent.stock_answers import KeptGoods, kept_goods, quota_view
+from edge_agent.store import holds, orders, quotas, stock
 from edge_agent.store.file import StoreFile
 from edge_agent.store.orders import OrderFilter, OrderHead
 from edge_core.errors import RecordDamaged, Rejected, StorageFault
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from edge_core.orders.merge import merge
+from edge_core.orders.quoting import sellable_milli, step_milli
 from edge_core.orders.rendering import document, rfc3339
 from edge_core.orders.validation import is_date
+from edge_core.orders.world import World
 from edge_core.stock.ledger import Position
+from edge_core.stock.quota_book import fitted
 from holdfast_runtime.problems import ProblemRaised
 from holdfast_runtime.tokens import TokenCheck
 
@@ -87,10 +90,11 @@ class HoldView(Struct, frozen=True):
 class Queries:
     """The handlers of `GET`."""
 
-    def __init__(self, file: StoreFile, tokens: TokenCheck, reporter: Reporter) -> None:
+    def __init__(self, file: StoreFile, tokens: TokenCheck, reporter: Reporter, today: Callable[[], str]) -> None:
         self._file = file
         self._tokens = tokens
         self._reporter = reporter
+        self._today = today
         self.on_damage: Callable[[], None] = lambda: None
 
     async def get_order(self, request: Request) -> Response:
@@ -134,6 +138,18 @@ class Queries:
             raise ProblemRaised(Rejected("reservation-not-found", detail))
         lines = kept_goods(hold.allocations)
         return _json(HoldView(subject, hold.status, rfc3339(hold.expires_at_ms), lines))
+
+    async def get_quota(self, request: Request) -> Response:
+        """`GET /v1/stock/quotas/{sku}`: as they are now, fitted to what is free."""
+        self._authorize(request)
+        sku = request.path_params["sku"]
+        known = _WORD.match(sku) is not None
+        found = (await self._read(quotas.read_quotas(self._file.reader, [sku]))).get(sku) if known else None
+        if found is None:
+            raise ProblemRaised(Rejected("sku-not-found", f"{sku!r} has no quotas here"))
+        world = World(None, {sku: await self._read(stock.read_positions(self._file.reader, [sku]))})
+        budgets = fitted(found, free_milli=sellable_milli(world, sku, self._today()), step_milli=step_milli(world, sku))
+        return _json(quota_view(sku, found.plan, budgets))
 
     async def get_status(self, request: Request) -> Response:
         """`GET /v1/status`."""

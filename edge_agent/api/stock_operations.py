@@ -5,17 +5,18 @@ from typing import Final
 from msgspec import Struct
 
 from edge_agent.api.queries import HoldView, StockView
-from edge_agent.stock_answers import CountReceipt, HoldReceipt
+from edge_agent.stock_answers import CountReceipt, HoldReceipt, QuotaReceipt, QuotaView
 from edge_agent.submission import MovementReceipt
 from edge_core.orders.commands import StockMovement
 from edge_core.orders.document import TillOrder
 from edge_core.orders.rendering import Receipt
 from edge_core.shapes import object_shape
-from edge_core.stock.requests import ExtendRequest, HoldRequest, ReleaseRequest, StockCount
+from edge_core.stock.requests import ExtendRequest, HoldRequest, QuotaRequest, ReleaseRequest, StockCount
 from holdfast_runtime.openapi import Operation, Parameter
 
 _SKU: Final = Parameter("sku", "path", "The stock keeping unit.", {"type": "string"})
 _RESERVATION: Final = Parameter("reservation_id", "path", "The reservation.", {"type": "string", "format": "uuid"})
+_GOODS: Final = ("out-of-stock", "lot-expired", "quota-exhausted", "unit-mismatch")
 _LEDGER: Final = ("invalid-time", "unit-mismatch", "lot-mismatch")
 
 
@@ -31,6 +32,7 @@ def stock_operations(
     """The operations; `write`, `place` and `auth` are the problems of what changes, places an order, and reads."""
     return (
         *_hold_operations((key, trace), write, place, auth),
+        *_quota_operations((key, trace), write, auth),
         Operation(
             "POST",
             "/v1/stock/movements",
@@ -86,7 +88,7 @@ def _hold_operations(
             {201: HoldReceipt},
             body=object_shape(HoldRequest),
             parameters=parameters,
-            problems=(*write, "out-of-stock", "lot-expired", "unit-mismatch", "duplicate-identifier"),
+            problems=(*write, *_GOODS, "duplicate-identifier"),
             scope="order",
             tag="stock",
         ),
@@ -115,5 +117,35 @@ def _hold_operations(
                 tag="stock",
             )
             for name, identifier, summary, answers, body, more in commands
+        ),
+    )
+
+
+def _quota_operations(
+    parameters: tuple[Parameter, ...], write: tuple[str, ...], auth: tuple[str, ...]
+) -> tuple[Operation, ...]:
+    return (
+        Operation(
+            "POST",
+            "/v1/stock/quotas",
+            "setQuota",
+            "Part what is free of a SKU between the channels; an empty plan ends it",
+            {201: QuotaReceipt},
+            body=object_shape(QuotaRequest),
+            parameters=parameters,
+            problems=(*write, "sku-not-found", "duplicate-identifier", "invalid-parameter"),
+            scope="stock",
+            tag="stock",
+        ),
+        Operation(
+            "GET",
+            "/v1/stock/quotas/{sku}",
+            "getQuota",
+            "What each channel may promise of a SKU now",
+            {200: QuotaView},
+            parameters=(_SKU,),
+            problems=(*auth, "sku-not-found", "storage-unavailable"),
+            scope="read",
+            tag="stock",
         ),
     )

@@ -23,6 +23,7 @@ from edge_core.orders.events import Movement, OrderPlaced, deltas_of
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Recorded
 from edge_core.stock.ledger import StockDelta
+from edge_core.stock.stock_events import StockEvent
 from edge_core.sync.chain import link
 from edge_core.sync.entry import Entry, decode_entry
 
@@ -208,12 +209,13 @@ def _note(walk: _Walk, entry: Entry) -> None:
     if log.subject_of(entry) in walk.come_again:
         return
     for event in entry.events:
+        if isinstance(event, StockEvent):
+            walk.book.note(entry.hlc, event)
         if isinstance(event, OrderPlaced):
             walk.placed += 1
         elif isinstance(event, Movement) and entry.order_id is None and event.movement_id.bytes not in walk.moved:
             walk.moved.add(event.movement_id.bytes)
             _add(walk, deltas_of(event))
-            walk.book.note(event)
 
 
 def _add(walk: _Walk, deltas: Iterable[StockDelta]) -> None:

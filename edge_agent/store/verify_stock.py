@@ -1,26 +1,32 @@
-"""What `verify` looks at of holds: the table must be what the log makes of it."""
+"""What `verify` looks at of holds and quotas: the tables must be what the log makes of them."""
 
 from collections.abc import Iterable
 from uuid import UUID
 
 import aiosqlite
 
-from edge_agent.store import holds, retention
-from edge_core.orders.events import Event
+from edge_agent.store import holds, quotas, retention
 from edge_core.stock.holds import end_id
+from edge_core.stock.quota_book import SkuQuota
 from edge_core.stock.reservations import Reservation
-from edge_core.stock.stock_events import HoldEnded, HoldExtended, StockHeld
+from edge_core.stock.stock_events import HoldEnded, HoldExtended, QuotaChanged, StockEvent, StockHeld
 
 
 class StockBook:
-    """What the entries that were walked say of holds, in whatever order they came."""
+    """What the entries that were walked say of holds and quotas, in whatever order they came."""
 
     def __init__(self) -> None:
         self._held: dict[UUID, Reservation] = {}
         self._ended: set[UUID] = set()
+        self._quotas: dict[str, tuple[int, SkuQuota]] = {}
 
-    def note(self, event: Event) -> None:
-        """One event of the log."""
+    def note(self, hlc: int, event: StockEvent) -> None:
+        """One event of the log, and the hybrid clock of its entry."""
+        if isinstance(event, QuotaChanged):
+            for quota in event.quotas:
+                known = self._quotas.get(quota.sku)
+                if known is None or _later((hlc, quota), known):
+                    self._quotas[quota.sku] = hlc, quota
         if isinstance(event, HoldEnded):
             self._ended.add(event.reservation_id)
         elif isinstance(event, StockHeld | HoldExtended):
@@ -30,7 +36,25 @@ class StockBook:
                 self._held[hold.reservation_id] = hold
 
     async def check(self, connection: aiosqlite.Connection, *, is_whole: bool) -> Iterable[tuple[str, str]]:
-        """Each thing that is wrong: where, and what. Raises `StorageFault`.
+        """Each thing that is wrong: where, and what. Raises `StorageFault`."""
+        return [
+            *await self._check_holds(connection, is_whole=is_whole),
+            *await self._check_quotas(connection, is_whole=is_whole),
+        ]
+
+    async def _check_quotas(self, connection: aiosqlite.Connection, *, is_whole: bool) -> Iterable[tuple[str, str]]:
+        """Of what was let go of a later value may have come."""
+        kept = await quotas.read_all(connection)
+        found = []
+        for sku in sorted(kept.keys() | self._quotas.keys()):
+            here, log = kept.get(sku), self._quotas.get(sku)
+            is_later = here is not None and (log is None or _later(here, log))
+            if here != log and (is_whole or not is_later):
+                found.append((f"quota {sku}", "is not what the log says last"))
+        return found
+
+    async def _check_holds(self, connection: aiosqlite.Connection, *, is_whole: bool) -> Iterable[tuple[str, str]]:
+        """A hold that lives is kept as it was last extended.
 
         Where the log is not whole, because it was let go of, a hold may have begun or ended before it.
         """
@@ -46,3 +70,7 @@ class StockBook:
             strange = kept.keys() - living.keys() - self._ended
             found += [(each, "is kept, and the log does not know it") for each in strange]
         return [(f"hold {each}", what) for each, what in sorted(found)]
+
+
+def _later(one: tuple[int, SkuQuota], other: tuple[int, SkuQuota]) -> bool:
+    return (one[0], quotas.encoded(one[1])) > (other[0], quotas.encoded(other[1]))

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from edge_core.limits import MOVEMENT_LINES_MAX
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
 from edge_core.orders.requests import CancelRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
-from edge_core.stock.requests import HoldRequest, StockCount
+from edge_core.stock.requests import HoldRequest, QuotaRequest, StockCount
 
 Role = Literal["store", "centre", "timer"]
 
@@ -42,6 +42,7 @@ class PlaceOrder(Struct, frozen=True):
     location_id: str
     business_date: str
     offline: bool
+    now_ms: int = 0
 
 
 class CancelOrder(Struct, frozen=True):
@@ -128,6 +129,15 @@ class OrderHeldGoods(Struct, frozen=True):
     now_ms: int
 
 
+class SetQuota(Struct, frozen=True):
+    """Part what is free of a SKU between the channels. `now_ms` is Unix time."""
+
+    movement_id: UUID
+    request: QuotaRequest
+    business_date: str
+    now_ms: int
+
+
 OnHold = ChangeHold | OrderHeldGoods
 OnOrder = CancelOrder | AdvanceOrder | ExchangeOrder
-Command = PlaceOrder | OnOrder | TakeBack | MoveStock | CountStock | HoldStock | OnHold
+Command = PlaceOrder | OnOrder | TakeBack | MoveStock | CountStock | HoldStock | OnHold | SetQuota

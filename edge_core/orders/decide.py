@@ -20,6 +20,7 @@ from edge_core.orders.commands import (
     OnOrder,
     OrderHeldGoods,
     PlaceOrder,
+    SetQuota,
     TakeBack,
 )
 from edge_core.orders.counted import count_stock
@@ -31,6 +32,7 @@ from edge_core.orders.legality import may_give, not_allowed
 from edge_core.orders.machines import ORDER
 from edge_core.orders.moving import move_stock
 from edge_core.orders.placing import place_order
+from edge_core.orders.quoting import set_quota
 from edge_core.orders.state import OrderState
 from edge_core.orders.unreceipted import take_back_unreceipted
 from edge_core.orders.world import Accepted, World
@@ -51,6 +53,8 @@ def decide(world: World, command: Command) -> Accepted | Rejected:
             return _accepted(move_stock(world, command))
         case CountStock():
             return _accepted(count_stock(world, command))
+        case SetQuota():
+            return _accepted(set_quota(world, command))
         case HoldStock():
             return _accepted(hold_stock(world, command))
         case ChangeHold():
@@ -66,6 +70,8 @@ def skus_of(command: Command, order: OrderState | None = None, hold: Reservation
     match command:
         case PlaceOrder():
             return frozenset(line.sku for line in command.posted.lines)
+        case SetQuota():
+            return frozenset({command.request.sku})
         case OrderHeldGoods():
             return frozenset(line.sku for line in command.place.posted.lines) | _skus_held(hold)
         case ChangeHold():

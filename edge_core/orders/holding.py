@@ -4,6 +4,7 @@ An order that comes in time makes its hold hard: the hold ends and the order pro
 transaction. From then on the order's own process says what becomes of them.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from edge_core.errors import Rejected
@@ -11,6 +12,7 @@ from edge_core.orders.commands import ChangeHold, HoldStock, OrderHeldGoods
 from edge_core.orders.events import Event
 from edge_core.orders.placing import place_order
 from edge_core.orders.promising import Wanted, promise
+from edge_core.orders.quoting import Draw, draw_quotas
 from edge_core.orders.world import Accepted, Follow, World
 from edge_core.stock import reservations
 from edge_core.stock.holds import end_id
@@ -33,8 +35,13 @@ def hold_stock(world: World, command: HoldStock) -> tuple[Event, ...] | Rejected
     held = reservations.hold(command.reservation_id, allocations, now_ms=command.now_ms, ttl_ms=request.ttl_ms)
     if isinstance(held, Rejected):
         return held
+    draw = Draw(command.reservation_id, request.channel, command.business_date, command.now_ms)
+    drawn = draw_quotas(world, draw, allocations)
+    if isinstance(drawn, Rejected):
+        return drawn
     begun = held.reservation
-    return (StockHeld(command.reservation_id, allocations, begun.held_at_ms, begun.expires_at_ms, request.reference),)
+    kept = StockHeld(command.reservation_id, allocations, begun.held_at_ms, begun.expires_at_ms, request.reference)
+    return kept, *drawn
 
 
 def change_hold(world: World, command: ChangeHold) -> tuple[Event, ...] | Rejected:
@@ -69,7 +76,11 @@ def order_held_goods(world: World, command: OrderHeldGoods) -> Accepted | Reject
     hardened = reservations.harden(world.hold, now_ms=command.now_ms)
     if isinstance(hardened, Rejected):
         return hardened
-    placed = place_order(World(None, _without(world.stock, world.hold)), command.place)
+    kept: defaultdict[str, int] = defaultdict(int)
+    for allocation in world.hold.allocations:
+        kept[allocation.sku] += allocation.quantity_milli
+    shelf = World(None, _without(world.stock, world.hold), quotas=world.quotas)
+    placed = place_order(shelf, command.place, kept)
     if isinstance(placed, Rejected):
         return placed
     ended = HoldEnded(

@@ -1,5 +1,8 @@
 """Taking an order in: its document, its payments, and goods promised, found, handed over, or waited for."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from edge_core.errors import Rejected
 from edge_core.orders.commands import PlaceOrder
 from edge_core.orders.document import FulfillmentGroup, GroupLine, Order, OrderTotals, TillOrder
@@ -15,6 +18,7 @@ from edge_core.orders.events import (
     StockReserved,
 )
 from edge_core.orders.promising import Wanted, promise
+from edge_core.orders.quoting import Draw, channel_of, draw_quotas
 from edge_core.orders.validation import CHECK_NAMES
 from edge_core.orders.world import World
 from edge_core.stock.ledger import Allocation, StockDelta, apply_delta
@@ -22,14 +26,19 @@ from edge_core.stock.ledger import Allocation, StockDelta, apply_delta
 MAIN_GROUP = "g1"
 
 
-def place_order(world: World, command: PlaceOrder) -> tuple[Event, ...] | Rejected:
-    """The events of taking an order in. A carry-out sale is over with them."""
+def place_order(
+    world: World, command: PlaceOrder, kept: Mapping[str, int] = MappingProxyType({})
+) -> tuple[Event, ...] | Rejected:
+    """The events of taking an order in. A carry-out sale is over with them. `kept` was held for it, by SKU."""
     posted = command.posted
     carry_out = posted.fulfillment.method == "carry_out"
     found = _find_untracked(world, command) if carry_out else ()
     allocations = _allocate_lines(world, posted, command.business_date, found)
     if isinstance(allocations, Rejected):
         return allocations
+    drawn = _draw(world, command, allocations or (), kept)
+    if isinstance(drawn, Rejected):
+        return drawn
     events: list[Event] = [OrderPlaced(_document(command)), OrderValidated(CHECK_NAMES)]
     events += _payments(posted)
     if found:
@@ -37,12 +46,26 @@ def place_order(world: World, command: PlaceOrder) -> tuple[Event, ...] | Reject
     if allocations is None:
         events.append(FulfillmentRouted(MAIN_GROUP, "backorder", None))
         return tuple(events)
+    events += drawn
     pickup = posted.fulfillment.method == "pickup"
     events.append(FulfillmentRouted(MAIN_GROUP, "pickup" if pickup else "fulfil_here", command.location_id))
     events.append(StockReserved(MAIN_GROUP, allocations))
     if carry_out:
         events.append(FulfillmentDelivered(MAIN_GROUP, allocations))
     return tuple(events)
+
+
+def _draw(
+    world: World, command: PlaceOrder, allocations: tuple[Allocation, ...], kept: Mapping[str, int]
+) -> tuple[Event, ...] | Rejected:
+    """What the order takes of its channel's budgets. While the centre is there, budgets follow the rates of sale."""
+    posted = command.posted
+    if not world.quotas:
+        return ()
+    tier = posted.customer.tier if posted.customer else None
+    channel = channel_of(posted.channel, tier, posted.fulfillment.method)
+    draw = Draw(command.order_id, channel, command.business_date, command.now_ms, kept, not command.offline)
+    return draw_quotas(world, draw, allocations, posted.lines)
 
 
 def _find_untracked(world: World, command: PlaceOrder) -> tuple[StockDelta, ...]:

@@ -1,6 +1,7 @@
 """What a decision may look at, and what it comes to."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from uuid import UUID
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from edge_core.orders.commands import AdvanceOrder
 from edge_core.orders.events import Event
 from edge_core.orders.state import GroupState, OrderState, ReturnState
 from edge_core.stock.ledger import Position
+from edge_core.stock.quota_book import SkuQuota
 from edge_core.stock.reservations import Reservation
 
 
@@ -19,6 +21,7 @@ class World(Struct, frozen=True):
     order: OrderState | None
     stock: Mapping[str, Sequence[Position]]
     hold: Reservation | None = None
+    quotas: Mapping[str, SkuQuota] = MappingProxyType({})
 
 
 class Follow(Struct, frozen=True):

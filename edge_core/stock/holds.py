@@ -1,4 +1,4 @@
-"""What ties a hold's events together: the name under which its end counts once, whichever history it ends in."""
+"""Names that follow from other names: under them a hold's end, or what a hold drew of quotas, counts once."""
 
 from hashlib import blake2b
 from uuid import UUID
@@ -13,3 +13,8 @@ def end_id(reservation_id: UUID) -> UUID:
     are one movement then, and give the goods back once.
     """
     return uuid8(blake2b(b"holdfast/hold-ended\x00" + reservation_id.bytes, digest_size=16).digest())
+
+
+def draw_id(subject: UUID) -> UUID:
+    """The `movement_id` of what an order or a hold drew of quotas: another than its own."""
+    return uuid8(blake2b(b"holdfast/quota-drawn\x00" + subject.bytes, digest_size=16).digest())

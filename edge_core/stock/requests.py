@@ -8,10 +8,12 @@ from edge_core.limits import (
     COUNT_LINES_MAX,
     LINES_MAX,
     QUANTITY_MILLI_MAX,
+    QUOTA_CHANNELS_MAX,
     RESERVATION_TTL_MS_DEFAULT,
     RESERVATION_TTL_MS_MAX,
 )
 from edge_core.orders.document import Date, Identifier, Part, Quantity, Unit
+from edge_core.stock.quotas import Channel, Quota
 from edge_core.stock.stock_events import CountCause
 
 TimeToLive = Annotated[int, Meta(gt=0, le=RESERVATION_TTL_MS_MAX)]
@@ -54,6 +56,7 @@ class HoldRequest(Part, frozen=True):
     lines: Annotated[tuple[HoldLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
     ttl_ms: TimeToLive = RESERVATION_TTL_MS_DEFAULT
     reference: Identifier | None = None
+    channel: Channel = "walk_in"
 
 
 class ExtendRequest(Part, frozen=True):
@@ -64,3 +67,10 @@ class ExtendRequest(Part, frozen=True):
 
 class ReleaseRequest(Part, frozen=True):
     """The body of `release`: nobody wants the goods any more."""
+
+
+class QuotaRequest(Part, frozen=True):
+    """The body of `POST /v1/stock/quotas`: how what is free of a SKU is parted. An empty plan ends its quotas."""
+
+    sku: Identifier
+    plan: Annotated[tuple[Quota, ...], Meta(max_length=QUOTA_CHANNELS_MAX)]

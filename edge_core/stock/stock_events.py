@@ -1,4 +1,4 @@
-"""What happens to stock beside orders and movements: counts, holds (docs/events.md, "Stock of its own").
+"""What happens to stock beside orders and movements: counts, holds, quotas (docs/events.md, "Stock of its own").
 
 The rules are those of `edge_core.orders.events`: names are frozen, a field may be added at the end, with a default.
 Each has a `movement_id` by which it counts once, however often it is heard.
@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from edge_core.stock.counting import CountLine, Shortage
 from edge_core.stock.ledger import Allocation, StockDelta
+from edge_core.stock.quota_book import SkuQuota
 from edge_core.stock.reservations import Reservation
 
 CountCause = Literal["cycle_count", "theft", "spoilage", "breakage", "correction"]
@@ -76,4 +77,12 @@ class HoldEnded(Struct, frozen=True, array_like=True, gc=False, tag="stock.hold_
     order_id: UUID | None = None
 
 
-StockEvent = StockCounted | StockHeld | HoldExtended | HoldEnded
+class QuotaChanged(Struct, frozen=True, array_like=True, gc=False, tag="stock.quota_changed"):
+    """The quotas of SKUs as they are from now on: a plan was set, or an order drew on them. The later one holds."""
+
+    movement_id: UUID
+    cause: Literal["set", "drawn"]
+    quotas: tuple[SkuQuota, ...]
+
+
+StockEvent = StockCounted | StockHeld | HoldExtended | HoldEnded | QuotaChanged

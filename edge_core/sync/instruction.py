@@ -16,6 +16,8 @@ from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
 from edge_core.ids import uuid8
 from edge_core.limits import INSTRUCTION_BYTES_MAX
 from edge_core.orders.requests import CancelRequest
+from edge_core.stock.quotas import Quota
+from edge_core.stock.requests import QuotaRequest
 
 INSTRUCTION_VERSION: Final = 1
 
@@ -32,7 +34,18 @@ class CancelTask(Struct, frozen=True, array_like=True, gc=False, tag="order.canc
         return CancelRequest(self.reason, self.operator_id, self.expected_revision)
 
 
-Task = CancelTask  # a union, once there is a second kind
+class QuotaTask(Struct, frozen=True, array_like=True, gc=False, tag="stock.set_quota"):
+    """Part what is free of a SKU between the channels of a store."""
+
+    sku: str
+    plan: tuple[Quota, ...]
+
+    def request(self) -> QuotaRequest:
+        """The same as somebody at the store would ask it."""
+        return QuotaRequest(self.sku, self.plan)
+
+
+Task = CancelTask | QuotaTask
 
 
 class Instruction(Struct, frozen=True, array_like=True, gc=False):

@@ -116,7 +116,21 @@ def test_goods_are_kept_for_a_basket_and_become_its_order(till: httpx.Client) ->
     for name in ("extend", "release"):
         assert slug(till.post(f"{address}/{name}", headers=key(), json={})) == "reservation-not-found"
     assert slug(till.get(address)) == "reservation-not-found"
-    assert slug(till.post(f"{address}/steal", headers=key(), json={})) == "not-found"
+
+
+def test_a_plan_parts_the_stock_and_the_web_cannot_have_what_the_shop_keeps(till: httpx.Client) -> None:
+    stock(till, "parted", 4_000)
+    plan = [{"channel": "walk_in", "weight": 3, "draws_on": ["online"]}, {"channel": "online", "weight": 1}]
+    made = till.post("/v1/stock/quotas", headers=key(), json={"sku": "parted", "plan": plan})
+    assert made.status_code == 201, made.text
+    web = sale("parted", order_type="pickup", fulfillment={"method": "pickup"}, channel="online")
+    assert till.post("/v1/orders", headers=key(), json=web).status_code == 201
+    refused = till.post("/v1/orders", headers=key(), json=web)
+    assert (slug(refused), refused.json()["pointer"]) == ("quota-exhausted", "/lines/0")
+    assert till.post("/v1/orders", headers=key(), json=sale("parted", 2_000)).status_code == 201
+    view = till.get("/v1/stock/quotas/parted").json()
+    assert [(c["channel"], c["budget_milli"]) for c in view["channels"]] == [("walk_in", 1_000), ("online", 0)]
+    assert slug(till.get("/v1/stock/quotas/counted")) == "sku-not-found"
 
 
 def test_the_file_is_sound_after_all_that_and_after_a_restart(agent: Agent) -> None:

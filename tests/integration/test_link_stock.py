@@ -9,6 +9,7 @@ from tests.rigs.agents import key, receipt, sale
 from tests.rigs.brokers import Broker
 from tests.rigs.house import House, arrived, opened_house
 from tests.rigs.stores import SKU, Json
+from tests.rigs.waiting import eventually
 
 pytestmark = pytest.mark.each_broker
 
@@ -39,6 +40,32 @@ async def test_goods_that_are_held_are_reserved_at_the_centre_until_they_are_let
         await house.store.drained()
         theirs = await house.centre.stock(house.store.node_id)
         assert (theirs[SKU][1], theirs) == (1_000, house.store.stock())
+
+
+async def test_the_centre_sets_a_stores_quotas_and_hears_what_became_of_it(
+    broker: Broker, postgres_dsn: str, tmp_path: Path
+) -> None:
+    async with opened_house(tmp_path, broker, postgres_dsn) as house:
+        body = {"sku": SKU, "plan": [{"channel": "walk_in", "weight": 3}, {"channel": "online", "weight": 1}]}
+        path = f"/v1/nodes/{house.store.node_id}/quotas"
+        asked = await house.centre.http.post(path, json=body, headers=key())
+        assert asked.status_code == 202, asked.text
+
+        async def look() -> bool:
+            found = await house.centre.get(asked.headers["location"])
+            assert found["state"] == "applied", found
+            return True
+
+        await eventually(look, 30)
+        view = await house.store.get(f"/v1/stock/quotas/{SKU}")
+        assert [each["budget_milli"] for each in view["channels"]] == [750_000_000, 250_000_000]
+        nobody = await house.centre.http.post("/v1/nodes/store-0099/quotas", json=body, headers=key())
+        assert nobody.status_code == 404
+        order = await house.store.till.post("/v1/orders", json=sale(SKU), headers=key())
+        document = await arrived(house.centre, UUID(order.json()["order_id"]))
+        assert "stock.quota_changed" in [step["event"] for step in document["journey"]]
+        await house.store.drained()
+        assert await house.centre.stock(house.store.node_id) == house.store.stock()
 
 
 async def _post(house: House, path: str, body: Json) -> Json:

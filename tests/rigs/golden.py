@@ -61,7 +61,10 @@ from edge_core.orders.further_events import (
 from edge_core.shapes import json_object
 from edge_core.stock.counting import CountLine, Shortage
 from edge_core.stock.ledger import Allocation, StockDelta
-from edge_core.stock.stock_events import HoldEnded, HoldExtended, StockCounted, StockHeld
+from edge_core.stock.quota_book import ChannelRate, SkuQuota
+from edge_core.stock.quotas import Budget, Quota
+from edge_core.stock.shares import SaleRate
+from edge_core.stock.stock_events import HoldEnded, HoldExtended, QuotaChanged, StockCounted, StockHeld
 from edge_core.sync.audit_messages import (
     AuditCall,
     CurrencyTotal,
@@ -74,7 +77,7 @@ from edge_core.sync.audit_messages import (
     Supply,
 )
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
-from edge_core.sync.instruction import CancelTask, Instruction, encode_instruction
+from edge_core.sync.instruction import CancelTask, Instruction, QuotaTask, encode_instruction
 from edge_core.sync.messages import (
     Ack,
     AckedPosition,
@@ -144,6 +147,12 @@ FULL_ORDER = TillOrder(
     attribution={"source": "leaflet"},
 )  # fmt: skip
 
+PLAN = (Quota("walk_in", 50, 1_000, ("online",)), Quota("online", 20))
+QUOTA = SkuQuota(
+    "04012345000016", PLAN, (Budget("walk_in", 5_000), Budget("online", 2_000)),
+    (ChannelRate("walk_in", SaleRate(9_000, 86_400_000)), ChannelRate("online", SaleRate())), 1_795_000_000_000,
+)  # fmt: skip
+
 EVENTS: tuple[Event, ...] = (
     placed(1, FULL_ORDER)[0],
     OrderValidated(("flow", "currency")),
@@ -187,6 +196,7 @@ EVENTS: tuple[Event, ...] = (
     StockHeld(MOVEMENT, GOODS, 1_795_000_000_000, 1_795_000_900_000, "basket-1"),
     HoldExtended(MOVEMENT, order_id(1), GOODS, 1_795_000_000_000, 1_795_001_800_000),
     HoldEnded(MOVEMENT, order_id(1), "hardened", GOODS, order_id(2)),
+    QuotaChanged(MOVEMENT, "drawn", (QUOTA,)),
 )  # fmt: skip
 ENTRIES = {
     **{
@@ -201,6 +211,7 @@ ENTRIES = {
 INSTRUCTIONS = {
     "order.cancel": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), CancelTask("fraud", "op-1", 3), TRACE),
     "the least that it can say": Instruction(1, MOVEMENT, 0, None, CancelTask("fraud")),
+    "stock.set_quota": Instruction(1, MOVEMENT, 1_795_000_000_000, None, QuotaTask("04012345000016", PLAN)),
 }
 
 _GRANT = Grant(8, 0, 0, 60_000)
