@@ -96,7 +96,10 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
     def is_offline() -> bool:
         return session is None or not session.is_online
 
-    intake = Intake(file, here, is_offline=is_offline, key_days=config.store.retention_days)
+    def is_greeted() -> bool:
+        return session is not None and session.is_settled
+
+    intake = Intake(file, here, is_offline=is_offline, key_days=config.store.retention_days, is_greeted=is_greeted)
     books = Books(file, here.now_ms, VERSION)
     instructions = Instructions(file, intake, here)
     if config.broker.url:

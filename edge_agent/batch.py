@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
+from msgspec import Struct, field
+
 from edge_agent.commanding import Circumstances, command_of
 from edge_agent.store.idempotency import Answered
 from edge_agent.store.log import EntryRow, Tail, subject_of
@@ -36,7 +38,9 @@ from edge_core.orders.world import Accepted, Follow, World
 from edge_core.stock.ledger import Position, apply_delta, total
 from edge_core.stock.quota_book import SkuQuota
 from edge_core.stock.reservations import Reservation
-from edge_core.stock.stock_events import HoldEnded, HoldExtended, QuotaChanged, StockHeld
+from edge_core.stock.rights_book import RightsBook, empty
+from edge_core.stock.rights_book import merge as merge_books
+from edge_core.stock.stock_events import RIGHTS_EVENTS, HoldEnded, HoldExtended, QuotaChanged, StockHeld
 from edge_core.sync.chain import link
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
 from holdfast_runtime.problems import problem_body
@@ -44,6 +48,14 @@ from holdfast_runtime.problems import problem_body
 REUSED: Final = Rejected(
     "idempotency-key-reused", "this key was sent before with another body; a new request needs a new key"
 )
+
+
+class Shelves(Struct):
+    """What was read of holds, quotas and rights, each by its name."""
+
+    holds: dict[UUID, Reservation] = field(default_factory=dict)
+    quotas: dict[str, SkuQuota] = field(default_factory=dict)
+    rights: dict[tuple[str, str], RightsBook] = field(default_factory=dict)
 
 
 class Batch:
@@ -58,8 +70,7 @@ class Batch:
         orders: list[Recorded],
         answered: list[Answered],
         replays: dict[bytes, list[Recorded]],
-        holds: dict[UUID, Reservation] | None = None,
-        quotas: dict[str, SkuQuota] | None = None,
+        shelves: Shelves | None = None,
     ) -> None:
         self._here = circumstances
         self.tail = tail
@@ -78,10 +89,13 @@ class Batch:
         self.heads: dict[UUID, OrderHead] = {}
         self.positions: dict[tuple[str, str | None], Position] = {}
         self.new_answered: list[Answered] = []
-        self._holds = holds or {}
+        shelves = shelves or Shelves()
+        self._holds = shelves.holds
         self.new_holds: dict[UUID, Reservation] = {}
         self.ended_holds: set[UUID] = set()
-        self._quotas = quotas or {}
+        self._quotas = shelves.quotas
+        self._rights = shelves.rights
+        self.new_rights: dict[tuple[str, str], RightsBook] = {}
         self.new_quotas: dict[str, tuple[int, SkuQuota]] = {}
 
     def decide(self, submission: Submission) -> Answer:
@@ -103,6 +117,10 @@ class Batch:
         row = Answered(submission.key_digest, submission.payload_hash, self.rows[-1].entry_id, kept)
         self._remember(submission, row, answer)
         return answer
+
+    def learn_rights(self, books: Mapping[tuple[str, str], RightsBook]) -> None:
+        """Know more rights than at the beginning; what the batch has changed already stays."""
+        self._rights = {**books, **self._rights}
 
     def learn(
         self, positions: list[Position], orders: list[Recorded], quotas: Mapping[str, SkuQuota] = MappingProxyType({})
@@ -161,7 +179,7 @@ class Batch:
         state = self._state(command.order_id) if isinstance(command, OnOrder) else None
         hold = self._holds.get(command.reservation_id) if isinstance(command, OnHold) else None
         wanted = {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state, hold)}
-        return World(state, wanted, hold, self._quotas)
+        return World(state, wanted, hold, self._quotas, self._rights)
 
     def _state(self, order_id: UUID) -> OrderState | None:
         if order_id not in self._states and order_id in self._orders:
@@ -179,6 +197,7 @@ class Batch:
         recorded = self._append(order_id, decision.events, traceparent)
         if order_id is None:
             self._keep_hold(decision.events[0])
+            self._keep_rights(decision.events[0])
             return accepted_answer([recorded]) if follow is None else self._begin(follow, traceparent)
         if isinstance(command, AdvanceOrder) and _gives_code(command):
             return pickup_answer(self._advance_order(order_id, recorded), recorded, command.secret)
@@ -192,6 +211,13 @@ class Batch:
         """Append the order that a decision begins beside what it is about."""
         recorded = self._append(follow.order_id, follow.events, traceparent)
         return order_answer(self._advance_order(follow.order_id, recorded), recorded, is_new=True)
+
+    def _keep_rights(self, event: Event) -> None:
+        """What became known of rights is merged with what was known."""
+        if isinstance(event, RIGHTS_EVENTS):
+            key = event.news.rights.owner_id, event.news.rights.sku
+            known = self._rights.get(key) or empty(*key)
+            self._rights[key] = self.new_rights[key] = merge_books(known, event.news)
 
     def _keep_hold(self, event: Event) -> None:
         """A hold that lives is known by its id; one that has ended is in the log alone."""

@@ -22,12 +22,23 @@ from edge_core.orders.commands import (
     OrderHeldGoods,
     PlaceOrder,
     SetQuota,
+    ShareRights,
     StockMovement,
     TakeBack,
 )
 from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import ExchangeRequest, UnreceiptedReturn
-from edge_core.stock.requests import HoldRequest, QuotaRequest, StockCount
+from edge_core.stock.requests import (
+    GrantRights,
+    HearRights,
+    HoldRequest,
+    MoveRights,
+    QuotaRequest,
+    SpendRights,
+    StockCount,
+    UseRights,
+)
+from edge_core.stock.rights import Life
 
 
 class Circumstances(Struct, frozen=True):
@@ -39,11 +50,17 @@ class Circumstances(Struct, frozen=True):
     zone: ZoneInfo
     is_offline: bool
     life: bytes
+    is_confirmed: bool = False
 
     @property
     def today(self) -> str:
         """The store's calendar date now."""
         return datetime.fromtimestamp(self.now_ms / 1000, UTC).astimezone(self.zone).date().isoformat()
+
+    @property
+    def own_life(self) -> Life:
+        """As whom this node holds rights: another one after each restore, copy and loss (ADR 13)."""
+        return Life(self.stream.node_id, self.stream.incarnation)
 
     def new_id(self) -> UUID:
         """A new UUIDv7."""
@@ -80,6 +97,8 @@ def _about_stock(request: OnStock, here: Circumstances) -> Command:
             return CountStock(here.new_id(), request)
         case HoldRequest():
             return HoldStock(here.new_id(), request, here.today, here.now_ms)
+        case GrantRights() | SpendRights() | UseRights() | MoveRights() | HearRights():
+            return ShareRights(here.new_id(), request, here.own_life, here.today, here.is_confirmed)
         case QuotaRequest():
             return SetQuota(here.new_id(), request, here.today, here.now_ms)
 
@@ -89,8 +108,10 @@ def skus_asked(request: Request) -> Iterable[str]:
     match request:
         case Cancel() | AskHold():
             return ()
-        case QuotaRequest():
+        case QuotaRequest() | GrantRights() | SpendRights():
             return (request.sku,)
+        case UseRights() | MoveRights() | HearRights():
+            return ()
         case OrderHold():
             return (line.sku for line in request.order.lines)
         case Ask():

@@ -11,7 +11,7 @@ parked, and so is whatever follows it about the same subject; other instructions
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from types import MappingProxyType
-from typing import Final
+from typing import Final, get_args
 from uuid import UUID
 
 import structlog
@@ -20,7 +20,7 @@ from msgspec import Struct
 from edge_agent.batch import Batch
 from edge_agent.commanding import Circumstances
 from edge_agent.intake import Intake
-from edge_agent.store import answers, downlink, log, orders, quotas, stock
+from edge_agent.store import answers, downlink, log, orders, quotas, rights, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.downlink import ParkedInstruction, ParkedRow
 from edge_agent.store.file import StoreFile
@@ -28,9 +28,10 @@ from edge_agent.surroundings import Surroundings
 from edge_core import ids
 from edge_core.errors import InvariantViolated, PeerFault, RecordDamaged, Rejected
 from edge_core.limits import ERROR_TEXT_CHARS_MAX, PARKED_INSTRUCTIONS_MAX
-from edge_core.orders.commands import CancelOrder, SetQuota
+from edge_core.orders.commands import CancelOrder, SetQuota, ShareRights
 from edge_core.orders.events import InstructionAnswered, deltas_of
 from edge_core.orders.rendering import Recorded
+from edge_core.stock.requests import RightsTask
 from edge_core.sync.chain import genesis
 from edge_core.sync.entry import Entry
 from edge_core.sync.instruction import CancelTask, Head, Instruction, QuotaTask, decode_instruction, kind_in, read_head
@@ -135,7 +136,7 @@ class _Work:
         self._now_ms = surroundings.now_ms()
         self._outcomes = outcomes
         self._kept: dict[UUID, Entry] = {}
-        circumstances = Circumstances(
+        self._circumstances = Circumstances(
             stream=file.streams["orders"],
             now_ms=self._now_ms,
             random_bits=surroundings.random_bits,
@@ -143,7 +144,7 @@ class _Work:
             is_offline=False,
             life=surroundings.life,
         )
-        self._batch = Batch(circumstances, file.tails["orders"], positions=[], orders=[], answered=[], replays={})
+        self._batch = Batch(self._circumstances, file.tails["orders"], positions=[], orders=[], answered=[], replays={})
 
     async def take(self, incarnation: UUID, delivery: Delivery) -> None:
         before = _position_in(self._file.node_id, await downlink.read_position(self._connection), incarnation)
@@ -239,6 +240,19 @@ class _Work:
         new_id = ids.uuid7(self._now_ms, here.random_bits())
         return self._batch.execute(SetQuota(new_id, task.request(), here.today, self._now_ms), instruction.traceparent)
 
+    async def share_rights(self, instruction: Instruction) -> Rejected | None:
+        """`stock.grant_rights` and its like. Whoever is asked by the centre is greeted, and so confirmed."""
+        task, here = instruction.task, self._circumstances
+        if not isinstance(task, RightsTask):
+            raise InvariantViolated(f"{task!r} is not about rights")
+        key = task.key(here.stream.node_id)
+        self._batch.learn_rights(await rights.read_books(self._connection, [key]))
+        if key[0] == here.stream.node_id and not self._batch.knows_sku(key[1]):
+            self._batch.learn(await stock.read_positions(self._connection, [key[1]]), [])
+        return self._batch.execute(
+            ShareRights(here.new_id(), task, here.own_life, here.today, is_confirmed=True), instruction.traceparent
+        )
+
     async def _learn(self, recorded: list[Recorded]) -> None:
         skus = {delta.sku for r in recorded for event in r.entry.events for delta in deltas_of(event)}
         skus = {sku for sku in skus if not self._batch.knows_sku(sku)}
@@ -314,10 +328,18 @@ class _Work:
             await stock.put_positions(self._connection, batch.positions.values())
         if batch.new_quotas:
             await quotas.put_quotas(self._connection, batch.new_quotas)
+        if batch.new_rights:
+            await rights.put_books(self._connection, batch.new_rights.values())
 
 
 Handler = Callable[[_Work, Instruction], Awaitable[Rejected | None]]
-HANDLERS: Final = MappingProxyType[type, Handler]({CancelTask: _Work.cancel, QuotaTask: _Work.set_quota})
+HANDLERS: Final = MappingProxyType[type, Handler](
+    {
+        CancelTask: _Work.cancel,
+        QuotaTask: _Work.set_quota,
+        **dict.fromkeys(get_args(RightsTask), _Work.share_rights),
+    }
+)
 """What does each kind of task: a new kind needs a row here and its struct in `edge_core.sync.instruction`."""
 
 

@@ -14,9 +14,9 @@ import structlog
 from msgspec import Struct
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
-from edge_agent.batch import Batch
+from edge_agent.batch import Batch, Shelves
 from edge_agent.commanding import Circumstances, skus_asked
-from edge_agent.store import holds, idempotency, log, orders, quotas, stock
+from edge_agent.store import holds, idempotency, log, orders, quotas, rights, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.submission import Answer, Ask, Cancel, OnHold, Request, Submission, rejected_answer, submission
@@ -32,6 +32,7 @@ from edge_core.limits import (
 from edge_core.orders.events import skus_in
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Recorded
+from edge_core.stock.requests import RightsRequest
 from holdfast_runtime.problems import INTERNAL_ERROR, problem_body
 
 _LOG: Final = structlog.get_logger()
@@ -67,11 +68,14 @@ class Intake:
         *,
         is_offline: Callable[[], bool],
         key_days: int = IDEMPOTENCY_DAYS_MAX,
+        is_greeted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._file = file
         self._here = surroundings
         self._is_offline = is_offline
         self._key_days = key_days
+        self._is_greeted = is_greeted
+        self._is_confirmed = False
         self.on_damage: Callable[[], None] = lambda: None
         self.on_commit: Callable[[str, int], None] = lambda _lane, _seq: None
         self._queue: asyncio.Queue[Submission | Write | LogChange | None] = asyncio.Queue()
@@ -241,6 +245,7 @@ class Intake:
         held = {s.request.reservation_id for s in submissions if isinstance(s.request, OnHold)}
         living = await holds.read_holds(connection, held) if held else {}
         skus |= {allocation.sku for hold in living.values() for allocation in hold.allocations}
+        shared = [s.request.key(self._file.node_id) for s in submissions if isinstance(s.request, RightsRequest)]
         return Batch(
             Circumstances(
                 stream=self._file.streams["orders"],
@@ -249,15 +254,24 @@ class Intake:
                 zone=self._here.zone,
                 is_offline=self._is_offline(),
                 life=self._here.life,
+                is_confirmed=self._confirmed(),
             ),
             self._file.tails["orders"],
             positions=await stock.read_positions(connection, sorted(skus)) if skus else [],
             orders=recorded,
             answered=answered,
             replays=replays,
-            holds=living,
-            quotas=await quotas.read_quotas(connection, sorted(skus)) if skus else {},
+            shelves=Shelves(
+                living,
+                await quotas.read_quotas(connection, sorted(skus)) if skus else {},
+                await rights.read_books(connection, shared) if shared else {},
+            ),
         )
+
+    def _confirmed(self) -> bool:
+        """Whether the centre has greeted this very file since it was opened: before that it may be an older copy."""
+        self._is_confirmed = self._is_confirmed or self._is_greeted()
+        return self._is_confirmed
 
     async def _append(self, connection: Connection, batch: Batch) -> None:
         if batch.rows:
@@ -270,6 +284,8 @@ class Intake:
             await holds.put_holds(connection, batch.new_holds.values())
         if batch.new_quotas:
             await quotas.put_quotas(connection, batch.new_quotas)
+        if batch.new_rights:
+            await rights.put_books(connection, batch.new_rights.values())
         if batch.ended_holds:
             await holds.drop_holds(connection, batch.ended_holds)
         if batch.new_answered:

@@ -6,10 +6,25 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from edge_core.orders.events import name_of
 from edge_core.orders.rendering import Origin, Recorded, rfc3339
 from edge_core.stock.ledger import Allocation
 from edge_core.stock.quotas import Budget, Quota, available_milli
-from edge_core.stock.stock_events import HoldEnded, HoldExtended, QuotaChanged, StockCounted, StockEvent, StockHeld
+from edge_core.stock.rights import Life, begin, held_milli, lives, row_of
+from edge_core.stock.rights_book import RightsBook
+from edge_core.stock.stock_events import (
+    HoldEnded,
+    HoldExtended,
+    QuotaChanged,
+    RightsGranted,
+    RightsHeard,
+    RightsMoved,
+    RightsSpent,
+    RightsUsed,
+    StockCounted,
+    StockEvent,
+    StockHeld,
+)
 
 
 class CountedView(Struct, frozen=True):
@@ -93,6 +108,50 @@ class QuotaReceipt(Struct, frozen=True):
     origin: Origin
 
 
+class RightsReceipt(Struct, frozen=True):
+    """The answer to a request about rights: what was recorded, of whose goods and how much, in thousandths."""
+
+    movement_id: UUID
+    event: str
+    owner_id: str
+    sku: str
+    quantity_milli: int
+    recorded_at: str
+    origin: Origin
+
+
+class HolderView(Struct, frozen=True):
+    """What one life holds by the figures that are known here, in thousandths; nothing once it is void."""
+
+    node_id: str
+    incarnation: UUID
+    held_milli: int
+    used_milli: int
+    is_void: bool
+
+
+class RightsView(Struct, frozen=True):
+    """The rights to one SKU of a location. `held_milli` is what this node may promise of it now."""
+
+    owner_id: str
+    sku: str
+    set_aside_milli: int
+    held_milli: int
+    holders: tuple[HolderView, ...]
+
+
+def rights_view(book: RightsBook, incarnation: UUID, node_id: str) -> RightsView:
+    """A book as a client reads it, at the node that says so."""
+    known = begin(book.rights, Life(node_id, incarnation))
+    holders = []
+    for life in lives(known):
+        row = row_of(known, life)
+        used_milli = row.used_milli - row.returned_milli
+        holders.append(HolderView(life.node_id, life.incarnation, held_milli(known, life), used_milli, row.is_void))
+    own_milli = held_milli(known, Life(node_id, incarnation))
+    return RightsView(known.owner_id, known.sku, book.set_aside_milli, own_milli, tuple(holders))
+
+
 def quota_view(sku: str, plan: tuple[Quota, ...], budgets: tuple[Budget, ...]) -> QuotaView:
     """Quotas as a client reads them."""
     left = {each.channel: each.quantity_milli for each in budgets}
@@ -123,6 +182,16 @@ def stock_receipt(event: StockEvent, recorded: Recorded) -> Struct:
             return _held(event.reservation_id, "soft", event.expires_at_ms, event.allocations, recorded)
         case HoldEnded():
             return _held(event.reservation_id, event.outcome, None, event.allocations, recorded)
+        case RightsGranted() | RightsMoved() | RightsUsed() | RightsSpent() | RightsHeard():
+            return RightsReceipt(
+                event.movement_id,
+                name_of(event),
+                event.news.rights.owner_id,
+                event.news.rights.sku,
+                0 if isinstance(event, RightsHeard) else event.quantity_milli,
+                rfc3339(recorded.entry.recorded_at_ms),
+                recorded.origin,
+            )
         case QuotaChanged():
             return QuotaReceipt(
                 event.movement_id,

@@ -19,7 +19,7 @@ from edge_core.orders.fold import OrderState
 from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.rendering import Origin, Receipt, Recorded, receipt, rfc3339, state_of
 from edge_core.orders.requests import CancelRequest, OrderRequest, UnreceiptedReturn
-from edge_core.stock.requests import HoldRequest, QuotaRequest, StockCount
+from edge_core.stock.requests import HoldRequest, QuotaRequest, RightsRequest, StockCount
 from edge_core.stock.stock_events import HoldEnded, HoldExtended, StockEvent
 
 PAYLOAD_HASH_BYTES: Final = 32
@@ -59,7 +59,7 @@ class OrderHold(Struct, frozen=True, array_like=True):
 
 
 OnHold = AskHold | OrderHold
-OnStock = StockMovement | StockCount | HoldRequest | QuotaRequest
+OnStock = StockMovement | StockCount | HoldRequest | QuotaRequest | RightsRequest
 Request = TillOrder | Cancel | Ask | UnreceiptedReturn | OnStock | OnHold
 
 

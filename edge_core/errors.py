@@ -90,6 +90,7 @@ _ROWS: Final = (
     (2065, "recount-needed", 409, "The count differs too much; count again, or have it approved"),
     (2066, "lot-expired", 409, "Only lots past their date are left"),
     (2067, "reservation-not-found", 404, "There is no such reservation here, or it has ended"),
+    (2068, "rights-unconfirmed", 409, "Rights are spent once the centre has greeted the node"),
     (3001, "token-missing", 401, "A bearer token is needed"),
     (3002, "token-unknown", 401, "The bearer token is not known"),
     (3003, "scope-missing", 403, "The bearer token does not allow this"),

@@ -25,7 +25,17 @@ from edge_core.orders.requests import (
 )
 from edge_core.orders.validation import check_order, check_store
 from edge_core.shapes import json_reader
-from edge_core.stock.requests import ExtendRequest, HoldRequest, QuotaRequest, ReleaseRequest, StockCount
+from edge_core.stock.requests import (
+    ExtendRequest,
+    GrantRights,
+    HoldRequest,
+    MoveRights,
+    QuotaRequest,
+    ReleaseRequest,
+    RightsRequest,
+    StockCount,
+    UseRights,
+)
 from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised, problem_headers
 from holdfast_runtime.requests import require_json, required_key, trace_of, undecodable
@@ -59,6 +69,11 @@ class Commands:
         self._read_movement = json_reader(StockMovement)
         self._read_count = json_reader(StockCount)
         self._read_hold = json_reader(HoldRequest)
+        self._rights_readers: dict[str, Callable[[bytes], RightsRequest]] = {
+            "grants": json_reader(GrantRights),
+            "uses": json_reader(UseRights),
+            "moves": json_reader(MoveRights),
+        }
         self._read_quota = json_reader(QuotaRequest)
         self._read_extend = json_reader(ExtendRequest)
         self._read_release = json_reader(ReleaseRequest)
@@ -123,6 +138,13 @@ class Commands:
         head = _head(scope)
         quota = await self._body(head, "stock", scope, receive, self._read_quota)
         await self._submit(quota, required_key(head.idempotency_key), head, send)
+
+    async def share_rights(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/rights/{grants,uses,moves}`: the address says which."""
+        head = _head(scope)
+        read = self._rights_readers[scope["path"].rpartition("/")[2]]
+        request = await self._body(head, "stock", scope, receive, read)
+        await self._submit(request, required_key(head.idempotency_key), head, send)
 
     async def order_hold(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/stock/reservations/{reservation_id}/order`."""

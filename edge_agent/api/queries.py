@@ -1,7 +1,7 @@
 """The requests that only look: orders, stock, status. Each reads the file on the readers' connection."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from edge_agent.api.commands import order_id_of, reservation_id_of
 from edge_agent.status import Reporter
-from edge_agent.stock_answers import KeptGoods, kept_goods, quota_view
-from edge_agent.store import holds, orders, quotas, stock
+from edge_agent.stock_answers import KeptGoods, kept_goods, quota_view, rights_view
+from edge_agent.store import holds, orders, quotas, rights, stock
 from edge_agent.store.file import StoreFile
 from edge_agent.store.orders import OrderFilter, OrderHead
 from edge_core.errors import RecordDamaged, Rejected, StorageFault
@@ -25,6 +25,7 @@ from edge_core.orders.validation import is_date
 from edge_core.orders.world import World
 from edge_core.stock.ledger import Position
 from edge_core.stock.quota_book import fitted
+from edge_core.stock.rights_book import Backing
 from holdfast_runtime.problems import ProblemRaised
 from holdfast_runtime.tokens import TokenCheck
 
@@ -73,6 +74,7 @@ class StockView(Struct, frozen=True):
     sku: str
     unit: str
     on_hand_milli: int
+    rights_milli: int
     reserved_milli: int
     free_milli: int
     lots: tuple[LotView, ...]
@@ -126,7 +128,9 @@ class Queries:
         positions = await self._read(stock.read_positions(self._file.reader, [sku])) if _WORD.match(sku) else []
         if not positions:
             raise ProblemRaised(Rejected("sku-not-found", f"no stock of {sku!r} was ever recorded here"))
-        return _json(_stock(sku, positions))
+        key = self._file.node_id, sku
+        book = (await self._read(rights.read_books(self._file.reader, [key]))).get(key)
+        return _json(_stock(sku, positions, () if book is None else book.backing))
 
     async def get_reservation(self, request: Request) -> Response:
         """`GET /v1/stock/reservations/{reservation_id}`: one that lives."""
@@ -150,6 +154,15 @@ class Queries:
         world = World(None, {sku: await self._read(stock.read_positions(self._file.reader, [sku]))})
         budgets = fitted(found, free_milli=sellable_milli(world, sku, self._today()), step_milli=step_milli(world, sku))
         return _json(quota_view(sku, found.plan, budgets))
+
+    async def get_rights(self, request: Request) -> Response:
+        """`GET /v1/stock/rights/{owner_id}/{sku}`: what is known here of the rights to a location's goods."""
+        self._authorize(request)
+        key = request.path_params["owner_id"], request.path_params["sku"]
+        book = (await self._read(rights.read_books(self._file.reader, [key]))).get(key)
+        if book is None:
+            raise ProblemRaised(Rejected("sku-not-found", f"nothing is known of rights to {key[1]!r} of {key[0]!r}"))
+        return _json(rights_view(book, self._file.streams["orders"].incarnation, self._file.node_id))
 
     async def get_status(self, request: Request) -> Response:
         """`GET /v1/status`."""
@@ -225,20 +238,23 @@ def _summary(head: OrderHead) -> OrderSummary:
     )
 
 
-def _stock(sku: str, positions: list[Position]) -> StockView:
+def _stock(sku: str, positions: list[Position], backing: Sequence[Backing]) -> StockView:
+    """What is set aside for rights is reserved in the ledger, and shown apart."""
+    aside = {each.lot: each.left_milli for each in backing}
     return StockView(
         sku=sku,
         unit=positions[0].unit,
         on_hand_milli=sum(p.on_hand_milli for p in positions),
-        reserved_milli=sum(p.reserved_milli for p in positions),
+        rights_milli=sum(aside.values()),
+        reserved_milli=sum(p.reserved_milli for p in positions) - sum(aside.values()),
         free_milli=sum(p.free_milli for p in positions),
-        lots=tuple(
-            LotView(
-                p.lot, p.expires_on, p.on_hand_milli, p.safety_milli, p.rights_milli, p.reserved_milli, p.free_milli
-            )
-            for p in positions
-        ),
+        lots=tuple(_lot(position, aside.get(position.lot, 0)) for position in positions),
     )
+
+
+def _lot(p: Position, aside_milli: int) -> LotView:
+    reserved_milli = p.reserved_milli - aside_milli
+    return LotView(p.lot, p.expires_on, p.on_hand_milli, p.safety_milli, aside_milli, reserved_milli, p.free_milli)
 
 
 def _json(value: Struct) -> Response:

@@ -5,6 +5,7 @@ from typing import Final
 from msgspec import Struct
 
 from edge_agent.api.queries import HoldView, StockView
+from edge_agent.api.rights_operations import rights_operations
 from edge_agent.stock_answers import CountReceipt, HoldReceipt, QuotaReceipt, QuotaView
 from edge_agent.submission import MovementReceipt
 from edge_core.orders.commands import StockMovement
@@ -33,6 +34,7 @@ def stock_operations(
     return (
         *_hold_operations((key, trace), write, place, auth),
         *_quota_operations((key, trace), write, auth),
+        *rights_operations((key, trace), _SKU, write, auth),
         Operation(
             "POST",
             "/v1/stock/movements",

@@ -8,7 +8,8 @@ from msgspec import Meta, Struct
 from edge_core.limits import MOVEMENT_LINES_MAX
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
 from edge_core.orders.requests import CancelRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
-from edge_core.stock.requests import HoldRequest, QuotaRequest, StockCount
+from edge_core.stock.requests import HoldRequest, QuotaRequest, RightsRequest, StockCount
+from edge_core.stock.rights import Life
 
 Role = Literal["store", "centre", "timer"]
 
@@ -138,6 +139,17 @@ class SetQuota(Struct, frozen=True):
     now_ms: int
 
 
+class ShareRights(Struct, frozen=True):
+    """Give, hear of, move or spend rights, as `life`. `is_confirmed`: the centre has greeted it since it started."""
+
+    movement_id: UUID
+    request: RightsRequest
+    life: Life
+    business_date: str
+    is_confirmed: bool
+
+
 OnHold = ChangeHold | OrderHeldGoods
 OnOrder = CancelOrder | AdvanceOrder | ExchangeOrder
-Command = PlaceOrder | OnOrder | TakeBack | MoveStock | CountStock | HoldStock | OnHold | SetQuota
+OnStock = TakeBack | MoveStock | CountStock | HoldStock | ChangeHold | SetQuota | ShareRights
+Command = PlaceOrder | OnOrder | OrderHeldGoods | OnStock

@@ -18,9 +18,11 @@ from edge_core.orders.commands import (
     HoldStock,
     MoveStock,
     OnOrder,
+    OnStock,
     OrderHeldGoods,
     PlaceOrder,
     SetQuota,
+    ShareRights,
     TakeBack,
 )
 from edge_core.orders.counted import count_stock
@@ -33,6 +35,7 @@ from edge_core.orders.machines import ORDER
 from edge_core.orders.moving import move_stock
 from edge_core.orders.placing import place_order
 from edge_core.orders.quoting import set_quota
+from edge_core.orders.sharing import share_rights
 from edge_core.orders.state import OrderState
 from edge_core.orders.unreceipted import take_back_unreceipted
 from edge_core.orders.world import Accepted, World
@@ -47,20 +50,28 @@ def decide(world: World, command: Command) -> Accepted | Rejected:
         case CancelOrder() | AdvanceOrder() | ExchangeOrder():
             state = _expected(world, command)
             return state if isinstance(state, Rejected) else _decide_on(world, state, command)
-        case TakeBack():
-            return _accepted(take_back_unreceipted(world, command))
-        case MoveStock():
-            return _accepted(move_stock(world, command))
-        case CountStock():
-            return _accepted(count_stock(world, command))
-        case SetQuota():
-            return _accepted(set_quota(world, command))
-        case HoldStock():
-            return _accepted(hold_stock(world, command))
-        case ChangeHold():
-            return _accepted(change_hold(world, command))
         case OrderHeldGoods():
             return order_held_goods(world, command)
+        case _:
+            return _accepted(_about_stock(world, command))
+
+
+def _about_stock(world: World, command: OnStock) -> tuple[Event, ...] | Rejected:
+    match command:
+        case TakeBack():
+            return take_back_unreceipted(world, command)
+        case MoveStock():
+            return move_stock(world, command)
+        case CountStock():
+            return count_stock(world, command)
+        case ShareRights():
+            return share_rights(world, command)
+        case SetQuota():
+            return set_quota(world, command)
+        case HoldStock():
+            return hold_stock(world, command)
+        case ChangeHold():
+            return change_hold(world, command)
         case _:
             assert_never(command)
 
@@ -70,6 +81,9 @@ def skus_of(command: Command, order: OrderState | None = None, hold: Reservation
     match command:
         case PlaceOrder():
             return frozenset(line.sku for line in command.posted.lines)
+        case ShareRights():
+            owner_id, sku = command.request.key(command.life.node_id)
+            return frozenset({sku}) if owner_id == command.life.node_id else frozenset()
         case SetQuota():
             return frozenset({command.request.sku})
         case OrderHeldGoods():

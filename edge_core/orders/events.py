@@ -21,7 +21,7 @@ from edge_core.orders.further_events import (
     ReturnStep,
 )
 from edge_core.stock.ledger import Allocation, StockDelta, consume, release, reserve, restock
-from edge_core.stock.stock_events import HoldEnded, StockCounted, StockEvent, StockHeld
+from edge_core.stock.stock_events import HoldEnded, RightsGranted, RightsSpent, StockCounted, StockEvent, StockHeld
 
 
 class OrderPlaced(Struct, frozen=True, array_like=True, gc=False, tag="order.placed"):
@@ -262,6 +262,8 @@ _DELTAS: Final[dict[type, Callable[[Any], tuple[StockDelta, ...]]]] = {
     StockCounted: lambda event: event.deltas,
     StockHeld: lambda event: reserve(event.allocations),
     HoldEnded: lambda event: release(event.allocations),
+    RightsGranted: lambda event: reserve(event.allocations),
+    RightsSpent: lambda event: release(event.allocations),
 }
 
 

@@ -13,6 +13,7 @@ from edge_core.orders.state import GroupState, OrderState, ReturnState
 from edge_core.stock.ledger import Position
 from edge_core.stock.quota_book import SkuQuota
 from edge_core.stock.reservations import Reservation
+from edge_core.stock.rights_book import RightsBook
 
 
 class World(Struct, frozen=True):
@@ -22,6 +23,7 @@ class World(Struct, frozen=True):
     stock: Mapping[str, Sequence[Position]]
     hold: Reservation | None = None
     quotas: Mapping[str, SkuQuota] = MappingProxyType({})
+    rights: Mapping[tuple[str, str], RightsBook] = MappingProxyType({})
 
 
 class Follow(Struct, frozen=True):

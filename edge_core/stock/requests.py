@@ -14,6 +14,8 @@ from edge_core.limits import (
 )
 from edge_core.orders.document import Date, Identifier, Part, Quantity, Unit
 from edge_core.stock.quotas import Channel, Quota
+from edge_core.stock.rights import Life
+from edge_core.stock.rights_book import RightsBook
 from edge_core.stock.stock_events import CountCause
 
 TimeToLive = Annotated[int, Meta(gt=0, le=RESERVATION_TTL_MS_MAX)]
@@ -74,3 +76,67 @@ class QuotaRequest(Part, frozen=True):
 
     sku: Identifier
     plan: Annotated[tuple[Quota, ...], Meta(max_length=QUOTA_CHANNELS_MAX)]
+
+
+class GrantRights(Part, frozen=True, tag="stock.grant_rights"):
+    """The body of `POST /v1/stock/rights/grants`: somebody else may promise so much of what is free here."""
+
+    sku: Identifier
+    quantity_milli: Quantity
+    to: Life
+
+    def key(self, node_id: str) -> tuple[str, str]:
+        """Whose goods, and which."""
+        return node_id, self.sku
+
+
+class SpendRights(Part, frozen=True, tag="stock.spend_rights"):
+    """The location is told of a promise that a holder made of its goods."""
+
+    sku: Identifier
+    quantity_milli: Quantity
+    holder: Life
+
+    def key(self, node_id: str) -> tuple[str, str]:
+        """Whose goods, and which."""
+        return node_id, self.sku
+
+
+class UseRights(Part, frozen=True):
+    """The body of `POST /v1/stock/rights/uses`: promise goods of another location to whom `reference` names."""
+
+    owner_id: Identifier
+    sku: Identifier
+    quantity_milli: Quantity
+    reference: Identifier
+
+    def key(self, _node_id: str) -> tuple[str, str]:
+        """Whose goods, and which."""
+        return self.owner_id, self.sku
+
+
+class MoveRights(Part, frozen=True, tag="stock.move_rights"):
+    """The body of `POST /v1/stock/rights/moves`: another life may spend what is held here."""
+
+    owner_id: Identifier
+    sku: Identifier
+    quantity_milli: Quantity
+    to: Life
+
+    def key(self, _node_id: str) -> tuple[str, str]:
+        """Whose goods, and which."""
+        return self.owner_id, self.sku
+
+
+class HearRights(Part, frozen=True, tag="stock.hear_rights"):
+    """What others did with rights, as far as it concerns this node."""
+
+    book: RightsBook
+
+    def key(self, _node_id: str) -> tuple[str, str]:
+        """Whose goods, and which."""
+        return self.book.rights.owner_id, self.book.rights.sku
+
+
+RightsTask = GrantRights | SpendRights | MoveRights | HearRights
+RightsRequest = RightsTask | UseRights

@@ -1,10 +1,10 @@
-"""What happens to stock beside orders and movements: counts, holds, quotas (docs/events.md, "Stock of its own").
+"""What happens to stock beside orders and movements (docs/events.md, "Stock of its own").
 
 The rules are those of `edge_core.orders.events`: names are frozen, a field may be added at the end, with a default.
 Each has a `movement_id` by which it counts once, however often it is heard.
 """
 
-from typing import Literal
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 from msgspec import Struct
@@ -13,6 +13,8 @@ from edge_core.stock.counting import CountLine, Shortage
 from edge_core.stock.ledger import Allocation, StockDelta
 from edge_core.stock.quota_book import SkuQuota
 from edge_core.stock.reservations import Reservation
+from edge_core.stock.rights import Life
+from edge_core.stock.rights_book import RightsBook
 
 CountCause = Literal["cycle_count", "theft", "spoilage", "breakage", "correction"]
 
@@ -85,4 +87,51 @@ class QuotaChanged(Struct, frozen=True, array_like=True, gc=False, tag="stock.qu
     quotas: tuple[SkuQuota, ...]
 
 
-StockEvent = StockCounted | StockHeld | HoldExtended | HoldEnded | QuotaChanged
+class RightsGranted(Struct, frozen=True, array_like=True, gc=False, tag="stock.rights_granted"):
+    """The location gave rights to its goods, and has set the goods aside."""
+
+    movement_id: UUID
+    news: RightsBook
+    to: Life
+    quantity_milli: int
+    allocations: tuple[Allocation, ...]
+
+
+class RightsMoved(Struct, frozen=True, array_like=True, gc=False, tag="stock.rights_moved"):
+    """Who held rights lets another life spend them."""
+
+    movement_id: UUID
+    news: RightsBook
+    to: Life
+    quantity_milli: int
+
+
+class RightsUsed(Struct, frozen=True, array_like=True, gc=False, tag="stock.rights_used"):
+    """Who held rights has promised the goods to a customer; `reference` says to whom."""
+
+    movement_id: UUID
+    news: RightsBook
+    quantity_milli: int
+    reference: str
+
+
+class RightsSpent(Struct, frozen=True, array_like=True, gc=False, tag="stock.rights_spent"):
+    """The location heard of a promise that `holder` made: its goods are no longer set aside for rights."""
+
+    movement_id: UUID
+    news: RightsBook
+    holder: Life
+    quantity_milli: int
+    allocations: tuple[Allocation, ...]
+
+
+class RightsHeard(Struct, frozen=True, array_like=True, gc=False, tag="stock.rights_heard"):
+    """What others did with rights became known here: what they gave to this node, and which lives have ended."""
+
+    movement_id: UUID
+    news: RightsBook
+
+
+RightsEvent = RightsGranted | RightsMoved | RightsUsed | RightsSpent | RightsHeard
+RIGHTS_EVENTS: Final = get_args(RightsEvent)
+StockEvent = StockCounted | StockHeld | HoldExtended | HoldEnded | QuotaChanged | RightsEvent

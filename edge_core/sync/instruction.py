@@ -17,7 +17,7 @@ from edge_core.ids import uuid8
 from edge_core.limits import INSTRUCTION_BYTES_MAX
 from edge_core.orders.requests import CancelRequest
 from edge_core.stock.quotas import Quota
-from edge_core.stock.requests import QuotaRequest
+from edge_core.stock.requests import QuotaRequest, RightsTask
 
 INSTRUCTION_VERSION: Final = 1
 
@@ -45,7 +45,7 @@ class QuotaTask(Struct, frozen=True, array_like=True, gc=False, tag="stock.set_q
         return QuotaRequest(self.sku, self.plan)
 
 
-Task = CancelTask | QuotaTask
+Task = CancelTask | QuotaTask | RightsTask
 
 
 class Instruction(Struct, frozen=True, array_like=True, gc=False):

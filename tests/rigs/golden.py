@@ -63,8 +63,22 @@ from edge_core.stock.counting import CountLine, Shortage
 from edge_core.stock.ledger import Allocation, StockDelta
 from edge_core.stock.quota_book import ChannelRate, SkuQuota
 from edge_core.stock.quotas import Budget, Quota
+from edge_core.stock.requests import GrantRights, HearRights, MoveRights, SpendRights
+from edge_core.stock.rights import Life, Moved, Rights, Row
+from edge_core.stock.rights_book import Backing, RightsBook
 from edge_core.stock.shares import SaleRate
-from edge_core.stock.stock_events import HoldEnded, HoldExtended, QuotaChanged, StockCounted, StockHeld
+from edge_core.stock.stock_events import (
+    HoldEnded,
+    HoldExtended,
+    QuotaChanged,
+    RightsGranted,
+    RightsHeard,
+    RightsMoved,
+    RightsSpent,
+    RightsUsed,
+    StockCounted,
+    StockHeld,
+)
 from edge_core.sync.audit_messages import (
     AuditCall,
     CurrencyTotal,
@@ -152,6 +166,11 @@ QUOTA = SkuQuota(
     "04012345000016", PLAN, (Budget("walk_in", 5_000), Budget("online", 2_000)),
     (ChannelRate("walk_in", SaleRate(9_000, 86_400_000)), ChannelRate("online", SaleRate())), 1_795_000_000_000,
 )  # fmt: skip
+OWNER, HOLDER = Life("store-0001", INCARNATION), Life("store-0002", HISTORY)
+BOOK = RightsBook(
+    Rights("store-0001", "04012345000016", (Row(OWNER, 1_500, (Moved(HOLDER, 1_500),), 0, 0, True),)),
+    (Backing("L-1", "H87", 1_500, 500),),
+)
 
 EVENTS: tuple[Event, ...] = (
     placed(1, FULL_ORDER)[0],
@@ -197,6 +216,11 @@ EVENTS: tuple[Event, ...] = (
     HoldExtended(MOVEMENT, order_id(1), GOODS, 1_795_000_000_000, 1_795_001_800_000),
     HoldEnded(MOVEMENT, order_id(1), "hardened", GOODS, order_id(2)),
     QuotaChanged(MOVEMENT, "drawn", (QUOTA,)),
+    RightsGranted(MOVEMENT, BOOK, HOLDER, 1_500, GOODS),
+    RightsMoved(MOVEMENT, BOOK, HOLDER, 500),
+    RightsUsed(MOVEMENT, BOOK, 500, "web-1"),
+    RightsSpent(MOVEMENT, BOOK, HOLDER, 500, GOODS),
+    RightsHeard(MOVEMENT, BOOK),
 )  # fmt: skip
 ENTRIES = {
     **{
@@ -212,6 +236,10 @@ INSTRUCTIONS = {
     "order.cancel": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), CancelTask("fraud", "op-1", 3), TRACE),
     "the least that it can say": Instruction(1, MOVEMENT, 0, None, CancelTask("fraud")),
     "stock.set_quota": Instruction(1, MOVEMENT, 1_795_000_000_000, None, QuotaTask("04012345000016", PLAN)),
+    "stock.grant_rights": Instruction(1, MOVEMENT, 9, None, GrantRights("04012345000016", 1_500, HOLDER)),
+    "stock.spend_rights": Instruction(1, MOVEMENT, 9, None, SpendRights("04012345000016", 500, HOLDER)),
+    "stock.move_rights": Instruction(1, MOVEMENT, 9, None, MoveRights("store-0001", "04012345000016", 500, HOLDER)),
+    "stock.hear_rights": Instruction(1, MOVEMENT, 9, None, HearRights(BOOK)),
 }
 
 _GRANT = Grant(8, 0, 0, 60_000)

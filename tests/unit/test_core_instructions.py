@@ -1,5 +1,6 @@
 """The instruction's bytes, and when a node lets the centre tell it something."""
 
+from typing import get_args
 from uuid import UUID
 
 import msgspec
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 
 from edge_core.errors import PeerFault, PermanentFault
 from edge_core.limits import INSTRUCTION_BYTES_MAX
+from edge_core.stock.requests import RightsTask
 from edge_core.sync import instruction
 from edge_core.sync.chain import genesis
 from edge_core.sync.edge_link import step
@@ -156,4 +158,4 @@ def test_the_lane_tells_an_instruction_from_what_was_recalled() -> None:
 def test_every_kind_of_task_has_a_handler_at_the_edge() -> None:
     from edge_agent.instructions import HANDLERS  # noqa: PLC0415 - the only word about a shell here
 
-    assert set(HANDLERS) == {instruction.CancelTask, instruction.QuotaTask}
+    assert set(HANDLERS) == {instruction.CancelTask, instruction.QuotaTask, *get_args(RightsTask)}
