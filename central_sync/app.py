@@ -23,6 +23,7 @@ from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers
 from central_sync.api.live import LiveFeed
 from central_sync.api.rendering import server_sent_events
+from central_sync.api.rights import RightsDesk
 from central_sync.api.settling import Settling
 from central_sync.config import EMBEDDED, BrokerConfig, CentreConfig, DatabaseConfig
 from central_sync.console.page import page_routes
@@ -143,6 +144,7 @@ def _assemble(
     app = application(
         handlers=Handlers(database, times.now),
         commands=Commands(database, times.now_ms),
+        desk=RightsDesk(database, times.now_ms),
         settling=Settling(database, access),
         events=Events(live),
         enrolments=Enrolments(database),

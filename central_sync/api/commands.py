@@ -73,22 +73,22 @@ class Commands:
     async def cancel_order(self, request: Request) -> Response:
         """POST /v1/orders/{order_id}/cancel."""
         order_id = parse_uuid(request.path_params["order_id"], "order_id")
-        require_json(_header(request, "content-type"))
+        require_json(header(request, "content-type"))
         body = await read_body(request.scope, request.receive)
         try:
             asked = read_cancel(body)
         except UNREADABLE as error:
             raise ProblemRaised(undecodable(error)) from error
-        key, trace = required_key(_header(request, "idempotency-key")), trace_of(_header(request, "traceparent"))
+        key, trace = required_key(header(request, "idempotency-key")), trace_of(header(request, "traceparent"))
         async with self._database.transaction() as connection:
             issued = await cancel(connection, order_id, asked, key=key, now_ms=self._now_ms(), traceparent=trace)
             row = await instructions.one(connection, issued.instruction_id)
-        return _issued(issued, row)
+        return issued_answer(issued, row)
 
     async def set_quota(self, request: Request) -> Response:
         """POST /v1/nodes/{node_id}/quotas."""
         node_id = request.path_params["node_id"]
-        require_json(_header(request, "content-type"))
+        require_json(header(request, "content-type"))
         try:
             asked = read_quota(await read_body(request.scope, request.receive))
         except UNREADABLE as error:
@@ -96,7 +96,7 @@ class Commands:
         refused = check_plan(asked.plan)
         if refused is not None:
             raise ProblemRaised(refused)
-        key, trace = required_key(_header(request, "idempotency-key")), trace_of(_header(request, "traceparent"))
+        key, trace = required_key(header(request, "idempotency-key")), trace_of(header(request, "traceparent"))
         task = QuotaTask(asked.sku, asked.plan)
         async with self._database.transaction() as connection:
             if not await nodes.page(connection, node_id):
@@ -107,7 +107,7 @@ class Commands:
             if isinstance(issued, Rejected):
                 raise ProblemRaised(issued)
             row = await instructions.one(connection, issued.instruction_id)
-        return _issued(issued, row)
+        return issued_answer(issued, row)
 
     async def instruction(self, request: Request) -> Response:
         """GET /v1/instructions/{instruction_id}."""
@@ -155,7 +155,7 @@ async def cancel(
     return issued
 
 
-def _issued(issued: Issued, row: InstructionRow | None) -> Response:
+def issued_answer(issued: Issued, row: InstructionRow | None) -> Response:
     """What is in the log for a node, and where to read what becomes of it."""
     if row is None:
         raise ProblemRaised(Rejected("instruction-not-found", "it is gone"))
@@ -190,6 +190,7 @@ def _task(body: bytes | None) -> Any:
         return None  # asked by a later version of this software, which shares the database during an upgrade
 
 
-def _header(request: Request, name: str) -> bytes | None:
+def header(request: Request, name: str) -> bytes | None:
+    """A header as it came."""
     value = request.headers.get(name)
     return None if value is None else value.encode("latin-1")

@@ -7,6 +7,7 @@ from msgspec import Struct
 from central_sync.api.commands import InstructionPage, InstructionStatus
 from central_sync.api.documents import CentreOrder, CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
 from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
+from central_sync.api.rights import RightsAsked, RightsPage
 from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
 from central_sync.fleet import NodeStatus
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
@@ -72,6 +73,29 @@ OPERATIONS: Final = (
         {200: NodeStatus},
         parameters=(Parameter("node_id", "path", "The node.", _TEXT),),
         problems=("node-not-found", *_LIST),
+        scope="read",
+        tag="fleet",
+    ),
+    Operation(
+        "post",
+        "/v1/nodes/{node_id}/rights",
+        "askForRights",
+        "Ask a node for rights to its goods, for the centre or for another node; the node decides",
+        {202: InstructionStatus},
+        body=object_shape(RightsAsked),
+        parameters=(Parameter("node_id", "path", "The node whose goods they are.", _TEXT), _KEY),
+        problems=("node-not-found", *_COMMAND, *_LIST),
+        scope="stock",
+        tag="fleet",
+    ),
+    Operation(
+        "get",
+        "/v1/rights",
+        "listRights",
+        "Who may promise which goods of which node",
+        {200: RightsPage},
+        parameters=(_NODE, Parameter("sku", "query", "Only this SKU.", _TEXT), _LIMIT, _CURSOR),
+        problems=_LIST,
         scope="read",
         tag="fleet",
     ),

@@ -16,6 +16,7 @@ from central_sync.ingest.holding import Held, open_breakers, passing, up_to_stop
 from central_sync.ingest.projection import KnownOrder, Parked, Projection, block_parked, known_orders
 from central_sync.ingest.reading import Reading, ReadPush
 from central_sync.instructions import answers_in
+from central_sync.rights import share
 from central_sync.store import feed, instructions, nodes, orders, parked, stock, streams
 from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection
@@ -134,6 +135,7 @@ async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, care
     outcome.answers = answers_in(plan.new)
     if outcome.answers:
         await instructions.answer(connection, outcome.answers)
+    await share(connection, plan.new)
     moved = {key for key, _, _ in plan.ranges}
     await streams.advance(connection, [(key, outcome.cursors[key]) for key in sorted(moved)])
     await feed.add(connection, plan.ranges)

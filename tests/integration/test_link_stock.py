@@ -68,6 +68,50 @@ async def test_the_centre_sets_a_stores_quotas_and_hears_what_became_of_it(
         assert await house.centre.stock(house.store.node_id) == house.store.stock()
 
 
+async def test_rights_go_from_their_owner_to_the_centre_and_to_another_store_which_spends_them(
+    broker: Broker, postgres_dsn: str, tmp_path: Path
+) -> None:
+    async with opened_house(tmp_path, broker, postgres_dsn, stores=2) as house:
+        owner, holder = house.stores
+        await owner.receive(10_000, "shared")
+        await _ask_for_rights(house, {"sku": "shared", "quantity_milli": 4_000})
+        await _ask_for_rights(house, {"sku": "shared", "quantity_milli": 3_000, "to_node": holder.node_id})
+        view = await owner.get("/v1/stock/shared")
+        assert (view["rights_milli"], view["reserved_milli"], view["free_milli"]) == (7_000, 0, 3_000)
+        assert (await owner.till.post("/v1/orders", json=sale("shared", 4_000), headers=key())).status_code == 409
+
+        async def look() -> bool:
+            found = await holder.get(f"/v1/stock/rights/{owner.node_id}/shared")
+            assert found["held_milli"] == 3_000, found
+            return True
+
+        await eventually(look, 30)
+        use = {"owner_id": owner.node_id, "sku": "shared", "quantity_milli": 2_000, "reference": "web-1"}
+        answers = [await holder.till.post("/v1/stock/rights/uses", json=use, headers=key()) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [201, 409]
+        await holder.drained()
+        (listed,) = (await house.centre.get("/v1/rights", sku="shared"))["rights"]
+        held = {each["node_id"]: (each["held_milli"], each["used_milli"]) for each in listed["holders"]}
+        assert (listed["set_aside_milli"], held["@centre"], held[holder.node_id]) == (7_000, (4_000, 0), (1_000, 2_000))
+        await owner.drained()
+        for store in house.stores:
+            assert await house.centre.stock(store.node_id) == store.stock()
+            assert store.agent.verify()["findings"] == []
+
+
+async def _ask_for_rights(house: House, body: Json) -> None:
+    path = f"/v1/nodes/{house.store.node_id}/rights"
+    asked = await house.centre.http.post(path, json=body, headers=key())
+    assert asked.status_code == 202, asked.text
+
+    async def look() -> bool:
+        found = await house.centre.get(asked.headers["location"])
+        assert found["state"] == "applied", found
+        return True
+
+    await eventually(look, 30)
+
+
 async def _post(house: House, path: str, body: Json) -> Json:
     answer = await house.store.till.post(path, json=body, headers=key())
     assert answer.is_success, answer.text
