@@ -8,6 +8,9 @@ CODE := edge_core holdfast_runtime edge_agent central_sync deploy tests bench
 # Fast ones first: what is plainly broken should say so in the first seconds.
 TIERS := $(wildcard $(addprefix tests/,unit contract property simulation integration faults))
 
+# Tests, demo and bench start this project's processes hundreds of times: let Python keep what it has compiled.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test unit contract property sim rights integration faults bench lint fmt lock clean mosquitto rigs
 

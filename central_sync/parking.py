@@ -12,7 +12,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from central_sync.ingest.apply import write_views
+from central_sync.ingest.apply import repeated_movements, write_views
 from central_sync.ingest.projection import Projection, known_orders
 from central_sync.ingest.reading import EntryFault, Reading, read_entry
 from central_sync.instructions import answers_in
@@ -98,7 +98,8 @@ async def _replay(connection: Connection, parked_id: int, who: str, why: str) ->
     if entry is None:
         return Rejected("parked-not-found", f"the entry of parked {parked_id} is not in the log")
     waiting, used = await _order_of(connection, entry)
-    projection = Projection(known_orders(used))
+    repeated = await repeated_movements(connection, [(_key(e), r) for e, r in waiting])
+    projection = Projection(known_orders(used), repeated)
     taken = [(e, r) for e, r in waiting if projection.take(_key(e), r)]
     await _write(connection, projection, taken)
     faults = {(key, seq): fault for key, seq, fault in projection.parked}
@@ -145,7 +146,9 @@ async def _write(connection: Connection, projection: Projection, taken: Sequence
         await streams.unpark(connection, _key(entry), entry.seq, reading.order_id)
     for key, count in sorted(Counter(_key(entry) for entry, _ in taken).items()):
         await streams.settle(connection, key, replayed=count, discarded=0)
-    await feed.add(connection, [(_key(entry), entry.seq, entry.seq) for entry, _ in taken])
+    seen = set(projection.passed_over)
+    places = [(_key(entry), entry.seq) for entry, _ in taken]
+    await feed.add(connection, [(key, seq, seq) for key, seq in places if (key, seq) not in seen])
 
 
 async def _settled(connection: Connection, entry: StoredEntry, fault: EntryFault | None, who: str, why: str) -> Verdict:

@@ -12,6 +12,7 @@ class Telemetry:
         self.entries = Counter("central_entries_applied", "Entries appended and acknowledged.", registry=registry)
         self.pushes = Counter("central_pushes", "Pushes by what became of them.", ["outcome"], registry=registry)
         self.parked = Counter("central_entries_parked", "Entries that change no view.", ["reason"], registry=registry)
+        self.passed_over = Counter("central_entries_passed_over", "Decisions used already.", registry=registry)
         self.faults = Counter(
             "central_peer_faults", "Messages that broke the protocol, by reason.", ["reason"], registry=registry
         )

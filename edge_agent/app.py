@@ -13,6 +13,7 @@ from edge_agent.api.contract import agent_openapi
 from edge_agent.api.queries import Queries
 from edge_agent.api.routes import agent_app
 from edge_agent.config import AgentConfig, bandwidth_of, zone_of
+from edge_agent.days import DayBooks
 from edge_agent.hold_expiry import HoldExpiry
 from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
@@ -24,6 +25,7 @@ from edge_agent.overdue import Overdue
 from edge_agent.recovery import Recovery
 from edge_agent.retention import Retention, window_of
 from edge_agent.scrub import Scrub
+from edge_agent.shedding import Shedding
 from edge_agent.status import Reporter
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
@@ -102,6 +104,8 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
     intake = Intake(file, here, is_offline=is_offline, key_days=config.store.retention_days, is_greeted=is_greeted)
     books = Books(file, here.now_ms, VERSION)
     instructions = Instructions(file, intake, here)
+    shedding = Shedding(books, config.store.shed_free_bytes)
+    recovery = Recovery(file, intake, here)
     if config.broker.url:
         session = Session(
             file=file,
@@ -109,13 +113,14 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
             books=books,
             introduction=_introduction(config),
             mqtt=_mqtt(config, file),
-            recovery=Recovery(file, intake, here),
+            recovery=recovery,
             instructions=instructions,
             surroundings=here,
             bandwidth=bandwidth_of(config),
         )
         intake.on_commit = session.wake
     scrub = Scrub(file, intake, here, session)
+    scrub.sheds = recovery.sheds = shedding.is_on
     books.scrub_report = lambda: scrub.report
     if session is not None:
         session.on_audit, session.on_damage = scrub.heard, scrub.suspect
@@ -129,13 +134,15 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         session=session,
         scrub=scrub,
         introduction=_introduction(config),
+        shedding=shedding,
     )
-    queries = Queries(file, tokens, reporter, lambda: here.today)
+    days = DayBooks(file, here)
+    queries = Queries(file, tokens, reporter, days, lambda: here.today)
     intake.on_damage = queries.on_damage = scrub.suspect
     metrics = Metrics()
-    metrics.registry.register(AgentCollector(intake, books, instructions, scrub, session))
+    metrics.registry.register(AgentCollector(intake, books, instructions, scrub, shedding, session))
     app = agent_app(
-        Commands(intake, tokens, frozenset(config.node.stores)),
+        Commands(intake, tokens, frozenset(config.node.stores), days),
         queries,
         [metrics.route(), *docs_routes(lambda: agent_openapi(VERSION))],
     )

@@ -3,16 +3,16 @@
 One object is one transaction. After each, the stock is what the sums (`pruned_stock`) and the log make together.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from msgspec import Struct
 
 from edge_agent import delivered
 from edge_agent.moving import Moving, Outcome
-from edge_agent.rebalance import difference
+from edge_agent.rebalance import difference, sums_of
 from edge_agent.refolding import Deltas, Refolding
-from edge_agent.store import log, retention, scrubbing, stock
+from edge_agent.store import log, losses, retention, scrubbing, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.log import EntryRow, Stream, subject_of
@@ -20,8 +20,6 @@ from edge_core.errors import PeerFault
 from edge_core.stock.ledger import StockDelta
 from edge_core.sync.needed import Held, Picture
 from edge_core.sync.receive_stream import Batch
-
-Sums = dict[tuple[str, str], tuple[int, int]]
 
 
 class Settled(Struct, frozen=True):
@@ -47,18 +45,21 @@ class Backfill:
             streams[ground.incarnation, ground.lane] = stream
         placed = {_place(streams, held): held for held in picture.entries}
         rows = [EntryRow(at, subject_of(held.entry), held.hash, held.body) for at, held in placed.items()]
+        order_ids = sorted({held.entry.order_id for held in placed.values() if held.entry.order_id is not None})
+        before = await self._refold.merged(order_ids)  # a copy of a disk has some of them under its own name
         await log.append(self._connection, rows)
         await log.raise_clock(self._connection, max((held.entry.hlc for held in placed.values()), default=0))
         await self._refold.remember_keys(
             (streams[held.ground.incarnation, held.ground.lane], held.entry.seq, held.entry) for held in placed.values()
         )
-        after = await self._refold.merged(sorted({h.entry.order_id for h in placed.values() if h.entry.order_id}))
+        after = await self._refold.merged(order_ids)
         await self._refold.write_heads(after)
         bases = {(base.sku, base.lot): base for base in picture.bases}
         await self._check(bases)
         await self._refold.write_stock(bases)
-        await retention.add_sums(self._connection, _sums_of(bases.values(), 1))
-        await retention.add_sums(self._connection, _sums_of(difference([], after.values(), []).values(), -1))
+        await retention.add_sums(self._connection, sums_of(bases.values(), 1))
+        made = difference(before.values(), after.values(), [])
+        await retention.add_sums(self._connection, sums_of(made.values(), -1))
 
     async def put_before(self, stream: Stream, part: Batch) -> Settled | None:
         """Put the entries that lead up to a stream's cut into the log, and lower the cut. The stock stays as it is."""
@@ -76,7 +77,7 @@ class Backfill:
         after = await self._refold.merged(order_ids)
         await self._refold.write_heads(after)
         made = difference(before.values(), after.values(), moves)
-        await retention.add_sums(self._connection, _sums_of(made.values(), -1))
+        await retention.add_sums(self._connection, sums_of(made.values(), -1))
         await log.raise_clock(self._connection, max((entry.hlc for _, entry in new), default=0))
         await retention.move_cut(self._connection, stream, part.from_seq - 1, part.previous_hash)
         return await self.end(stream) if part.from_seq == 1 else None
@@ -85,10 +86,11 @@ class Backfill:
         """Nothing more is to come of a stream; once that holds of all, and all are whole, the sums have to be used up.
 
         What is left of them was no entry's doing: the log has the last word. Where the centre has lost a part of the
-        history, the sums stay, as they do for what was let go of.
+        history, or cannot read it, the sums stay, as they do for what was let go of.
         """
         await log.end_awaiting(self._connection, stream)
-        if any(each.pruned_seq for each in await log.read_streams(self._connection)):
+        is_whole = not any(each.pruned_seq for each in await log.read_streams(self._connection))
+        if not is_whole or await losses.is_lacking(self._connection):
             return None
         left = await retention.take_sums(self._connection)
         held = await stock.read_positions(self._connection, sorted({sku for sku, _ in left}))
@@ -111,7 +113,3 @@ class Backfill:
 
 def _place(streams: Mapping[tuple[UUID, str], Stream], held: Held) -> int:
     return streams[held.ground.incarnation, held.ground.lane].entry_id(held.entry.seq)
-
-
-def _sums_of(deltas: Iterable[StockDelta], sign: int) -> Sums:
-    return {(d.sku, d.lot or ""): (sign * d.on_hand_milli, sign * d.reserved_milli) for d in deltas}

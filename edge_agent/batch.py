@@ -5,7 +5,7 @@ with the file. Each decision sees what the ones before it in the batch have done
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -29,6 +29,7 @@ from edge_agent.submission import (
 from edge_core import clock
 from edge_core.errors import PermanentFault, Rejected
 from edge_core.orders.commands import AdvanceOrder, Command, OnHold, OnOrder, PlaceOrder
+from edge_core.orders.day_events import DayClosed
 from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
@@ -70,6 +71,7 @@ class Batch:
         orders: list[Recorded],
         answered: list[Answered],
         replays: dict[bytes, list[Recorded]],
+        closed: Sequence[DayClosed] = (),
         shelves: Shelves | None = None,
     ) -> None:
         self._here = circumstances
@@ -84,6 +86,7 @@ class Batch:
         self._states: dict[UUID, OrderState] = {}
         self._answered = {row.key: row for row in answered}
         self._replays = replays
+        self._closed = [*closed]
         self._answers: dict[bytes, Answer] = {}
         self.rows: list[EntryRow] = []
         self.heads: dict[UUID, OrderHead] = {}
@@ -179,7 +182,7 @@ class Batch:
         state = self._state(command.order_id) if isinstance(command, OnOrder) else None
         hold = self._holds.get(command.reservation_id) if isinstance(command, OnHold) else None
         wanted = {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state, hold)}
-        return World(state, wanted, hold, self._quotas, self._rights)
+        return World(state, wanted, self._closed, hold, self._quotas, self._rights)
 
     def _state(self, order_id: UUID) -> OrderState | None:
         if order_id not in self._states and order_id in self._orders:
@@ -196,6 +199,7 @@ class Batch:
             encode_entry(self._entry(follow.order_id, follow.events, traceparent))
         recorded = self._append(order_id, decision.events, traceparent)
         if order_id is None:
+            self._closed += [event for event in decision.events if isinstance(event, DayClosed)]
             self._keep_hold(decision.events[0])
             self._keep_rights(decision.events[0])
             return accepted_answer([recorded]) if follow is None else self._begin(follow, traceparent)

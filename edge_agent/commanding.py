@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from edge_agent.store.log import Stream
-from edge_agent.submission import Ask, AskHold, Cancel, OnStock, OrderHold, Request, Submission
+from edge_agent.submission import Ask, AskHold, Cancel, Close, OnStock, OrderHold, Request, Submission
 from edge_core import ids
 from edge_core.orders.commands import (
     AdvanceOrder,
     CancelOrder,
     ChangeHold,
+    CloseDay,
     Command,
     CountStock,
     ExchangeOrder,
@@ -80,6 +81,16 @@ def command_of(submission: Submission, here: Circumstances, seq: int) -> Command
         case UnreceiptedReturn():
             date = request.business_date or business_date(request.returned_at, here.zone)
             return TakeBack(here.new_id(), request, date)
+        case Close():
+            return CloseDay(
+                close_id=here.new_id(),
+                business_date=request.business_date,
+                today=here.today,
+                incarnation=request.incarnation,
+                up_to_seq=request.up_to_seq,
+                sums=request.sums,
+                request=request.request,
+            )
         case AskHold():
             return ChangeHold(request.reservation_id, request.name, here.new_id(), here.now_ms, request.ttl_ms)
         case OrderHold():
@@ -106,7 +117,7 @@ def _about_stock(request: OnStock, here: Circumstances) -> Command:
 def skus_asked(request: Request) -> Iterable[str]:
     """The SKUs that a request itself names; those of the order that it is about are in the order."""
     match request:
-        case Cancel() | AskHold():
+        case Cancel() | AskHold() | Close():
             return ()
         case QuotaRequest() | GrantRights() | SpendRights():
             return (request.sku,)

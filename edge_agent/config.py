@@ -16,6 +16,7 @@ from edge_core.limits import (
     RETENTION_DAYS_DEFAULT,
     RETENTION_DAYS_MAX,
     RETENTION_DAYS_MAX_DEFAULT,
+    SHED_FREE_BYTES_DEFAULT,
 )
 from edge_core.sync.topics import NODE_ID_PATTERN
 from holdfast_runtime.config import ConfigError, is_loopback, load_config
@@ -47,12 +48,14 @@ class ApiSection(Struct, frozen=True, forbid_unknown_fields=True):
 class StoreSection(Struct, frozen=True, forbid_unknown_fields=True):
     """The SQLite file, how long clients' keys and the log are kept, and the bytes set aside for a full disk.
 
+    Where the disk has less than `shed_free_bytes` left, what can wait rests; 0 never rests.
     `log_days_max` and `log_bytes_max` let go of the log before the centre's backup covers it; 0 bytes set no limit.
     """
 
     path: Path = Path("/var/lib/holdfast-edge/store.db")
     retention_days: Annotated[int, Meta(ge=1, le=IDEMPOTENCY_DAYS_MAX)] = IDEMPOTENCY_DAYS_MAX
     reserve_bytes: Annotated[int, Meta(ge=0)] = RESERVE_BYTES_DEFAULT
+    shed_free_bytes: Annotated[int, Meta(ge=0)] = SHED_FREE_BYTES_DEFAULT
     log_days: Annotated[int, Meta(ge=1, le=RETENTION_DAYS_MAX)] = RETENTION_DAYS_DEFAULT
     log_days_max: Annotated[int, Meta(ge=1, le=RETENTION_DAYS_MAX)] = RETENTION_DAYS_MAX_DEFAULT
     log_bytes_max: Annotated[int, Meta(ge=0)] = RETENTION_BYTES_MAX_DEFAULT

@@ -16,11 +16,11 @@ from msgspec import Struct, field
 
 from edge_agent.backfill import Backfill, Settled
 from edge_agent.intake import Intake
-from edge_agent.store import log
+from edge_agent.store import log, losses
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_core.errors import PeerFault
-from edge_core.limits import HISTORY_STEP_ENTRIES, PUSH_ENTRIES_MAX
+from edge_core.limits import HISTORY_STEP_ENTRIES, LOST_NAMED_MAX, PUSH_ENTRIES_MAX
 from edge_core.orders.events import deltas_of
 from edge_core.stock.ledger import StockDelta
 from edge_core.sync.entry import decode_entry
@@ -53,6 +53,7 @@ class History:
         self._random_bits = random_bits
         self._picture = Picture()
         self._own = _Own(UUID(int=0))
+        self.on_damage: Callable[[], None] = lambda: None
 
     # --- what is needed first ----------------------------------------------------------------------------------------
 
@@ -137,29 +138,39 @@ class History:
         True when nothing more is to come, None where the delivery does not end at the cut. Raises `PeerFault`.
         """
         parts = _parts(prepare(deliver)) if deliver.to_seq >= deliver.from_seq else [None]
+        if deliver.lacking and deliver.to_seq + deliver.lacking != deliver.before:
+            raise PeerFault("range-invalid", f"{deliver.lacking} entries between {deliver.to_seq} and {deliver.before}")
+        end = deliver.before
         for part in parts:
-            if not await self._put(key, deliver.before, part):
+            if not await self._put(key, end, part):
                 return None
-        return parts[-1] is None or parts[-1].from_seq == 1
+            end = part.from_seq - 1 if part is not None else 0
+        if deliver.lacking:
+            tell_lacking(key, range(deliver.to_seq + 1, deliver.before + 1))
+            self.on_damage()
+        return end == 0
 
-    async def _put(self, key: FormerKey, before: int, part: Batch | None) -> bool:
-        """One step; False where the cut is not at its end."""
+    async def _put(self, key: FormerKey, end: int, part: Batch | None) -> bool:
+        """One step; False where the cut is not at `end`. What lies between that and the part is lacking."""
         is_at_cut, settled = False, None
 
         async def change(connection: Connection) -> None:
             nonlocal is_at_cut, settled
             stream = await log.find_stream(connection, key.incarnation, key.lane)
-            end = before if part is None else part.to_seq
             if stream is None or not stream.is_awaited or stream.pruned_seq != end:
                 return
-            if part is not None and part.hashes[-1] != stream.pruned_hash:
+            if part is not None and part.to_seq == end and part.hashes[-1] != stream.pruned_hash:
                 raise PeerFault("fork", f"the history does not lead to the cut at {end}")
             work = self._work(connection)
+            if part is not None and part.to_seq < end and stream.pruned_hash is not None:
+                await losses.note_lacking(connection)
+                lacking = range(part.to_seq + 1, end + 1)
+                await losses.mark_places(connection, stream, lacking, stream.pruned_hash, losses.IN_SUMS)
             is_at_cut, settled = True, await (work.end(stream) if part is None else work.put_before(stream, part))
 
         await self._intake.change_log(change)
         if is_at_cut:
-            _tell(key, before, part, settled)
+            _tell(key, end, part, settled)
         return is_at_cut
 
     def _work(self, connection: Connection) -> Backfill:
@@ -176,6 +187,13 @@ def _parts(batch: Batch) -> list[Batch | None]:
         parts.append(Batch(batch.from_seq + first, ground, batch.bodies[first:end], batch.hashes[first:end]))
         end = first
     return parts
+
+
+def tell_lacking(key: FormerKey, seqs: range) -> None:
+    """Entries of the past are in no copy that can be read; the scrub lists them, and asks for them again for ever."""
+    named = list(seqs[:LOST_NAMED_MAX])
+    where = {"incarnation": str(key.incarnation), "lane": key.lane}
+    _LOG.error("recovery.entries_lacking", entries=len(seqs), seqs=named, **where)
 
 
 def _tell(key: FormerKey, before: int, part: Batch | None, settled: Settled | None) -> None:

@@ -16,10 +16,20 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from edge_agent.batch import Batch, Shelves
 from edge_agent.commanding import Circumstances, skus_asked
-from edge_agent.store import holds, idempotency, log, orders, quotas, rights, stock
+from edge_agent.store import days, holds, idempotency, log, orders, quotas, rights, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
-from edge_agent.submission import Answer, Ask, Cancel, OnHold, Request, Submission, rejected_answer, submission
+from edge_agent.submission import (
+    Answer,
+    Ask,
+    Cancel,
+    Close,
+    OnHold,
+    Request,
+    Submission,
+    rejected_answer,
+    submission,
+)
 from edge_agent.surroundings import Surroundings
 from edge_core.errors import Fault, OutcomeUnknown, RecordDamaged, Rejected, StorageFault
 from edge_core.limits import (
@@ -261,6 +271,7 @@ class Intake:
             orders=recorded,
             answered=answered,
             replays=replays,
+            closed=await days.read_closed(connection) if any(isinstance(s.request, Close) for s in submissions) else (),
             shelves=Shelves(
                 living,
                 await quotas.read_quotas(connection, sorted(skus)) if skus else {},

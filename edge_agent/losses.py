@@ -3,7 +3,8 @@
 Nothing may point to their places any more, for other entries come to stand there: keys get a last answer when they go
 (`Moving`), and orders are what is left of them. What the lost ones did to the stock nobody can read. But goods that
 went are gone, and goods that were reserved for an order that is no more are free: so the stock's `on hand` is right as
-it is, and a movement records what the log does not explain of it; `reserved` becomes what the log says.
+it is, and a movement records what the log does not explain of it; `reserved` becomes what the log says. That there is
+something to settle is written down with the loss, so that a crash between the two delays it only.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from edge_agent.moving import Moving
 from edge_agent.refolding import RECOVERY, Refolding
-from edge_agent.store import orders, stock
+from edge_agent.store import losses, orders, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.verify import Place, unexplained_stock
 from edge_core import clock, ids
@@ -49,11 +50,13 @@ class Settlement:
 
         Nothing is where another record is still damaged: what that one did is not lost yet.
         """
-        self.differing = await unexplained_stock(self._path) or {}
-        return bool(self.differing)
+        found = await unexplained_stock(self._path)
+        self.differing = found or {}
+        return found is not None
 
     async def settle(self, connection: Connection, moving: Moving, now_ms: int, random_bits: Callable[[], int]) -> None:
-        """Record the difference of what is on hand, and let go of what is reserved for nobody."""
+        """Record the difference of what is on hand, and let go of what is reserved for nobody; then it is settled."""
+        await losses.note(connection, are_open=False)
         held = await stock.read_positions(connection, sorted({sku for sku, _ in self.differing}))
         units = {(position.sku, position.lot or ""): position for position in held}
         changes: dict[Place, StockDelta] = {}

@@ -12,6 +12,7 @@ import structlog
 from msgspec import Struct
 
 from edge_agent.intake import Intake
+from edge_agent.latecomers import Latecomers
 from edge_agent.moving import Moving, Outcome
 from edge_agent.rebalance import difference
 from edge_agent.refolding import Refolding
@@ -163,14 +164,17 @@ class Mender:
     async def _replace(self, connection: Connection, stream: Stream, supply: Supply, entries: list[Entry]) -> None:
         """The rows, the hash before them, and the heads of the orders that they are about."""
         rows = [EntryRow(stream.entry_id(e.seq), subject_of(decode_entry(e.body)), e.hash, e.body) for e in entries]
+        moving = Moving(connection, self._file, Outcome())
+        refold = Refolding(connection, moving, self._here.now_ms(), self._here.random_bits)
+        late = await Latecomers.look(connection, refold, stream, entries)
         await scrubbing.replace_entries(connection, rows)
         before = await scrubbing.put_hash(connection, stream, supply.from_seq - 1, supply.previous_hash)
         concerned = {subject for subject in (before, *(row.order_id for row in rows)) if subject is not None}
         # What was let go of and has come again is in no list, and is no order of this file any more.
         gone = await retention.read_gone(connection, sorted(concerned))
         streams = {each.stream_no: each for each in await log.read_streams(connection)}
-        moving = Moving(connection, self._file, Outcome())
-        refold = Refolding(connection, moving, self._here.now_ms(), self._here.random_bits)
+        if late is not None:
+            await late.count(connection, refold, streams)
         for subject in sorted(concerned - gone):
             await _list_again(connection, streams, subject, refold)
 

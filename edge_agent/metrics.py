@@ -11,15 +11,23 @@ from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.session import Session
 from edge_agent.scrub import Scrub
+from edge_agent.shedding import Shedding
 
 
 class AgentCollector(Collector):
     """Turns the parts' counts into samples; nothing is counted twice."""
 
     def __init__(
-        self, intake: Intake, books: Books, instructions: Instructions, scrub: Scrub, session: Session | None
+        self,
+        intake: Intake,
+        books: Books,
+        instructions: Instructions,
+        scrub: Scrub,
+        shedding: Shedding,
+        session: Session | None,
     ) -> None:
         self._scrub = scrub
+        self._shedding = shedding
         self._intake = intake
         self._instructions = instructions
         self._books = books
@@ -31,6 +39,8 @@ class AgentCollector(Collector):
         yield _counter("holdfast_intake_accepted", "Decisions recorded since the start.", intake.accepted)
         yield _counter("holdfast_intake_rejected", "Business refusals recorded since the start.", intake.rejected)
         yield _counter("holdfast_store_faults", "Transactions that the disk failed.", intake.faults)
+        shedding = int(self._shedding.is_on())
+        yield GaugeMetricFamily("holdfast_store_shedding", "1 while the disk is too full for what can wait.", shedding)
         yield GaugeMetricFamily("holdfast_intake_waiting", "Requests waiting for a commit.", intake.waiting)
         yield _counter("holdfast_link_pushed_entries", "Entries sent, repetitions included.", books.pushed_entries)
         yield _counter("holdfast_link_pushed_bytes", "Compressed bytes sent.", books.pushed_bytes)

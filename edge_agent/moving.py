@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from edge_agent.intake import read_replay
-from edge_agent.store import idempotency, log, orders, retention, scrubbing
+from edge_agent.store import idempotency, log, losses, orders, retention, scrubbing
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.log import EntryRow, Stream, Tail, subject_of
@@ -33,7 +33,7 @@ _LAST_ANSWER: Final = rejected_answer(_LOST, problem_body(_LOST))
 class Outcome:
     """What was done with a delivery, over all its steps, for the log. `is_complete`: there is nothing more to ask.
 
-    `agreed_seq` is up to where both copies are the same now.
+    `agreed_seq` is up to where both copies are the same now, `lacking` are the seqs of which no copy can be read.
     """
 
     def __init__(self) -> None:
@@ -46,6 +46,8 @@ class Outcome:
         self.is_complete = True
         self.is_taken = False
         self.agreed_seq = 0
+        self.lacking = range(0)
+        self.lacking = range(0)
 
     def counts(self) -> dict[str, int]:
         """The figures of the line in the log."""
@@ -146,6 +148,7 @@ class Moving:
         self.bereft |= {UUID(bytes=subjects[seq]) for seq in lost if seq in subjects}
         self.bereft |= await orders.ending_at(self._connection, places)
         await idempotency.lose_entries(self._connection, places, bytes_to_keep(_LAST_ANSWER))
+        await losses.note(self._connection, are_open=True)
         self._outcome.lost += lost
 
     async def _append_again(self, rows: list[Row]) -> None:

@@ -36,6 +36,11 @@ def difference(
     return {place: delta for place, delta in sums.items() if delta.on_hand_milli or delta.reserved_milli}
 
 
+def sums_of(deltas: Iterable[StockDelta], sign: int) -> dict[tuple[str, str], tuple[int, int]]:
+    """What positions change by, as the sums beside the log are kept: by SKU and lot, '' for none."""
+    return {(d.sku, d.lot or ""): (sign * d.on_hand_milli, sign * d.reserved_milli) for d in deltas}
+
+
 def shifted(position: Position | None, delta: StockDelta) -> Position:
     """A position after a difference; one that is not there yet begins at nothing."""
     base = position or Position(delta.sku, delta.lot, delta.unit, delta.expires_on)

@@ -12,23 +12,24 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_agent import delivered
-from edge_agent.history import History
+from edge_agent.history import History, tell_lacking
 from edge_agent.intake import Intake
 from edge_agent.losses import Settlement, list_what_is_left
 from edge_agent.moving import Moving, Outcome
 from edge_agent.rebalance import difference
 from edge_agent.refolding import Refolding
-from edge_agent.store import log, retention, scrubbing
+from edge_agent.store import log, losses, retention, scrubbing
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.log import Stream, subject_of
 from edge_agent.surroundings import Surroundings
 from edge_core import ids
 from edge_core.errors import PeerFault, RecordDamaged
-from edge_core.limits import LOST_NAMED_MAX, MOVE_STEPS_MAX
+from edge_core.limits import LOST_NAMED_MAX, MOVE_STEPS_MAX, SCRUB_RETRY_MS
 from edge_core.orders.merge import Merged
 from edge_core.sync.link_types import NEEDED, FormerKey
 from edge_core.sync.locator import agreed_seq, spaced
@@ -49,8 +50,13 @@ class Recovery:
         self._random_bits = surroundings.random_bits
         self._machine = surroundings.machine
         self._history = History(file, intake, surroundings.now_ms, surroundings.random_bits)
+        self._history.on_damage = self._suspect
+        self.on_damage: Callable[[], None] = lambda: None
+        self.sheds: Callable[[], bool] = lambda: False
+        self._put_off: set[FormerKey] = set()
         self._agreed: dict[FormerKey, int] = {}
-        self._has_lost = False
+        self._looked_ms: int | None = None
+        self._lacking: set[tuple[FormerKey, range]] = set()
 
     async def begin_incarnation(self, reason: str) -> UUID:
         """Go on in empty streams under a new name; the old ones stay in the file."""
@@ -88,6 +94,8 @@ class Recovery:
         A newcomer asks for what it needs to sell first. The history of what is not there comes last, the newest first.
         """
         differing = await self.differing(former, is_own_only=is_own_only)
+        if not differing and self._may_look():
+            await self._settle_losses()  # a crash came between a loss and this
         if is_own_only:
             return differing
         if differing and self._history.is_newcomer:
@@ -104,13 +112,24 @@ class Recovery:
         present = self._file.streams["orders"].incarnation
         return Recall(self._file.node_id, present, key.incarnation, lane_of(key.lane), await self.locator(key))
 
+    def rests(self, key: FormerKey) -> bool:
+        """Whether it is not worth asking now: the disk is short of room, and what comes would be put off."""
+        if self.sheds():
+            return key.part == "before" or key in self._put_off
+        self._put_off.clear()
+        return False
+
     async def take(self, key: FormerKey, answer: Deliver | Needed) -> bool | None:
         """Take an answer into the file: whether nothing is left to ask; None where it was not the one that was asked.
 
-        Raises `PeerFault`.
+        Nothing of the past is taken while the disk is short of room, but for what is needed to sell: it is asked again
+        later. Raises `PeerFault`.
         """
         if isinstance(answer, Needed):
             return await self._history.take_page(answer)
+        if answer.to_seq >= answer.from_seq and self.sheds():
+            self._put_off.add(key)
+            return None
         return await (self._history.take_before if key.part == "before" else self.restore)(key, answer)
 
     async def locator(self, key: FormerKey) -> tuple[Mark, ...]:
@@ -137,11 +156,12 @@ class Recovery:
         if deliver.from_seq <= self._agreed.get(key, 0):
             return None
         batch = prepare(deliver) if deliver.to_seq >= deliver.from_seq else None
+        ground = Ground(deliver.from_seq - 1, deliver.previous_hash, deliver.lacking)
         outcome = Outcome()
 
         async def change(connection: Connection) -> None:
             work = _Restoration(connection, self._file, self._now_ms(), self._random_bits, outcome)
-            await work.run(key, deliver.from_seq - 1, deliver.previous_hash, batch)
+            await work.run(key, ground, batch)
 
         try:
             for _ in range(MOVE_STEPS_MAX):
@@ -150,17 +170,27 @@ class Recovery:
                     break
         finally:
             _tell(key, outcome)
-            self._has_lost = self._has_lost or bool(outcome.lost)
         if outcome.is_taken:
             self._agreed[key] = outcome.agreed_seq
+            if outcome.lacking and (key, outcome.lacking) not in self._lacking:
+                self._lacking.add((key, outcome.lacking))
+                tell_lacking(key, outcome.lacking)
+                self._suspect()
             await self._settle_losses()
         return outcome.is_taken and outcome.is_complete
 
+    def _suspect(self) -> None:
+        self.on_damage()
+
+    def _may_look(self) -> bool:
+        """Where another record stays damaged, the file is not read at each greeting."""
+        return self._looked_ms is None or not 0 <= self._now_ms() - self._looked_ms < SCRUB_RETRY_MS
+
     async def _settle_losses(self) -> None:
         """Once nothing is left to be moved: what lost entries did to the stock is recorded, as far as anybody can."""
-        if not self._has_lost:
+        if not await losses.are_open(self._file.link_reader):
             return
-        self._has_lost = False
+        self._looked_ms = self._now_ms()
         settlement = Settlement(self._file.path)
         if not await settlement.look():
             return
@@ -174,6 +204,14 @@ class Recovery:
 
     def _former(self, key: FormerKey) -> Stream | None:
         return next((s for s in self._file.former if s.incarnation == key.incarnation and s.lane == key.lane), None)
+
+
+class Ground(Struct, frozen=True):
+    """What a delivery stands on: a place in the chain, and how many entries up to it the centre cannot deliver."""
+
+    seq: int
+    hash: bytes
+    lacking: int
 
 
 class _Restoration:
@@ -192,14 +230,17 @@ class _Restoration:
         self._moving = Moving(connection, file, outcome)
         self._refold = Refolding(connection, self._moving, now_ms, random_bits)
 
-    async def run(self, key: FormerKey, common: int, common_hash: bytes, batch: Batch | None) -> None:
-        stream = await self._stream(key, common, common_hash)
+    async def run(self, key: FormerKey, ground: Ground, batch: Batch | None) -> None:
+        stream = await self._stream(key)
+        common = await self._common(stream, ground)
         if common < stream.pruned_seq:
             self._outcome.is_complete = not await self._moving.move_after_gap(stream, common)
             self._outcome.is_taken = True
             await list_what_is_left(self._connection, self._refold, self._moving.bereft)
             return
         agreed = await self._agreed_seq(stream, common, batch)
+        if common < ground.seq == agreed:
+            agreed = common  # the copies are not the same behind what is lacking: nothing of this one's is there
         rest = batch.after(agreed) if batch is not None else None
         is_fork_seen = batch is None or rest is not None
         if is_fork_seen and await self._moving.move_beyond(stream, agreed):
@@ -207,6 +248,9 @@ class _Restoration:
             return
         self._outcome.is_taken, self._outcome.is_complete = True, batch is None
         self._outcome.agreed_seq = agreed if rest is None else rest.to_seq
+        if agreed < ground.seq:
+            self._outcome.lacking = range(agreed + 1, ground.seq + 1)
+            await losses.mark_places(self._connection, stream, self._outcome.lacking, ground.hash, losses.NOT_HERE)
         if rest is not None:
             await self._add(stream, rest)
 
@@ -260,16 +304,23 @@ class _Restoration:
                 found |= await self._refold.merged([order_id])
         return found
 
-    async def _stream(self, key: FormerKey, common: int, common_hash: bytes) -> Stream:
-        """The file's copy of the stream, checked to agree with the delivery's ground; made where there is none."""
+    async def _stream(self, key: FormerKey) -> Stream:
+        """The file's copy of the stream; made where there is none."""
         stream = await log.find_stream(self._connection, key.incarnation, key.lane)
-        if stream is None:
-            stream = await log.create_former(self._connection, key.incarnation, key.lane)
-        held = await log.read_hash(self._connection, stream, common)
-        is_moving = 0 < stream.moved_from <= common
-        if is_moving or (held != common_hash and common >= stream.pruned_seq):
-            raise PeerFault("fork", f"the delivery does not stand on the file's copy at {common}")
-        return stream
+        return stream or await log.create_former(self._connection, key.incarnation, key.lane)
+
+    async def _common(self, stream: Stream, ground: Ground) -> int:
+        """Where both copies are the same for certain. Raises `PeerFault` where the delivery stands on another history.
+
+        What is lacking before the delivery may be here: then the delivery's own ground is the place.
+        """
+        held = await log.read_hash(self._connection, stream, ground.seq)
+        is_moving = 0 < stream.moved_from <= ground.seq
+        if ground.lacking and (is_moving or held != ground.hash):
+            return ground.seq - ground.lacking
+        if is_moving or (held != ground.hash and ground.seq >= stream.pruned_seq):
+            raise PeerFault("fork", f"the delivery does not stand on the file's copy at {ground.seq}")
+        return ground.seq
 
 
 def _tell(key: FormerKey, outcome: Outcome) -> None:

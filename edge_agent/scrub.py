@@ -6,6 +6,7 @@ the record and its order are named at once, everything else serves on, and the c
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import structlog
@@ -75,6 +76,7 @@ class Scrub:
         self._round = Round(0, 0, None, 0, 0, "")
         self.damage: tuple[Damaged, ...] = ()
         self._given_up: frozenset[tuple[int, int]] = frozenset()
+        self.sheds: Callable[[], bool] = lambda: False
         self.mended = 0
         self.rounds = 0
 
@@ -135,6 +137,9 @@ class Scrub:
         await self._load()
         while True:
             await self._rest()
+            if self.sheds():
+                await asyncio.sleep(SCRUB_PAUSE_MS / 1000)
+                continue
             try:
                 await self._step()
             except (StorageFault, PeerFault) as fault:  # what a step stands on may be damaged itself

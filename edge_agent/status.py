@@ -11,6 +11,7 @@ from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
 from edge_agent.scrub import Scrub
+from edge_agent.shedding import Shedding
 from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import wall_ms
 from edge_core.limits import PAGE_ROWS_DEFAULT
@@ -87,6 +88,7 @@ class AgentStatus(Struct, frozen=True):
     parked_instructions: int = 0
     scrub: ScrubStatus | None = None
     entries_to_come: int = 0
+    shedding: bool = False
 
 
 class Reporter:
@@ -102,6 +104,7 @@ class Reporter:
         session: Session | None,
         scrub: Scrub,
         introduction: Introduction,
+        shedding: Shedding,
     ) -> None:
         self._file = file
         self._intake = intake
@@ -110,6 +113,7 @@ class Reporter:
         self._session = session
         self._scrub = scrub
         self._introduction = introduction
+        self._shedding = shedding
 
     @property
     def is_ready(self) -> bool:
@@ -135,6 +139,7 @@ class Reporter:
             parked_instructions=self._instructions.parked,
             scrub=self._scrubbed(),
             entries_to_come=sum(stream.pruned_seq for stream in self._file.former if stream.is_awaited),
+            shedding=self._shedding.is_on(),
         )
 
     def _scrubbed(self) -> ScrubStatus:

@@ -13,12 +13,14 @@ from edge_agent.stock_answers import stock_receipt
 from edge_core.errors import Rejected
 from edge_core.ids import digest16
 from edge_core.orders.commands import Role, StockMovement
+from edge_core.orders.day_events import CurrencySums, DayClosed
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Movement
 from edge_core.orders.fold import OrderState
 from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.rendering import Origin, Receipt, Recorded, receipt, rfc3339, state_of
-from edge_core.orders.requests import CancelRequest, OrderRequest, UnreceiptedReturn
+from edge_core.orders.requests import CancelRequest, CloseRequest, OrderRequest, UnreceiptedReturn
+from edge_core.shapes import json_object
 from edge_core.stock.requests import HoldRequest, QuotaRequest, RightsRequest, StockCount
 from edge_core.stock.stock_events import HoldEnded, HoldExtended, StockEvent
 
@@ -43,6 +45,16 @@ class Ask(Struct, frozen=True, array_like=True):
     role: Role = "store"
 
 
+class Close(Struct, frozen=True, array_like=True):
+    """The wish to close a business day, with the day's books as they stood up to `up_to_seq`."""
+
+    business_date: str
+    request: CloseRequest
+    incarnation: UUID
+    up_to_seq: int
+    sums: tuple[CurrencySums, ...]
+
+
 class AskHold(Struct, frozen=True, array_like=True):
     """A change of the hold that it names. Only the agent's own clock asks for `expire`."""
 
@@ -60,7 +72,7 @@ class OrderHold(Struct, frozen=True, array_like=True):
 
 OnHold = AskHold | OrderHold
 OnStock = StockMovement | StockCount | HoldRequest | QuotaRequest | RightsRequest
-Request = TillOrder | Cancel | Ask | UnreceiptedReturn | OnStock | OnHold
+Request = TillOrder | Cancel | Ask | UnreceiptedReturn | OnStock | OnHold | Close
 
 
 class Submission(Struct, frozen=True):
@@ -107,6 +119,17 @@ class ReturnReceipt(Struct, frozen=True):
     origin: Origin
 
 
+class ZReport(Struct, frozen=True):
+    """The answer to the close of a day: its books, under a number that no other day of the store has."""
+
+    business_date: str
+    z_number: int
+    closed_at: str
+    operator_id: str
+    currencies: tuple[CurrencySums, ...]
+    origin: Origin
+
+
 class PickupReceipt(Receipt, frozen=True):
     """The answer to `ready` and `renew`: the only place where the pickup code is ever said."""
 
@@ -121,7 +144,9 @@ class _About(Struct, frozen=True):
 
 def submission(request: Request, key: str, traceparent: str | None, answer: "asyncio.Future[Answer]") -> Submission:
     """Make a submission: the hash is of the request's canonical bytes, so that white space and key order are free."""
-    payload = _ENCODER.encode((type(request).__name__, request))
+    # The books of a day go on while its close is repeated: what was asked for is the day.
+    asked = (request.business_date, request.request) if isinstance(request, Close) else request
+    payload = _ENCODER.encode((type(request).__name__, asked))
     payload_hash = blake2b(payload, digest_size=PAYLOAD_HASH_BYTES).digest()
     return Submission(request, key, digest16(key), payload_hash, traceparent, answer)
 
@@ -169,12 +194,27 @@ def _location(order_id: UUID) -> str:
     return f"/v1/orders/{order_id}"
 
 
+def z_report(recorded: Recorded) -> ZReport:
+    """The Z report that an entry which closes a day holds."""
+    (closed,) = (event for event in recorded.entry.events if isinstance(event, DayClosed))
+    return ZReport(
+        business_date=closed.business_date,
+        z_number=closed.z_number,
+        closed_at=rfc3339(recorded.entry.recorded_at_ms),
+        operator_id=closed.operator_id,
+        currencies=closed.sums,
+        origin=recorded.origin,
+    )
+
+
 def _status_without_order(recorded: Recorded) -> int:
     """What is changed was there before; everything else begins."""
     return 200 if isinstance(recorded.entry.events[0], HoldExtended | HoldEnded) else 201
 
 
 def _receipt_without_order(recorded: Recorded) -> Struct:
+    if isinstance(recorded.entry.events[0], DayClosed):
+        return json_object(z_report(recorded))
     moved = next(event for event in recorded.entry.events if isinstance(event, Movement))
     if isinstance(moved, StockEvent):
         return stock_receipt(moved, recorded)

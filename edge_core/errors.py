@@ -82,6 +82,8 @@ _ROWS: Final = (
     (2052, "approval-needed", 422, "Somebody else than the operator has to approve this"),
     (2053, "inspection-mismatch", 422, "The goods inspected are not those of the return"),
     (2054, "order-too-long", 409, "The order has been changed too often"),
+    (2055, "day-closed", 409, "The business day is closed already"),
+    (2056, "day-incomplete", 409, "Not everything of the business day is in the file"),
     (2060, "rights-exceeded", 409, "More is wanted than the rights that are held here"),
     (2061, "rights-void", 409, "The rights belong to a life of the node that has ended"),
     (2062, "quota-exhausted", 409, "The channel's share of the stock is promised already"),

@@ -72,6 +72,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/instructions", guarded(commands.instructions)),
         Route("/v1/instructions/{instruction_id}", guarded(commands.instruction)),
         Route("/v1/stock", guarded(handlers.stock)),
+        Route("/v1/days", guarded(handlers.days)),
         Route("/v1/parked", guarded(handlers.parked)),
         Route("/v1/parked/{parked_id}", guarded(settling.show)),
         Route("/v1/parked/{parked_id}/replay", settling.replay, methods=["POST"]),

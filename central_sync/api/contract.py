@@ -5,7 +5,16 @@ from typing import Any, Final
 from msgspec import Struct
 
 from central_sync.api.commands import InstructionPage, InstructionStatus
-from central_sync.api.documents import CentreOrder, CloudEvent, Health, NodeList, OrderPage, ParkedPage, StockPage
+from central_sync.api.documents import (
+    CentreOrder,
+    CloudEvent,
+    DayPage,
+    Health,
+    NodeList,
+    OrderPage,
+    ParkedPage,
+    StockPage,
+)
 from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
 from central_sync.api.rights import RightsAsked, RightsPage
 from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
@@ -177,6 +186,17 @@ OPERATIONS: Final = (
         problems=_LIST,
         scope="read",
         tag="stock",
+    ),
+    Operation(
+        "get",
+        "/v1/days",
+        "listDays",
+        "Business days that stores have closed, the newest first, with their Z reports and what came late",
+        {200: object_shape(DayPage, is_written=False)},
+        parameters=(_NODE, _LIMIT, _CURSOR),
+        problems=_LIST,
+        scope="read",
+        tag="orders",
     ),
     Operation(
         "get",

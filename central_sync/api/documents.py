@@ -1,20 +1,27 @@
 """What the API answers. The contract at /openapi.json is made from these types."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 from uuid import UUID
 
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
 from central_sync.fleet import NodeStatus
 from central_sync.store.backups import BackupRow
+from central_sync.store.days import DayCloseRow, LateRow
 from central_sync.store.enrolments import Enrolment
 from central_sync.store.histories import HistoryRow
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ParkedRow
 from central_sync.store.stock import StockRow
 from central_sync.times import rfc3339
+from edge_core.orders.day_events import CurrencySums
 from edge_core.orders.rendering import OrderDocument
+from edge_core.shapes import json_reader
+
+_READ_SUMS: Final = json_reader(CurrencySums)
 
 
 class HistoryStatus(Struct, frozen=True):
@@ -92,6 +99,33 @@ class StockPage(Struct, frozen=True):
     """A page of positions by node, SKU and lot."""
 
     positions: tuple[StockPosition, ...]
+    next_cursor: str | None
+
+
+class LateOrders(Struct, frozen=True):
+    """Orders in one currency that were placed for a day after it was closed."""
+
+    currency: str
+    orders: int
+    grand_total_minor: int
+
+
+class ClosedDay(Struct, frozen=True):
+    """A business day that a store has closed: its Z report, and the orders that came late."""
+
+    node_id: str
+    business_date: str
+    z_number: int
+    closed_at: str
+    operator_id: str
+    currencies: tuple[CurrencySums, ...]
+    late: tuple[LateOrders, ...]
+
+
+class DayPage(Struct, frozen=True):
+    """A page of closed days, the newest first."""
+
+    days: tuple[ClosedDay, ...]
     next_cursor: str | None
 
 
@@ -189,6 +223,19 @@ def stock_position(row: StockRow) -> StockPosition:
         row.expires_on.isoformat() if row.expires_on else None,
         row.on_hand_milli,
         row.reserved_milli,
+    )
+
+
+def closed_day(row: DayCloseRow, late: Sequence[LateRow]) -> ClosedDay:
+    """A closed day as the API shows it."""
+    return ClosedDay(
+        row.node_id,
+        row.business_date.isoformat(),
+        row.z_number,
+        rfc3339(row.closed_at),
+        row.operator_id,
+        tuple(map(_READ_SUMS, msgspec.json.decode(row.sums, type=list[msgspec.Raw]))),
+        tuple(LateOrders(*each) for each in late),
     )
 
 

@@ -1,7 +1,7 @@
 """The questions that the API answers, each from one read-only transaction."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,12 +11,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from central_sync.api.documents import (
+    DayPage,
     NodeList,
     OrderPage,
     ParkedPage,
     StockPage,
     backup_status,
     centre_order,
+    closed_day,
     history_status,
     order_summary,
     parked_item,
@@ -24,12 +26,14 @@ from central_sync.api.documents import (
 )
 from central_sync.fleet import NodeStatus, status_of
 from central_sync.ingest.projection import recorded
-from central_sync.store import backups, breakers, early, histories, nodes, orders, parked, stock, streams
+from central_sync.store import backups, breakers, days, early, histories, nodes, orders, parked, stock, streams
 from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection, Database
 from edge_core.errors import Rejected
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, TEXT_CHARS_MAX
-from edge_core.orders.rendering import document, in_order
+from edge_core.orders.merge import merge
+from edge_core.orders.rendering import document
+from edge_core.shapes import json_object
 from holdfast_runtime.problems import ProblemRaised
 
 _encoder: Final = msgspec.json.Encoder()
@@ -78,11 +82,11 @@ class Handlers:
         async with self._database.reading() as connection:
             stored = await streams.of_orders(connection, [order_id])
             copies = [] if stored else await early.of_orders(connection, [order_id])
-        entries = in_order(recorded(entry) for entry in stored or copies if not entry.is_parked)
-        if not entries:
+        merged = merge(recorded(entry) for entry in stored or copies if not entry.is_parked)
+        if merged.state is None:
             detail = f"order {order_id} is parked" if stored else f"no entry of order {order_id} has arrived here"
             raise ProblemRaised(Rejected("order-not-found", detail))
-        return answer(centre_order(document(entries), provisional=bool(copies)))
+        return answer(centre_order(document(merged.accepted), provisional=bool(copies)))
 
     async def stock(self, request: Request) -> Response:
         """GET /v1/stock."""
@@ -99,6 +103,22 @@ class Handlers:
         if len(rows) == limit:
             following = _encoder.encode([rows[-1].node_id, rows[-1].sku, rows[-1].lot]).decode()
         return answer(StockPage(tuple(map(stock_position, rows)), following))
+
+    async def days(self, request: Request) -> Response:
+        """GET /v1/days: what stores have closed, and what came late."""
+        limit = parse_limit(request)
+        async with self._database.reading() as connection:
+            rows = await days.page(
+                connection,
+                node_id=parse_query(request, "node"),
+                before=_day_place(parse_query(request, "cursor")),
+                rows_max=limit,
+            )
+            page = tuple([closed_day(row, await days.late(connection, row)) for row in rows])
+        following = None
+        if len(rows) == limit:
+            following = _encoder.encode([rows[-1].business_date, rows[-1].node_id]).decode()
+        return answer(json_object(DayPage(page, following)))
 
     async def parked(self, request: Request) -> Response:
         """GET /v1/parked."""
@@ -180,6 +200,13 @@ def parse_uuid(text: str, name: str) -> UUID:
 def _stock_place(cursor: str | None) -> tuple[str, str, str] | None:
     try:
         return None if cursor is None else msgspec.json.decode(cursor, type=tuple[str, str, str])
+    except msgspec.DecodeError:
+        raise _invalid("cursor", "expected the next_cursor of a page") from None
+
+
+def _day_place(cursor: str | None) -> tuple[date, str] | None:
+    try:
+        return None if cursor is None else msgspec.json.decode(cursor, type=tuple[date, str])
     except msgspec.DecodeError:
         raise _invalid("cursor", "expected the next_cursor of a page") from None
 

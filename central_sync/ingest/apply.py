@@ -6,7 +6,7 @@
 The rows of `stream_cursor` are the only lock: whoever holds one may append to that stream.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import assert_never
 from uuid import UUID
 
@@ -17,10 +17,11 @@ from central_sync.ingest.projection import KnownOrder, Parked, Projection, block
 from central_sync.ingest.reading import Reading, ReadPush
 from central_sync.instructions import answers_in
 from central_sync.rights import share
-from central_sync.store import feed, instructions, nodes, orders, parked, stock, streams
+from central_sync.store import days, feed, instructions, movements, nodes, orders, parked, stock, streams
 from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection
 from central_sync.store.instructions import AnswerRow
+from central_sync.store.movements import MovementRow
 from central_sync.store.parked import ForeignMessage, ParkedEntry
 from central_sync.store.streams import CursorRow, EntryRow, StreamKey
 from edge_core.sync.receive_stream import Applied, Cursor, Duplicate, Fork, Gap, receive
@@ -37,6 +38,7 @@ class Outcome(Struct):
     held: dict[StreamKey, Held] = field(default_factory=dict)
     opened: list[Breaker] = field(default_factory=list)
     answers: list[AnswerRow] = field(default_factory=list)
+    passed_over: list[tuple[StreamKey, int]] = field(default_factory=list)
     entries: int = 0
     applied: int = 0
     duplicates: int = 0
@@ -127,8 +129,10 @@ def _place(push: ReadPush, row: CursorRow, plan: _Plan, outcome: Outcome) -> Non
 
 
 async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, careful: bool) -> None:
-    projection = Projection(await _known(connection, plan.new, careful=careful))
-    rows = [EntryRow(key, r.seq, r.order_id, not projection.take(key, r), r.hash, r.body) for key, r in plan.new]
+    known = await _known(connection, plan.new, careful=careful)
+    projection = Projection(known, await repeated_movements(connection, plan.new))
+    # One at a time: the server inserts the first ones while the next are projected.
+    rows = (EntryRow(key, r.seq, r.order_id, not projection.take(key, r), r.hash, r.body) for key, r in plan.new)
     await (streams.append_missing if careful else streams.append)(connection, rows)
     await write_views(connection, projection, careful=careful)
     await _count_parked(connection, projection.parked, outcome)
@@ -138,9 +142,21 @@ async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, care
     await share(connection, plan.new)
     moved = {key for key, _, _ in plan.ranges}
     await streams.advance(connection, [(key, outcome.cursors[key]) for key in sorted(moved)])
-    await feed.add(connection, plan.ranges)
-    outcome.entries = len(rows)
-    outcome.parked = projection.parked
+    await feed.add(connection, _shown(plan.ranges, projection.passed_over))
+    outcome.entries = len(plan.new)
+    outcome.parked, outcome.passed_over = projection.parked, projection.passed_over
+
+
+def _shown(
+    ranges: Sequence[tuple[StreamKey, int, int]], passed_over: Sequence[tuple[StreamKey, int]]
+) -> list[tuple[StreamKey, int, int]]:
+    """What live viewers are to see: what was passed over they have seen."""
+    found: list[tuple[StreamKey, int, int]] = []
+    for key, from_seq, to_seq in ranges:
+        hidden = sorted(seq for of, seq in passed_over if of == key and from_seq <= seq <= to_seq)
+        starts, ends = [from_seq, *(seq + 1 for seq in hidden)], [*(seq - 1 for seq in hidden), to_seq]
+        found += [(key, start, end) for start, end in zip(starts, ends, strict=True) if start <= end]
+    return found
 
 
 async def _known(
@@ -169,6 +185,16 @@ async def _known(
     return known
 
 
+async def repeated_movements(
+    connection: Connection, new: Iterable[tuple[StreamKey, Reading]]
+) -> set[tuple[StreamKey, int]]:
+    """The places of the stock movements among these entries for which another one is used; the others claim theirs."""
+    rows = [MovementRow(key, r.movement_id, r.seq) for key, r in new if r.movement_id is not None]
+    if not rows:
+        return set()
+    return {(row.key, row.seq) for row in rows} - await movements.claim(connection, rows)
+
+
 async def write_views(connection: Connection, projection: Projection, *, careful: bool) -> None:
     """Write what a projection changed. `careful` where orders that seem to begin may be there."""
     new, changed, moved = projection.new_orders(), projection.changed_orders(), projection.stock_changes()
@@ -180,6 +206,9 @@ async def write_views(connection: Connection, projection: Projection, *, careful
         await orders.update(connection, changed)
     if moved:
         await stock.add(connection, moved)
+    closed = projection.closed_days()
+    if closed:
+        await days.add(connection, closed)
 
 
 async def _count_parked(connection: Connection, found: Sequence[Parked], outcome: Outcome) -> None:

@@ -20,6 +20,10 @@ def count(telemetry: Telemetry, pushes: Sequence[ReadPush], outcome: Outcome) ->
     telemetry.pushes.labels("fenced").inc(_fenced(pushes, outcome))
     telemetry.pushes.labels("held").inc(outcome.holds)
     telemetry.entries.inc(outcome.entries)
+    if outcome.passed_over:
+        telemetry.passed_over.inc(len(outcome.passed_over))
+        nodes = sorted({key.node_id for key, _ in outcome.passed_over})
+        _log.info("ingest.entries_passed_over", entries=len(outcome.passed_over), nodes=nodes)
     for key, seq, fault in outcome.parked:
         telemetry.parked.labels(fault.reason).inc()
         _log.warning(

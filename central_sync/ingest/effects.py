@@ -8,14 +8,19 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from msgspec import Struct
 
+from central_sync.store.days import DayCloseRow
 from edge_core.errors import PeerFault
 from edge_core.limits import LINES_MAX, PLACES_CACHED_MAX, QUANTITY_MILLI_MAX, TEXT_CHARS_MAX
+from edge_core.orders.day_events import CurrencySums, DayClosed
 from edge_core.orders.document import Order
 from edge_core.orders.events import Event, deltas_of
+from edge_core.shapes import json_object
 from edge_core.stock.ledger import Allocation
 
+_COUNT_MAX: Final = (1 << 63) - 1  # of a column
 _CHANGE_MILLI_MAX: Final = QUANTITY_MILLI_MAX * LINES_MAX  # what one order can change at most
 
 
@@ -124,3 +129,35 @@ def _change(place: Place, expires_on: str | None, on_hand_milli: int, reserved_m
     except ValueError as error:
         raise PeerFault("range-invalid", f"{place.sku!r}: {error}") from None
     return StockChange(place, expires, on_hand_milli, reserved_milli)
+
+
+def closes_of(recorded_at_ms: int, events: Sequence[Event]) -> tuple[DayCloseRow, ...]:
+    """The days that an entry closes, of a node that is not named yet.
+
+    Raises `PeerFault` or `ValueError` for one that the columns cannot hold.
+    """
+    return tuple(_close(recorded_at_ms, event) for event in events if isinstance(event, DayClosed))
+
+
+def _tenders(sums: CurrencySums) -> list[str]:
+    return [each.tender for each in sums.tenders]
+
+
+def _close(recorded_at_ms: int, closed: DayClosed) -> DayCloseRow:
+    names = (closed.operator_id, *(name for each in closed.sums for name in (each.currency, *_tenders(each))))
+    for name in names:
+        check_text(name)
+    if not (0 < closed.z_number <= _COUNT_MAX and 0 <= closed.up_to_seq <= _COUNT_MAX):
+        raise PeerFault("range-invalid", "a number that no store counts to")
+    sums = msgspec.json.encode([json_object(each) for each in closed.sums]).decode()
+    return DayCloseRow(
+        "",
+        date.fromisoformat(closed.business_date),
+        closed.close_id,
+        closed.z_number,
+        datetime.fromtimestamp(recorded_at_ms / 1000, UTC),
+        closed.operator_id,
+        closed.incarnation,
+        closed.up_to_seq,
+        sums,
+    )

@@ -10,11 +10,13 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from central_sync.ingest.effects import Standing, StockChange, changes_of, changes_of_sale, standing_of
+from central_sync.ingest.effects import Standing, StockChange, changes_of, changes_of_sale, closes_of, standing_of
+from central_sync.store.days import DayCloseRow
 from central_sync.store.streams import StreamKey
 from edge_core.clock import COUNTER_BITS
 from edge_core.errors import UNREADABLE, Fault, InvariantViolated, PeerFault
 from edge_core.limits import PUSH_ENTRIES_MAX
+from edge_core.orders.day_events import DayClosed
 from edge_core.orders.events import InstructionAnswered, Movement, OrderPlaced
 from edge_core.orders.fold import fold_all
 from edge_core.orders.sale import STATUS, handed_over
@@ -22,7 +24,7 @@ from edge_core.sync.entry import Entry, decode_entry, newer_version
 from edge_core.sync.messages import Early, Push
 from edge_core.sync.receive_stream import Batch, prepare
 
-_WITHOUT_ORDER: Final = (*get_args(Movement), InstructionAnswered)
+_WITHOUT_ORDER: Final = (*get_args(Movement), InstructionAnswered, DayClosed)
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _HLC_MAX: Final = _LAST_MS << COUNTER_BITS
 
@@ -38,7 +40,8 @@ class Reading(Struct, frozen=True, gc=False):
     """One entry as read, with only what its transaction needs: a decoded document is ten times as large as its bytes.
 
     `standing` is how the order stands where it begins here; `entry` is kept where an order that began earlier goes on.
-    `newer_version` is the version of one that later software has written.
+    `movement_id` names the movement of stock that it is where no order moved it. `newer_version` is the version of one
+    that later software has written.
     """
 
     seq: int
@@ -50,6 +53,8 @@ class Reading(Struct, frozen=True, gc=False):
     changes: tuple[StockChange, ...] = ()
     fault: EntryFault | None = None
     newer_version: int | None = None
+    closes: tuple[DayCloseRow, ...] = ()
+    movement_id: UUID | None = None
 
 
 class ReadPush(Struct, frozen=True, gc=False):
@@ -120,7 +125,17 @@ def _read(seq: int, body: bytes, chain_hash: bytes, entry: Entry) -> Reading:
     """What a whole entry does. A carry-out sale is recognised; whatever else begins an order is folded."""
     events, first = entry.events, entry.events[0]
     if not isinstance(first, OrderPlaced):
-        return Reading(seq, chain_hash, body, entry.order_id, entry=entry, changes=changes_of(events))
+        moved = first.movement_id if entry.order_id is None and isinstance(first, Movement) else None
+        return Reading(
+            seq,
+            chain_hash,
+            body,
+            entry.order_id,
+            entry=entry,
+            changes=changes_of(events),
+            closes=closes_of(entry.recorded_at_ms, events) if isinstance(first, DayClosed) else (),
+            movement_id=moved,
+        )
     consumed = handed_over(events)
     if consumed is not None:
         standing = standing_of(first.order, STATUS, len(events))

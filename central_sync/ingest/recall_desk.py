@@ -45,8 +45,7 @@ class RecallDesk(Desk):
                     answer = await recalled(connection, recall)
         if answer.loss is not None:
             await self.note_loss(answer.loss)
-        if answer.deliver is not None:
-            await self._send(recall.node_id, answer.deliver)
+        await self._send(recall.node_id, answer.deliver)
 
     async def note_loss(self, loss: LossRow) -> None:
         """Write down what is nowhere any more, and tell of it once."""

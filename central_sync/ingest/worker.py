@@ -5,7 +5,6 @@ edges send again what was not acked. Only a bug ends the process.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar, assert_never
 from uuid import UUID
@@ -210,7 +209,7 @@ class Ingester:
         self._downlink.wake()
 
     async def _push(self, pushes: Sequence[ReadPush]) -> None:
-        started = time.perf_counter()
+        started_s = asyncio.get_running_loop().time()
         try:
             async for attempt in self._retrying():
                 with attempt:
@@ -218,7 +217,7 @@ class Ingester:
         except PermanentFault as fault:
             await self._divide(pushes, fault)
             return
-        took_s = time.perf_counter() - started
+        took_s = asyncio.get_running_loop().time() - started_s
         self._backlog.committed(outcome.entries, took_s)
         self._observe(took_s, pushes)
         count(self._telemetry, pushes, outcome)

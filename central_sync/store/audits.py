@@ -57,7 +57,7 @@ _HASHES: Final = """
 """
 _DAYS: Final = """
     SELECT business_date::text, currency, count(*),
-        count(*) FILTER (WHERE status NOT IN ('completed', 'cancelled', 'returned', 'rejected')),
+        count(*) FILTER (WHERE status NOT IN ('completed', 'partially_returned', 'returned', 'cancelled', 'rejected')),
         sum(grand_total_minor)::bigint
     FROM order_view WHERE node_id = $1 AND business_date = ANY($2::date[])
     GROUP BY business_date, currency

@@ -98,6 +98,8 @@ _PRUNE: Final = """
 
 async def add(connection: Connection, ranges: Sequence[tuple[StreamKey, int, int]]) -> None:
     """Record that entries were applied, from a seq to a seq of each stream named, and wake the readers at commit."""
+    if not ranges:
+        return
     columns = zip(*((*key, from_seq, to_seq) for key, from_seq, to_seq in ranges), strict=True)
     await connection.execute(_ADD, *columns)
     await connection.execute(f"NOTIFY {CHANNEL}")

@@ -52,7 +52,7 @@ _UPDATE: Final = f"""
 # As the index order_view_open has it.
 _OPEN: Final = """
     SELECT order_id FROM order_view
-    WHERE node_id = $1 AND status NOT IN ('completed', 'cancelled', 'returned', 'rejected')
+    WHERE node_id = $1 AND status NOT IN ('completed', 'partially_returned', 'returned', 'cancelled', 'rejected')
         AND first_incarnation <> $2 AND ($3::uuid IS NULL OR order_id > $3)
     ORDER BY order_id LIMIT $4
 """

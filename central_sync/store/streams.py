@@ -1,7 +1,7 @@
 """`stream_cursor` and `entry`: how far each stream is durable, and its bytes."""
 
 import struct
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -223,12 +223,12 @@ async def up_to(connection: Connection, key: StreamKey, seq: int, rows_max: int)
     return [tuple(row) for row in rows]
 
 
-async def append(connection: Connection, rows: Sequence[EntryRow]) -> None:
+async def append(connection: Connection, rows: Iterable[EntryRow]) -> None:
     """Insert entries after locked cursors. Raises `AlreadyThere` where the table has more than its cursor says."""
     await copy_new(connection, "entry", _ENTRY_COLUMNS, _encoded(rows))
 
 
-def _encoded(rows: Sequence[EntryRow]) -> Iterator[bytes]:
+def _encoded(rows: Iterable[EntryRow]) -> Iterator[bytes]:
     """The rows for COPY, in the order of `_ENTRY_COLUMNS`; the stream's name is encoded once for all of its entries."""
     present: StreamKey | None = None
     stream = b""
@@ -244,7 +244,7 @@ def _encoded(rows: Sequence[EntryRow]) -> Iterator[bytes]:
         yield stream + numbers + body
 
 
-async def append_missing(connection: Connection, rows: Sequence[EntryRow]) -> None:
+async def append_missing(connection: Connection, rows: Iterable[EntryRow]) -> None:
     """Insert those of the entries that are not there."""
     keys, seqs, order_ids, parked, hashes, bodies = zip(*rows, strict=True)
     await connection.execute(_APPEND, *_columns(keys), seqs, order_ids, parked, hashes, bodies)

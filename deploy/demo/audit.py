@@ -1,6 +1,7 @@
 """The end: both sides say their books and verify their chains; all of it is compared with the tills' paper."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import httpx
@@ -25,6 +26,11 @@ class StoreResult(Struct, frozen=True):
     orders: int
     cancelled: int
     deliveries: int
+    steps: int
+    shipped: int
+    collected: int
+    returns: int
+    exchanges: int
     entries_due: int
     asked_again: int
     replayed: int
@@ -49,7 +55,7 @@ class Result(Struct, frozen=True):
     stores: tuple[StoreResult, ...]
     centre_verified: bool
     cut_off: CutOff | None
-    returns_left_out: int
+    cancellations_left_out: int
     seconds: float
 
 
@@ -59,7 +65,7 @@ class _OrderPage(Struct, frozen=True):
 
 
 async def audit(
-    stage: Stage, books: dict[str, TillBook], *, cut_off: CutOff | None, returns_left_out: int, seconds: float
+    stage: Stage, books: dict[str, TillBook], *, cut_off: CutOff | None, cancellations_left_out: int, seconds: float
 ) -> Result:
     """Compare everything. `cut_off` is None when the script did not come so far. Raises a `Fault`."""
     async with httpx.AsyncClient(timeout=_ANSWER_TIMEOUT_S, trust_env=False) as client:
@@ -74,15 +80,27 @@ async def audit(
         )
     if cut_off is not None and not (cut_off.orders_sold and cut_off.pending_max):
         found.append(f"{cut_off.node_id}: it sold nothing while it was cut off")
+    found += [f"no {flow} was played" for flow, count in _flows(stores).items() if cut_off is not None and not count]
     return Result(
         ok=not found,
         differences=tuple(found),
         stores=tuple(map(_result, stores)),
         centre_verified=verified.returncode == 0,
         cut_off=cut_off,
-        returns_left_out=returns_left_out,
+        cancellations_left_out=cancellations_left_out,
         seconds=round(seconds, 1),
     )
+
+
+def _flows(stores: Sequence[StoreBooks]) -> dict[str, int]:
+    """How often each flow was seen to its end, in all stores."""
+    tills = [store.tills for store in stores]
+    return {
+        "parcel": sum(len(book.brought["ship"]) for book in tills),
+        "pickup": sum(len(book.brought["pickup"]) for book in tills),
+        "return": sum(book.returns for book in tills),
+        "exchange": sum(book.exchanges for book in tills),
+    }
 
 
 async def _books(client: httpx.AsyncClient, stage: Stage, store: Store, tills: TillBook) -> StoreBooks:
@@ -128,6 +146,11 @@ def _result(books: StoreBooks) -> StoreResult:
         orders=len(books.tills.orders),
         cancelled=len(books.tills.cancelled),
         deliveries=books.tills.movements,
+        steps=books.tills.steps,
+        shipped=len(books.tills.brought["ship"]),
+        collected=len(books.tills.brought["pickup"]),
+        returns=books.tills.returns,
+        exchanges=books.tills.exchanges,
         entries_due=books.tills.entries,
         asked_again=books.tills.asked_again,
         replayed=books.tills.replayed,

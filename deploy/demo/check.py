@@ -13,6 +13,8 @@ from typing import Final
 from msgspec import Struct, field
 
 CANCELLED: Final = "cancelled"  # an order's status
+COMPLETED: Final = "completed"
+_BACK: Final = frozenset({"partially_returned", "returned"})
 _NAMED_MAX: Final = 5  # orders that one difference names; the rest are counted
 
 
@@ -20,21 +22,29 @@ class TillBook(Struct):
     """What the tills of one store were answered; it grows as they sell.
 
     `orders` are the order ids answered 201 with their totals in pence, `cancelled` those answered 200 to a cancel,
-    `movements` the deliveries answered 201. `asked_again` counts requests that had to be sent again with the same key,
-    `replayed` the answers that the agent remembered. `refusals` are answers that the demo does not expect.
+    `movements` the deliveries answered 201, `steps` the commands of parcels and pickups answered 200; `brought` are the
+    orders that came to their customers by those. `returns` and `exchanges` count answers, `returned` are the orders of
+    which goods came back; the order for what went instead is one of `orders`. `asked_again` counts requests that had to
+    be sent again with the same key, `replayed` the answers that the agent remembered. `refusals` are answers that the
+    demo does not expect.
     """
 
     orders: dict[str, int] = field(default_factory=dict)
     cancelled: set[str] = field(default_factory=set)
     movements: int = 0
+    steps: int = 0
+    brought: dict[str, set[str]] = field(default_factory=lambda: {"ship": set(), "pickup": set()})
+    returns: int = 0
+    exchanges: int = 0
+    returned: set[str] = field(default_factory=set)
     asked_again: int = 0
     replayed: int = 0
     refusals: list[str] = field(default_factory=list)
 
     @property
     def entries(self) -> int:
-        """How many decisions the agent's log must hold for these answers: one each."""
-        return len(self.orders) + len(self.cancelled) + self.movements
+        """How many entries the agent's log must hold for these answers: one each, and two of an exchange."""
+        return len(self.orders) + len(self.cancelled) + self.movements + self.steps + self.returns + self.exchanges
 
 
 class EdgeBook(Struct, frozen=True):
@@ -120,7 +130,13 @@ def _orders(books: StoreBooks) -> list[str]:
 
 def _states(books: StoreBooks) -> list[str]:
     cancelled = {order.order_id for order in books.centre.orders if order.status == CANCELLED}
+    back = {order.order_id for order in books.centre.orders if order.status in _BACK}
+    there = back | {order.order_id for order in books.centre.orders if order.status == COMPLETED}
+    brought = set().union(*books.tills.brought.values())
     return [
+        *_named("brought to the customer but not completed at the centre", sorted(brought - there)),
+        *_named("of which goods came back, but not at the centre", sorted(books.tills.returned - back)),
+        *_named("of which goods came back at the centre alone", sorted(back - books.tills.returned)),
         *_named("cancelled at the till but not at the centre", sorted(books.tills.cancelled - cancelled)),
         *_named("cancelled at the centre but not at the till", sorted(cancelled - books.tills.cancelled)),
     ]

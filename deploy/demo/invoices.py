@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
-from deploy.demo.records import Invoice, Line
+from deploy.demo.records import Invoice, Line, Record
 from edge_core.limits import MOVEMENT_LINES_MAX
 from edge_core.orders.money import gross_minor
 
@@ -118,8 +118,8 @@ def to_order(
     }
 
 
-def stock_receipts(invoices: Iterable[Invoice], reference: str = "opening") -> list[Document]:
-    """The JSON documents of `POST /v1/stock/movements` that bring in exactly what these invoices will sell."""
+def stock_receipts(invoices: Iterable[Record], reference: str = "opening") -> list[Document]:
+    """The JSON documents of `POST /v1/stock/movements` that bring in exactly what these records will take out."""
     demand: Counter[str] = Counter()
     for invoice in invoices:
         for line in invoice.lines:

@@ -18,7 +18,14 @@ _BOOKS: Final[tuple[tuple[_Row, ...], ...]] = (
         ("tills: orders answered 201", lambda store: store.orders),
         ("+ cancels answered 200", lambda store: store.cancelled),
         ("+ deliveries answered 201", lambda store: store.deliveries),
+        ("+ steps of parcels and pickups", lambda store: store.steps),
+        ("+ returns answered 200", lambda store: store.returns),
+        ("+ exchanges answered 201", lambda store: store.exchanges),
         ("= entries that must exist", lambda store: store.entries_due),
+    ),
+    (
+        ("parcels delivered", lambda store: store.shipped),
+        ("pickups collected", lambda store: store.collected),
     ),
     (
         ("log: confirmed", lambda store: store.confirmed),
@@ -51,9 +58,8 @@ def show_result(console: Console, result: Result) -> None:
         console.print(
             f"Cut off, {result.cut_off.node_id} sold {sold} orders; up to {waiting} entries waited in its log."
         )
-    console.print(
-        f"{result.returns_left_out} cancellations left out: they return a part, which comes with a later version."
-    )
+    left_out = result.cancellations_left_out
+    console.print(f"{left_out} cancellations left out: what they take back was not sold here.")
     for text in result.differences:
         console.print(f"DIFFERENCE  {text}", style="bold red", markup=False, soft_wrap=True)
     if result.ok:

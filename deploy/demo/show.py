@@ -57,8 +57,8 @@ async def run(plan: Plan, console: Console, enough: asyncio.Event, on_told: Call
             for observer in observers:
                 observer.cancel()
         console.print("Comparing what the tills were answered, what the logs hold and what the centre holds")
-        left_out = tills.returns_left_out
-        return await audit(stage, tills.books, cut_off=cut_off, returns_left_out=left_out, seconds=clock())
+        left_out = tills.cancellations_left_out
+        return await audit(stage, tills.books, cut_off=cut_off, cancellations_left_out=left_out, seconds=clock())
 
 
 async def _sell_on(plan: Plan, tills: Tills, screen: Screen, enough: asyncio.Event) -> None:

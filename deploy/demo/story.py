@@ -32,7 +32,7 @@ async def play(stage: Stage, watch: Watch, say: Say) -> CutOff:
     """Play the script. Ends when everything that was broken runs again; what waits may still be on its way."""
     cut_off, killed, _ = stage.stores
     await watch.until(lambda views: all(view.is_in_touch for view in views), _IN_TOUCH_TIMEOUT_S)
-    say("Three stores sell, and the centre sees each order a moment later.")
+    say("Three stores sell, send parcels, hand pickups over and take goods back; the centre sees it a moment later.")
     await asyncio.sleep(_QUIET_S)
     sold_before = _sold(watch, cut_off)
     cut_off.line.cut()

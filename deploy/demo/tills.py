@@ -18,6 +18,7 @@ from msgspec import Struct
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from deploy.demo.check import TillBook
+from deploy.demo.flows import Back, Sold, coming_back, is_exchange, steps_of, to_exchange, to_return
 from deploy.demo.invoices import Document, stock_receipts, to_order
 from deploy.demo.records import Cancellation, Invoice, Ledger, Record
 from deploy.demo.stage import BACK_OFFICE, TILL, Store
@@ -38,13 +39,19 @@ class Receipt(Struct, frozen=True):
     grand_total_minor: int
 
 
+class StepAnswer(Struct, frozen=True):
+    """What the stock room reads of an answer."""
+
+    pickup_code: str | None = None
+
+
 class Till(Struct, frozen=True):
-    """One till: its records of the sample, and what it has sold of them in this round (invoice to order id)."""
+    """One till: its records of the sample, and what it has sold of them in this round, by the invoice's number."""
 
     store: Store
     terminal_id: str
     records: tuple[Record, ...]
-    sold: dict[str, str]
+    sold: dict[str, Sold]
 
 
 class Tills:
@@ -53,7 +60,7 @@ class Tills:
     def __init__(self, stores: Sequence[Store], ledger: Ledger, rate: float) -> None:
         self.rate = rate
         self.books = {store.place.node_id: TillBook() for store in stores}
-        self.returns_left_out = 0
+        self.cancellations_left_out = 0
         self.records_done = 0
         self.records_of_a_round = len(ledger.records)
         self._rounds_done = 0
@@ -96,10 +103,10 @@ class Tills:
     async def _receive(self, store: Store, number: int) -> None:
         """The deliveries that bring in what this store will sell in a round."""
         records = [record for till in self._tills if till.store is store for record in till.records]
-        invoices = [record for record in records if isinstance(record, Invoice)]
+        wanted = [record for record in records if isinstance(record, Invoice) or is_exchange(record)]
         book = self.books[store.place.node_id]
         async with _client(store, BACK_OFFICE) as client:
-            for receipt in stock_receipts(invoices, reference=f"delivery-{number}"):
+            for receipt in stock_receipts(wanted, reference=f"delivery-{number}"):
                 answer = await self._ask(client, book, "/v1/stock/movements", receipt, str(receipt["reference"]))
                 if _is_expected(answer, 201, book):
                     book.movements += 1
@@ -119,13 +126,15 @@ class Tills:
                 self.records_done += 1
 
     async def _place(self, client: httpx.AsyncClient, till: Till, invoice: Invoice, number: int) -> None:
+        """Sell, and bring what was sold to the customer, if it is not going to be called off."""
         book = self.books[till.store.place.node_id]
+        is_called_off = invoice.number in self._cancelled_whole  # carried out, it could not be
         order = to_order(
             invoice,
             store_id=till.store.place.node_id,
             terminal_id=till.terminal_id,
             placed_at=datetime.now(UTC),
-            type_="ship" if invoice.number in self._cancelled_whole else None,  # carried out, it could not be cancelled
+            type_="ship" if is_called_off else None,
         )
         answer = await self._ask(client, book, "/v1/orders", order, f"{invoice.number}-{number}")
         if _is_expected(answer, 201, book):
@@ -133,19 +142,66 @@ class Tills:
             if receipt.order_id in book.orders:
                 book.refusals.append(f"invoice {invoice.number} was given order {receipt.order_id}, which is another's")
             book.orders[receipt.order_id] = receipt.grand_total_minor
-            till.sold[invoice.number] = receipt.order_id
+            sold = Sold(receipt.order_id, invoice, [line.quantity for line in invoice.lines])
+            till.sold[invoice.number] = sold
+            if not is_called_off:
+                await self._bring(client, book, sold, order["order_type"], f"{invoice.number}-{number}")
+
+    async def _bring(self, client: httpx.AsyncClient, book: TillBook, sold: Sold, kind: str, key: str) -> None:
+        """The stock room's part: a parcel to its customer, or a pickup with the code that `ready` gave out."""
+        code = ""
+        for step, body in steps_of(kind, tracking=key):
+            body_ = {**body, "code": code} if step == "collect" else body
+            answer = await self._ask(client, book, f"/v1/orders/{sold.order_id}/{step}", body_, f"{step}-{key}")
+            if not _is_expected(answer, 200, book):
+                return
+            book.steps += 1
+            code = msgspec.json.decode(answer.content, type=StepAnswer).pickup_code or code
+        if kind in book.brought:
+            book.brought[kind].add(sold.order_id)
 
     async def _take_back(self, client: httpx.AsyncClient, till: Till, taken: Cancellation, number: int) -> None:
-        """A whole cancellation calls the order off. Anything else is a return, which is for a later version."""
-        order_id = till.sold.get(taken.original or "")
-        if not taken.whole or order_id is None:
-            self.returns_left_out += 1
+        """A whole cancellation calls the order off; of a part the goods come back, for money or for other goods."""
+        sold = till.sold.get(taken.original or "")
+        parts = () if sold is None else coming_back(sold, taken)
+        if sold is None or not (taken.whole or parts):
+            self.cancellations_left_out += 1
             return
         book = self.books[till.store.place.node_id]
-        path = f"/v1/orders/{order_id}/cancel"
-        answer = await self._ask(client, book, path, {"reason": "customer-request"}, f"{taken.number}-{number}")
+        path, key = f"/v1/orders/{sold.order_id}", f"{taken.number}-{number}"
+        if taken.whole:
+            answer = await self._ask(client, book, f"{path}/cancel", {"reason": "customer-request"}, key)
+            if _is_expected(answer, 200, book):
+                book.cancelled.add(sold.order_id)
+            return
+        for part in parts:
+            sold.left[part.index] -= part.quantity
+        if is_exchange(taken):
+            await self._exchange(client, till, sold, parts, key)
+            return
+        answer = await self._ask(client, book, f"{path}/return", to_return(parts), key)
         if _is_expected(answer, 200, book):
-            book.cancelled.add(order_id)
+            book.returns += 1
+            book.returned.add(sold.order_id)
+
+    async def _exchange(
+        self, client: httpx.AsyncClient, till: Till, sold: Sold, parts: Sequence[Back], key: str
+    ) -> None:
+        """Two entries: the goods that come back, and the order for those that go instead."""
+        book = self.books[till.store.place.node_id]
+        body = to_exchange(
+            sold,
+            parts,
+            store_id=till.store.place.node_id,
+            terminal_id=till.terminal_id,
+            placed_at=datetime.now(UTC),
+        )
+        answer = await self._ask(client, book, f"/v1/orders/{sold.order_id}/exchange", body, key)
+        if _is_expected(answer, 201, book):
+            receipt = msgspec.json.decode(answer.content, type=Receipt)
+            book.orders[receipt.order_id] = receipt.grand_total_minor
+            book.exchanges += 1
+            book.returned.add(sold.order_id)
 
     async def _ask(
         self, client: httpx.AsyncClient, book: TillBook, path: str, document: Document, key: str

@@ -4,6 +4,7 @@ They are plain ASGI callables, because the one for orders is the hot path: no fr
 answer. Each is: authorize, read, decode, check, submit, answer.
 """
 
+import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 from uuid import UUID
@@ -11,19 +12,21 @@ from uuid import UUID
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
+from edge_agent.days import DayBooks
 from edge_agent.intake import Intake
 from edge_agent.submission import Answer, Ask, AskHold, Cancel, OrderHold, Request
-from edge_core.errors import UNREADABLE, Rejected
+from edge_core.errors import UNREADABLE, Rejected, StorageFault
 from edge_core.orders.commands import StockMovement
 from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import (
     REQUESTS,
     CancelRequest,
+    CloseRequest,
     ExchangeRequest,
     OrderRequest,
     UnreceiptedReturn,
 )
-from edge_core.orders.validation import check_order, check_store
+from edge_core.orders.validation import check_order, check_store, is_date
 from edge_core.shapes import json_reader
 from edge_core.stock.requests import (
     ExtendRequest,
@@ -44,6 +47,7 @@ from holdfast_runtime.tokens import TokenCheck
 
 R = TypeVar("R")
 
+_DATE: Final = re.compile(r"^\d{4}-\d\d-\d\d$(?!\n)")  # Python would read the other forms of ISO 8601 too
 ORDER_COMMANDS: Final = tuple(sorted(REQUESTS))
 
 
@@ -59,14 +63,16 @@ class Head(Struct, frozen=True):
 class Commands:
     """The handlers of `POST`."""
 
-    def __init__(self, intake: Intake, tokens: TokenCheck, stores: frozenset[str]) -> None:
+    def __init__(self, intake: Intake, tokens: TokenCheck, stores: frozenset[str], days: DayBooks) -> None:
         self._intake = intake
         self._tokens = tokens
         self._stores = stores
+        self._days = days
         self._read_order = json_reader(TillOrder)
         self._readers: dict[str, Callable[[bytes], OrderRequest]] = {n: json_reader(REQUESTS[n]) for n in REQUESTS}
         self._read_return = json_reader(UnreceiptedReturn)
         self._read_movement = json_reader(StockMovement)
+        self._read_close = json_reader(CloseRequest)
         self._read_count = json_reader(StockCount)
         self._read_hold = json_reader(HoldRequest)
         self._rights_readers: dict[str, Callable[[bytes], RightsRequest]] = {
@@ -120,6 +126,21 @@ class Commands:
         else:
             key = f"movement {movement.movement} {movement.reference}"
         await self._submit(movement, key, head, send)
+
+    async def close_day(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/days/{business_date}/close`: its Z report."""
+        head = _head(scope)
+        request = await self._body(head, "order", scope, receive, self._read_close)
+        key = required_key(head.idempotency_key)
+        business_date = date_of(scope["path_params"]["business_date"])
+        try:
+            if not await self._days.is_whole(business_date):
+                detail = f"entries of {business_date} are gone from the file, or still to come"
+                raise ProblemRaised(Rejected("day-incomplete", detail))
+            wish = await self._days.close(business_date, request)
+        except StorageFault as fault:
+            raise ProblemRaised(Rejected(fault.slug, str(fault))) from fault
+        await self._submit(wish, key, head, send)
 
     async def count_stock(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/stock/counts`."""
@@ -190,6 +211,18 @@ def order_id_of(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise ProblemRaised(Rejected("invalid-parameter", "an order is named by its UUID")) from None
+
+
+def is_day(text: str) -> bool:
+    """Whether a text is a date of the calendar, in the one form that is taken."""
+    return _DATE.match(text) is not None and is_date(text)
+
+
+def date_of(text: str) -> str:
+    """The business date that a path names. Raises `ProblemRaised` for a text that names none."""
+    if not is_day(text):
+        raise ProblemRaised(Rejected("invalid-parameter", "a day is named by its date, such as 2026-11-21"))
+    return text
 
 
 def reservation_id_of(text: str) -> UUID:

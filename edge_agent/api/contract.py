@@ -5,12 +5,13 @@ from typing import Any, Final
 from edge_agent.api.order_operations import order_operations
 from edge_agent.api.queries import OrderPage
 from edge_agent.api.stock_operations import stock_operations
+from edge_agent.days import DayReport
 from edge_agent.status import AgentStatus
-from edge_agent.submission import ReturnReceipt
+from edge_agent.submission import ReturnReceipt, ZReport
 from edge_core.limits import BODY_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from edge_core.orders.document import TillOrder
 from edge_core.orders.rendering import OrderDocument, Receipt
-from edge_core.orders.requests import UnreceiptedReturn
+from edge_core.orders.requests import CloseRequest, UnreceiptedReturn
 from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter, openapi
 
@@ -27,6 +28,7 @@ _OPTIONAL_KEY: Final = Parameter(
     "Idempotency-Key", "header", "May be left out where the body has a `reference`.", _KEY_SCHEMA
 )
 _TRACE: Final = Parameter("traceparent", "header", "W3C Trace Context; kept with the decision.", {"type": "string"})
+_DATE: Final = Parameter("business_date", "path", "The store's calendar date.", {"type": "string", "format": "date"})
 _ORDER: Final = Parameter("order_id", "path", "The order.", _UUID)
 
 _AUTH: Final = ("token-missing", "token-unknown", "scope-missing")
@@ -122,6 +124,29 @@ OPERATIONS: Final = (
         tag="orders",
     ),
     *stock_operations(_KEY, _OPTIONAL_KEY, _TRACE, write=_WRITE, place=_PLACE, auth=_AUTH),
+    Operation(
+        "GET",
+        "/v1/days/{business_date}",
+        "getDay",
+        "The books of a business day: the X report while it is open, then the Z report and what came late",
+        {200: object_shape(DayReport, is_written=False)},
+        parameters=(_DATE,),
+        problems=(*_AUTH, "invalid-parameter", "storage-unavailable"),
+        scope="read",
+        tag="days",
+    ),
+    Operation(
+        "POST",
+        "/v1/days/{business_date}/close",
+        "closeDay",
+        "Close a business day: its Z report, which goes to the centre with the log",
+        {201: object_shape(ZReport, is_written=False)},
+        body=object_shape(CloseRequest),
+        parameters=(_DATE, _KEY, _TRACE),
+        problems=(*_WRITE, "invalid-parameter", "invalid-time", "day-closed", "day-incomplete"),
+        scope="order",
+        tag="days",
+    ),
     Operation(
         "GET",
         "/v1/status",

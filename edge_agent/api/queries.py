@@ -10,7 +10,8 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edge_agent.api.commands import order_id_of, reservation_id_of
+from edge_agent.api.commands import date_of, is_day, order_id_of, reservation_id_of
+from edge_agent.days import DayBooks
 from edge_agent.status import Reporter
 from edge_agent.stock_answers import KeptGoods, kept_goods, quota_view, rights_view
 from edge_agent.store import holds, orders, quotas, rights, stock
@@ -21,8 +22,8 @@ from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from edge_core.orders.merge import merge
 from edge_core.orders.quoting import sellable_milli, step_milli
 from edge_core.orders.rendering import document, rfc3339
-from edge_core.orders.validation import is_date
 from edge_core.orders.world import World
+from edge_core.shapes import json_object
 from edge_core.stock.ledger import Position
 from edge_core.stock.quota_book import fitted
 from edge_core.stock.rights_book import Backing
@@ -32,7 +33,6 @@ from holdfast_runtime.tokens import TokenCheck
 R = TypeVar("R")
 
 _FILTERS: Final = frozenset({"status", "business_date", "terminal_id", "before", "limit"})
-_DATE: Final = re.compile(r"^\d{4}-\d\d-\d\d$(?!\n)")  # Python would read the other forms of ISO 8601 too
 _WORD: Final = re.compile(r"^[ -~]{1,64}$(?!\n)")
 
 
@@ -92,10 +92,13 @@ class HoldView(Struct, frozen=True):
 class Queries:
     """The handlers of `GET`."""
 
-    def __init__(self, file: StoreFile, tokens: TokenCheck, reporter: Reporter, today: Callable[[], str]) -> None:
+    def __init__(
+        self, file: StoreFile, tokens: TokenCheck, reporter: Reporter, days: DayBooks, today: Callable[[], str]
+    ) -> None:
         self._file = file
         self._tokens = tokens
         self._reporter = reporter
+        self._days = days
         self._today = today
         self.on_damage: Callable[[], None] = lambda: None
 
@@ -164,6 +167,12 @@ class Queries:
             raise ProblemRaised(Rejected("sku-not-found", f"nothing is known of rights to {key[1]!r} of {key[0]!r}"))
         return _json(rights_view(book, self._file.streams["orders"].incarnation, self._file.node_id))
 
+    async def get_day(self, request: Request) -> Response:
+        """`GET /v1/days/{business_date}`: the X report of a day, or its Z report."""
+        self._authorize(request)
+        business_date = date_of(request.path_params["business_date"])
+        return _json(json_object(await self._read(self._days.report(business_date))))
+
     async def get_status(self, request: Request) -> Response:
         """`GET /v1/status`."""
         self._authorize(request)
@@ -201,7 +210,7 @@ def _filter_of(request: Request) -> tuple[OrderFilter, int]:
         if not _WORD.match(value):
             raise _bad(name, "expected 1 to 64 printable ASCII characters")
     date = query.get("business_date")
-    if date is not None and not (_DATE.match(date) and is_date(date)):
+    if date is not None and not is_day(date):
         raise _bad("business_date", "expected a date such as 2026-11-21")
     before = query.get("before")
     chosen = OrderFilter(

@@ -47,6 +47,8 @@ def agent_app(commands: Commands, queries: Queries, extra: Sequence[BaseRoute]) 
             Route("/v1/stock/reservations/{reservation_id}/extend", _Plain(commands.extend_hold), methods=["POST"]),
             Route("/v1/stock/reservations/{reservation_id}/release", _Plain(commands.release_hold), methods=["POST"]),
             Route("/v1/stock/{sku:path}", queries.get_stock, methods=["GET"]),
+            Route("/v1/days/{business_date}", queries.get_day, methods=["GET"]),
+            Route("/v1/days/{business_date}/close", _Plain(commands.close_day), methods=["POST"]),
             Route("/v1/status", queries.get_status, methods=["GET"]),
             Route("/healthz", queries.healthz, methods=["GET"]),
             Route("/readyz", queries.readyz, methods=["GET"]),

@@ -107,6 +107,7 @@ class Session:
         self._outgoing = Outgoing(file, introduction, surroundings.now_ms)
         self._mqtt = mqtt
         self._recovery = recovery
+        recovery.on_damage = lambda: self.on_damage()  # noqa: PLW0108 - which is set later
         self._instructions = instructions
         self._here = surroundings
         self._bandwidth = bandwidth
@@ -307,6 +308,8 @@ class Session:
                 asks = await self._recovery.asks(effect.former, is_own_only=effect.is_own_only)
                 self._inputs.append(FormerCompared(asks))
             case SendRecall():
+                if self._recovery.rests(effect.key):
+                    return  # the next look at the clock tries again
                 if (word := await self._recovery.ask(effect.key)) is None:
                     self._inputs.append(Restored(effect.key, is_complete=True))
                 else:
@@ -350,6 +353,7 @@ class Session:
             self._send(DeliverAck(who, at.incarnation, DOWN, at.seq, at.hash, by=self.state.incarnation))
 
     async def _heartbeat(self) -> None:
+        self._recovery.sheds()  # the heartbeat says so
         if self.state.takes_instructions:
             await self._instructions.grant_wishes()
         self._send(await self._books.heartbeat(self.state, self._instructions))

@@ -26,27 +26,40 @@ class FileInUse(StorageFault):
     """Another agent has the file."""
 
 
-@contextmanager
-def translated(path: Path | None = None) -> Iterator[None]:
+class translated:  # noqa: N801 - read as a verb: `with translated():`
     """Turn the driver's and the system's errors into `StorageFault`, which says what the till is told.
 
-    `path` is named in the driver's errors where they would leave it open which file is meant.
+    `path` is named in the driver's errors where they would leave it open which file is meant. This is a class because
+    it stands around every statement: a generator would cost as much as some of those.
     """
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0)
-        is_full = code == sqlite3.SQLITE_FULL
-        where = f"{path}: " if path else ""
-        text = f"{where}{getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')}: {error}"
-        if code & _PRIMARY == sqlite3.SQLITE_CORRUPT:  # a page of the file, not the disk: other pages serve on
-            raise RecordDamaged(text) from error
-        raise StorageFault("storage-full" if is_full else "storage-unavailable", text) from error
-    except OSError as error:
-        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-        raise StorageFault("storage-full" if is_full else "storage-unavailable", str(error)) from error
-    except ValueError as error:  # aiosqlite: the connection was closed under us
-        raise StorageFault("storage-unavailable", str(error)) from error
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """There is nothing to prepare."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None:
+            return
+        if isinstance(error, sqlite3.Error):
+            raise _fault_of(error, self._path) from error
+        if isinstance(error, OSError):
+            is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+            raise StorageFault("storage-full" if is_full else "storage-unavailable", str(error)) from error
+        if isinstance(error, ValueError):  # aiosqlite: the connection was closed under us
+            raise StorageFault("storage-unavailable", str(error)) from error
+
+
+def _fault_of(error: sqlite3.Error, path: Path | None) -> StorageFault:
+    code = getattr(error, "sqlite_errorcode", 0)
+    where = f"{path}: " if path else ""
+    text = f"{where}{getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')}: {error}"
+    if code & _PRIMARY == sqlite3.SQLITE_CORRUPT:  # a page of the file, not the disk: other pages serve on
+        return RecordDamaged(text)
+    return StorageFault("storage-full" if code == sqlite3.SQLITE_FULL else "storage-unavailable", text)
 
 
 @contextmanager

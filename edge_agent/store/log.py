@@ -10,6 +10,7 @@ from msgspec import Struct
 from edge_agent.store.connection import fetch, translated
 from edge_core.errors import InvariantViolated, PeerFault, RecordDamaged, StorageFault
 from edge_core.limits import STREAM_SEQ_BITS
+from edge_core.orders.day_events import DayClosed
 from edge_core.orders.events import InstructionAnswered, Movement
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.sync.chain import genesis, link
@@ -75,11 +76,17 @@ class EntryRow(Struct, frozen=True):
     body: bytes
 
 
+CLOSED_DAYS: Final = b"days that closed"
+"""What the closes of days are found by, in the place of a UUID: each is decided by all that were before."""
+
+
 def subject_of(entry: Entry) -> bytes | None:
-    """What an entry is found by: its order's id, or that of the stock movement or of the instruction answered."""
+    """What an entry is found by: its order's id, that of a movement of stock or of an instruction, `CLOSED_DAYS`."""
     if entry.order_id is not None:
         return entry.order_id.bytes
     first = entry.events[0]
+    if isinstance(first, DayClosed):
+        return CLOSED_DAYS
     if isinstance(first, InstructionAnswered):
         return first.instruction_id.bytes
     return first.movement_id.bytes if isinstance(first, Movement) else None

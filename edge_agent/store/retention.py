@@ -1,8 +1,9 @@
 """Letting go of a stream's oldest entries in the file: marks of age, the floor of clients' keys, the cut itself.
 
-An order goes whole or not at all: when it is finished and every entry of it, in whatever stream, lies below its
-stream's cut. Until then its entries stay where they are, below the cut. What goes leaves its sums in `pruned_stock` and
-`pruned_day`, and the chain's hash at the cut. Functions take the connection and never commit.
+An order goes whole or not at all: when it is finished, nothing of it is on its way back, and every entry of it, in
+whatever stream, lies below its stream's cut. Until then its entries stay where they are, below the cut. What goes
+leaves its sums in `pruned_stock` and `pruned_day`, and the chain's hash at the cut. Functions take the connection and
+never commit.
 """
 
 from collections import defaultdict
@@ -16,19 +17,22 @@ from msgspec import Struct
 
 from edge_agent.store.answers import kept_answer
 from edge_agent.store.connection import fetch, translated
-from edge_agent.store.log import Stream, read_streams, seq_of, stream_no_of
+from edge_agent.store.log import CLOSED_DAYS, Stream, read_streams, seq_of, stream_no_of
 from edge_agent.store.sound_cut import GivenUp, SoundCut, Whole, find_cut, read_whole, spoilt
 from edge_core.limits import STREAM_SEQ_BITS
 from edge_core.orders.events import Movement, deltas_of
+from edge_core.orders.merge import Merged
+from edge_core.orders.parts import is_open
 from edge_core.stock.ledger import StockDelta
 from edge_core.sync.retention import Mark
 
 _SEQ_MASK: Final = (1 << STREAM_SEQ_BITS) - 1
-FINISHED: Final = "('completed', 'cancelled', 'returned', 'rejected')"  # as the index order_open has it
+# As the index order_open has it.
+FINISHED: Final = "('completed', 'partially_returned', 'returned', 'cancelled', 'rejected')"
 
 
 class Plan(Struct, frozen=True):
-    """Where to cut a stream, what goes with that, and how many orders and movements are left though finished."""
+    """Where to cut a stream, what goes with that, and how many orders and movements damage keeps from going."""
 
     stream: Stream
     cut: SoundCut
@@ -96,7 +100,9 @@ async def plan(connection: aiosqlite.Connection, stream: Stream, to_seq: int, is
     subjects = await _finished(connection, stream, cut)
     damaged = await spoilt(connection, stream, cut.damaged)
     whole = await read_whole(connection, [subject for subject in subjects if subject not in damaged])
-    return Plan(stream, cut, whole, left=len(subjects) - len(whole.subjects))
+    stays = {CLOSED_DAYS, *(subject for subject, merged in whole.orders.items() if _is_coming_back(merged))}
+    left = len(subjects) - len(whole.subjects)
+    return Plan(stream, cut, whole.only(set(whole.subjects) - stays), left)
 
 
 async def carry_out(connection: aiosqlite.Connection, planned: Plan, now_ms: int) -> int | None:
@@ -196,6 +202,11 @@ async def take_sums(connection: aiosqlite.Connection) -> dict[tuple[str, str], t
     with translated():
         await connection.execute("DELETE FROM pruned_stock")
     return left
+
+
+def _is_coming_back(merged: Merged) -> bool:
+    """Whether goods of an order are on their way back: the next step of that return will need the whole order."""
+    return merged.state is not None and any(is_open(one) for one in merged.state.returns)
 
 
 async def _finished(connection: aiosqlite.Connection, stream: Stream, cut: SoundCut) -> list[bytes]:

@@ -1,6 +1,7 @@
 """Bring a file to the schema of this software: numbered migrations, forward only, each in one transaction."""
 
 import re
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
@@ -21,14 +22,15 @@ class Migration(Struct, frozen=True):
     sql: str
 
 
-def migrations() -> list[Migration]:
+@cache
+def migrations() -> tuple[Migration, ...]:
     """The steps that this software knows, in order."""
     found = []
     for resource in files("edge_agent.store.migrations").iterdir():
         match = _NAME.match(resource.name)
         if match is not None:
             found.append(Migration(int(match[1]), resource.name, resource.read_text()))
-    return sorted(found, key=lambda step: step.number)
+    return tuple(sorted(found, key=lambda step: step.number))
 
 
 async def migrate(connection: aiosqlite.Connection) -> list[str]:

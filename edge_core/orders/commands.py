@@ -6,8 +6,9 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from edge_core.limits import MOVEMENT_LINES_MAX
+from edge_core.orders.day_events import CurrencySums
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
-from edge_core.orders.requests import CancelRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
+from edge_core.orders.requests import CancelRequest, CloseRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
 from edge_core.stock.requests import HoldRequest, QuotaRequest, RightsRequest, StockCount
 from edge_core.stock.rights import Life
 
@@ -96,6 +97,18 @@ class MoveStock(Struct, frozen=True):
     request: StockMovement
 
 
+class CloseDay(Struct, frozen=True):
+    """Close a business day; `sums` are its books up to `up_to_seq` of the stream `incarnation`, `today` is a date."""
+
+    close_id: UUID
+    business_date: str
+    today: str
+    incarnation: UUID
+    up_to_seq: int
+    sums: tuple[CurrencySums, ...]
+    request: CloseRequest
+
+
 class CountStock(Struct, frozen=True):
     """Hold what was counted against the book, and post the difference."""
 
@@ -152,4 +165,4 @@ class ShareRights(Struct, frozen=True):
 OnHold = ChangeHold | OrderHeldGoods
 OnOrder = CancelOrder | AdvanceOrder | ExchangeOrder
 OnStock = TakeBack | MoveStock | CountStock | HoldStock | ChangeHold | SetQuota | ShareRights
-Command = PlaceOrder | OnOrder | OrderHeldGoods | OnStock
+Command = PlaceOrder | OnOrder | OrderHeldGoods | CloseDay | OnStock

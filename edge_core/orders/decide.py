@@ -12,6 +12,7 @@ from edge_core.orders.commands import (
     AdvanceOrder,
     CancelOrder,
     ChangeHold,
+    CloseDay,
     Command,
     CountStock,
     ExchangeOrder,
@@ -26,6 +27,7 @@ from edge_core.orders.commands import (
     TakeBack,
 )
 from edge_core.orders.counted import count_stock
+from edge_core.orders.days import close_day
 from edge_core.orders.events import Event
 from edge_core.orders.exchanging import exchange
 from edge_core.orders.fulfilling import advance
@@ -52,6 +54,8 @@ def decide(world: World, command: Command) -> Accepted | Rejected:
             return state if isinstance(state, Rejected) else _decide_on(world, state, command)
         case OrderHeldGoods():
             return order_held_goods(world, command)
+        case CloseDay():
+            return _accepted(close_day(world.closed, command))
         case _:
             return _accepted(_about_stock(world, command))
 
@@ -96,7 +100,7 @@ def skus_of(command: Command, order: OrderState | None = None, hold: Reservation
             return _skus_in(order)
         case ExchangeOrder():
             return _skus_in(order) | {line.sku for line in command.place.posted.lines}
-        case CancelOrder():
+        case CancelOrder() | CloseDay():
             return frozenset()
         case _:
             assert_never(command)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from edge_core.orders.day_events import DayClosed
 from edge_core.orders.document import Order, Payment
 from edge_core.orders.further_events import (
     CancelKind,
@@ -216,7 +217,16 @@ LifecycleEvent = (
     | OrderCancelled
     | OrderReturned
 )
-Event = LifecycleEvent | StockMoved | InstructionAnswered | GroupChange | ReturnStep | GoodsTakenBack | StockEvent
+Event = (
+    LifecycleEvent
+    | StockMoved
+    | InstructionAnswered
+    | GroupChange
+    | ReturnStep
+    | GoodsTakenBack
+    | DayClosed
+    | StockEvent
+)
 
 Movement = StockMoved | GoodsTakenBack | StockEvent
 """What changes stock without being about an order; each has a `movement_id`."""

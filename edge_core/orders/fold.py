@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 from msgspec.structs import replace
 
 from edge_core.errors import InvariantViolated
+from edge_core.orders.day_events import DayClosed
 from edge_core.orders.document import Order
 from edge_core.orders.draft import Draft
 from edge_core.orders.events import (
@@ -202,8 +203,8 @@ def _return(draft: Draft, event: OrderReturned) -> None:
     _reverse(draft, event.reversals, "order.returned")
 
 
-def _move(_draft: Draft, _event: Movement | InstructionAnswered) -> None:
-    """Stock found for an order changes the ledger, an answer tells the centre; neither changes the order."""
+def _move(_draft: Draft, _event: Movement | InstructionAnswered | DayClosed) -> None:
+    """These change the ledger, tell the centre something, or are of all orders; none of them changes an order."""
 
 
 def _reverse(draft: Draft, reversals: tuple[PaymentReversal, ...], on: str) -> None:
@@ -240,6 +241,7 @@ _EVOLVE: Final[Mapping[type, Callable[[Draft, Any], None]]] = MappingProxyType(
         OrderCancelled: _cancel,
         OrderReturned: _return,
         InstructionAnswered: _move,
+        DayClosed: _move,
         **dict.fromkeys(get_args(Movement), _move),
         **FURTHER,
     }

@@ -2,6 +2,7 @@
 
 Two histories of one node (a machine rolled back, a clone) can both have acted on an order. Entries are taken in the
 order of `in_order`; one that is illegal after those before it is refused as a whole and changes nothing, for ever.
+Both may also have recorded one and the same decision: it counts once, legal again or not.
 """
 
 from collections.abc import Iterable
@@ -13,10 +14,11 @@ from edge_core.orders.events import deltas_of
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.rendering import Recorded, in_order
 from edge_core.stock.ledger import StockDelta
+from edge_core.sync.entry import is_same_decision
 
 
 class Merged(Struct, frozen=True):
-    """The state (None before the placing is known), what made it, and what could not follow."""
+    """The state (None before the placing is known), what made it, and what could not follow or is there already."""
 
     state: OrderState | None
     accepted: tuple[Recorded, ...]
@@ -33,6 +35,9 @@ def merge(entries: Iterable[Recorded]) -> Merged:
     accepted: list[Recorded] = []
     refused: list[Recorded] = []
     for recorded in in_order(_once(entries)):
+        if any(is_same_decision(known.entry, recorded.entry) for known in (*accepted, *refused)):
+            refused.append(recorded)
+            continue
         try:
             state = fold_all(state, recorded.entry.events)
         except InvariantViolated:

@@ -217,6 +217,12 @@ class UnreceiptedReturn(Part, frozen=True):
     business_date: Date | None = None
 
 
+class CloseRequest(Part, frozen=True):
+    """The body of `POST /v1/days/{date}/close`: who counted the drawer."""
+
+    operator_id: Identifier
+
+
 GroupRequest = (
     StepRequest | RejectRequest | SplitRequest | ShipRequest | CollectRequest | RedirectRequest
 )  # each names a group

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from edge_core.errors import InvariantViolated
 from edge_core.orders.commands import AdvanceOrder
+from edge_core.orders.day_events import DayClosed
 from edge_core.orders.events import Event
 from edge_core.orders.state import GroupState, OrderState, ReturnState
 from edge_core.stock.ledger import Position
@@ -17,10 +18,11 @@ from edge_core.stock.rights_book import RightsBook
 
 
 class World(Struct, frozen=True):
-    """What a decision may look at: the order or the hold that the command names, and the positions concerned."""
+    """What a decision may look at: the order that the command names, positions of the SKUs concerned, closed days."""
 
     order: OrderState | None
     stock: Mapping[str, Sequence[Position]]
+    closed: Sequence[DayClosed] = ()
     hold: Reservation | None = None
     quotas: Mapping[str, SkuQuota] = MappingProxyType({})
     rights: Mapping[tuple[str, str], RightsBook] = MappingProxyType({})

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
 from edge_core.limits import ENTRY_BYTES_MAX, ENTRY_VERSION_MAX
@@ -67,6 +68,15 @@ def decode_entry(body: bytes) -> Entry:
     if entry.version != ENTRY_VERSION:
         raise _unreadable(body, f"{entry.version} is no version of an entry")
     return entry
+
+
+def is_same_decision(entry: Entry, other: Entry) -> bool:
+    """Whether two entries are one decision, recorded twice: equal in all but their places.
+
+    A decision that moves to another stream keeps its times and its content; two lives that come from one disk may both
+    append again what it held. Whoever uses entries uses the first of them and passes over the others.
+    """
+    return entry.hlc == other.hlc and replace(entry, seq=other.seq) == other
 
 
 def _unreadable(body: bytes, why: str) -> PeerFault:

@@ -253,7 +253,8 @@ class Recall(Struct, frozen=True, array_like=True, tag="recall"):
 class Deliver(Struct, frozen=True, array_like=True, tag="deliver"):
     """Down to the node: instructions of the centre's log (lane `down`), or what a recall asked for (any other lane).
 
-    `before` is the seq of the mark where the recall named one, else 0.
+    `before` is the seq of the mark where the recall named one, else 0. `lacking` entries next to what both ends have
+    are damaged in the centre's copy, and left out: before `from_seq`, or between `to_seq` and the mark.
     """
 
     incarnation: UUID
@@ -265,6 +266,7 @@ class Deliver(Struct, frozen=True, array_like=True, tag="deliver"):
     codec: Codec
     block: Annotated[bytes, Meta(max_length=MESSAGE_BYTES_MAX)]
     before: Seq = 0
+    lacking: Seq = 0
 
 
 class DeliverAck(Struct, frozen=True, array_like=True, tag="deliver_ack"):

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
-from msgspec.structs import replace
 
 from central_sync.ingest import needing, recalling
 from central_sync.store.database import Database
@@ -144,7 +143,7 @@ async def test_a_machine_that_was_replaced_and_one_without_a_past_get_no_picture
 # --- history ----------------------------------------------------------------------------------------------------------
 
 
-async def before(database: Database, old: NodeLog, mark: Mark) -> Deliver | None:
+async def before(database: Database, old: NodeLog, mark: Mark) -> Deliver:
     recall = Recall(old.node_id, machine(2).incarnation, old.incarnation, "orders", (), mark)
     async with database.reading() as connection:
         return (await recalling.recalled(connection, recall)).deliver
@@ -156,7 +155,6 @@ async def test_history_is_what_leads_up_to_the_mark(database: Database, monkeypa
     seq, bodies = old.tail_seq, list[bytes]()
     while seq:
         deliver = await before(database, old, Mark(seq, old.hashes[seq]))
-        assert deliver is not None
         assert (deliver.before, deliver.to_seq, deliver.previous_hash) == (seq, seq, old.hashes[deliver.from_seq - 1])
         bodies = prepare(deliver).bodies + bodies
         seq = deliver.from_seq - 1
@@ -167,17 +165,61 @@ async def test_of_a_mark_that_the_centre_does_not_have_it_has_no_history(databas
     old = await gone(database)
     for mark in (Mark(old.tail_seq + 5, bytes(32)), Mark(3, bytes(32))):
         deliver = await before(database, old, mark)
-        assert deliver is not None
         assert (deliver.before, deliver.from_seq, deliver.to_seq) == (mark.seq, mark.seq + 1, mark.seq)
 
 
-async def test_history_ends_before_a_row_that_the_centre_has_lost_and_waits_there(database: Database) -> None:
+@pytest.mark.parametrize("damage", ["DELETE FROM entry WHERE seq = 3", "UPDATE entry SET body = '\\xc1' WHERE seq = 3"])
+async def test_history_goes_on_behind_a_row_that_is_damaged_at_the_centre(database: Database, damage: str) -> None:
     old = await gone(database)
     async with database.transaction() as connection:
-        await connection.execute("DELETE FROM entry WHERE seq = 3")
+        await connection.execute(damage)
     last = old.tail_seq
+    first_sound = 5 if damage.startswith("DELETE") else 4
     deliver = await before(database, old, Mark(last, old.hashes[last]))
-    assert deliver is not None
-    assert (deliver.from_seq, deliver.previous_hash) == (5, old.hashes[4])
-    assert await before(database, old, Mark(4, old.hashes[4])) is None
-    assert await before(database, old, replace(Mark(3, old.hashes[3]))) is None
+    assert (deliver.from_seq, deliver.previous_hash) == (first_sound, old.hashes[first_sound - 1])
+    assert (deliver.to_seq, deliver.lacking) == (last, 0)
+    assert prepare(deliver).hashes[-1] == old.hashes[last]
+    rest = await before(database, old, Mark(first_sound - 1, old.hashes[first_sound - 1]))
+    assert (rest.from_seq, rest.to_seq, rest.before, rest.lacking) == (1, 2, first_sound - 1, first_sound - 3)
+    assert prepare(rest).bodies == old.bodies[:2]
+
+
+# --- what was lost ----------------------------------------------------------------------------------------------------
+
+
+async def after(database: Database, old: NodeLog, seq: int) -> Deliver:
+    marks = (Mark(seq, old.hashes[seq]),)
+    recall = Recall(old.node_id, machine(2).incarnation, old.incarnation, "orders", marks)
+    async with database.reading() as connection:
+        return (await recalling.recalled(connection, recall)).deliver
+
+
+@pytest.mark.parametrize(
+    ("damage", "behind"),
+    [
+        ("UPDATE entry SET body = '\\xc1' WHERE seq = 3", 4),
+        ("DELETE FROM entry WHERE seq = 3", 5),
+        ("UPDATE entry SET body = '\\xc1' WHERE seq IN (3, 4)", 5),
+        ("UPDATE entry SET hash = decode(repeat('00', 32), 'hex') WHERE seq = 3", 3),
+    ],
+    ids=["a body", "a row", "two bodies", "a hash"],
+)
+async def test_what_follows_a_damaged_row_is_delivered(database: Database, damage: str, behind: int) -> None:
+    old = await gone(database)
+    async with database.transaction() as connection:
+        await connection.execute(damage)
+    deliver = await after(database, old, 2)
+    assert (deliver.from_seq, deliver.lacking) == (behind, behind - 3)
+    assert prepare(deliver).bodies[0] == old.bodies[behind - 1]
+    last = deliver.to_seq
+    assert (await after(database, old, last)).from_seq == last + 1
+
+
+async def test_a_damaged_last_row_is_left_out_and_the_end_is_told(database: Database) -> None:
+    old = await gone(database)
+    last = old.tail_seq
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE entry SET body = '\\xc1' WHERE seq = $1", last)
+    deliver = await after(database, old, last - 1)
+    assert (deliver.from_seq, deliver.to_seq, deliver.lacking) == (last + 1, last, 1)
+    assert deliver.previous_hash == old.hashes[last]

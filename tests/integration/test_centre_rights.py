@@ -14,14 +14,16 @@ from central_sync.store.rights import RightsKey
 from edge_core import ids
 from edge_core.errors import Rejected
 from edge_core.orders.commands import ShareRights
+from edge_core.orders.events import StockMoved
 from edge_core.orders.sharing import share_rights
 from edge_core.orders.world import World
 from edge_core.stock import rights_book
-from edge_core.stock.ledger import Position
+from edge_core.stock.holds import end_id
+from edge_core.stock.ledger import Allocation, Position, StockDelta
 from edge_core.stock.requests import GrantRights
 from edge_core.stock.rights import Life
 from edge_core.stock.rights_book import RightsBook
-from edge_core.stock.stock_events import RightsGranted
+from edge_core.stock.stock_events import HoldEnded, RightsGranted, StockHeld
 from tests.rigs.centre import greet, migrated, push, rows
 from tests.rigs.orders import BUSINESS_DATE, START_MS
 from tests.rigs.streams import NodeLog
@@ -121,6 +123,19 @@ async def test_rights_for_another_node_are_passed_on_to_it_once(database: Databa
     await push(database, message)
     told = await rows(database, "SELECT node_id, kind FROM instruction")
     assert told == [(other.node_id, "stock.hear_rights")]
+
+
+async def test_a_hold_that_ended_in_two_histories_gives_its_goods_back_once(database: Database, log: NodeLog) -> None:
+    hold, goods = ids.uuid7(START_MS, 9), (Allocation("1", SKU, None, "H87", 2_000),)
+    log.record([StockMoved(ids.uuid7(START_MS, 8), "receipt", None, (StockDelta(SKU, None, "H87", 9_000),))])
+    log.record([StockHeld(hold, goods, START_MS, START_MS + 1)])
+    log.record([HoldEnded(end_id(hold), hold, "released", goods)])
+    await push(database, log.push())
+    other = NodeLog(log.node_id, ids.uuid7(START_MS, 2))
+    await greet(database, other)
+    other.record([HoldEnded(end_id(hold), hold, "expired", goods)])
+    await push(database, other.push())
+    assert await rows(database, "SELECT on_hand_milli, reserved_milli FROM stock_view") == [(9_000, 0)]
 
 
 async def test_a_node_speaks_for_itself_alone(database: Database, log: NodeLog) -> None:

@@ -18,11 +18,15 @@ from edge_agent.store.log import subject_of
 from edge_agent.store.verify import verify_file
 from edge_agent.surroundings import real_surroundings
 from edge_core.errors import PeerFault
+from edge_core.ids import uuid7
 from edge_core.sync.entry import decode_entry
 from edge_core.sync.link_types import NEEDED, FormerKey
 from edge_core.sync.messages import Deliver, FormerStream, Recall, pack_block
 from edge_core.sync.need_messages import Goods, Ground, Needed, OpenEntry, encode_item
 from tests.rigs.desk import Desk, opened_desk
+from tests.rigs.mending import SoundCopy, mend
+from tests.rigs.orders import START_MS
+from tests.rigs.streams import NodeLog
 
 _PLACES = "SELECT sku, lot, unit, expires_on, on_hand_milli, reserved_milli FROM stock ORDER BY sku, lot"
 _HEADS = "SELECT order_id, revision, status FROM order_head ORDER BY order_id"
@@ -247,3 +251,54 @@ async def test_only_a_file_without_a_past_asks_for_a_picture(past: Past, tmp_pat
         assert await store.recovery.asks([past.former], is_own_only=True) == ()
         await store.recovery.begin_incarnation("a fork was seen")
         assert NEEDED not in await store.recovery.asks([past.former])
+
+
+@pytest.mark.parametrize("at_centre", [True, False], ids=["the centre has both", "the centre has the other one"])
+async def test_a_past_that_the_newcomer_itself_remembers_counts_once(tmp_path: Path, at_centre: bool) -> None:
+    """Two copies of one disk: the other one has begun a new life, and appended again what both held."""
+    async with opened(tmp_path / "new.db") as store:
+        desk = store.desk
+        await desk.receive(10**9)
+        open_ids = [await desk.ship(), await desk.ship()]
+        await desk.sell(2)
+        own = desk.file.streams["orders"]
+        goods, heads = await store.goods(), await fetch(desk.file.reader, _HEADS)
+        twin = NodeLog("store-0001", uuid7(START_MS, 9))
+        for _, _, body in await log.read_range(desk.file.reader, own, 1, 100):
+            twin.append(body)
+        rows = [(seq, twin.hashes[seq], body) for seq, body in enumerate(twin.bodies, 1)]
+        past = Past(twin.incarnation, rows, twin.hashes[0], open_ids, goods, heads, [])
+        assert await store.draw(past, twin.tail_seq if at_centre else 0) is True
+        assert await store.is_sound()
+        assert at_centre is (await store.goods() == goods)
+        assert await store.take(past, past.before(twin.tail_seq, twin.tail_seq)) is True
+        assert await store.goods() == goods
+        assert await fetch(desk.file.reader, _HEADS) == heads
+        assert await store.is_sound()
+
+
+async def test_history_that_the_centre_cannot_read_is_passed_and_what_it_made_of_the_stock_stays(
+    past: Past, tmp_path: Path
+) -> None:
+    path = tmp_path / "new.db"
+    last = len(past.rows)
+    async with opened(path) as store:
+        await store.draw(past)
+        assert await store.take(past, past.before(last, last - 120)) is False
+        behind = replace(past.before(110, 110), before=120, lacking=10)
+        with pytest.raises(PeerFault):
+            await store.take(past, replace(behind, lacking=9))
+        with structlog.testing.capture_logs() as logs:
+            assert await store.take(past, behind) is True
+            assert await store.take(past, behind) is None
+        assert [line["seqs"] for line in logs if line["event"] == "recovery.entries_lacking"] == [list(range(111, 121))]
+        assert await store.goods() == past.goods
+        assert await store.recovery.ask(replace(past.key, part="before")) is None
+        assert {f.where for f in (await verify_file(path)).findings} == {f"orders {seq}" for seq in range(111, 121)}
+        await store.desk.cancel(past.open_ids[1])
+        assert (await store.goods())[0].reserved_milli == past.goods[0].reserved_milli - 2_000
+        (stream,) = [s for s in store.desk.file.former if s.incarnation == past.incarnation]
+        goods = await store.goods()
+        assert await mend(store.desk, SoundCopy(stream, past.rows)) == 10
+        assert await store.goods() == goods, "the sums had them"
+        assert await store.is_sound()

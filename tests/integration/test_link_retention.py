@@ -1,6 +1,8 @@
 """What a store lets go of, and when: only what the centre's backup covers, whole orders, and nothing that is needed."""
 
+import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, cast
 from uuid import UUID, uuid4
@@ -9,20 +11,25 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
+from edge_agent.days import DayBooks
 from edge_agent.link.books import Books
 from edge_agent.link.session import Session
 from edge_agent.recovery import Recovery
 from edge_agent.retention import Retention
-from edge_agent.store import idempotency, log
+from edge_agent.store import idempotency, log, orders
 from edge_agent.store.connection import Connection, fetch
 from edge_agent.store.verify import verify_file
 from edge_agent.surroundings import real_surroundings
 from edge_core.limits import STREAM_SEQ_BITS
+from edge_core.orders.merge import merge
+from edge_core.orders.parts import is_open
+from edge_core.orders.requests import LineQuantity, ReturnLine, ReturnRequest, ReturnStep, ReturnWish
 from edge_core.sync.entry import decode_entry, encode_entry
 from edge_core.sync.link_types import FormerKey
 from edge_core.sync.messages import Deliver
 from edge_core.sync.retention import Window
 from tests.rigs.desk import Desk, opened_desk
+from tests.rigs.orders import BUSINESS_DATE
 from tests.rigs.streams import NodeLog
 
 _DAY_MS: Final = 86_400_000
@@ -84,6 +91,12 @@ class Shop:
             self.desk.file.reader, f"SELECT entry_id & {(1 << STREAM_SEQ_BITS) - 1} FROM entry ORDER BY 1"
         )
         return [seq for (seq,) in rows]
+
+    async def open_returns(self, order_id: UUID) -> list[str]:
+        """The returns of an order that are on their way."""
+        state = merge(await orders.read_order(self.desk.file.reader, order_id)).state
+        assert state is not None
+        return [one.return_id for one in state.returns if is_open(one)]
 
     async def is_sound(self) -> bool:
         """Whether `edge-agent verify` finds nothing."""
@@ -182,6 +195,63 @@ async def test_an_order_that_is_open_keeps_its_entries_below_the_cut_until_it_is
     await shop.later(1)  # marks are a day apart
     await shop.later(11)
     assert await shop.seqs() == [10]
+    assert await shop.is_sound()
+
+
+async def test_an_order_of_which_a_part_came_back_is_finished_and_goes(shop: Shop) -> None:
+    order_id = await shop.desk.sale()
+    await shop.desk.ask(order_id, "return", ReturnRequest((ReturnLine("1", 1_000),), "too-small"))
+    await shop.desk.sell(1)
+    await shop.acked(4, backed_up_seq=4)
+    await shop.forget_keys()
+    await shop.later(11)
+    assert await shop.seqs() == [4]
+    assert await shop.is_sound()
+
+
+async def test_the_close_of_a_day_stays_so_that_its_number_is_never_given_again(shop: Shop) -> None:
+    assert await shop.desk.close_day("2026-11-20") == 1
+    await shop.desk.sell(3)
+    await shop.acked(5, backed_up_seq=5)
+    await shop.forget_keys()
+    await shop.later(11)
+    assert await shop.seqs() == [2, 5]
+    assert (await shop.is_sound(), shop.books.last_error) == (True, None)
+    assert await shop.desk.close_day("2026-11-21") == 2
+
+
+async def test_the_books_of_a_day_are_read_from_what_is_not_older_by_the_centres_clock(shop: Shop) -> None:
+    old = await shop.desk.sale()
+    await shop.desk.sell(1)
+    shop.link.now_ms = time.time_ns() // 1_000_000 - 3 * _DAY_MS
+    await shop.chore.look()  # marks what is there as three days old
+    await shop.desk.sell(1)
+    await shop.desk.ask(old, "return", ReturnRequest((ReturnLine("1", 1_000),), "too-small"))
+    books = DayBooks(shop.desk.file, real_surroundings(ZoneInfo("UTC")))
+    today = datetime.now(UTC).date().isoformat()
+    (sums,) = (await books.report(today)).currencies
+    assert (sums.returns, sums.orders) == (1, 0)
+    (sums,) = (await books.report(BUSINESS_DATE)).currencies
+    assert (sums.returns, sums.orders) == (0, 3)
+
+
+async def test_a_completed_order_stays_whole_while_goods_of_it_are_on_their_way_back(shop: Shop) -> None:
+    order_id = await shop.desk.sale()
+    await shop.desk.ask(order_id, "return-request", ReturnWish((LineQuantity("1", 1_000),), "too-small"))
+    await shop.desk.sell(3)
+    await shop.acked(6, backed_up_seq=6)
+    await shop.forget_keys()
+    await shop.later(11)
+    assert await shop.seqs() == [2, 3, 6]
+    assert (await shop.is_sound(), shop.books.last_error) == (True, None)
+    (return_id,) = await shop.open_returns(order_id)
+    await shop.desk.ask(order_id, "return-refuse", ReturnStep(return_id, "worn"))  # its entries were all needed for it
+    await shop.desk.sell(2)
+    await shop.acked(9, backed_up_seq=9)
+    await shop.forget_keys()
+    await shop.later(1)
+    await shop.later(11)
+    assert await shop.seqs() == [9]
     assert await shop.is_sound()
 
 

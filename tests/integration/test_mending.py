@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from edge_agent.mending import Mender
 from edge_agent.recovery import Recovery
 from edge_agent.store import idempotency, log, retention
 from edge_agent.store.connection import Connection
@@ -19,40 +18,14 @@ from edge_agent.store.log import Stream
 from edge_agent.store.verify import verify_file
 from edge_agent.surroundings import real_surroundings
 from edge_core.orders.events import OrderPlaced
-from edge_core.sync.audit import Entry, Examiner, supplied
-from edge_core.sync.audit_messages import Digest, DigestReply, Run
 from edge_core.sync.entry import decode_entry, encode_entry
 from edge_core.sync.link_types import FormerKey
 from edge_core.sync.messages import Deliver
 from tests.rigs.desk import Desk, opened_desk
+from tests.rigs.mending import SoundCopy, mend
 from tests.rigs.streams import NodeLog
 
 _OTHER: Final = UUID(int=99)
-
-
-class SoundCopy:
-    """A stream as it was before the damage: answers digests as the other end would."""
-
-    def __init__(self, stream: Stream, rows: list[tuple[int, bytes, bytes]]) -> None:
-        self.stream = stream
-        self.entries = [Entry(*row) for row in rows]
-        self.all = Run(1, len(rows))
-        self.entries_max = len(rows)
-
-    async def answer(self, digest: Digest) -> DigestReply:
-        """Supply the last damaged run that is named, or its last entries."""
-        before = {entry.seq + 1: entry.hash for entry in self.entries} | {1: self.stream.genesis_hash()}
-        examiner = Examiner(digest.from_seq, digest.to_seq, before[digest.from_seq])
-        for entry in self.entries[digest.from_seq - 1 : digest.to_seq]:
-            examiner.take(entry)
-        supply = None
-        if digest.damaged:
-            run = digest.damaged[-1]
-            wanted = Run(max(run.from_seq, run.to_seq - self.entries_max + 1), run.to_seq)
-            held = self.entries[wanted.from_seq - 1 : wanted.to_seq]
-            supply = supplied(wanted, held, (), before[wanted.from_seq])
-        where = digest.incarnation, digest.of, digest.lane, digest.from_seq, digest.to_seq
-        return DigestReply(*where, is_held=True, digest=examiner.finish().digest, damaged=(), supply=supply)
 
 
 @pytest.fixture
@@ -64,18 +37,6 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 async def copied(desk: Desk, stream: Stream) -> SoundCopy:
     return SoundCopy(stream, await log.read_range(desk.file.reader, stream, 1, 100))
-
-
-async def mend(desk: Desk, copy: SoundCopy) -> int:
-    """How many records were mended until both copies were equal."""
-
-    async def at_once() -> None:
-        """Nobody waits."""
-
-    here = real_surroundings(ZoneInfo("UTC"))
-    compared = await Mender(desk.file, desk.intake, here, at_once).compare(copy.stream, copy.all, copy.answer)
-    assert compared.verdict == "equal"
-    return compared.mended
 
 
 def harm(desk: Desk, stream: Stream, seq: int, change: Callable[[bytes], bytes]) -> None:

@@ -1,5 +1,6 @@
 """What becomes of records that were damaged here before anybody else had them, and of what pointed to them."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -7,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from edge_agent.losses import Settlement
 from edge_agent.recovery import Recovery
 from edge_agent.store import log, stock
 from edge_agent.store.connection import Connection
@@ -14,9 +16,10 @@ from edge_agent.store.log import Stream
 from edge_agent.store.orders import OrderFilter, list_heads
 from edge_agent.store.verify import verify_file
 from edge_agent.surroundings import real_surroundings
+from edge_core.errors import StorageFault
 from edge_core.stock.ledger import Position
 from edge_core.sync.link_types import FormerKey
-from edge_core.sync.messages import Deliver, pack_block
+from edge_core.sync.messages import Deliver, FormerStream, pack_block
 from tests.rigs.desk import Desk, opened_desk
 from tests.rigs.orders import till_order
 from tests.rigs.streams import NodeLog
@@ -70,8 +73,11 @@ async def test_the_key_of_a_lost_order_never_answers_with_the_order_that_came_to
         assert msgspec.json.decode(again.body)["type"] == "urn:holdfast:problem:record-lost"
 
 
+@pytest.mark.parametrize("dies", [False, True], ids=["at once", "after a crash"])
 @pytest.mark.parametrize("lost", ["sale", "order to ship", "cancellation", "receipt"])
-async def test_after_a_loss_the_list_the_stock_and_the_log_say_the_same(tmp_path: Path, lost: str) -> None:
+async def test_after_a_loss_the_list_the_stock_and_the_log_say_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, dies: bool
+) -> None:
     path = tmp_path / "store.db"
     async with opened_desk(path) as desk:
         await desk.receive(10**6)
@@ -92,7 +98,13 @@ async def test_after_a_loss_the_list_the_stock_and_the_log_say_the_same(tmp_path
         twin = await twin_of(desk, old, 2)
         recovery = recovery_of(desk)
         await recovery.begin_incarnation("the entry 3 is damaged")
-        assert await recovery.restore(FormerKey(old.incarnation, "orders"), delivered(twin, 2)) is True
+        with monkeypatch.context() as world:
+            if dies:
+                world.setattr(Settlement, "look", _dies)
+            with pytest.raises(StorageFault) if dies else nullcontext():
+                assert await recovery.restore(FormerKey(old.incarnation, "orders"), delivered(twin, 2)) is True
+    async with opened_desk(path) as desk:
+        assert await recovery_of(desk).asks([FormerStream(old.incarnation, "orders", 2, twin.hashes[2])]) == ()
         assert (await verify_file(path)).findings == ()
         after = await positions(desk)
         assert [position.on_hand_milli for position in after] == [position.on_hand_milli for position in before]
@@ -101,6 +113,10 @@ async def test_after_a_loss_the_list_the_stock_and_the_log_say_the_same(tmp_path
         assert all(position.reserved_milli for position in after)
         assert (order_id in listed) == (lost != "order to ship")
         await desk.sell(1)
+
+
+async def _dies(_self: Settlement) -> bool:
+    raise StorageFault("storage-unavailable", "the process ends here")
 
 
 async def test_an_answer_that_was_kept_word_for_word_outlives_its_record(tmp_path: Path) -> None:

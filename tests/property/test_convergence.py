@@ -5,6 +5,7 @@ from uuid import UUID
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from edge_core import ids
 from edge_core.errors import InvariantViolated
@@ -21,6 +22,7 @@ from edge_core.orders.events import (
     StockReserved,
 )
 from edge_core.orders.fold import OrderState
+from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded, document, in_order, state_of
 from edge_core.sync.entry import ENTRY_VERSION, Entry, decode_entry, encode_entry
 from tests.rigs.orders import START_MS, order_id, placed, till_order
@@ -98,3 +100,15 @@ def test_a_state_survives_being_written_and_read(entries: list[Recorded]) -> Non
     again = msgspec.msgpack.decode(body, type=OrderState)
     assert (again, again.status) == (state, state.status)
     assert msgspec.msgpack.encode(again) == body
+
+
+@given(histories(), st.data())
+def test_what_another_life_has_recorded_again_counts_once(entries: list[Recorded], data: st.DataObject) -> None:
+    again = [
+        Recorded(replace(r.origin, incarnation=incarnation(2), seq=seq), replace(r.entry, seq=seq))
+        for seq, r in enumerate(data.draw(st.lists(st.sampled_from(entries), unique_by=id)), 100)
+    ]
+    once, twice = merge(entries), merge([*again, *entries])
+    assert twice.state == once.state
+    assert list(twice.deltas()) == list(once.deltas())
+    assert len(twice.refused) == len(once.refused) + len(again)

@@ -9,14 +9,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from edge_agent.days import DayBooks
 from edge_agent.intake import Intake
 from edge_agent.store import stock
 from edge_agent.store.file import StoreFile
-from edge_agent.submission import Answer, Cancel, Request
+from edge_agent.submission import Answer, Ask, Cancel, Request
 from edge_agent.surroundings import real_surroundings
 from edge_core import ids
 from edge_core.orders.commands import MovementLine, StockMovement
-from edge_core.orders.requests import CancelRequest
+from edge_core.orders.requests import CancelRequest, CloseRequest, OrderRequest
 from tests.rigs.orders import till_order
 
 _SKUS = tuple(line.sku for line in till_order().lines)
@@ -41,6 +42,19 @@ class Desk:
         """An order that stays open."""
         answer = await self._ask(till_order(store_id=self.file.node_id, method="ship"), str(uuid4()))
         return UUID(msgspec.json.decode(answer.body)["order_id"])
+
+    async def sale(self) -> UUID:
+        """A carry-out sale, by its order."""
+        return UUID(msgspec.json.decode((await self.place(str(uuid4()))).body)["order_id"])
+
+    async def ask(self, order_id: UUID, name: str, request: OrderRequest) -> None:
+        """Any command on an order."""
+        await self._ask(Ask(order_id, name, request), str(uuid4()))
+
+    async def close_day(self, business_date: str) -> int:
+        """Close a day; its Z number."""
+        wish = await DayBooks(self.file, real_surroundings(ZoneInfo("UTC"))).close(business_date, CloseRequest("op-1"))
+        return int(msgspec.json.decode((await self._ask(wish, str(uuid4()))).body)["z_number"])
 
     async def cancel(self, order_id: UUID) -> None:
         """Call an order off."""

@@ -100,7 +100,9 @@ class FleetNode:
 
 
 @asynccontextmanager
-async def opened_fleet(folder: Path, broker_url: str, count: int) -> AsyncIterator[list[FleetNode]]:
+async def opened_fleet(
+    folder: Path, broker_url: str, count: int, *, shed_free_bytes: int = 0
+) -> AsyncIterator[list[FleetNode]]:
     """So many running stores."""
     fleet: list[FleetNode] = []
     try:
@@ -109,7 +111,7 @@ async def opened_fleet(folder: Path, broker_url: str, count: int) -> AsyncIterat
             config = AgentConfig(
                 node=NodeSection(id=node_id),
                 api=ApiSection(tokens_file=folder / "tokens.json"),
-                store=StoreSection(path=folder / f"{node_id}.db", reserve_bytes=0),
+                store=StoreSection(path=folder / f"{node_id}.db", reserve_bytes=0, shed_free_bytes=shed_free_bytes),
                 broker=BrokerSection(url=broker_url),
             )
             fleet.append(FleetNode(node_id, await build_agent(config)))

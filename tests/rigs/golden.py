@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from edge_core.orders.day_events import CurrencySums, DayClosed, TenderSum
 from edge_core.orders.document import (
     Address,
     Adjustment,
@@ -207,6 +208,10 @@ EVENTS: tuple[Event, ...] = (
     GoodsTakenBack(
         MOVEMENT, "no-receipt", DELTAS, DELTAS, "EUR", 990, "cash", "op-1", "manager-1", "2026-11-21", "till-1"
     ),
+    DayClosed(
+        MOVEMENT, "2026-11-21", 7, INCARNATION, 9, "op-1",
+        (CurrencySums("EUR", 3, 400, 10, 390, 62, 5, 395, 1, 1, 1, 1, 1, (TenderSum("cash", 395, 100, 50),)),),
+    ),
     StockCounted(
         MOVEMENT, "cycle_count", "week-47",
         (CountLine("04012345000016", "L-1", "KGM", 9_000, 9_003, "op-1", 1, "2026-12-31"),),
@@ -265,7 +270,7 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     ),
     Ack(HISTORY, INCARNATION, "orders", 10, 9, 8, HASH, 1, 2, "entry version 2 is not known here"),
     GrantMessage(INCARNATION, _GRANT),
-    Deliver(INCARNATION, "orders", 1, 9, HASH, HASH, "raw", b"\x90", 9),
+    Deliver(INCARNATION, "orders", 1, 9, HASH, HASH, "raw", b"\x90", 9, 3),
     Needed(
         INCARNATION, HASH, (Ground(HISTORY, "orders", 9, HASH, 7),), 3, Reached(MOVEMENT), Reached(None, ("a", "")),
         "raw", b"\x90",

@@ -55,7 +55,7 @@ async def _day_totals(connection: Tables, node_id: str, days: Sequence[str]) -> 
         day = row.business_date.isoformat()
         if row.node_id == node_id and day in days:
             count, are_open, total = sums.get((day, row.currency), (0, 0, 0))
-            is_open = row.status not in {"completed", "cancelled", "returned", "rejected"}
+            is_open = row.status not in {"completed", "partially_returned", "returned", "cancelled", "rejected"}
             sums[day, row.currency] = count + 1, are_open + is_open, total + row.grand_total_minor
     return totals_of_days((date, currency, *figures) for (date, currency), figures in sums.items())
 

@@ -154,7 +154,7 @@ class Chaos:
         house = self._house
         house.disks_are_whole = False
         house.disk_faults[machine.node_id] += 1
-        before = {d.content: d for d in (decision_of(body) for *_, body in on_disk(machine.path))}
+        before = {d.content: d for d in (decision_of(body) for *_, body in on_disk(machine))}
         for decision in before.values():
             house.promises.owe(machine.node_id, decision)
         let_go = demands.let_go_in_vain(house, machine)

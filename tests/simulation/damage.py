@@ -41,8 +41,8 @@ async def strike_and_demand_mending(house: "House", chance: random.Random, secon
 def _strike(house: "House", machine: Machine, chance: random.Random) -> int:
     """Change one byte of the bodies of some rows that both ends have; how many."""
     places = {(e.incarnation.bytes, e.lane, e.seq): e for held in house.centre.tables.entries.values() for e in held}
-    cuts = {row[:2]: row[2] for row in demands._query(machine, "SELECT incarnation, lane, pruned_seq FROM stream")}
-    both = [row for row in on_disk(machine.path) if row[:3] in places and row[2] > cuts[row[:2]]]
+    cuts = {row[:2]: row[2] for row in machine.look("SELECT incarnation, lane, pruned_seq FROM stream")}
+    both = [row for row in on_disk(machine) if row[:3] in places and row[2] > cuts[row[:2]]]
     chosen = chance.sample(both, min(len(both), chance.randint(0, _ROWS_MAX)))
     for incarnation, lane, seq, body in chosen:
         at = chance.randrange(len(body))
@@ -56,7 +56,11 @@ def _strike(house: "House", machine: Machine, chance: random.Random) -> int:
 
 def _change_file(machine: Machine, incarnation: bytes, lane: str, seq: int, body: bytes) -> None:
     """As a bit flips on a disk; where the agent is within a transaction, SQLite refuses, and none flips."""
-    with suppress(sqlite3.OperationalError), closing(sqlite3.connect(machine.path)) as connection, connection:
+    with (
+        suppress(sqlite3.OperationalError),
+        closing(sqlite3.connect(machine.path, timeout=0)) as connection,
+        connection,
+    ):
         sql = """
             UPDATE entry SET body = ?
             WHERE entry_id = (SELECT stream_no << 40 | ? FROM stream WHERE incarnation = ? AND lane = ?)

@@ -1,7 +1,6 @@
 """When all is mended: wait until nothing moves any more, then demand every promise by its name."""
 
 import asyncio
-import sqlite3
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeGuard
 from uuid import UUID
@@ -12,7 +11,9 @@ from edge_agent.store.log import subject_of
 from edge_agent.store.verify import verify_file
 from edge_core.orders.events import Event, OrderPlaced, StockMoved, deltas_of
 from edge_core.orders.merge import Merged, merge
+from edge_core.orders.parts import is_open
 from edge_core.orders.rendering import Origin, Recorded
+from edge_core.orders.state import OrderState
 from edge_core.sync.chain import genesis, link
 from edge_core.sync.conservation import differences
 from edge_core.sync.entry import decode_entry
@@ -20,11 +21,12 @@ from tests.simulation.machine import Machine
 from tests.simulation.office import demand_instructions, unanswered
 from tests.simulation.once import demand_each_once
 from tests.simulation.promises import Broken, decision_of, on_disk
+from tests.simulation.views import demand_views
 
 if TYPE_CHECKING:
     from tests.simulation.house import House
 
-_FINISHED = frozenset({"completed", "cancelled", "returned", "rejected"})
+_FINISHED = frozenset({"completed", "partially_returned", "returned", "cancelled", "rejected"})
 _ENCODER = msgspec.msgpack.Encoder(uuid_format="bytes")
 
 
@@ -96,7 +98,7 @@ async def demand_all(house: "House") -> None:
         _demand_books(house, machine)
         _demand_true_pictures(house, machine)
     _demand_sound_centre(house)
-    _demand_stock_view(house)
+    demand_views(house)
     for node_id in sorted({machine.node_id for machine in house.machines}):
         _demand_node(house, node_id)
 
@@ -152,24 +154,6 @@ def _demand_sound_centre(house: "House") -> None:
             raise Broken("G8", f"{key} has {discarded} discarded; its books say {row.discarded}")
 
 
-def _demand_stock_view(house: "House") -> None:
-    """The centre's stock is what the entries that it uses have changed, each once, whenever it took them (G7)."""
-    tables = house.centre.tables
-    sums: defaultdict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0])
-    used = [entry for entries in tables.entries.values() for entry in entries if not entry.is_parked]
-    for entry in used:
-        for event in decode_entry(entry.body).events:
-            for delta in deltas_of(event):
-                quantities = sums[entry.node_id, delta.sku, delta.lot or ""]
-                quantities[0] += delta.on_hand_milli
-                quantities[1] += delta.reserved_milli
-    made = {place: (on_hand, reserved) for place, (on_hand, reserved) in sums.items()}
-    for place in sorted(made.keys() | tables.stock.keys()):
-        shown, found = tables.stock.get(place, (0, 0)), made.get(place, (0, 0))
-        if shown != found:
-            raise Broken("G7", f"the centre shows {shown} of {place}, its entries make {found}")
-
-
 def _demand_node(house: "House", node_id: str) -> None:
     machines = [machine for machine in house.machines if machine.node_id == node_id]
     selling = [machine for machine in machines if not is_superseded(machine)]
@@ -183,7 +167,7 @@ def _demand_node(house: "House", node_id: str) -> None:
     demand_each_once(house, node_id, there)
     orders = _known_orders(house, there)
     is_whole = not any(loss.node_id == node_id for loss in house.centre.tables.losses)
-    has_let_go = any(_query(machine, "SELECT 1 FROM stream WHERE pruned_seq > 0") for machine in machines)
+    has_let_go = any(machine.look("SELECT 1 FROM stream WHERE pruned_seq > 0") for machine in machines)
     demand_instructions(house, node_id, orders, is_whole=is_whole, has_let_go=has_let_go)
     for machine in selling:
         here = _edge_entries(machine)
@@ -208,7 +192,7 @@ def _is_replaced(house: "House", machine: Machine) -> bool:
 def let_go_in_vain(house: "House", machine: Machine) -> int:
     """How many entries a file has let go of that a centre which was put back lacks, and has not told us of."""
     there = {key[1:]: row.durable_seq for key, row in house.centre.tables.cursors.items()}
-    streams = _query(machine, "SELECT incarnation, lane, pruned_seq FROM stream") if machine.path.exists() else []
+    streams = machine.look("SELECT incarnation, lane, pruned_seq FROM stream") if machine.path.exists() else []
     lacking: int = sum(max(0, seq - there.get((UUID(bytes=name), lane), 0)) for name, lane, seq in streams)
     return max(0, lacking - _told(house, machine.node_id))
 
@@ -257,14 +241,18 @@ def _demand_kept_orders(
 
     Where entries are known to be lost, an order may have been finished by one of those.
     """
-    if _query(machine, "SELECT 1 FROM stream WHERE pruned_seq > 0"):
+    if machine.look("SELECT 1 FROM stream WHERE pruned_seq > 0"):
         here = {order_id: merged for order_id, merged in here.items() if merged.state is not None}
         gone = {order_id: merged.state for order_id, merged in there.items() if order_id not in here}
-        still_open = [order_id for order_id, state in gone.items() if state and state.status not in _FINISHED]
+        still_open = [order_id for order_id, state in gone.items() if state and not _is_finished(state)]
         if still_open and is_whole:
             raise Broken("G6", f"{machine.name} has let go of orders that are still open: {still_open[:3]}")
         there = {order_id: merged for order_id, merged in there.items() if order_id in here}
     _demand_same_orders(machine, here, there)
+
+
+def _is_finished(state: OrderState) -> bool:
+    return state.status in _FINISHED and not any(is_open(one) for one in state.returns)
 
 
 def _demand_stock(machine: Machine, here: list[Recorded], there: list[Recorded] | None) -> None:
@@ -285,10 +273,10 @@ def _demand_stock(machine: Machine, here: list[Recorded], there: list[Recorded] 
 
 def _edge_entries(machine: Machine) -> list[Recorded]:
     """The log, without what was let go of and has come again: that changes nothing."""
-    gone = {subject for (subject,) in _query(machine, "SELECT subject FROM pruned_subject")}
+    gone = {subject for (subject,) in machine.look("SELECT subject FROM pruned_subject")}
     entries = [
         Recorded(Origin(machine.node_id, UUID(bytes=incarnation), lane, seq), decode_entry(body))
-        for incarnation, lane, seq, body in on_disk(machine.path)
+        for incarnation, lane, seq, body in on_disk(machine)
     ]
     return [recorded for recorded in entries if subject_of(recorded.entry) not in gone]
 
@@ -333,9 +321,7 @@ def _with_pruned(
 ) -> dict[tuple[str, str], tuple[int, int]]:
     """What the log makes, and what was let go of had made before."""
     total = dict(sums)
-    for sku, lot, on_hand, reserved in _query(
-        machine, "SELECT sku, lot, on_hand_milli, reserved_milli FROM pruned_stock"
-    ):
+    for sku, lot, on_hand, reserved in machine.look("SELECT sku, lot, on_hand_milli, reserved_milli FROM pruned_stock"):
         before = total.get((sku, lot), (0, 0))
         total[sku, lot] = before[0] + on_hand, before[1] + reserved
     return dict(sorted(total.items()))
@@ -346,18 +332,10 @@ def _moves(event: Event) -> TypeGuard[StockMoved]:
 
 
 def _heads(machine: Machine) -> dict[UUID, tuple[int, str]]:
-    rows = _query(machine, "SELECT order_id, revision, status FROM order_head")
+    rows = machine.look("SELECT order_id, revision, status FROM order_head")
     return {UUID(bytes=order_id): (revision, status) for order_id, revision, status in rows}
 
 
 def _stock_table(machine: Machine) -> dict[tuple[str, str], tuple[int, int]]:
-    rows = _query(machine, "SELECT sku, lot, on_hand_milli, reserved_milli FROM stock")
+    rows = machine.look("SELECT sku, lot, on_hand_milli, reserved_milli FROM stock")
     return {(sku, lot): (on_hand, reserved) for sku, lot, on_hand, reserved in rows}
-
-
-def _query(machine: Machine, sql: str) -> list[tuple]:  # type: ignore[type-arg]
-    connection = sqlite3.connect(f"file:{machine.path}?mode=ro", uri=True)
-    try:
-        return connection.execute(sql).fetchall()
-    finally:
-        connection.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import random
 import shutil
 import tempfile
@@ -163,9 +164,11 @@ class House:
 def run(seed: int, *, keep_story: bool = False, mutation: World = contextlib.nullcontext) -> Outcome:
     """Run one seed to its end. A `mutation` makes the world in which a planted bug is at work."""
     folder = Path(tempfile.mkdtemp(prefix="hf-sim-", dir=_FILES))
+    gc.disable()  # a run is short, and hardly anything of it is garbage before its end
     try:
         return run_loop(lambda loop: _live(seed, folder, loop, mutation, keep_story=keep_story))
     finally:
+        gc.enable()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -8,7 +8,7 @@ import asyncio
 import random
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
@@ -35,7 +35,7 @@ from edge_core.sync.retention import Window
 from holdfast_runtime.mqtt import MqttLink
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import Broker, Line
-from tests.simulation.sqlite import OWNER, Process
+from tests.simulation.sqlite import OWNER, Process, observer
 from tests.simulation.story import Story
 
 START_MS = 1_795_000_000_000  # 2026-11-18
@@ -80,6 +80,7 @@ class Machine:
         self.name = name
         self.node_id = node_id
         self._folder = folder
+        self.path = folder / "store.db"
         self._loop = loop
         self._broker = broker
         self._chance = random.Random(f"{seed}/{name}")
@@ -95,11 +96,6 @@ class Machine:
         self.lets_go = False
         self._letting_go: asyncio.Task[Any] | None = None
         folder.mkdir(parents=True)
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._folder / "store.db"
 
     def now_ms(self) -> int:
         """This machine's wall clock."""
@@ -235,6 +231,13 @@ class Machine:
                 self.heard = {}  # whatever became of the COMMIT: where that is not known, it may have been done
 
         await asyncio.wait({self._spawn(process, change())}, timeout=_PATIENCE_S)
+
+    def look(self, sql: str, *parameters: object) -> list[Any]:
+        """What another process reads in the file at this moment. Raises `sqlite3.OperationalError` where it cannot."""
+        if self.process is not None and self.process.is_alive:
+            return self.process.observe(self.path).execute(sql, parameters).fetchall()
+        with closing(observer(self.path)) as connection:
+            return connection.execute(sql, parameters).fetchall()
 
     # --- the disk ----------------------------------------------------------------------------------------------------
 

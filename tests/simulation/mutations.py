@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from central_sync import instructions as rules
 from central_sync import parking
 from central_sync.ingest import apply as applying
-from central_sync.ingest import greetings, worker
+from central_sync.ingest import greetings, projection, worker
 from central_sync.store import downlinks, streams
 from central_sync.store import instructions as store_instructions
 from edge_agent import instructions, intake, rebalance, recovery
@@ -90,6 +90,10 @@ async def _do_nothing(*_: object, **__: object) -> None:
 
 async def _no_rows(*_: object) -> dict[str, Any]:
     return {}
+
+
+async def _nothing_is_repeated(*_: object) -> set[Any]:
+    return set()
 
 
 async def _leave_parked_uncounted(_connection: object, plan_parked: Any, _outcome: object) -> None:
@@ -222,6 +226,8 @@ MUTATIONS = (
     _plant("an incarnation that was left behind is not closed", streams, "close", _do_nothing, 1),
     _plant("a machine that was replaced is not told", streams, "supersede", _do_nothing, 1),
     _plant("the list of earlier incarnations is empty", streams, "former", _no_rows, 1),
+    _plant("an order takes a decision again", projection, "is_used", lambda _order, _entry: False, 16),
+    _plant("a movement of stock counts under each name", applying, "repeated_movements", _nothing_is_repeated, 25),
     _plant("parked entries are not counted", applying, "_count_parked", _leave_parked_uncounted, 4),
     _plant("a replay counts its goods twice", parking, "write_views", _write_views_twice, 52),
     _plant("what was replayed stays on the list", streams, "unpark", _do_nothing, 52),

@@ -8,7 +8,7 @@ from central_sync.store.stock import StockRow
 from central_sync.store.streams import StreamKey
 from tests.simulation.tables import Tables
 
-_FINISHED = frozenset({"completed", "cancelled", "returned", "rejected"})
+_FINISHED = frozenset({"completed", "partially_returned", "returned", "cancelled", "rejected"})
 
 
 async def _up_to(connection: Tables, key: StreamKey, seq: int, rows_max: int) -> list[tuple[int, bytes, bytes]]:

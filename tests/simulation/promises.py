@@ -7,7 +7,6 @@ last copy of it.
 
 import sqlite3
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -55,17 +54,14 @@ def decision_of(body: bytes) -> Decision:
     return found
 
 
-def on_disk(path: Path, where: str = "TRUE", *parameters: object) -> list[tuple[bytes, str, int, bytes]]:
-    """The entries of a file, as another process would read them: incarnation, lane, seq, body."""
-    if not path.exists():
+def on_disk(machine: Machine, where: str = "TRUE", *parameters: object) -> list[tuple[bytes, str, int, bytes]]:
+    """The entries of a machine's file, as another process would read them: incarnation, lane, seq, body."""
+    if not machine.path.exists():
         return []
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
-        return connection.execute(_LOG.format(where), parameters).fetchall()
+        return machine.look(_LOG.format(where), *parameters)
     except sqlite3.OperationalError:  # a file that was only just begun
         return []
-    finally:
-        connection.close()
 
 
 _LOG = f"""
@@ -108,7 +104,7 @@ class Promises:
         receipt = msgspec.json.decode(answer.body)
         origin = receipt["origin"]
         place = UUID(origin["incarnation"]).bytes, origin["lane"], origin["seq"]
-        found = on_disk(machine.path, _ONE, *place)
+        found = on_disk(machine, _ONE, *place)
         if not found:
             raise Broken("G1", f"{machine.name} answered {answer.status} for {key} before its entry was in the file")
         self.owe(machine.node_id, decision_of(found[0][-1]))
@@ -125,7 +121,7 @@ class Promises:
         """A second order for one key is right only where the file did not know the first."""
         known = self._orders_of_key.setdefault((machine.node_id, key), set())
         if known - {order_id}:
-            here = {str(decision_of(body).entry.order_id) for *_, body in on_disk(machine.path)}
+            here = {str(decision_of(body).entry.order_id) for *_, body in on_disk(machine)}
             twice = sorted((known - {order_id}) & here)
             if twice:
                 raise Broken("G4", f"{machine.name} took {order_id} for {key}, for which it holds {twice[0]} already")
@@ -173,7 +169,7 @@ class Promises:
 
 def held(machines: list[Machine], tables: Tables) -> list[tuple[str, Decision]]:
     """Every decision that any machine or the centre holds, with its node."""
-    found = [(machine.node_id, decision_of(body)) for machine in machines for _, _, _, body in on_disk(machine.path)]
+    found = [(machine.node_id, decision_of(body)) for machine in machines for _, _, _, body in on_disk(machine)]
     return found + [
         (key.node_id, decision_of(entry.body)) for key, entries in tables.entries.items() for entry in entries
     ]

@@ -5,8 +5,8 @@ real one. A transaction works on a copy, which takes the place of the original a
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -14,9 +14,11 @@ from msgspec import Struct, field
 
 from central_sync.store import (
     backups,
+    days,
     early,
     feed,
     histories,
+    movements,
     nodes,
     orders,
     parked,
@@ -25,8 +27,10 @@ from central_sync.store import (
 )
 from central_sync.store.backups import LossRow
 from central_sync.store.breakers import Breaker
+from central_sync.store.days import DayCloseRow
 from central_sync.store.downlinks import DownlinkRow
 from central_sync.store.instructions import InstructionRow
+from central_sync.store.movements import MovementRow
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ForeignMessage, ParkedEntry
 from central_sync.store.stock import StockRow
@@ -56,6 +60,7 @@ class Tables(Struct):
     foreign: tuple[ForeignMessage, ...] = ()
     orders: dict[UUID, OrderRow] = field(default_factory=dict)
     stock: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+    movements: dict[tuple[str, UUID], tuple[StreamKey, int]] = field(default_factory=dict)
     units: dict[tuple[str, str, str], str] = field(default_factory=dict)
     downlinks: dict[str, DownlinkRow] = field(default_factory=dict)
     downlink: dict[tuple[str, UUID], tuple[tuple[UUID, bytes], ...]] = field(default_factory=dict)
@@ -64,6 +69,7 @@ class Tables(Struct):
     changes: int = 0
     heard_s: dict[str, float] = field(default_factory=dict)
     replaced: dict[tuple[str, UUID], tuple[float, float, bool]] = field(default_factory=dict)
+    closed_days: dict[tuple[str, date], DayCloseRow] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """The same, to be changed."""
@@ -82,6 +88,7 @@ class Tables(Struct):
             self.foreign,
             dict(self.orders),
             dict(self.stock),
+            dict(self.movements),
             dict(self.units),
             dict(self.downlinks),
             dict(self.downlink),
@@ -90,6 +97,7 @@ class Tables(Struct):
             self.changes,
             dict(self.heard_s),
             dict(self.replaced),
+            dict(self.closed_days),
         )
 
 
@@ -161,7 +169,7 @@ async def _after(connection: Tables, key: StreamKey, seq: int, rows_max: int) ->
     return [(entry.hash, entry.body) for entry in connection.entries.get(key, ())[seq : seq + rows_max]]
 
 
-async def _append(connection: Tables, rows: Sequence[EntryRow]) -> None:
+async def _append(connection: Tables, rows: Iterable[EntryRow]) -> None:
     for row in rows:
         held = connection.entries.get(row.key, ())
         if row.seq != len(held) + 1:
@@ -262,6 +270,22 @@ async def _add_stock(connection: Tables, rows: Sequence[StockRow]) -> None:
         connection.units[place] = row.unit
 
 
+async def _add_days(connection: Tables, rows: Sequence[DayCloseRow]) -> None:
+    for row in rows:
+        same = connection.closed_days.get((row.node_id, row.business_date))
+        if same is None or row.close_id < same.close_id:
+            connection.closed_days[row.node_id, row.business_date] = row
+
+
+async def _claim_movements(connection: Tables, rows: Sequence[MovementRow]) -> set[tuple[StreamKey, int]]:
+    fresh = set()
+    for key, movement_id, seq in rows:
+        if (key.node_id, movement_id) not in connection.movements:
+            connection.movements[key.node_id, movement_id] = key, seq
+            fresh.add((key, seq))
+    return fresh
+
+
 async def _add_feed(_connection: Tables, _ranges: Sequence[tuple[StreamKey, int, int]]) -> None:
     """Nobody watches."""
 
@@ -275,6 +299,7 @@ async def _settle_early(_connection: Tables, _rows_max: int) -> tuple[list[objec
 
 
 IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
+    (days, "add", _add_days),
     (streams, "lock", _lock),
     (streams, "create", _create),
     (streams, "advance", _advance),
@@ -301,6 +326,7 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (parked, "add_foreign", _add_foreign),
     (orders, "update", put_orders),
     (stock, "add", _add_stock),
+    (movements, "claim", _claim_movements),
     (feed, "add", _add_feed),
     (early, "add", _add_early),
     (early, "settle", _settle_early),

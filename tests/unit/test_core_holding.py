@@ -27,7 +27,7 @@ def shelf(on_hand_milli: int, reserved_milli: int = 0, **changes: object) -> Pos
 
 def decided(position: Position, command: Command, hold: Reservation | None = None) -> Accepted | Rejected:
     assert skus_of(command, None, hold) <= {SKU}
-    return decide(World(None, {SKU: (position,)}, hold), command)
+    return decide(World(None, {SKU: (position,)}, hold=hold), command)
 
 
 def keep(quantity_milli: int) -> HoldStock:

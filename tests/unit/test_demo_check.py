@@ -27,6 +27,27 @@ def test_books_that_agree_have_no_differences() -> None:
     assert differences(sound_books()) == []
 
 
+def test_every_step_return_and_exchange_must_be_an_entry_of_the_log() -> None:
+    books = sound_books()
+    books.tills.steps, books.tills.returns, books.tills.exchanges = 4, 1, 1
+    assert "store-1: 6 accepted in the log, but 12 answered to the tills" in differences(books)
+
+
+def test_an_order_that_did_not_reach_its_customer_at_the_centre_is_named() -> None:
+    books = sound_books()
+    books.tills.brought["pickup"] |= {"a", "c"}
+    assert differences(books) == ["store-1: 1 order brought to the customer but not completed at the centre: a"]
+
+
+def test_goods_that_came_back_at_one_end_alone_are_named() -> None:
+    books = with_orders(*sound_books().centre.orders[1:], CentreOrder("c", "partially_returned", 99))
+    books.tills.returned.add("a")
+    assert differences(books) == [
+        "store-1: 1 order of which goods came back, but not at the centre: a",
+        "store-1: 1 order of which goods came back at the centre alone: c",
+    ]
+
+
 def test_an_order_that_is_missing_at_the_centre_is_named() -> None:
     found = differences(with_orders(*sound_books().centre.orders[:2]))
     assert found == [
