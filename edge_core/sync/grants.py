@@ -43,16 +43,17 @@ class Batch(Struct, frozen=True):
 
 
 class Regulator(Struct, frozen=True):
-    """The rate for all nodes together, in entries a second, and the batches since `began_ms`, when it was set last.
+    """The rate for all nodes together, in entries a second, and the batches of the present look, which began and ended.
 
-    `wait_ms` is what nine of ten pushes would have waited for their COMMIT by then.
+    `wait_ms` is what nine of ten pushes would have waited for their COMMIT in the look before.
     """
 
     rate: int = GRANT_RATE_DEFAULT
     wait_ms: int = 0
     batches: tuple[Batch, ...] = ()
     entries: int = 0
-    began_ms: int | None = None
+    began_ms: int = 0
+    ended_ms: int = 0
 
 
 class Told(Struct, frozen=True):
@@ -66,18 +67,22 @@ START: Final = Regulator()
 
 
 def committed(regulator: Regulator, batch: Batch, now_ms: int) -> Regulator:
-    """A batch was committed. After a silence the look begins with this batch: idle time says nothing of the speed."""
-    began_ms = regulator.began_ms
-    if began_ms is None or now_ms - batch.took_ms - began_ms > GRANT_LOOK_INTERVAL_MS:
-        regulator = Regulator(regulator.rate, regulator.wait_ms, began_ms=now_ms - batch.took_ms)
+    """A batch was committed. A silence ends a look early: idle time says nothing of the speed."""
+    begun_ms = now_ms - batch.took_ms
+    if not regulator.batches or begun_ms - regulator.ended_ms > GRANT_LOOK_INTERVAL_MS:
+        regulator = replace(_looked(regulator), began_ms=begun_ms)
     batches = (*regulator.batches, batch)[-GRANT_SAMPLES_MAX:]
-    regulator = replace(regulator, batches=batches, entries=regulator.entries + batch.entries)
-    elapsed_ms = now_ms - (regulator.began_ms or 0)
-    if elapsed_ms < GRANT_LOOK_INTERVAL_MS:
+    regulator = replace(regulator, batches=batches, entries=regulator.entries + batch.entries, ended_ms=now_ms)
+    return _looked(regulator) if now_ms - regulator.began_ms >= GRANT_LOOK_INTERVAL_MS else regulator
+
+
+def _looked(regulator: Regulator) -> Regulator:
+    """A look is over: the rate that follows from it, and nothing seen yet of the next one."""
+    if not regulator.batches:
         return regulator
-    measured = regulator.entries * 1_000 // elapsed_ms
-    wait_ms = _wait_ms(batches, max(1, measured))
-    return Regulator(_next_rate(regulator.rate, wait_ms, measured), wait_ms, began_ms=now_ms)
+    measured = regulator.entries * 1_000 // max(1, regulator.ended_ms - regulator.began_ms)
+    wait_ms = _wait_ms(regulator.batches, max(1, measured))
+    return Regulator(_next_rate(regulator.rate, wait_ms, measured), wait_ms)
 
 
 def _wait_ms(batches: Sequence[Batch], per_s: int) -> int:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import pytest
 from msgspec.structs import replace
 
 from central_sync.ingest.granting import Granting
@@ -104,6 +105,24 @@ def test_the_first_batch_after_a_silence_is_not_taken_for_the_speed_of_the_centr
     busy = seconds_of(START, 2, per_s=8_000)
     after = grants.committed(busy, Batch(400, 512, 8_000), 60_000)
     assert after.rate == busy.rate
+
+
+@pytest.mark.parametrize("each_ms", [50, 150, 300, 400, 600, 700, 999, 1_500, 5_000])
+def test_an_idle_centre_lets_the_rate_grow_however_its_batches_come(each_ms: int) -> None:
+    regulator = replace(START, rate=100)
+    for number in range(1, 30_000 // each_ms):
+        regulator = grants.committed(regulator, Batch(each_ms // 10, 10, 0), number * each_ms)
+    assert regulator.rate > 3_000
+
+
+def test_one_stall_is_forgotten_in_seconds_though_a_slow_rate_makes_pushes_rare() -> None:
+    regulator = grants.committed(START, Batch(10_000, 512, 4_096), 10_000)
+    assert regulator.rate < 100
+    now_ms = 10_000
+    while regulator.rate < 10_000:
+        now_ms += PUSH_ENTRIES_MAX * 1_000 // regulator.rate
+        regulator = grants.committed(regulator, Batch(40, PUSH_ENTRIES_MAX, 0), now_ms)
+    assert now_ms < 60_000
 
 
 def test_batches_that_take_longer_than_a_look_are_looked_at_all_the_same() -> None:
