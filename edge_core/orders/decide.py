@@ -31,7 +31,7 @@ from edge_core.orders.days import close_day
 from edge_core.orders.events import Event
 from edge_core.orders.exchanging import exchange
 from edge_core.orders.fulfilling import advance
-from edge_core.orders.holding import change_hold, hold_stock, order_held_goods
+from edge_core.orders.keeping import change_hold, hold_stock, order_held_goods
 from edge_core.orders.legality import may_give, not_allowed
 from edge_core.orders.machines import ORDER
 from edge_core.orders.moving import move_stock
