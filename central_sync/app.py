@@ -16,17 +16,22 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from central_sync import times
 from central_sync.api.access import Access
 from central_sync.api.application import application
+from central_sync.api.assignments import Assignments
 from central_sync.api.commands import Commands
 from central_sync.api.contract import centre_openapi
 from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers
 from central_sync.api.live import LiveFeed
+from central_sync.api.reference import ReferenceFiles
 from central_sync.api.rendering import server_sent_events
 from central_sync.api.rights import RightsDesk
 from central_sync.api.settling import Settling
+from central_sync.assigning import Assigner
+from central_sync.attempts import Desk
 from central_sync.config import EMBEDDED, BrokerConfig, CentreConfig, DatabaseConfig
 from central_sync.console.page import page_routes
+from central_sync.decisions import Decisions
 from central_sync.housekeeping import Housekeeper
 from central_sync.ingest.backlog import Backlog
 from central_sync.ingest.leases import ShardLeases
@@ -62,6 +67,7 @@ class Centre(Struct, frozen=True):
     ingester: Ingester
     live: LiveFeed
     housekeeper: Housekeeper
+    assigner: Assigner
     app: ASGIApp
 
 
@@ -141,19 +147,31 @@ def _assemble(
         return await _waiting_for(database, link, leases)
 
     access = Access(tokens)
+    desk = Desk(times.now_ms, config.assignment.accept_seconds * 1000, lambda s: telemetry.assignments.labels(s).inc())
     app = application(
         handlers=Handlers(database, times.now),
         commands=Commands(database, times.now_ms),
-        desk=RightsDesk(database, times.now_ms),
+        assignments=Assignments(database, Decisions(database, desk), times.now_ms),
+        rights=RightsDesk(database, times.now_ms),
         settling=Settling(database, access),
         events=Events(live),
         enrolments=Enrolments(database),
+        reference=ReferenceFiles(database, access, times.now),
         readiness=readiness,
         access=access,
         is_open=tokens is None,
         extra=[metrics.route(), *docs_routes(lambda: centre_openapi(VERSION)), *page_routes()],
     )
-    return Centre(database, link, leases, ingester, live, Housekeeper(database, telemetry), app)
+    return Centre(
+        database,
+        link,
+        leases,
+        ingester,
+        live,
+        Housekeeper(database, telemetry),
+        Assigner(database, telemetry, desk),
+        app,
+    )
 
 
 async def _waiting_for(database: Database, link: MqttLink, leases: ShardLeases) -> tuple[str, ...]:

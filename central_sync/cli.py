@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from central_sync import channel_commands, commands, parking_commands
+from central_sync import channel_commands, commands, parking_commands, reference_commands
 from central_sync.config import load
 from edge_core.errors import Fault
 from edge_core.limits import TICKET_HOURS_DEFAULT, TICKET_HOURS_MAX
@@ -24,8 +24,12 @@ examples:
   central-sync nodes --config central-sync.toml      who is there, what waits at each store
   central-sync orders --node store-0001 --json       the newest orders of one store, for programs
   central-sync orders cancel ID --reason fraud       ask the order's store to cancel it; the store decides
+  central-sync orders place web-order.json           take an order in; a store that has the goods is found for it
+  central-sync orders exceptions                     orders that no store would take: they wait for people
+  central-sync orders exceptions assign ID NODE      ask this store
   central-sync parked show 17                        what could not be used, with its bytes
   central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
+  central-sync reference publish prices prices.csv   a new version of the price book, for every store
   central-sync verify                                walk every hash chain in the database
   central-sync backup --to /backup                   dump the database, and let the stores know what is covered
   central-sync restore --from /backup/NAME.dump      put a dump into an empty database; the stores send the rest
@@ -71,8 +75,15 @@ def _parser() -> argparse.ArgumentParser:
         "nodes", parents=[common, printing], help="every node: state, what waits, whether its books add up"
     )
     orders = several.add_parser("orders", parents=[common, printing], help="orders, the newest first")
-    orders.add_argument("action", choices=["list", "cancel"], nargs="?", default="list", help="list, or cancel one")
-    orders.add_argument("id", nargs="?", help="which order to cancel")
+    orders.add_argument(
+        "action",
+        choices=["list", "cancel", "place", "exceptions"],
+        nargs="?",
+        default="list",
+        help="list them, cancel one, take one in, or look at those that wait for people",
+    )
+    orders.add_argument("id", nargs="?", help="which order to cancel; which FILE to place; list, show, assign, cancel")
+    orders.add_argument("more", nargs="*", metavar="WORD", help="of exceptions: ID, or ID NODE")
     orders.add_argument("--reason", metavar="WORD", help="why it is cancelled")
     orders.add_argument("--key", metavar="KEY", help="an Idempotency-Key, to repeat a cancel (default: a new one)")
     orders.add_argument("--node", metavar="ID", help="only this node's")
@@ -94,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("node", metavar="NODE", help="the node's id")
     parking_commands.add_parsers(several, common, printing)
     channel_commands.add_parser(several, common)
+    reference_commands.add_parser(several, common, printing)
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
     _add_backup(several, [common, printing])
     return parser

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from central_sync import parking_commands, times
+from central_sync import ordering_commands, parking_commands, reference_commands, times
 from central_sync.api.commands import cancel, instruction_status, read_cancel
 from central_sync.api.documents import EnrolmentList, OrderPage, Ticket, enrolment_item, order_summary
 from central_sync.api.handlers import fleet
@@ -99,6 +99,12 @@ async def _cancel(config: CentreConfig, arguments: argparse.Namespace) -> int:
 async def _orders(config: CentreConfig, arguments: argparse.Namespace) -> int:
     if arguments.action == "cancel":
         return await _cancel(config, arguments)
+    if arguments.action in {"place", "exceptions"}:
+        arguments.accept_ms = config.assignment.accept_seconds * 1000
+        run = ordering_commands.place_file if arguments.action == "place" else ordering_commands.exceptions
+        async with opened_database(config.database, shared=True) as database:
+            await check(database)
+            return await run(database, arguments)
     limit = min(max(arguments.limit, 1), PAGE_ROWS_MAX)
     async with _reading(config) as connection:
         rows = await orders.page(
@@ -126,6 +132,16 @@ async def _on_parked(config: CentreConfig, arguments: argparse.Namespace) -> int
     async with opened_database(config.database, shared=True) as database:
         await check(database)
         return await run(database, arguments)
+
+
+async def _reference(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    mistake = reference_commands.mistake(arguments)
+    if mistake is not None:
+        sys.stderr.write(f"central-sync: {mistake}\n")
+        return _USAGE
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        return await reference_commands.run_reference(database, arguments)
 
 
 async def _audit(config: CentreConfig, arguments: argparse.Namespace) -> int:
@@ -197,6 +213,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "parked": _on_parked,
         "breaker": _on_parked,
         "channels": channels,
+        "reference": _reference,
         "verify": _verify,
         "backup": back_up,
         "restore": restore,

@@ -6,7 +6,12 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from edge_core.limits import INGEST_ENTRIES_MAX, INGEST_PUSHES_MAX
+from edge_core.limits import (
+    ASSIGNMENT_ACCEPT_MS_DEFAULT,
+    ASSIGNMENT_ACCEPT_MS_MAX,
+    INGEST_ENTRIES_MAX,
+    INGEST_PUSHES_MAX,
+)
 from edge_core.sync.admission import Admit
 from holdfast_runtime.config import ConfigError, is_loopback, load_config
 from holdfast_runtime.log import Level
@@ -55,6 +60,14 @@ class IngestConfig(Struct, frozen=True, forbid_unknown_fields=True):
     batch_entries_max: Annotated[int, Meta(ge=1, le=INGEST_ENTRIES_MAX)] = INGEST_ENTRIES_MAX
 
 
+class AssignmentConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """Orders that are posted here: how long a node may take to accept one before another is asked."""
+
+    accept_seconds: Annotated[int, Meta(ge=1, le=ASSIGNMENT_ACCEPT_MS_MAX // 1000)] = (
+        ASSIGNMENT_ACCEPT_MS_DEFAULT // 1000
+    )
+
+
 class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """What is written to stdout."""
 
@@ -68,6 +81,7 @@ class CentreConfig(Struct, frozen=True, forbid_unknown_fields=True):
     database: DatabaseConfig = DatabaseConfig()
     broker: BrokerConfig = BrokerConfig()
     ingest: IngestConfig = IngestConfig()
+    assignment: AssignmentConfig = AssignmentConfig()
     log: LogConfig = LogConfig()
 
 

@@ -8,6 +8,7 @@ has said something, and every `DOWNLINK_POLL_INTERVAL_MS` all the same.
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import accumulate
 from typing import Final
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from edge_core.limits import (
     DOWNLINK_NODES_MAX,
     DOWNLINK_POLL_INTERVAL_MS,
     DOWNLINK_WINDOW_MAX,
+    PUSH_BYTES_MAX,
 )
 from edge_core.sync import send_stream
 from edge_core.sync.messages import DOWN, Deliver, encode_message, pack_block
@@ -133,9 +135,16 @@ class Downlink:
             rows = await downlinks.after(connection, node_id, incarnation, from_seq - 1, DOWNLINK_ENTRIES_MAX)
         if previous is None or not rows:
             return None
+        rows = rows[: _fitting([len(body) for _, body in rows])]
         codec, block = pack_block([body for _, body in rows])
         to_seq = from_seq + len(rows) - 1
         return Deliver(incarnation, DOWN, from_seq, to_seq, previous, rows[-1][0], codec, block)
+
+
+def _fitting(sizes: Sequence[int]) -> int:
+    """How many of the first instructions go into one delivery: one at least, and no more bytes than a push has."""
+    sums = accumulate(sizes)
+    return max(1, sum(total <= PUSH_BYTES_MAX for total in sums))
 
 
 def _follow(stream: SendStream, row: DownlinkRow, now_ms: int) -> SendStream:

@@ -37,6 +37,7 @@ from edge_core.sync.messages import DownPosition, Hello
 
 _UUID7_RANDOM_BITS: Final = 74
 _HASH_BYTES: Final = 32
+_ASSIGNING: Final = frozenset({"order.assign", "order.withdraw"})
 _log = structlog.get_logger("downlink")
 
 RandomBits = Callable[[], int]
@@ -165,6 +166,11 @@ def answers_in(new: Iterable[tuple[StreamKey, Reading]]) -> list[AnswerRow]:
                 if before is None or before.outcome == "parked":
                     found[key.node_id, event.instruction_id] = _answer(key.node_id, event)
     return list(found.values())
+
+
+def about_assignments(answers: Iterable[AnswerRow]) -> list[UUID]:
+    """The attempts to assign an order that answers are about."""
+    return sorted({row.subject for row in answers if row.kind in _ASSIGNING and row.subject is not None})
 
 
 async def _resume(connection: Connection, row: DownlinkRow, held: DownPosition | None) -> bool:

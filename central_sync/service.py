@@ -76,6 +76,7 @@ async def _run_parts(config: CentreConfig, centre: Centre, stop: asyncio.Event) 
         asyncio.create_task(centre.ingester.run(), name="ingest"),
         asyncio.create_task(centre.live.run(), name="live"),
         asyncio.create_task(centre.housekeeper.run(), name="housekeeping"),
+        asyncio.create_task(centre.assigner.run(), name="assignment"),
         asyncio.create_task(_beat(centre, notifier), name="watchdog"),
     ]
     stopping = asyncio.create_task(stop.wait(), name="stop")

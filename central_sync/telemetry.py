@@ -48,15 +48,7 @@ class Telemetry:
         self.replies_lost = Counter(
             "central_replies_lost", "Answers that found no connection; the edge asks again.", registry=registry
         )
-        self.instructions_sent = Counter(
-            "central_instructions_sent", "Instructions sent, repetitions included.", registry=registry
-        )
-        self.instructions_answered = Counter(
-            "central_instructions_answered", "Answers of the nodes.", ["outcome"], registry=registry
-        )
-        self.downlink_nodes = Gauge(
-            "central_downlink_nodes", "Nodes that are heard and have instructions to take.", registry=registry
-        )
+        self._make_downlink(registry)
         self.inbox_dropped = Gauge("central_inbox_dropped", "Messages that found the inbox full.", registry=registry)
         self.batch_seconds = Histogram(
             "central_batch_seconds",
@@ -78,6 +70,27 @@ class Telemetry:
         self.feed_pruned = Counter("central_feed_pruned", "Pushes that left the live feed.", registry=registry)
         self.viewers = Gauge("central_live_viewers", "Open live pages.", registry=registry)
         self.viewers_cut = Counter("central_live_viewers_cut", "Viewers that could not keep up.", registry=registry)
+
+    def _make_downlink(self, registry: CollectorRegistry) -> None:
+        self.instructions_sent = Counter(
+            "central_instructions_sent", "Instructions sent, repetitions included.", registry=registry
+        )
+        self.instructions_answered = Counter(
+            "central_instructions_answered", "Answers of the nodes.", ["outcome"], registry=registry
+        )
+        self.hold_answers = Counter("central_hold_answers", "Answers to holds.", ["followed"], registry=registry)
+        self.downlink_nodes = Gauge(
+            "central_downlink_nodes", "Nodes that are heard and have instructions to take.", registry=registry
+        )
+        self.assignments = Counter(
+            "central_assignments",
+            "Attempts to have a node fulfil an order, by what became of them.",
+            ["status"],
+            registry=registry,
+        )
+        self.assignment_exceptions = Gauge(
+            "central_assignment_exceptions", "Orders of the centre that wait for people.", registry=registry
+        )
 
     def granted(self, regulator: Regulator, backlogged: int) -> None:
         """Show what the grants stand on."""

@@ -13,13 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from edge_core.assignment.process import ASSIGNMENT, ATTEMPT
+from edge_core.checks.judge import RULES
 from edge_core.errors import CODES, TYPE_PREFIX
 from edge_core.orders.machines import MACHINES, Machine, Transition
 from edge_core.stock.counting import COUNT
 from edge_core.stock.reservations import RESERVATION
 
 DOCS: Final = Path(__file__).parent
-_DRAWN: Final = (*MACHINES, RESERVATION, COUNT)
+_DRAWN: Final = (*MACHINES, RESERVATION, COUNT, ASSIGNMENT, ATTEMPT)
 _BLOCK: Final = re.compile(r"(<!-- drawn: (?P<name>[a-z-]+) -->\n).*?(<!-- /drawn -->)", re.DOTALL)
 
 
@@ -72,8 +74,18 @@ def error_codes() -> str:
     return "\n".join(["| code | `type` | status | `title` |", "|---|---|---|---|", *rows])
 
 
+def checks() -> str:
+    """The rules in the order in which they are asked: what each asks, and what it does, in its own words."""
+    rows = []
+    for rule in RULES:
+        asks, does = ", ".join(f"`{name}`" for name in rule.asks), " ".join((rule.look.__doc__ or "").split())
+        rows.append(f"| `{rule.name}` | {asks} | {does} |")
+    return "\n".join(["| rule | asks | does |", "|---|---|---|", *rows])
+
+
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "error-codes": error_codes,
+    "checks-table": checks,
     **{f"{machine.name}-diagram": partial(diagram, machine) for machine in _DRAWN},
     **{f"{machine.name}-table": partial(table, machine) for machine in _DRAWN},
 }

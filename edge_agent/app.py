@@ -23,6 +23,8 @@ from edge_agent.link.session import Session
 from edge_agent.metrics import AgentCollector
 from edge_agent.overdue import Overdue
 from edge_agent.recovery import Recovery
+from edge_agent.reference import ReferenceKeeper
+from edge_agent.reference_source import Source
 from edge_agent.retention import Retention, window_of
 from edge_agent.scrub import Scrub
 from edge_agent.shedding import Shedding
@@ -55,6 +57,7 @@ class Agent(Struct, frozen=True):
     overdue: Overdue
     hold_expiry: HoldExpiry
     retention: Retention | None
+    reference: ReferenceKeeper
     app: ASGIApp
 
     async def checkpoint(self) -> None:
@@ -84,10 +87,12 @@ async def build_agent(config: AgentConfig) -> Agent:
     applied = await file.open(incarnation=ids.incarnation(now_ms, here.random_bits(), here.machine), now_ms=now_ms)
     _LOG.info("store.opened", path=str(config.store.path), migrations=applied, tail_seq=file.tails["orders"].seq)
     try:
-        return _assembled(config, tokens, file, here)
+        agent = _assembled(config, tokens, file, here)
+        await agent.reference.load()
     except BaseException:
         await file.close()  # a connection that stays open keeps the process from ending
         raise
+    return agent
 
 
 def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: Surroundings) -> Agent:
@@ -103,7 +108,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
 
     intake = Intake(file, here, is_offline=is_offline, key_days=config.store.retention_days, is_greeted=is_greeted)
     books = Books(file, here.now_ms, VERSION)
-    instructions = Instructions(file, intake, here)
+    instructions = Instructions(file, intake, here, accept=config.assignment.accept)
     shedding = Shedding(books, config.store.shed_free_bytes)
     recovery = Recovery(file, intake, here)
     if config.broker.url:
@@ -122,8 +127,12 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
     scrub = Scrub(file, intake, here, session)
     scrub.sheds = recovery.sheds = shedding.is_on
     books.scrub_report = lambda: scrub.report
+    reference = ReferenceKeeper(file, intake, here, _source(config))
+    books.reference_held = reference.held
+    intake.lookup = reference.look_up
     if session is not None:
-        session.on_audit, session.on_damage = scrub.heard, scrub.suspect
+        session.asides.on_published = reference.heard
+        session.asides.on_audit, session.on_damage = scrub.heard, scrub.suspect
         retention = Retention(file=file, intake=intake, books=books, session=session, window=_window(config))
         retention.on_damage, retention.cutter.is_given_up = scrub.suspect, scrub.is_given_up
     reporter = Reporter(
@@ -135,20 +144,25 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         scrub=scrub,
         introduction=_introduction(config),
         shedding=shedding,
+        reference=reference,
     )
     days = DayBooks(file, here)
     queries = Queries(file, tokens, reporter, days, lambda: here.today)
     intake.on_damage = queries.on_damage = scrub.suspect
     metrics = Metrics()
-    metrics.registry.register(AgentCollector(intake, books, instructions, scrub, shedding, session))
+    metrics.registry.register(AgentCollector(intake, books, instructions, scrub, shedding, session, reference))
     app = agent_app(
         Commands(intake, tokens, frozenset(config.node.stores), days),
         queries,
         [metrics.route(), *docs_routes(lambda: agent_openapi(VERSION))],
     )
-    return Agent(
-        file, intake, session, scrub, Overdue(file, intake, here), HoldExpiry(file, intake, here), retention, app
-    )
+    overdue, hold_expiry = Overdue(file, intake, here), HoldExpiry(file, intake, here)
+    return Agent(file, intake, session, scrub, overdue, hold_expiry, retention, reference, app)
+
+
+def _source(config: AgentConfig) -> Source | None:
+    centre = config.centre
+    return Source(centre.url, ca_file=centre.ca_file, token_file=centre.token_file) if centre.url else None
 
 
 def _window(config: AgentConfig) -> Window:

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from edge_agent.commanding import Circumstances, command_of
 from edge_agent.store.idempotency import Answered
 from edge_agent.store.log import EntryRow, Tail, subject_of
-from edge_agent.store.orders import OrderHead
+from edge_agent.store.orders import OrderHead, head_of
 from edge_agent.submission import (
     Answer,
     Submission,
@@ -27,10 +27,13 @@ from edge_agent.submission import (
     rejected_answer,
 )
 from edge_core import clock
+from edge_core.checks.known import basket_mark
+from edge_core.checks.question import Evidence
 from edge_core.errors import PermanentFault, Rejected
-from edge_core.orders.commands import AdvanceOrder, Command, OnHold, OnOrder, PlaceOrder
+from edge_core.orders.commands import AdvanceOrder, Command, OnHold, OnOrder, PlaceOrder, TakeAssignment
 from edge_core.orders.day_events import DayClosed
 from edge_core.orders.decide import decide, skus_of
+from edge_core.orders.document import Order
 from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.merge import merge
@@ -62,7 +65,7 @@ class Shelves(Struct):
 class Batch:
     """The working set of one transaction: take submissions with `decide`, then write `rows` and what is beside them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whatever the transaction has read, each by its name
         self,
         circumstances: Circumstances,
         tail: Tail,
@@ -72,9 +75,11 @@ class Batch:
         answered: list[Answered],
         replays: dict[bytes, list[Recorded]],
         closed: Sequence[DayClosed] = (),
+        evidence: Evidence | None = None,
         shelves: Shelves | None = None,
     ) -> None:
         self._here = circumstances
+        self._evidence = evidence
         self.tail = tail
         self._stock: defaultdict[str, dict[str | None, Position]] = defaultdict(dict)
         for position in positions:
@@ -92,6 +97,7 @@ class Batch:
         self.heads: dict[UUID, OrderHead] = {}
         self.positions: dict[tuple[str, str | None], Position] = {}
         self.new_answered: list[Answered] = []
+        self.decided: list[tuple[Event, ...]] = []
         shelves = shelves or Shelves()
         self._holds = shelves.holds
         self.new_holds: dict[UUID, Reservation] = {}
@@ -181,8 +187,8 @@ class Batch:
     def _world(self, command: Command) -> World:
         state = self._state(command.order_id) if isinstance(command, OnOrder) else None
         hold = self._holds.get(command.reservation_id) if isinstance(command, OnHold) else None
-        wanted = {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state, hold)}
-        return World(state, wanted, self._closed, hold, self._quotas, self._rights)
+        stock = {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state, hold)}
+        return World(state, stock, self._closed, self._evidence, hold, self._quotas, self._rights)
 
     def _state(self, order_id: UUID) -> OrderState | None:
         if order_id not in self._states and order_id in self._orders:
@@ -193,7 +199,7 @@ class Batch:
 
     def _record(self, command: Command, decision: Accepted, traceparent: str | None) -> Answer:
         """Append the decision: one entry, or two where it begins a second order. Neither if one is too large."""
-        order_id = command.order_id if isinstance(command, PlaceOrder | OnOrder) else None
+        order_id = _order_of(command)
         follow = decision.follow
         if follow is not None:
             encode_entry(self._entry(follow.order_id, follow.events, traceparent))
@@ -250,6 +256,7 @@ class Batch:
         body = encode_entry(entry)
         self.tail = Tail(entry.seq, link(self.tail.hash, body), entry.hlc)
         self.rows.append(EntryRow(stream.entry_id(entry.seq), subject_of(entry), self.tail.hash, body))
+        self.decided.append(events)
         self._move_stock(events)
         self._part_stock(entry)
         return Recorded(Origin(stream.node_id, stream.incarnation, stream.lane, entry.seq), entry)
@@ -270,21 +277,28 @@ class Batch:
                     self.new_quotas[quota.sku] = (entry.hlc, quota)
 
     def _advance_order(self, order_id: UUID, recorded: Recorded) -> OrderState:
-        state = fold_all(self._state(order_id), recorded.entry.events)
+        before = self._state(order_id)
+        state = fold_all(before, recorded.entry.events)
         self._states[order_id] = state
-        order = state.order
-        self.heads[order_id] = OrderHead(
-            order_id=order_id,
-            last_entry=self.rows[-1].entry_id,
-            revision=state.revision,
-            order_type=order.order_type,
-            status=state.status,
-            terminal_id=order.terminal_id,
-            business_date=order.business_date,
-            currency=order.currency,
-            grand_total_minor=order.totals.grand_total_minor,
-        )
+        last_entry = self.rows[-1].entry_id
+        if before is None:
+            self.heads[order_id] = head_of(state, last_entry, self._see(state.order))
+        else:
+            placed = self.heads.get(order_id)
+            self.heads[order_id] = head_of(state, last_entry, placed.basket if placed is not None else None)
         return state
+
+    def _see(self, order: Order) -> int | None:
+        """Have a new order seen by the judgements that follow it; the mark of its goods, where one is looked for."""
+        if self._evidence is None:
+            return None
+        self._evidence.known.take(order, self._here.now_ms)
+        return basket_mark(order) if self._evidence.reference.rules.duplicate_window_ms else None
+
+
+def _order_of(command: Command) -> UUID | None:
+    """Which order the entry of a decision is about."""
+    return command.order_id if isinstance(command, PlaceOrder | TakeAssignment | OnOrder) else None
 
 
 def _gives_code(command: Command) -> bool:

@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     token = command("token", _token, "add, remove or list the tokens of tills and tools")
     token.add_argument("action", choices=("add", "remove", "list"))
     token.add_argument("name", nargs="?", help="what the token is called: a till, a tool")
-    token.add_argument("--scope", default="order,read", help="of order, read, stock, joined by commas")
+    token.add_argument("--scope", default="order,read", help="of order, read, stock, approve, joined by commas")
     return parser
 
 
@@ -121,6 +121,9 @@ def _status(config: AgentConfig, options: argparse.Namespace) -> int:
         age = "-" if lane.oldest_pending_age_ms is None else f"{lane.oldest_pending_age_ms / 1000:.1f} s"
         counts = f"{lane.accepted:>12}{lane.confirmed:>12}{lane.pending:>12}{lane.parked:>9}"
         print(f"{lane.lane:<8}{counts}  {age}")
+    for dataset in status.reference:
+        age = "never received" if dataset.age_ms is None else f"{dataset.age_ms / 3_600_000:.1f} h old"
+        print(f"{dataset.dataset:<12}version {dataset.version:<8}{dataset.rows:>9} rows  {age}")
     if status.parked_instructions:
         print(f"{status.parked_instructions} instructions of the centre are parked: edge-agent parked")
     if status.entries_to_come:

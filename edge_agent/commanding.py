@@ -25,10 +25,11 @@ from edge_core.orders.commands import (
     SetQuota,
     ShareRights,
     StockMovement,
+    TakeAssignment,
     TakeBack,
 )
 from edge_core.orders.document import TillOrder
-from edge_core.orders.requests import ExchangeRequest, UnreceiptedReturn
+from edge_core.orders.requests import ExchangeRequest, OrderRequest, UnreceiptedReturn
 from edge_core.stock.requests import (
     GrantRights,
     HearRights,
@@ -40,6 +41,7 @@ from edge_core.stock.requests import (
     UseRights,
 )
 from edge_core.stock.rights import Life
+from edge_core.sync.instruction import AssignTask
 
 
 class Circumstances(Struct, frozen=True):
@@ -132,6 +134,16 @@ def skus_asked(request: Request) -> Iterable[str]:
             return (line.sku for line in request.lines)
 
 
+def order_in(request: Request) -> TillOrder | None:
+    """The order that a request wants to place, if it does."""
+    if isinstance(request, TillOrder):
+        return request
+    if isinstance(request, OrderHold):
+        return request.order
+    asked = request.request if isinstance(request, Ask) else None
+    return asked.order if isinstance(asked, ExchangeRequest) else None
+
+
 def _place(posted: TillOrder, submission: Submission, here: Circumstances, seq: int) -> PlaceOrder:
     code = ids.life_code(here.stream.incarnation, here.life)
     return PlaceOrder(
@@ -161,6 +173,38 @@ def _ask(asked: Ask, submission: Submission, here: Circumstances, seq: int) -> C
         business_date=here.today,
         now_ms=here.now_ms,
         role=asked.role,
+    )
+
+
+def assigned(task: AssignTask, order_id: UUID, here: Circumstances, *, is_accepted: bool) -> TakeAssignment:
+    """The command of an order that the centre has assigned to this store."""
+    posted = task.order
+    place = PlaceOrder(
+        posted=posted,
+        order_id=order_id,
+        display_number=task.display_number,
+        idempotency_key=task.key,
+        payload_hash=task.payload_hash,
+        location_id=here.stream.node_id,
+        business_date=posted.business_date or business_date(posted.placed_at, here.zone),
+        offline=False,
+        now_ms=here.now_ms,
+    )
+    return TakeAssignment(place, task.central_order_id, task.attempt, task.accept_by_ms, is_accepted)
+
+
+def centre_command(order_id: UUID, name: str, request: OrderRequest, here: Circumstances) -> AdvanceOrder:
+    """A command on an order that the centre gives by an instruction."""
+    return AdvanceOrder(
+        order_id=order_id,
+        name=name,
+        request=request,
+        new_id=here.new_id(),
+        secret=ids.pickup_code(here.random_bits()),
+        location_id=here.stream.node_id,
+        business_date=here.today,
+        now_ms=here.now_ms,
+        role="centre",
     )
 
 

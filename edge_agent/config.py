@@ -1,7 +1,7 @@
 """The agent's configuration: `edge-agent.toml`, one struct for each section (docs/operations.md has the table)."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -80,11 +80,21 @@ class LinkSection(Struct, frozen=True, forbid_unknown_fields=True):
     schedule: Annotated[tuple[str, ...], Meta(max_length=LINK_WINDOWS_MAX)] = ()
 
 
+class AssignmentSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """Orders that the centre assigns: taken on where the goods are here, or once people say `accept` or `reject`."""
+
+    accept: Literal["automatic", "people"] = "automatic"
+
+
 class CentreSection(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the centre's API answers: for enrolment, and for what is too large for the broker."""
+    """Where the centre's API answers: for enrolment, and for what is too large for the broker.
+
+    `token_file` holds a token of the centre with the scope `read`, where it asks for one.
+    """
 
     url: str = ""
     ca_file: str | None = None
+    token_file: Path | None = None
 
 
 class AgentConfig(Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +106,7 @@ class AgentConfig(Struct, frozen=True, forbid_unknown_fields=True):
     broker: BrokerSection = BrokerSection()
     link: LinkSection = LinkSection()
     centre: CentreSection = CentreSection()
+    assignment: AssignmentSection = AssignmentSection()
 
 
 def read_config(path: Path | None, environ: "dict[str, str]") -> AgentConfig:

@@ -10,13 +10,15 @@ import msgspec
 from msgspec import Struct
 
 from edge_agent.config import AgentConfig
-from edge_agent.store import downlink, log
+from edge_agent.reference_status import DatasetStatus, dataset_status
+from edge_agent.store import downlink, log, reference
 from edge_agent.store.connection import Connection, locked, open_reader, open_writer
 from edge_agent.store.log import Stream
 from edge_agent.store.schema import migrate
 from edge_agent.surroundings import wall_ms
 from edge_core.errors import PermanentFault
 from edge_core.orders.rendering import rfc3339
+from edge_core.reference.datasets import KINDS
 from edge_core.shapes import json_object
 from edge_core.sync.conservation import ledger
 from edge_core.sync.entry import decode_entry
@@ -46,6 +48,7 @@ class FileStatus(Struct, frozen=True):
     lanes: tuple[LaneBooks, ...]
     parked_instructions: int = 0
     entries_to_come: int = 0
+    reference: tuple[DatasetStatus, ...] = ()
 
 
 class ParkedItem(Struct, frozen=True):
@@ -118,10 +121,12 @@ async def file_status(config: AgentConfig) -> FileStatus:
                 age = wall_ms() - decode_entry(pending[0][2]).recorded_at_ms if pending else None
                 lanes.append(LaneBooks(books.lane, books.accepted, books.confirmed, books.pending, books.parked, age))
         parked = await downlink.count_parked(reader)
+        used = {row.dataset: row for row in await reference.read_datasets(reader)}
     finally:
         await reader.close()
+    datasets = tuple(dataset_status(name, used.get(name)) for name in KINDS)
     to_come = sum(stream.pruned_seq for stream in streams if stream.is_awaited)
-    return FileStatus(streams[0].node_id, newest, str(path), _probe(config), tuple(lanes), parked, to_come)
+    return FileStatus(streams[0].node_id, newest, str(path), _probe(config), tuple(lanes), parked, to_come, datasets)
 
 
 async def exported_lines(path: Path, lane: str, from_seq: int) -> AsyncIterator[bytes]:

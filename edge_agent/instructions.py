@@ -11,33 +11,47 @@ parked, and so is whatever follows it about the same subject; other instructions
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from types import MappingProxyType
-from typing import Final, get_args
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 import structlog
 from msgspec import Struct
 
 from edge_agent.batch import Batch
-from edge_agent.commanding import Circumstances
+from edge_agent.batch_file import learn_order, learn_skus, write_batch
+from edge_agent.commanding import Circumstances, assigned, centre_command
 from edge_agent.intake import Intake
-from edge_agent.store import answers, downlink, log, orders, quotas, rights, stock
+from edge_agent.store import answers, downlink, log, rights
 from edge_agent.store.connection import Connection
 from edge_agent.store.downlink import ParkedInstruction, ParkedRow
 from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import Surroundings
-from edge_core import ids
 from edge_core.errors import InvariantViolated, PeerFault, RecordDamaged, Rejected
 from edge_core.limits import ERROR_TEXT_CHARS_MAX, PARKED_INSTRUCTIONS_MAX
 from edge_core.orders.commands import CancelOrder, SetQuota, ShareRights
-from edge_core.orders.events import InstructionAnswered, deltas_of
-from edge_core.orders.rendering import Recorded
+from edge_core.orders.decide import skus_of
+from edge_core.orders.events import InstructionAnswered
 from edge_core.stock.requests import RightsTask
 from edge_core.sync.chain import genesis
 from edge_core.sync.entry import Entry
-from edge_core.sync.instruction import CancelTask, Head, Instruction, QuotaTask, decode_instruction, kind_in, read_head
+from edge_core.sync.hold_tasks import HoldingTask
+from edge_core.sync.instruction import (
+    AssignTask,
+    CancelTask,
+    Head,
+    Instruction,
+    QuotaTask,
+    WithdrawTask,
+    decode_instruction,
+    kind_in,
+    kind_of,
+    read_head,
+)
 from edge_core.sync.messages import DOWN, Deliver, DownPosition
 from edge_core.sync.receive_stream import Applied, Cursor, prepare, receive
 from edge_core.sync.receive_stream import Batch as Delivery
+
+Accept = Literal["automatic", "people"]
 
 _LOG: Final = structlog.get_logger()
 WAITS: Final = "waits"
@@ -47,10 +61,14 @@ DISCARDED: Final = "discarded"
 class Instructions:
     """The node's end of the downlink. `position` and `parked` are as last read or committed."""
 
-    def __init__(self, file: StoreFile, intake: Intake, surroundings: Surroundings) -> None:
+    def __init__(
+        self, file: StoreFile, intake: Intake, surroundings: Surroundings, *, accept: Accept = "automatic"
+    ) -> None:
+        """`accept`: whether assigned orders are taken on by stock alone, or once people of the store say so."""
         self._file = file
         self._intake = intake
         self._here = surroundings
+        self._accept = accept
         self.position: DownPosition | None = None
         self.parked = 0
 
@@ -76,7 +94,7 @@ class Instructions:
         outcomes: Counter[str] = Counter()
 
         async def change(connection: Connection) -> None:
-            work = _Work(connection, self._file, self._here, outcomes)
+            work = _Work(connection, self._file, self._here, outcomes, self._accept)
             await work.take(deliver.incarnation, delivery)
 
         await self.load()
@@ -94,7 +112,7 @@ class Instructions:
         outcomes: Counter[str] = Counter()
 
         async def change(connection: Connection) -> None:
-            await _Work(connection, self._file, self._here, outcomes).grant_wishes()
+            await _Work(connection, self._file, self._here, outcomes, self._accept).grant_wishes()
 
         await self._change(change, outcomes)
 
@@ -128,7 +146,12 @@ class _Work:
     """One transaction: a delivery, or the wishes of people."""
 
     def __init__(
-        self, connection: Connection, file: StoreFile, surroundings: Surroundings, outcomes: "Counter[str]"
+        self,
+        connection: Connection,
+        file: StoreFile,
+        surroundings: Surroundings,
+        outcomes: "Counter[str]",
+        accept: Accept,
     ) -> None:
         self._connection = connection
         self._file = file
@@ -136,6 +159,7 @@ class _Work:
         self._now_ms = surroundings.now_ms()
         self._outcomes = outcomes
         self._kept: dict[UUID, Entry] = {}
+        self._accept = accept
         self._circumstances = Circumstances(
             stream=file.streams["orders"],
             now_ms=self._now_ms,
@@ -160,7 +184,7 @@ class _Work:
         blocked = {row.instruction.subject for row in waiting if row.instruction.subject is not None}
         for item in items:
             await self._take_one(item, done, blocked)
-        await self._write()
+        await write_batch(self._connection, self._batch)
         position = DownPosition(incarnation, found.cursor.durable_seq, found.cursor.durable_hash)
         await downlink.put_position(self._connection, position)
 
@@ -178,7 +202,7 @@ class _Work:
                 await self._replay(row, stuck)
             elif subject is not None:
                 stuck.add(subject)
-        await self._write()
+        await write_batch(self._connection, self._batch)
 
     # --- one instruction ---------------------------------------------------------------------------------------------
 
@@ -220,12 +244,9 @@ class _Work:
     async def cancel(self, instruction: Instruction) -> Rejected | None:
         """`order.cancel`: decided like a till's."""
         task, order_id = instruction.task, instruction.subject
-        if not isinstance(task, CancelTask):
-            raise InvariantViolated(f"{task!r} cancels nothing")
-        if order_id is None:
+        if not isinstance(task, CancelTask) or order_id is None:
             return Rejected("order-not-found", "the instruction names no order")
-        if not self._batch.knows_order(order_id):
-            await self._learn(await orders.read_order(self._connection, order_id))
+        await learn_order(self._connection, self._batch, order_id)
         return self._batch.execute(CancelOrder(order_id, task.request()), instruction.traceparent)
 
     async def set_quota(self, instruction: Instruction) -> Rejected | None:
@@ -233,12 +254,10 @@ class _Work:
         task = instruction.task
         if not isinstance(task, QuotaTask):
             raise InvariantViolated(f"{task!r} is no plan")
-        if not self._batch.knows_sku(task.sku):
-            positions = await stock.read_positions(self._connection, [task.sku])
-            self._batch.learn(positions, [], await quotas.read_quotas(self._connection, [task.sku]))
-        here = self._here
-        new_id = ids.uuid7(self._now_ms, here.random_bits())
-        return self._batch.execute(SetQuota(new_id, task.request(), here.today, self._now_ms), instruction.traceparent)
+        await learn_skus(self._connection, self._batch, [task.sku])
+        here = self._circumstances
+        command = SetQuota(here.new_id(), task.request(), here.today, here.now_ms)
+        return self._batch.execute(command, instruction.traceparent)
 
     async def share_rights(self, instruction: Instruction) -> Rejected | None:
         """`stock.grant_rights` and its like. Whoever is asked by the centre is greeted, and so confirmed."""
@@ -247,16 +266,41 @@ class _Work:
             raise InvariantViolated(f"{task!r} is not about rights")
         key = task.key(here.stream.node_id)
         self._batch.learn_rights(await rights.read_books(self._connection, [key]))
-        if key[0] == here.stream.node_id and not self._batch.knows_sku(key[1]):
-            self._batch.learn(await stock.read_positions(self._connection, [key[1]]), [])
+        if key[0] == here.stream.node_id:
+            await learn_skus(self._connection, self._batch, [key[1]])
         return self._batch.execute(
             ShareRights(here.new_id(), task, here.own_life, here.today, is_confirmed=True), instruction.traceparent
         )
 
-    async def _learn(self, recorded: list[Recorded]) -> None:
-        skus = {delta.sku for r in recorded for event in r.entry.events for delta in deltas_of(event)}
-        skus = {sku for sku in skus if not self._batch.knows_sku(sku)}
-        self._batch.learn(await stock.read_positions(self._connection, sorted(skus)) if skus else [], recorded)
+    async def hold_or_answer(self, instruction: Instruction) -> Rejected | None:
+        """`order.hold`, `order.approve`, `order.refuse`: the centre stands above everybody at the store."""
+        task, order_id = instruction.task, instruction.subject
+        if not isinstance(task, HoldingTask) or order_id is None:
+            return Rejected("order-not-found", "the instruction names no order")
+        await learn_order(self._connection, self._batch, order_id)
+        name = kind_of(task).removeprefix("order.")
+        command = centre_command(order_id, name, task.request(), self._circumstances)
+        return self._batch.execute(command, instruction.traceparent)
+
+    async def assign(self, instruction: Instruction) -> Rejected | None:
+        """`order.assign`: placed with goods of this store, or refused. One that is here already is not placed again."""
+        task, order_id = instruction.task, instruction.subject
+        if not isinstance(task, AssignTask) or order_id is None:
+            return Rejected("order-not-found", "the instruction names no order")
+        command = assigned(task, order_id, self._circumstances, is_accepted=self._accept == "automatic")
+        await learn_order(self._connection, self._batch, order_id, skus_of(command))
+        if self._batch.knows_order(order_id):
+            return None
+        return self._batch.execute(command, instruction.traceparent)
+
+    async def withdraw(self, instruction: Instruction) -> Rejected | None:
+        """`order.withdraw`: what was assigned goes back, unless it cannot any more."""
+        task, order_id = instruction.task, instruction.subject
+        if not isinstance(task, WithdrawTask) or order_id is None:
+            return Rejected("order-not-found", "the instruction names no order")
+        await learn_order(self._connection, self._batch, order_id)
+        command = centre_command(order_id, "hand-back", task.request(), self._circumstances)
+        return self._batch.execute(command, instruction.traceparent)
 
     def _answer_again(self, answered: Entry) -> None:
         """The log has let go of the answer, and the centre has lost it, or would not ask: tell it the same."""
@@ -318,24 +362,14 @@ class _Work:
         final = [answers.final_answer(recorded.entry) for recorded in found]
         return {event.instruction_id for event in final if event is not None}
 
-    async def _write(self) -> None:
-        batch = self._batch
-        if batch.rows:
-            await log.append(self._connection, batch.rows)
-        if batch.heads:
-            await orders.put_heads(self._connection, batch.heads.values())
-        if batch.positions:
-            await stock.put_positions(self._connection, batch.positions.values())
-        if batch.new_quotas:
-            await quotas.put_quotas(self._connection, batch.new_quotas)
-        if batch.new_rights:
-            await rights.put_books(self._connection, batch.new_rights.values())
-
 
 Handler = Callable[[_Work, Instruction], Awaitable[Rejected | None]]
 HANDLERS: Final = MappingProxyType[type, Handler](
     {
         CancelTask: _Work.cancel,
+        AssignTask: _Work.assign,
+        WithdrawTask: _Work.withdraw,
+        **dict.fromkeys(get_args(HoldingTask), _Work.hold_or_answer),
         QuotaTask: _Work.set_quota,
         **dict.fromkeys(get_args(RightsTask), _Work.share_rights),
     }

@@ -15,10 +15,13 @@ from msgspec import Struct
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from edge_agent.batch import Batch, Shelves
-from edge_agent.commanding import Circumstances, skus_asked
-from edge_agent.store import days, holds, idempotency, log, orders, quotas, rights, stock
+from edge_agent.batch_file import read_replay, write_batch
+from edge_agent.commanding import Circumstances, business_date, order_in, skus_asked
+from edge_agent.hold_count import HoldCount
+from edge_agent.store import days, holds, idempotency, orders, quotas, rights, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
+from edge_agent.store.known import read_known
 from edge_agent.submission import (
     Answer,
     Ask,
@@ -31,6 +34,7 @@ from edge_agent.submission import (
     submission,
 )
 from edge_agent.surroundings import Surroundings
+from edge_core.checks.question import Evidence
 from edge_core.errors import Fault, OutcomeUnknown, RecordDamaged, Rejected, StorageFault
 from edge_core.limits import (
     IDEMPOTENCY_DAYS_MAX,
@@ -40,8 +44,7 @@ from edge_core.limits import (
     STORE_REOPEN_DELAY_MS_MAX,
 )
 from edge_core.orders.events import skus_in
-from edge_core.orders.merge import merge
-from edge_core.orders.rendering import Recorded
+from edge_core.reference.lookup import Needs, Reference, needs_of
 from edge_core.stock.requests import RightsRequest
 from holdfast_runtime.problems import INTERNAL_ERROR, problem_body
 
@@ -68,6 +71,10 @@ class LogChange(Struct, frozen=True):
     done: "asyncio.Future[None]"
 
 
+Lookup = Callable[[Connection, Needs], Awaitable[Reference | None]]
+"""Reads the rows of reference data that a batch needs, in its transaction; None where nothing was ever received."""
+
+
 class Intake:
     """Takes submissions from any number of clients and answers each after its commit."""
 
@@ -87,6 +94,7 @@ class Intake:
         self._is_greeted = is_greeted
         self._is_confirmed = False
         self.on_damage: Callable[[], None] = lambda: None
+        self.lookup: Lookup | None = None
         self.on_commit: Callable[[str, int], None] = lambda _lane, _seq: None
         self._queue: asyncio.Queue[Submission | Write | LogChange | None] = asyncio.Queue()
         self._fault: StorageFault | None = None
@@ -96,6 +104,7 @@ class Intake:
         self.accepted = 0
         self.rejected = 0
         self.faults = 0
+        self.holds = HoldCount()
 
     @property
     def fault(self) -> StorageFault | None:
@@ -235,6 +244,7 @@ class Intake:
             answers = [batch.decide(submission) for submission in submissions]
             await self._append(connection, batch)
         self.accepted += len(batch.rows)
+        self.holds.count(event for row in batch.decided for event in row)
         self.rejected += sum(1 for row in batch.new_answered if row.entry_id is None)
         if batch.rows:
             self._file.tails["orders"] = batch.tail
@@ -272,6 +282,7 @@ class Intake:
             answered=answered,
             replays=replays,
             closed=await days.read_closed(connection) if any(isinstance(s.request, Close) for s in submissions) else (),
+            evidence=await self._evidence(connection, submissions) if self.lookup is not None else None,
             shelves=Shelves(
                 living,
                 await quotas.read_quotas(connection, sorted(skus)) if skus else {},
@@ -284,21 +295,17 @@ class Intake:
         self._is_confirmed = self._is_confirmed or self._is_greeted()
         return self._is_confirmed
 
+    async def _evidence(self, connection: Connection, submissions: list[Submission]) -> Evidence | None:
+        """What the orders of a batch are judged by; None where this store never received any reference data."""
+        posted = [order for s in submissions if (order := order_in(s.request)) is not None]
+        reference = await self.lookup(connection, needs_of(posted)) if self.lookup is not None else None
+        if reference is None or not reference.editions:
+            return None
+        dated = [(order, order.business_date or business_date(order.placed_at, self._here.zone)) for order in posted]
+        return Evidence(reference, await read_known(connection, dated, reference, self._here.now_ms()))
+
     async def _append(self, connection: Connection, batch: Batch) -> None:
-        if batch.rows:
-            await log.append(connection, batch.rows)
-        if batch.heads:
-            await orders.put_heads(connection, batch.heads.values())
-        if batch.positions:
-            await stock.put_positions(connection, batch.positions.values())
-        if batch.new_holds:
-            await holds.put_holds(connection, batch.new_holds.values())
-        if batch.new_quotas:
-            await quotas.put_quotas(connection, batch.new_quotas)
-        if batch.new_rights:
-            await rights.put_books(connection, batch.new_rights.values())
-        if batch.ended_holds:
-            await holds.drop_holds(connection, batch.ended_holds)
+        await write_batch(connection, batch)
         if batch.new_answered:
             day = self._here.now_ms() // _DAY_MS
             await idempotency.put_answered(connection, day, batch.new_answered)
@@ -357,19 +364,6 @@ class Intake:
         submissions = [item for item in items if isinstance(item, Submission)]
         _settle(submissions, [rejected_answer(told, problem_body(told))] * len(submissions))
         _fail([item for item in items if isinstance(item, Write | LogChange)], fault)
-
-
-async def read_replay(connection: Connection, entry_id: int) -> list[Recorded]:
-    """What the answer to an entry was made of: the entry, and those of the same order before it."""
-    found = await log.read_recorded(connection, "entry_id = ?", (entry_id,))
-    if not found:
-        raise RecordDamaged(f"entry {log.seq_of(entry_id)}")
-    recorded = found[0]
-    if recorded.entry.order_id is None:
-        return [recorded]
-    history = merge(await orders.read_order(connection, recorded.entry.order_id)).accepted
-    places = [each.origin for each in history]
-    return list(history[: places.index(recorded.origin) + 1]) if recorded.origin in places else [recorded]
 
 
 def _told(fault: StorageFault, became: str) -> Rejected:

@@ -10,6 +10,7 @@ from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.session import Session
+from edge_agent.reference import ReferenceKeeper
 from edge_agent.scrub import Scrub
 from edge_agent.shedding import Shedding
 
@@ -25,7 +26,9 @@ class AgentCollector(Collector):
         scrub: Scrub,
         shedding: Shedding,
         session: Session | None,
+        reference: ReferenceKeeper,
     ) -> None:
+        self._reference = reference
         self._scrub = scrub
         self._shedding = shedding
         self._intake = intake
@@ -41,6 +44,10 @@ class AgentCollector(Collector):
         yield _counter("holdfast_store_faults", "Transactions that the disk failed.", intake.faults)
         shedding = int(self._shedding.is_on())
         yield GaugeMetricFamily("holdfast_store_shedding", "1 while the disk is too full for what can wait.", shedding)
+        holds = intake.holds
+        yield _counter("holdfast_orders_held", "Holds recorded, each once.", holds.held)
+        yield _counter("holdfast_proposals_answered", "Holds with a proposal that people answered.", holds.answered)
+        yield _counter("holdfast_proposals_followed", "Of these, those answered as proposed.", holds.followed)
         yield GaugeMetricFamily("holdfast_intake_waiting", "Requests waiting for a commit.", intake.waiting)
         yield _counter("holdfast_link_pushed_entries", "Entries sent, repetitions included.", books.pushed_entries)
         yield _counter("holdfast_link_pushed_bytes", "Compressed bytes sent.", books.pushed_bytes)
@@ -61,6 +68,20 @@ class AgentCollector(Collector):
             for state in ("accepted", "confirmed", "pending", "parked"):
                 entries.add_metric([lane.lane, state], getattr(lane, state))
         yield entries
+        yield from self._reference_samples()
+
+    def _reference_samples(self) -> Iterator[Metric]:
+        reference = self._reference
+        yield _counter("holdfast_reference_applied", "Versions put into use since the start.", reference.applied)
+        yield _counter("holdfast_reference_failures", "Downloads that have to be tried again.", reference.failures)
+        made = GaugeMetricFamily(
+            "holdfast_reference_made_seconds",
+            "When the centre made what is used, in Unix seconds.",
+            labels=("dataset",),
+        )
+        for row in reference.used.values():
+            made.add_metric([row.dataset], row.made_at_ms / 1000)
+        yield made
 
 
 def _counter(name: str, text: str, value: int) -> Metric:

@@ -10,12 +10,15 @@ from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
+from edge_agent.reference import ReferenceKeeper
+from edge_agent.reference_status import DatasetStatus, dataset_status
 from edge_agent.scrub import Scrub
 from edge_agent.shedding import Shedding
 from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import wall_ms
 from edge_core.limits import PAGE_ROWS_DEFAULT
 from edge_core.orders.rendering import rfc3339
+from edge_core.reference.datasets import KINDS
 from edge_core.sync.messages import LaneLedger
 
 LinkWord = Literal["not_configured", "offline", "greeting", "online", "renewing", "stopped"]
@@ -70,6 +73,22 @@ class ScrubStatus(Struct, frozen=True):
     pages: str
 
 
+class ReferenceStatus(Struct, frozen=True):
+    """The reference data. `last_error` is what went wrong with the last download, until one succeeds."""
+
+    configured: bool
+    datasets: tuple[DatasetStatus, ...]
+    last_error: str | None
+
+
+class HoldStatus(Struct, frozen=True):
+    """Since the start: orders held, holds with a proposal that were answered, and those answered as proposed."""
+
+    held: int
+    answered: int
+    followed: int
+
+
 class AgentStatus(Struct, frozen=True):
     """The answer of `GET /v1/status`."""
 
@@ -89,12 +108,14 @@ class AgentStatus(Struct, frozen=True):
     scrub: ScrubStatus | None = None
     entries_to_come: int = 0
     shedding: bool = False
+    reference: ReferenceStatus | None = None
+    holds: HoldStatus | None = None
 
 
 class Reporter:
     """Puts the status together from the parts that know."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root gives each part by its name
         self,
         *,
         file: StoreFile,
@@ -105,6 +126,7 @@ class Reporter:
         scrub: Scrub,
         introduction: Introduction,
         shedding: Shedding,
+        reference: ReferenceKeeper,
     ) -> None:
         self._file = file
         self._intake = intake
@@ -114,6 +136,7 @@ class Reporter:
         self._scrub = scrub
         self._introduction = introduction
         self._shedding = shedding
+        self._reference = reference
 
     @property
     def is_ready(self) -> bool:
@@ -140,6 +163,16 @@ class Reporter:
             scrub=self._scrubbed(),
             entries_to_come=sum(stream.pruned_seq for stream in self._file.former if stream.is_awaited),
             shedding=self._shedding.is_on(),
+            holds=HoldStatus(self._intake.holds.held, self._intake.holds.answered, self._intake.holds.followed),
+            reference=self._referred(),
+        )
+
+    def _referred(self) -> ReferenceStatus:
+        keeper = self._reference
+        return ReferenceStatus(
+            configured=keeper.is_configured,
+            datasets=tuple(dataset_status(name, keeper.used.get(name), keeper.fetching(name)) for name in KINDS),
+            last_error=keeper.last_error,
         )
 
     def _scrubbed(self) -> ScrubStatus:

@@ -2,12 +2,12 @@
 
 import asyncio
 from hashlib import blake2b
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, astuple
 
 from edge_agent.stock_answers import stock_receipt
 from edge_core.errors import Rejected
@@ -130,7 +130,7 @@ class ZReport(Struct, frozen=True):
     origin: Origin
 
 
-class PickupReceipt(Receipt, frozen=True):
+class PickupReceipt(Receipt, frozen=True, kw_only=True):
     """The answer to `ready` and `renew`: the only place where the pickup code is ever said."""
 
     pickup_code: str
@@ -145,10 +145,17 @@ class _About(Struct, frozen=True):
 def submission(request: Request, key: str, traceparent: str | None, answer: "asyncio.Future[Answer]") -> Submission:
     """Make a submission: the hash is of the request's canonical bytes, so that white space and key order are free."""
     # The books of a day go on while its close is repeated: what was asked for is the day.
-    asked = (request.business_date, request.request) if isinstance(request, Close) else request
+    asked = (request.business_date, request.request) if isinstance(request, Close) else _as_hashed(request)
     payload = _ENCODER.encode((type(request).__name__, asked))
     payload_hash = blake2b(payload, digest_size=PAYLOAD_HASH_BYTES).digest()
     return Submission(request, key, digest16(key), payload_hash, traceparent, answer)
+
+
+def _as_hashed(request: Request) -> Any:
+    """An order that confirms nothing is hashed as it was before orders could: a key of then still fits its body."""
+    if isinstance(request, TillOrder) and request.confirmations is None:
+        return astuple(request)[:-1]
+    return request
 
 
 def accepted_answer(entries: list[Recorded]) -> Answer:

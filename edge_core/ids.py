@@ -7,11 +7,11 @@ from uuid import UUID
 
 _VERSION_7: Final = 0x7 << 76
 _VERSION_8: Final = 0x8 << 76
-_FREE_BITS: Final = (1 << 128) - 1 ^ (0xF << 76) ^ (0b11 << 62)
 _VARIANT_RFC9562: Final = 0b10 << 62
 _MS_MASK: Final = (1 << 48) - 1
 _RAND_A_MASK: Final = (1 << 12) - 1
 _RAND_B_MASK: Final = (1 << 62) - 1
+_NAMED_MASK: Final = (1 << 128) - 1 ^ (0xF << 76) ^ (0b11 << 62)
 _MARK_BYTES: Final = 3
 
 
@@ -25,7 +25,12 @@ def uuid7(unix_ms: int, random_bits: int) -> UUID:
 
 def uuid8(digest: bytes) -> UUID:
     """A UUIDv8 (RFC 9562 section 5.8) that stands for whatever these 16 bytes were made of."""
-    return UUID(int=int.from_bytes(digest, "big") & _FREE_BITS | _VERSION_8 | _VARIANT_RFC9562)
+    return UUID(int=int.from_bytes(digest, "big") & _NAMED_MASK | _VERSION_8 | _VARIANT_RFC9562)
+
+
+def named(namespace: bytes, text: str) -> UUID:
+    """A UUIDv8 that stands for a text in a namespace: the same for ever, also elsewhere."""
+    return uuid8(blake2b(namespace + text.encode(), digest_size=16).digest())
 
 
 def incarnation(unix_ms: int, random_bits: int, machine: bytes) -> UUID:
@@ -59,6 +64,17 @@ def life_code(incarnation: UUID, life: bytes) -> str:
 def display_number(store_id: str, terminal_id: str, code: str, seq: int) -> str:
     """`store-terminal-incarnation-seq`: never used twice, since seq is gapless in a stream of one incarnation."""
     return f"{store_id}-{terminal_id}-{code}-{seq}"
+
+
+def central_order_id(key: str) -> UUID:
+    """The id of the order that was posted to the centre under an `Idempotency-Key`."""
+    return named(b"holdfast/order\x00", key)
+
+
+def central_display_number(order_id: UUID) -> str:
+    """What the customer and the store call an order of the centre: `W-` and ten characters (50 bits) of its id."""
+    digest = blake2b(order_id.bytes, digest_size=7).digest()
+    return f"W-{base64.b32encode(digest).decode()[:10]}"
 
 
 def digest16(text: str) -> bytes:

@@ -19,6 +19,8 @@ MONEY_MINOR_MAX: Final = 10**12  # ten thousand million of any currency; sums of
 QUANTITY_MILLI_MAX: Final = 10**9  # a million pieces or a thousand tonnes on one line
 BODY_BYTES_MAX: Final = 256 * 1024  # an order of 500 full lines is about 150 KiB
 MOVEMENT_LINES_MAX: Final = 500  # one delivery note
+BATCH_ORDERS_MAX: Final = 64  # orders of one request: half of a group commit, so that a till never waits for two
+BATCH_BODY_BYTES_MAX: Final = 2 * 1024 * 1024  # of such a request: 64 orders of fifty lines
 ORDER_EVENTS_MAX: Final = 500  # a long life has fifty; then an order only goes on to its end, and is divided no more
 
 # --- the local API ---------------------------------------------------------------------------------------------------
@@ -99,7 +101,7 @@ LOCATOR_MARKS_MAX: Final = 48  # doubling steps back reach 2^40 entries with as 
 RECALL_TIMEOUT_MS: Final = 3_000  # no answer to a recall for so long: ask again
 DOWNLINK_ENTRIES_MAX: Final = 64  # instructions of one delivery: the tills wait for their transaction, some 20 ms
 DOWNLINK_WINDOW_MAX: Final = 2  # deliveries to one node on their way: one is taken while the next one travels
-INSTRUCTION_BYTES_MAX: Final = 8 * 1024  # a cancel has 100; 64 of these fit a delivery; what is large goes over HTTPS
+INSTRUCTION_BYTES_MAX: Final = 64 * 1024  # an order of 400 lines; a cancel has 100; what is larger goes over HTTPS
 PARKED_INSTRUCTIONS_MAX: Final = 1_000  # rows at one node; with so many parked the downlink stands still
 LOST_NAMED_MAX: Final = 32  # seqs in one line of the log; how many there are is said beside them
 NEEDED_BYTES_MAX: Final = 16 * 1024 * 1024  # of a newcomer's picture: 8,000 open orders and 20,000 positions
@@ -234,13 +236,69 @@ RESERVATION_TTL_MS_MAX: Final = 86_400_000  # of a soft one with its extensions:
 COUNT_LINES_MAX: Final = 500  # of one cycle count: what somebody counts in half a day
 COUNT_TOLERANCE_PERCENT_DEFAULT: Final = 5  # a difference that is posted without a second look
 
+# --- reference data (docs/reference.md) ------------------------------------------------------------------------------
+REFERENCE_ROWS_MAX: Final = 500_000  # of a dataset: the assortment of a large department store
+REFERENCE_BODY_BYTES_MAX: Final = 128 * 1024 * 1024  # of what is published at once: so many rows of 256 bytes
+REFERENCE_BODY_TIMEOUT_MS: Final = 120_000  # to receive it at the centre
+REFERENCE_MISTAKES_MAX: Final = 20  # of a file that are named; the others are counted
+REFERENCE_VERSIONS_MAX: Final = 8  # kept of a dataset: a store that was away for a week of daily prices gets a delta
+REFERENCE_DELTA_CHANGES_MAX: Final = 2_000  # applied in one transaction, a till waits 20 ms; beyond, a snapshot
+REFERENCE_BLOCK_BYTES: Final = 16 * 1024  # of rows, taken in one transaction of the edge: some 150 rows, 2 ms
+REFERENCE_BLOCK_BYTES_MAX: Final = (
+    256 * 1024
+)  # that a reader takes, before and after unpacking: the largest row and more
+REFERENCE_PIECE_BYTES: Final = 256 * 1024  # of a file in the centre's memory at once, for each download
+REFERENCE_DATASETS_MAX: Final = 16  # named in one message; there are six
+REFERENCE_STEP_PAUSE_MS: Final = 10  # between two steps at the edge: tills come first
+REFERENCE_SWEEP_ROWS: Final = 256  # of a former version that are deleted in one step
+REFERENCE_CHECK_ROWS: Final = 1_000  # read at once while the hash of a dataset is computed: a few milliseconds
+REFERENCE_SPREAD_MS: Final = 10  # for each node that a process of the centre knows: 5,000 begin within 50 s
+REFERENCE_SPREAD_MS_MAX: Final = 120_000  # and none later
+REFERENCE_RETRY_MS: Final = 1_000  # first full-jitter bound after a download that was cut or refused
+REFERENCE_RETRY_MS_MAX: Final = 300_000  # the largest; another version begins anew
+REFERENCE_FREE_BYTES_MIN: Final = 128 * 1024 * 1024  # of the disk, for a download to begin: orders need it more
+REFERENCE_READ_TIMEOUT_MS: Final = 15_000  # for the next bytes of a download; then it is cut, and goes on later
+
+
+# --- orders that the centre assigns (docs/assignment.md) -------------------------------------------------------------
+ASSIGNMENT_ACCEPT_MS_DEFAULT: Final = 15 * 60_000  # a store's people look at new orders a few times an hour
+ASSIGNMENT_ACCEPT_MS_MAX: Final = 7 * 86_400_000  # longer is not waiting but forgetting
+ASSIGNMENT_ATTEMPTS_MAX: Final = (
+    5  # nodes tried by themselves: then something is wrong with the order, or with the stock
+)
+ASSIGNMENT_RETRY_INTERVAL_MS: Final = 10_000  # between two looks for a node while none can be asked
+ASSIGNMENT_SEARCH_MS_MAX: Final = 30 * 60_000  # nobody could be asked for so long: people look; stores are back by then
+ASSIGNMENT_RESTORE_GRACE_MS: Final = (
+    120_000  # of a centre put back: twice the longest backoff, then all have been heard
+)
+ASSIGNMENT_LOOK_INTERVAL_MS: Final = 1_000  # between two looks for what is due, though nobody announced anything
+ASSIGNMENT_STEPS_MAX: Final = 64  # orders seen to in one such look, each in a transaction of its own
+ASSIGNMENT_CANDIDATES_MAX: Final = 1_000  # nodes that are compared for one order: those with most of its goods in view
+
 # --- orders of other channels (docs/channels.md) ---------------------------------------------------------------------
 CHANNEL_DOCUMENT_BYTES_MAX: Final = 256 * 1024  # a mapping; those that ship have 6 KiB
 CHANNEL_EXPRESSION_CHARS_MAX: Final = 500  # a longer one is a program, and nobody would read it
 CHANNEL_BODY_BYTES_MAX: Final = 4 * 1024 * 1024  # a web order of 500 lines with all that shops put beside them
 CHANNEL_ORDERS_MAX: Final = 5_000  # of one file: a day of a busy web shop
 CHANNEL_STEPS_MAX: Final = 250_000  # of one order's expressions, a second or two; one of 500 lines takes 23,000
+CHANNEL_SENT_BYTES_MAX: Final = 1024 * 1024  # by HTTP at once; what is larger is a file, for the command line
+CHANNEL_ORDERS_SENT_MAX: Final = 100  # in one request: each is a transaction, some 3 ms
 CHANNEL_COLUMNS_MAX: Final = 200  # of a file of rows; the widest export of a shop has some 80
+
+# --- reference data and the checks (docs/checks.md) -------------------------------------------------------------------
+OFFERS_PER_SKU_MAX: Final = 64  # three currencies, five tiers, the present price, the next and the last ones
+PROMOTIONS_MAX: Final = 2_000  # held in memory at once; a large chain has some hundred at a time
+PROMOTION_SKUS_MAX: Final = 1_000  # of one promotion; one for more goods is for all of them or is several
+PROMOTION_TIERS_MAX: Final = 10  # of a volume discount: a price tag prints three
+COMPLIANCE_REGIONS_MAX: Final = 300  # places where one item may not go: every country
+COMPLIANCE_AGE_YEARS_MAX: Final = 150  # nobody is older
+LICENCES_MAX: Final = 32  # of one customer; a chemist has three
+HOLD_LEVELS_MAX: Final = 5  # rungs of the ladder; there are three owners
+RULE_PERCENT_MAX: Final = 100_000  # a rise by a thousand times is no threshold any more
+RULE_COUNT_MAX: Final = 10_000  # orders or edits in a window: more is no threshold any more
+CREDIT_OVERLAP_MS: Final = 3_600_000  # orders so long before the customers' data was made may not be in it: they count
+CUSTOMER_DAY_MS: Final = 3 * 86_400_000  # orders of one business date are placed within so much, wherever the store is
+REFERENCE_ROW_BYTES_MAX: Final = 128 * 1024  # a promotion for a thousand items named with 64 characters has 70 KB
 
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------
 EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s, 10 s on a slow disk

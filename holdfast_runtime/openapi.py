@@ -24,7 +24,10 @@ class Parameter(Struct, frozen=True):
 
 
 class Operation(Struct, frozen=True):
-    """One method of one path. `responses` maps a status to its type (None: no JSON), `problems` are slugs."""
+    """One method of one path. `responses` maps a status to its type (None: no JSON), `problems` are slugs.
+
+    Where `batch_of` is given, the body may also be an array of it.
+    """
 
     method: str
     path: str
@@ -37,13 +40,15 @@ class Operation(Struct, frozen=True):
     scope: str | None = None
     media_type: str = "application/json"
     tag: str = ""
+    batch_of: type[Struct] | None = None
 
 
 def openapi(*, title: str, description: str, version: str, operations: Sequence[Operation]) -> dict[str, Any]:
     """The whole document."""
     types: list[type[Struct]] = [Problem]
     for operation in operations:
-        types += [kind for kind in (operation.body, *operation.responses.values()) if kind is not None]
+        kinds = (operation.body, operation.batch_of, *operation.responses.values())
+        types += [kind for kind in kinds if kind is not None]
     _, schemas = msgspec.json.schema_components(list(dict.fromkeys(types)), ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -69,6 +74,10 @@ def _operation(operation: Operation) -> dict[str, Any]:
         found["parameters"] = [_parameter(parameter) for parameter in operation.parameters]
     if operation.body is not None:
         found["requestBody"] = {"required": True, "content": _content("application/json", operation.body)}
+    if operation.body is not None and operation.batch_of is not None:
+        batch = {"type": "array", "items": {"$ref": _REF.format(name=operation.batch_of.__name__)}}
+        media = found["requestBody"]["content"]["application/json"]
+        media["schema"] = {"oneOf": [media["schema"], batch]}
     if operation.scope is not None:
         found["security"] = [{"token": [operation.scope]}]
     return found

@@ -25,9 +25,11 @@ from edge_core.limits import IDENTIFIER_CHARS_MAX, TOKENS_MAX
 from holdfast_runtime.config import ConfigError
 from holdfast_runtime.problems import ProblemRaised
 
-Scope = Literal["order", "read", "stock", "operate"]
+Scope = Literal["order", "read", "stock", "approve", "operate"]
 SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
-"""`order` places and changes orders, `read` looks, `stock` moves stock, `operate` settles what is parked."""
+"""`order` places and changes orders, `read` looks, `stock` moves stock, `operate` settles what is parked.
+
+`approve` beside `order` answers holds that wait for the back office."""
 
 _PREFIX: Final = "hf_"
 _RANDOM_BYTES: Final = 32
@@ -177,6 +179,11 @@ class TokenCheck:
                 Rejected("scope-missing", f"the scope {scope!r} is needed", allowed=tuple(sorted(scopes)))
             )
         return name
+
+    def allows(self, header: bytes | None, scope: Scope) -> bool:
+        """Whether the token in the header of a request that was authorized has another scope as well."""
+        known = None if header is None else self._known.get(hashlib.sha256(header[len(_SCHEME) :]).digest())
+        return known is not None and scope in known[1]
 
     def _reload(self) -> None:
         self._look_again_at = self._now() + _STAT_INTERVAL_S

@@ -11,11 +11,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from central_sync.api.access import Access
+from central_sync.api.assignments import Assignments
 from central_sync.api.commands import Commands
 from central_sync.api.documents import Health
 from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers, answer
+from central_sync.api.reference import ReferenceFiles
 from central_sync.api.rights import RightsDesk
 from central_sync.api.settling import Settling
 from edge_core.errors import Rejected, TransientFault
@@ -35,10 +37,12 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     *,
     handlers: Handlers,
     commands: Commands,
-    desk: RightsDesk,
+    assignments: Assignments,
+    rights: RightsDesk,
     settling: Settling,
     events: Events,
     enrolments: Enrolments,
+    reference: ReferenceFiles,
     readiness: Readiness,
     access: Access,
     is_open: bool,
@@ -53,22 +57,25 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
 
         return check
 
-    async def healthz(_: Request) -> Response:
-        return answer(Health("ok"))
-
-    async def readyz(_: Request) -> Response:
-        waiting_for = await readiness()
-        return answer(Health("waiting", waiting_for), 503) if waiting_for else answer(Health("ready"))
-
     routes = [
         Route("/v1/nodes", guarded(handlers.nodes)),
         Route("/v1/nodes/{node_id}", guarded(handlers.node)),
-        Route("/v1/nodes/{node_id}/rights", guarded(desk.ask, "stock"), methods=["POST"]),
-        Route("/v1/rights", guarded(desk.page)),
+        Route("/v1/nodes/{node_id}/rights", guarded(rights.ask, "stock"), methods=["POST"]),
+        Route("/v1/rights", guarded(rights.page)),
         Route("/v1/nodes/{node_id}/quotas", guarded(commands.set_quota, "stock"), methods=["POST"]),
         Route("/v1/orders", guarded(handlers.orders)),
+        Route("/v1/orders", guarded(assignments.place_order, "order"), methods=["POST"]),
+        Route("/v1/channels/{channel}/orders", guarded(assignments.place_channel_orders, "order"), methods=["POST"]),
+        Route("/v1/assignments", guarded(assignments.assignments)),
+        Route("/v1/assignments/{order_id}", guarded(assignments.assignment)),
+        Route("/v1/assignments/{order_id}/assign", guarded(assignments.assign, "operate"), methods=["POST"]),
+        Route("/v1/assignments/{order_id}/cancel", guarded(assignments.cancel, "order"), methods=["POST"]),
         Route("/v1/orders/{order_id}", guarded(handlers.order)),
         Route("/v1/orders/{order_id}/cancel", guarded(commands.cancel_order, "order"), methods=["POST"]),
+        Route("/v1/orders/{order_id}/hold", guarded(commands.hold_order, "order"), methods=["POST"]),
+        Route("/v1/orders/{order_id}/approve", guarded(commands.approve_order, "approve"), methods=["POST"]),
+        Route("/v1/orders/{order_id}/refuse", guarded(commands.refuse_order, "approve"), methods=["POST"]),
+        Route("/v1/proposals", guarded(handlers.proposals)),
         Route("/v1/instructions", guarded(commands.instructions)),
         Route("/v1/instructions/{instruction_id}", guarded(commands.instruction)),
         Route("/v1/stock", guarded(handlers.stock)),
@@ -81,8 +88,10 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/session", access.end, methods=["DELETE"]),
         Route("/v1/events", guarded(events.events)),
         Route("/v1/enrolments", enrolments.enrol, methods=["POST"]),
-        Route("/healthz", healthz),
-        Route("/readyz", readyz),
+        Route("/v1/reference", guarded(reference.list)),
+        Route("/v1/reference/{dataset}", reference.publish, methods=["PUT"]),
+        Route("/v1/reference/{dataset}/{version}", guarded(reference.file)),
+        *_probes(readiness),
         *extra,
     ]
     names = Middleware(TrustedHostMiddleware, allowed_hosts=_LOOPBACK_NAMES, www_redirect=False)
@@ -91,6 +100,19 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         middleware=[names] if is_open else [],
         exception_handlers={**EXCEPTION_HANDLERS, TransientFault: _on_database_away},
     )
+
+
+def _probes(readiness: Readiness) -> list[Route]:
+    """What a supervisor asks: whether the process lives, and whether it takes work."""
+
+    async def healthz(_: Request) -> Response:
+        return answer(Health("ok"))
+
+    async def readyz(_: Request) -> Response:
+        waiting_for = await readiness()
+        return answer(Health("waiting", waiting_for), 503) if waiting_for else answer(Health("ready"))
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
 async def _on_database_away(request: Request, error: Exception) -> Response:

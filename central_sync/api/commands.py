@@ -4,7 +4,7 @@ A request is answered `202` once it is in the centre's log for the node, which d
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -18,14 +18,17 @@ from central_sync.store.database import Connection, Database
 from central_sync.store.instructions import InstructionRow
 from central_sync.times import rfc3339
 from edge_core.errors import UNREADABLE, PeerFault, Rejected
-from edge_core.orders.requests import CancelRequest
+from edge_core.orders.requests import ApproveRequest, CancelRequest, HoldRequest, RefuseRequest
 from edge_core.shapes import json_object, json_reader
 from edge_core.stock.quota_book import check_plan
 from edge_core.stock.requests import QuotaRequest
-from edge_core.sync.instruction import CancelTask, QuotaTask, decode_instruction
+from edge_core.sync.hold_tasks import ApproveTask, HoldTask, RefuseTask
+from edge_core.sync.instruction import CancelTask, QuotaTask, Task, decode_instruction
 from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised
 from holdfast_runtime.requests import require_json, required_key, trace_of, undecodable
+
+A = TypeVar("A")
 
 
 class InstructionStatus(Struct, frozen=True):
@@ -59,6 +62,9 @@ class InstructionPage(Struct, frozen=True):
 read_cancel: Final = json_reader(CancelRequest)
 """A cancel's body, read strictly."""
 
+_READ_HOLD: Final = json_reader(HoldRequest)
+_READ_APPROVE: Final = json_reader(ApproveRequest)
+_READ_REFUSE: Final = json_reader(RefuseRequest)
 read_quota: Final = json_reader(QuotaRequest)
 """The body of a plan, read strictly."""
 
@@ -72,16 +78,34 @@ class Commands:
 
     async def cancel_order(self, request: Request) -> Response:
         """POST /v1/orders/{order_id}/cancel."""
+        return await self._ask_about(request, read_cancel, _cancel_task)
+
+    async def hold_order(self, request: Request) -> Response:
+        """POST /v1/orders/{order_id}/hold."""
+        return await self._ask_about(request, _READ_HOLD, _hold_task)
+
+    async def approve_order(self, request: Request) -> Response:
+        """POST /v1/orders/{order_id}/approve."""
+        return await self._ask_about(request, _READ_APPROVE, _approve_task)
+
+    async def refuse_order(self, request: Request) -> Response:
+        """POST /v1/orders/{order_id}/refuse."""
+        return await self._ask_about(request, _READ_REFUSE, _refuse_task)
+
+    async def _ask_about(self, request: Request, read: Callable[[bytes], A], task_of: Callable[[A], Task]) -> Response:
+        """Ask the node of the order that the path names, once for each key."""
         order_id = parse_uuid(request.path_params["order_id"], "order_id")
         require_json(header(request, "content-type"))
         body = await read_body(request.scope, request.receive)
         try:
-            asked = read_cancel(body)
+            asked = read(body)
         except UNREADABLE as error:
             raise ProblemRaised(undecodable(error)) from error
         key, trace = required_key(header(request, "idempotency-key")), trace_of(header(request, "traceparent"))
         async with self._database.transaction() as connection:
-            issued = await cancel(connection, order_id, asked, key=key, now_ms=self._now_ms(), traceparent=trace)
+            issued = await ask_about(
+                connection, order_id, task_of(asked), key=key, now_ms=self._now_ms(), traceparent=trace
+            )
             row = await instructions.one(connection, issued.instruction_id)
         return issued_answer(issued, row)
 
@@ -143,10 +167,16 @@ async def cancel(
     traceparent: str | None = None,
 ) -> Issued:
     """Ask the node of an order to cancel it. Raises `ProblemRaised` where the order or the key does not allow that."""
+    return await ask_about(connection, order_id, _cancel_task(asked), key=key, now_ms=now_ms, traceparent=traceparent)
+
+
+async def ask_about(
+    connection: Connection, order_id: UUID, task: Task, *, key: str, now_ms: int, traceparent: str | None = None
+) -> Issued:
+    """Ask something of the node of an order. Raises `ProblemRaised` where the order or the key does not allow that."""
     order = await orders.one(connection, order_id)
     if order is None:
         raise ProblemRaised(Rejected("order-not-found", f"no entry of order {order_id} has arrived here"))
-    task = CancelTask(asked.reason, asked.operator_id, asked.expected_revision)
     issued = await issue(
         connection, order.node_id, task, subject=order_id, key=key, now_ms=now_ms, traceparent=traceparent
     )
@@ -164,6 +194,22 @@ def issued_answer(issued: Issued, row: InstructionRow | None) -> Response:
     if issued.is_repeated:
         response.headers["idempotency-replayed"] = "true"
     return response
+
+
+def _cancel_task(asked: CancelRequest) -> Task:
+    return CancelTask(asked.reason, asked.operator_id, asked.expected_revision)
+
+
+def _hold_task(asked: HoldRequest) -> Task:
+    return HoldTask(asked.reason, asked.owner, asked.operator_id, asked.expected_revision)
+
+
+def _approve_task(asked: ApproveRequest) -> Task:
+    return ApproveTask(asked.hold_id, asked.reason, asked.operator_id, asked.expected_revision)
+
+
+def _refuse_task(asked: RefuseRequest) -> Task:
+    return RefuseTask(asked.reason, asked.hold_id, asked.operator_id, asked.expected_revision)
 
 
 def instruction_status(row: InstructionRow) -> InstructionStatus:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from central_sync.api.assignment_contract import ASSIGNMENTS
 from central_sync.api.commands import InstructionPage, InstructionStatus
 from central_sync.api.documents import (
     CentreOrder,
@@ -13,38 +14,26 @@ from central_sync.api.documents import (
     NodeList,
     OrderPage,
     ParkedPage,
+    ProposalPage,
     StockPage,
 )
 from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
+from central_sync.api.reference import MEDIA_TYPE, ReferenceList, ReferenceVersion
 from central_sync.api.rights import RightsAsked, RightsPage
 from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
+from central_sync.api.shared_contract import AUTH, COMMAND, CURSOR, KEY, LIMIT, LIST, TEXT
 from central_sync.fleet import NodeStatus
-from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
-from edge_core.orders.requests import CancelRequest
+from edge_core.orders.requests import ApproveRequest, CancelRequest, HoldRequest, RefuseRequest
+from edge_core.reference.datasets import KINDS
 from edge_core.shapes import object_shape
 from edge_core.stock.requests import QuotaRequest
 from holdfast_runtime.openapi import Operation, Parameter, openapi
 
-_TEXT: Final = {"type": "string"}
-_NODE: Final = Parameter("node", "query", "Only this node.", _TEXT)
+_NODE: Final = Parameter("node", "query", "Only this node.", TEXT)
 _ORDER: Final = Parameter("order_id", "path", "The order.", {"type": "string", "format": "uuid"})
 _PARKED: Final = Parameter("parked_id", "path", "Its number in the list.", {"type": "integer", "minimum": 1})
-_LIMIT: Final = Parameter(
-    "limit",
-    "query",
-    "Rows in a page.",
-    {"type": "integer", "minimum": 1, "maximum": PAGE_ROWS_MAX, "default": PAGE_ROWS_DEFAULT},
-)
-_CURSOR: Final = Parameter("cursor", "query", "The `next_cursor` of the page before.", _TEXT)
-_AUTH: Final = ("token-missing", "token-unknown", "scope-missing", "database-unavailable")
-_KEY: Final = Parameter(
-    "Idempotency-Key", "header", "New for each request, the same for its repetitions.", _TEXT, is_required=True
-)
-_COMMAND: Final = (
-    *("malformed-json", "invalid-document", "idempotency-key-missing", "idempotency-key-invalid"),
-    *("idempotency-key-reused", "body-too-large", "unsupported-media-type"),
-)
-_LIST: Final = ("invalid-parameter", *_AUTH)
+_PUBLISH: Final = ("unsupported-media-type", *AUTH)
+_DATASET: Final = Parameter("dataset", "path", "The dataset.", {"type": "string", "enum": list(KINDS)})
 
 
 def _settling(verb: str, operation_id: str, summary: str, body: type[Struct], *problems: str) -> Operation:
@@ -57,20 +46,21 @@ def _settling(verb: str, operation_id: str, summary: str, body: type[Struct], *p
         {200: Verdicts},
         body=body,
         parameters=(_PARKED,),
-        problems=("parked-not-found", *problems, "invalid-document", "unsupported-media-type", *_LIST),
+        problems=("parked-not-found", *problems, "invalid-document", "unsupported-media-type", *LIST),
         scope="operate",
         tag="fleet",
     )
 
 
 OPERATIONS: Final = (
+    *ASSIGNMENTS,
     Operation(
         "get",
         "/v1/nodes",
         "listNodes",
         "Every node and how it is",
         {200: NodeList},
-        problems=_AUTH,
+        problems=AUTH,
         scope="read",
         tag="fleet",
     ),
@@ -80,8 +70,8 @@ OPERATIONS: Final = (
         "getNode",
         "One node",
         {200: NodeStatus},
-        parameters=(Parameter("node_id", "path", "The node.", _TEXT),),
-        problems=("node-not-found", *_LIST),
+        parameters=(Parameter("node_id", "path", "The node.", TEXT),),
+        problems=("node-not-found", *LIST),
         scope="read",
         tag="fleet",
     ),
@@ -92,8 +82,8 @@ OPERATIONS: Final = (
         "Ask a node for rights to its goods, for the centre or for another node; the node decides",
         {202: InstructionStatus},
         body=object_shape(RightsAsked),
-        parameters=(Parameter("node_id", "path", "The node whose goods they are.", _TEXT), _KEY),
-        problems=("node-not-found", *_COMMAND, *_LIST),
+        parameters=(Parameter("node_id", "path", "The node whose goods they are.", TEXT), KEY),
+        problems=("node-not-found", *COMMAND, *LIST),
         scope="stock",
         tag="fleet",
     ),
@@ -103,8 +93,8 @@ OPERATIONS: Final = (
         "listRights",
         "Who may promise which goods of which node",
         {200: RightsPage},
-        parameters=(_NODE, Parameter("sku", "query", "Only this SKU.", _TEXT), _LIMIT, _CURSOR),
-        problems=_LIST,
+        parameters=(_NODE, Parameter("sku", "query", "Only this SKU.", TEXT), LIMIT, CURSOR),
+        problems=LIST,
         scope="read",
         tag="fleet",
     ),
@@ -115,8 +105,8 @@ OPERATIONS: Final = (
         "Ask a node to part what is free of a SKU between the channels; the node decides",
         {202: InstructionStatus},
         body=object_shape(QuotaRequest),
-        parameters=(Parameter("node_id", "path", "The node.", _TEXT), _KEY),
-        problems=("node-not-found", "duplicate-identifier", *_COMMAND, *_LIST),
+        parameters=(Parameter("node_id", "path", "The node.", TEXT), KEY),
+        problems=("node-not-found", "duplicate-identifier", *COMMAND, *LIST),
         scope="stock",
         tag="fleet",
     ),
@@ -126,8 +116,8 @@ OPERATIONS: Final = (
         "listOrders",
         "Orders, the newest first",
         {200: OrderPage},
-        parameters=(_NODE, Parameter("status", "query", "Only orders in this state.", _TEXT), _LIMIT, _CURSOR),
-        problems=_LIST,
+        parameters=(_NODE, Parameter("status", "query", "Only orders in this state.", TEXT), LIMIT, CURSOR),
+        problems=LIST,
         scope="read",
         tag="orders",
     ),
@@ -138,7 +128,7 @@ OPERATIONS: Final = (
         "One order and its journey",
         {200: CentreOrder},
         parameters=(_ORDER,),
-        problems=("order-not-found", *_LIST),
+        problems=("order-not-found", *LIST),
         scope="read",
         tag="orders",
     ),
@@ -149,9 +139,39 @@ OPERATIONS: Final = (
         "Ask the node of an order to cancel it; the node decides",
         {202: InstructionStatus},
         body=object_shape(CancelRequest),
-        parameters=(_ORDER, _KEY),
-        problems=("order-not-found", *_COMMAND, *_LIST),
+        parameters=(_ORDER, KEY),
+        problems=("order-not-found", *COMMAND, *LIST),
         scope="order",
+        tag="orders",
+    ),
+    *(
+        Operation(
+            "post",
+            f"/v1/orders/{{order_id}}/{name}",
+            f"{name}Order",
+            summary,
+            {202: InstructionStatus},
+            body=object_shape(body),
+            parameters=(_ORDER, KEY),
+            problems=("order-not-found", *COMMAND, *LIST),
+            scope=scope,
+            tag="orders",
+        )
+        for name, summary, body, scope in (
+            ("hold", "Ask the node of an order to hold it until somebody has looked at it", HoldRequest, "order"),
+            ("approve", "Ask the node of an order that is held to let it go on", ApproveRequest, "approve"),
+            ("refuse", "Ask the node of an order that is held to call it off", RefuseRequest, "approve"),
+        )
+    ),
+    Operation(
+        "get",
+        "/v1/proposals",
+        "listProposals",
+        "How often people did what was proposed beside a hold, by node",
+        {200: ProposalPage},
+        parameters=(_NODE,),
+        problems=LIST,
+        scope="read",
         tag="orders",
     ),
     Operation(
@@ -160,8 +180,8 @@ OPERATIONS: Final = (
         "listInstructions",
         "What was asked of the nodes and what became of it, the newest first",
         {200: InstructionPage},
-        parameters=(_NODE, Parameter("order", "query", "Only about this order.", _TEXT), _LIMIT, _CURSOR),
-        problems=_LIST,
+        parameters=(_NODE, Parameter("order", "query", "Only about this order.", TEXT), LIMIT, CURSOR),
+        problems=LIST,
         scope="read",
         tag="orders",
     ),
@@ -172,7 +192,7 @@ OPERATIONS: Final = (
         "What became of one instruction",
         {200: InstructionStatus},
         parameters=(Parameter("instruction_id", "path", "The instruction.", {"type": "string", "format": "uuid"}),),
-        problems=("instruction-not-found", *_LIST),
+        problems=("instruction-not-found", *LIST),
         scope="read",
         tag="orders",
     ),
@@ -182,8 +202,8 @@ OPERATIONS: Final = (
         "listStock",
         "What the locations hold, as far as their entries have arrived",
         {200: StockPage},
-        parameters=(_NODE, Parameter("sku", "query", "Only this stock keeping unit.", _TEXT), _LIMIT, _CURSOR),
-        problems=_LIST,
+        parameters=(_NODE, Parameter("sku", "query", "Only this stock keeping unit.", TEXT), LIMIT, CURSOR),
+        problems=LIST,
         scope="read",
         tag="stock",
     ),
@@ -193,8 +213,8 @@ OPERATIONS: Final = (
         "listDays",
         "Business days that stores have closed, the newest first, with their Z reports and what came late",
         {200: object_shape(DayPage, is_written=False)},
-        parameters=(_NODE, _LIMIT, _CURSOR),
-        problems=_LIST,
+        parameters=(_NODE, LIMIT, CURSOR),
+        problems=LIST,
         scope="read",
         tag="orders",
     ),
@@ -204,8 +224,8 @@ OPERATIONS: Final = (
         "listParked",
         "What could not be used, the newest first",
         {200: ParkedPage},
-        parameters=(_NODE, _LIMIT, _CURSOR),
-        problems=_LIST,
+        parameters=(_NODE, LIMIT, CURSOR),
+        problems=LIST,
         scope="read",
         tag="fleet",
     ),
@@ -216,7 +236,7 @@ OPERATIONS: Final = (
         "Something parked, with its bytes",
         {200: ParkedDetail},
         parameters=(_PARKED,),
-        problems=("parked-not-found", *_LIST),
+        problems=("parked-not-found", *LIST),
         scope="read",
         tag="fleet",
     ),
@@ -234,7 +254,7 @@ OPERATIONS: Final = (
         "beginSession",
         "A cookie with which a page reads, for a token that may read",
         {204: None},
-        problems=_AUTH,
+        problems=AUTH,
         scope="read",
         tag="service",
     ),
@@ -245,8 +265,8 @@ OPERATIONS: Final = (
         "watchEvents",
         "Events as they happen: server-sent events, each with a CloudEvent as data and the event's name as type",
         {200: CloudEvent},
-        parameters=(Parameter("Last-Event-ID", "header", "Go on after this event.", _TEXT),),
-        problems=("busy", *_LIST),
+        parameters=(Parameter("Last-Event-ID", "header", "Go on after this event.", TEXT),),
+        problems=("busy", *LIST),
         scope="read",
         media_type="text/event-stream",
         tag="orders",
@@ -267,6 +287,43 @@ OPERATIONS: Final = (
             "database-unavailable",
         ),
         tag="fleet",
+    ),
+    Operation(
+        "get",
+        "/v1/reference",
+        "listReference",
+        "Every version of the reference data that is kept",
+        {200: ReferenceList},
+        problems=AUTH,
+        scope="read",
+        tag="reference",
+    ),
+    Operation(
+        "put",
+        "/v1/reference/{dataset}",
+        "publishReference",
+        "Make the rows of the body (a JSON array of objects, or CSV as text/csv) the newest version; all or nothing",
+        {201: ReferenceVersion},
+        parameters=(_DATASET,),
+        problems=("reference-not-found", "reference-invalid", "body-too-large", "request-timeout", *_PUBLISH),
+        scope="operate",
+        tag="reference",
+    ),
+    Operation(
+        "get",
+        "/v1/reference/{dataset}/{version}",
+        "getReference",
+        "The snapshot of a version, or a delta that leads to it; with ETag and Range, so that a cut download goes on",
+        {200: None, 206: None, 304: None},
+        parameters=(
+            _DATASET,
+            Parameter("version", "path", "Its number.", {"type": "integer", "minimum": 1}),
+            Parameter("from", "query", "The version that the delta leads from.", {"type": "integer", "minimum": 1}),
+        ),
+        problems=("reference-not-found", "delta-not-available", "range-not-satisfiable", *LIST),
+        scope="read",
+        media_type=MEDIA_TYPE,
+        tag="reference",
     ),
     Operation("get", "/healthz", "isAlive", "Whether the process is there", {200: Health}, tag="service"),
     Operation("get", "/readyz", "isReady", "Whether it takes work", {200: Health, 503: Health}, tag="service"),

@@ -15,6 +15,7 @@ from central_sync.store.enrolments import Enrolment
 from central_sync.store.histories import HistoryRow
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ParkedRow
+from central_sync.store.proposals import ShareRow
 from central_sync.store.stock import StockRow
 from central_sync.times import rfc3339
 from edge_core.orders.day_events import CurrencySums
@@ -81,6 +82,21 @@ class OrderPage(Struct, frozen=True):
 
     orders: tuple[OrderSummary, ...]
     next_cursor: str | None
+
+
+class ProposalShare(Struct, frozen=True):
+    """How many holds of a node with a proposal were answered, and how many of them as it was proposed."""
+
+    node_id: str
+    answered: int
+    followed: int
+    followed_percent: int
+
+
+class ProposalPage(Struct, frozen=True):
+    """Every node whose holds were answered, or the one that was asked for."""
+
+    proposals: tuple[ProposalShare, ...]
 
 
 class StockPosition(Struct, frozen=True):
@@ -193,6 +209,11 @@ def history_status(row: HistoryRow) -> HistoryStatus:
 def backup_status(row: BackupRow) -> BackupStatus:
     """A row of the table as the API shows it."""
     return BackupStatus(row.kind, rfc3339(row.taken_at), row.file, row.streams, row.entries)
+
+
+def proposal_share(row: ShareRow) -> ProposalShare:
+    """A row as the API shows it."""
+    return ProposalShare(row.node_id, row.answered, row.followed, row.followed * 100 // row.answered)
 
 
 def order_summary(listed: tuple[OrderRow, bool]) -> OrderSummary:

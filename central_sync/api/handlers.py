@@ -15,6 +15,7 @@ from central_sync.api.documents import (
     NodeList,
     OrderPage,
     ParkedPage,
+    ProposalPage,
     StockPage,
     backup_status,
     centre_order,
@@ -22,11 +23,24 @@ from central_sync.api.documents import (
     history_status,
     order_summary,
     parked_item,
+    proposal_share,
     stock_position,
 )
 from central_sync.fleet import NodeStatus, status_of
 from central_sync.ingest.projection import recorded
-from central_sync.store import backups, breakers, days, early, histories, nodes, orders, parked, stock, streams
+from central_sync.store import (
+    backups,
+    breakers,
+    days,
+    early,
+    histories,
+    nodes,
+    orders,
+    parked,
+    proposals,
+    stock,
+    streams,
+)
 from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection, Database
 from edge_core.errors import Rejected
@@ -87,6 +101,12 @@ class Handlers:
             detail = f"order {order_id} is parked" if stored else f"no entry of order {order_id} has arrived here"
             raise ProblemRaised(Rejected("order-not-found", detail))
         return answer(centre_order(document(merged.accepted), provisional=bool(copies)))
+
+    async def proposals(self, request: Request) -> Response:
+        """GET /v1/proposals."""
+        async with self._database.reading() as connection:
+            rows = await proposals.shares(connection, parse_query(request, "node"))
+        return answer(ProposalPage(tuple(map(proposal_share, rows))))
 
     async def stock(self, request: Request) -> Response:
         """GET /v1/stock."""

@@ -14,15 +14,29 @@ from msgspec import Struct, field
 
 from central_sync.ingest.holding import Held, open_breakers, passing, up_to_stop
 from central_sync.ingest.projection import KnownOrder, Parked, Projection, block_parked, known_orders
+from central_sync.ingest.proposing import hold_answers_in
 from central_sync.ingest.reading import Reading, ReadPush
-from central_sync.instructions import answers_in
+from central_sync.instructions import about_assignments, answers_in
 from central_sync.rights import share
-from central_sync.store import days, feed, instructions, movements, nodes, orders, parked, stock, streams
+from central_sync.store import (
+    assignments,
+    days,
+    feed,
+    instructions,
+    movements,
+    nodes,
+    orders,
+    parked,
+    proposals,
+    stock,
+    streams,
+)
 from central_sync.store.breakers import Breaker
 from central_sync.store.database import Connection
 from central_sync.store.instructions import AnswerRow
 from central_sync.store.movements import MovementRow
 from central_sync.store.parked import ForeignMessage, ParkedEntry
+from central_sync.store.proposals import HoldAnswer
 from central_sync.store.streams import CursorRow, EntryRow, StreamKey
 from edge_core.sync.receive_stream import Applied, Cursor, Duplicate, Fork, Gap, receive
 from edge_core.sync.topics import topic
@@ -39,6 +53,7 @@ class Outcome(Struct):
     opened: list[Breaker] = field(default_factory=list)
     answers: list[AnswerRow] = field(default_factory=list)
     passed_over: list[tuple[StreamKey, int]] = field(default_factory=list)
+    hold_answers: list[HoldAnswer] = field(default_factory=list)
     entries: int = 0
     applied: int = 0
     duplicates: int = 0
@@ -139,6 +154,12 @@ async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, care
     outcome.answers = answers_in(plan.new)
     if outcome.answers:
         await instructions.answer(connection, outcome.answers)
+        answered = about_assignments(outcome.answers)
+        if answered:
+            await assignments.note(connection, answered)
+    outcome.hold_answers = hold_answers_in(plan.new, {(each.key, each.seq) for each in projection.parked})
+    if outcome.hold_answers:
+        await proposals.add(connection, outcome.hold_answers)
     await share(connection, plan.new)
     moved = {key for key, _, _ in plan.ranges}
     await streams.advance(connection, [(key, outcome.cursors[key]) for key in sorted(moved)])
@@ -206,6 +227,8 @@ async def write_views(connection: Connection, projection: Projection, *, careful
         await orders.update(connection, changed)
     if moved:
         await stock.add(connection, moved)
+    if projection.assigned:
+        await assignments.note(connection, sorted(projection.assigned))
     closed = projection.closed_days()
     if closed:
         await days.add(connection, closed)

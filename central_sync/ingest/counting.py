@@ -49,6 +49,8 @@ def count(telemetry: Telemetry, pushes: Sequence[ReadPush], outcome: Outcome) ->
     for answer in outcome.answers:
         telemetry.instructions_answered.labels(answer.outcome).inc()
         _log.info("downlink.answered", node_id=answer.node_id, outcome=answer.outcome, code=answer.code)
+    for held in outcome.hold_answers:
+        telemetry.hold_answers.labels("yes" if held.is_followed else "no").inc()
     _log.debug("ingest.batch_applied", pushes=len(pushes), entries=outcome.entries)
 
 

@@ -54,6 +54,11 @@ class Granting:
         """How many nodes share the rate."""
         return len(self._backlogged)
 
+    @property
+    def nodes(self) -> int:
+        """How many nodes this process has heard of."""
+        return len(self._nodes)
+
     def committed(self, batch: Batch, now_ms: int) -> None:
         """A batch was committed."""
         self.regulator = grants.committed(self.regulator, batch, now_ms)

@@ -372,6 +372,7 @@ def _report(beat: Heartbeat, now_ms: int) -> Report:
         shown(beat.software_version),
         None if beat.last_error is None else shown(beat.last_error),
         beat.parked_instructions,
+        nodes.encode_held(beat.reference),
     )
 
 

@@ -53,6 +53,8 @@ class Parked(NamedTuple):
 class Projection:
     """Collects what the entries of one batch change; `take` them in the order of their streams.
 
+    `assigned` are the orders among them that the centre assigned.
+
     Orders are found by the number that their UUID is: the hash of a UUID is computed in Python. `repeated` are the
     places of stock movements for which another entry is used.
     """
@@ -63,6 +65,7 @@ class Projection:
         self._stock: dict[str, dict[Place, list[Any]]] = {}
         self._closes: dict[tuple[str, date], DayCloseRow] = {}
         self.parked: list[Parked] = []
+        self.assigned: set[UUID] = set()
         self.passed_over: list[tuple[StreamKey, int]] = []
 
     def take(self, key: StreamKey, reading: Reading) -> bool:
@@ -115,6 +118,8 @@ class Projection:
         first = key, reading.seq
         row = view_row(order_id, key, reading.seq, reading.standing, first)
         self._orders[order_id.int] = KnownOrder(key.node_id, None, first, is_new=True, row=row, begun_by=reading.body)
+        if reading.is_assigned:
+            self.assigned.add(order_id)
         return None
 
     def _go_on(self, key: StreamKey, reading: Reading, order: KnownOrder) -> EntryFault | None:
@@ -138,6 +143,8 @@ class Projection:
         order.state, order.first, order.used = state, order.first or (key, reading.seq), (*order.used, entry)
         order.row = view_row(state.order.order_id, key, reading.seq, standing, order.first)
         self._orders[state.order.order_id.int] = order
+        if state.assigned is not None:
+            self.assigned.add(state.order.order_id)
         return None
 
     def _block(self, key: StreamKey, reading: Reading, fault: EntryFault) -> None:

@@ -41,7 +41,7 @@ class Reading(Struct, frozen=True, gc=False):
 
     `standing` is how the order stands where it begins here; `entry` is kept where an order that began earlier goes on.
     `movement_id` names the movement of stock that it is where no order moved it. `newer_version` is the version of one
-    that later software has written.
+    that later software has written; `is_assigned` says that the order which begins here was assigned by the centre.
     """
 
     seq: int
@@ -55,6 +55,7 @@ class Reading(Struct, frozen=True, gc=False):
     newer_version: int | None = None
     closes: tuple[DayCloseRow, ...] = ()
     movement_id: UUID | None = None
+    is_assigned: bool = False
 
 
 class ReadPush(Struct, frozen=True, gc=False):
@@ -142,7 +143,8 @@ def _read(seq: int, body: bytes, chain_hash: bytes, entry: Entry) -> Reading:
         return Reading(seq, chain_hash, body, entry.order_id, standing, changes=changes_of_sale(consumed))
     state = fold_all(None, events)
     standing = standing_of(first.order, state.status, state.revision)
-    return Reading(seq, chain_hash, body, entry.order_id, standing, changes=changes_of(events))
+    is_assigned = state.assigned is not None
+    return Reading(seq, chain_hash, body, entry.order_id, standing, changes=changes_of(events), is_assigned=is_assigned)
 
 
 def _check_place(entry: Entry, seq: int) -> None:

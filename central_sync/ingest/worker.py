@@ -14,6 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from central_sync.downlink import Downlink
 from central_sync.ingest import auditing, greetings
+from central_sync.ingest.announcing import announcements
 from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.audit_desk import AuditDesk
 from central_sync.ingest.backlog import Backlog, Work, fill, read_in_turns
@@ -277,6 +278,7 @@ class Ingester:
                     self._history_id = await nodes.history_id(connection)
                     reported = await self._report(connection, beats) if beats else Reported()
                     wanted = await auditing.note(connection, beats)
+                    announced = await announcements(connection, beats, self._granting.nodes)
                     if rates:
                         await nodes.note_grants(connection, rates)
                     wrong = await greetings.claimed(connection, beats, acks)
@@ -285,6 +287,8 @@ class Ingester:
         for node_id, grant in renewed.items():
             if grant is not None:
                 await self._send(node_id, grant)
+        for node_id, news in announced.items():
+            await self._send(node_id, news)
         for difference in reported.news:
             self._telemetry.differences.inc()
             _log.error("ingest.books_differ", node_id=difference.node_id, differences=list(difference.found))

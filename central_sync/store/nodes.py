@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from central_sync.store.database import Connection
 from edge_core.sync.messages import LaneLedger
+from edge_core.sync.reference_messages import Held
 
 
 class Greeting(NamedTuple):
@@ -25,7 +26,7 @@ class Greeting(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a heartbeat says. `ledger` is `encode_ledger`'s JSON."""
+    """What a heartbeat says. `ledger` is `encode_ledger`'s JSON, `reference` is `encode_held`'s."""
 
     node_id: str
     incarnation: UUID
@@ -36,6 +37,15 @@ class Report(NamedTuple):
     software_version: str
     last_error: str | None
     parked_instructions: int = 0
+    reference: str = "[]"
+
+
+class HeldDataset(Struct, frozen=True):
+    """Which version of a dataset a node uses, and which one it is fetching; 0 for none. An object in JSON."""
+
+    dataset: str
+    version: int
+    fetching: int = 0
 
 
 class LaneBooks(Struct, frozen=True):
@@ -74,6 +84,7 @@ class NodeRow(NamedTuple):
     damaged_entries: int = 0
     day_differences: Sequence[str] = ()
     parked_instructions: int = 0
+    reference: str = "[]"
 
 
 _GREET_NODES: Final = """
@@ -94,11 +105,11 @@ _REPORT: Final = """
     SET last_seen = now(), heartbeat_at = now(), is_gone = false, ledger = new.ledger::jsonb,
         oldest_unacked_age_ms = new.age_ms, disk_free_bytes = new.disk_free_bytes,
         clock_offset_ms = new.clock_offset_ms, software_version = new.software_version, last_error = new.last_error,
-        parked_instructions = new.parked_instructions
+        parked_instructions = new.parked_instructions, reference = new.reference::jsonb
     FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
-                $9::bigint[])
+                $9::bigint[], $10::text[])
         AS new (node_id, incarnation, ledger, age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error,
-                parked_instructions)
+                parked_instructions, reference)
     WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation
     RETURNING old.node_id, old.incarnation
 """
@@ -127,7 +138,8 @@ _NOTE_GRANTS: Final = """
 _NODES: Final = """
     SELECT node_id, name, region, first_seen, node.incarnation, last_seen, heartbeat_at, is_gone, ledger,
         oldest_unacked_age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error, refused, differences,
-        granted_entries_per_s, scrubbed_at, damaged_entries, day_differences, parked_instructions
+        granted_entries_per_s, scrubbed_at, damaged_entries, day_differences, parked_instructions,
+        reference
     FROM node JOIN node_status USING (node_id)
     WHERE $1::text IS NULL OR node_id = $1
     ORDER BY node_id
@@ -135,6 +147,7 @@ _NODES: Final = """
 
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(tuple[LaneBooks, ...])
+_held_decoder: Final = msgspec.json.Decoder(tuple[HeldDataset, ...])
 
 
 def encode_ledger(lanes: Sequence[LaneLedger]) -> str:
@@ -147,6 +160,16 @@ def encode_ledger(lanes: Sequence[LaneLedger]) -> str:
 def decode_ledger(ledger: str) -> tuple[LaneBooks, ...]:
     """The way back."""
     return _decoder.decode(ledger)
+
+
+def encode_held(held: Sequence[Held]) -> str:
+    """The reference data of a heartbeat as JSON objects."""
+    return _encoder.encode([HeldDataset(each.dataset, each.version, each.awaited) for each in held]).decode()
+
+
+def decode_held(reference: str) -> tuple[HeldDataset, ...]:
+    """The way back."""
+    return _held_decoder.decode(reference)
 
 
 async def incarnations(connection: Connection, node_ids: Sequence[str]) -> dict[str, UUID]:

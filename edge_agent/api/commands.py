@@ -9,13 +9,16 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
+from edge_agent.api.batches import Batches, is_batch, read_batch
 from edge_agent.days import DayBooks
 from edge_agent.intake import Intake
 from edge_agent.submission import Answer, Ask, AskHold, Cancel, OrderHold, Request
 from edge_core.errors import UNREADABLE, Rejected, StorageFault
+from edge_core.limits import BATCH_BODY_BYTES_MAX
 from edge_core.orders.commands import StockMovement
 from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import (
@@ -49,6 +52,8 @@ R = TypeVar("R")
 
 _DATE: Final = re.compile(r"^\d{4}-\d\d-\d\d$(?!\n)")  # Python would read the other forms of ISO 8601 too
 ORDER_COMMANDS: Final = tuple(sorted(REQUESTS))
+ANSWERS: Final = frozenset({"approve", "refuse"})
+"""Commands that the back office may give where people at the tills may not: its tokens have the scope `approve`."""
 
 
 class Head(Struct, frozen=True):
@@ -72,6 +77,7 @@ class Commands:
         self._readers: dict[str, Callable[[bytes], OrderRequest]] = {n: json_reader(REQUESTS[n]) for n in REQUESTS}
         self._read_return = json_reader(UnreceiptedReturn)
         self._read_movement = json_reader(StockMovement)
+        self._batches = Batches(intake, self._read_order, stores)
         self._read_close = json_reader(CloseRequest)
         self._read_count = json_reader(StockCount)
         self._read_hold = json_reader(HoldRequest)
@@ -85,14 +91,32 @@ class Commands:
         self._read_release = json_reader(ReleaseRequest)
 
     async def place_order(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """`POST /v1/orders`."""
+        """`POST /v1/orders`: an order under the key in the header, or without one an array of orders with their own."""
         head = _head(scope)
+        if head.idempotency_key is None:
+            await self._place_without_key(head, scope, receive, send)
+            return
         order = await self._body(head, "order", scope, receive, self._read_order)
         key = required_key(head.idempotency_key)
         found = check_order(order, self._stores)
         if found is not None:
             raise ProblemRaised(found)
         await self._submit(order, key, head, send)
+
+    async def _place_without_key(self, head: Head, scope: Scope, receive: Receive, send: Send) -> None:
+        """A batch; an order that comes so is told that it needs a key, or what else is wrong with it."""
+        self._tokens.authorize(head.authorization, "order")
+        require_json(head.content_type)
+        body = await read_body(scope, receive, bytes_max=BATCH_BODY_BYTES_MAX)
+        if is_batch(body):
+            done = await self._batches.place(read_batch(body), trace_of(head.traceparent))
+            await _answer(Answer(200, msgspec.json.encode(done)), send)
+            return
+        try:
+            self._read_order(body)
+        except UNREADABLE as error:
+            raise ProblemRaised(undecodable(error)) from error
+        required_key(None)
 
     async def command_order(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/orders/{order_id}/{command}`."""
@@ -108,7 +132,11 @@ class Commands:
             if found is not None:
                 raise ProblemRaised(found)
         subject = order_id_of(order_id)
-        request = Cancel(subject, body) if isinstance(body, CancelRequest) else Ask(subject, name, body)
+        if isinstance(body, CancelRequest):
+            request: Request = Cancel(subject, body)
+        else:
+            is_office = name in ANSWERS and self._tokens.allows(head.authorization, "approve")
+            request = Ask(subject, name, body, "back_office" if is_office else "store")
         await self._submit(request, required_key(head.idempotency_key), head, send)
 
     async def take_back(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from edge_agent.api.order_operations import order_operations
+from edge_agent.api.batches import BatchOrder, BatchReceipt
+from edge_agent.api.order_operations import JUDGED, order_operations
 from edge_agent.api.queries import OrderPage
 from edge_agent.api.stock_operations import stock_operations
 from edge_agent.days import DayReport
@@ -27,6 +28,7 @@ _KEY: Final = Parameter(
 _OPTIONAL_KEY: Final = Parameter(
     "Idempotency-Key", "header", "May be left out where the body has a `reference`.", _KEY_SCHEMA
 )
+_ORDER_KEY: Final = Parameter("Idempotency-Key", "header", "Of a single order; a batch has them in it.", _KEY_SCHEMA)
 _TRACE: Final = Parameter("traceparent", "header", "W3C Trace Context; kept with the decision.", {"type": "string"})
 _DATE: Final = Parameter("business_date", "path", "The store's calendar date.", {"type": "string", "format": "date"})
 _ORDER: Final = Parameter("order_id", "path", "The order.", _UUID)
@@ -69,11 +71,12 @@ OPERATIONS: Final = (
         "POST",
         "/v1/orders",
         "placeOrder",
-        "Place an order: answered 201 once it is on the disk",
-        {201: Receipt},
+        "Place an order: answered 201 once it is on the disk; or a batch: answered 200 with a result for each",
+        {201: Receipt, 200: BatchReceipt},
         body=object_shape(TillOrder),
-        parameters=(_KEY, _TRACE),
-        problems=(*_WRITE, *_PLACE),
+        batch_of=BatchOrder,
+        parameters=(_ORDER_KEY, _TRACE),
+        problems=(*_WRITE, *_PLACE, *JUDGED, "batch-too-large"),
         scope="order",
         tag="orders",
     ),

@@ -10,6 +10,23 @@ from edge_core.orders.requests import GROUP_REQUESTS, REQUESTS
 from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter
 
+JUDGED: Final = (
+    "duplicate-suspected",
+    "item-not-sold",
+    "price-outdated",
+    "promotion-invalid",
+    "coupon-used",
+    "promotion-stacking",
+    "discount-too-large",
+    "credit-exceeded",
+    "customer-blocked",
+    "age-unconfirmed",
+    "place-denied",
+    "licence-missing",
+    "insurance-missing",
+)
+"""What an order may be refused for by the checks against reference data (docs/checks.md)."""
+
 _ANY: Final = (
     "order-not-found",
     "invalid-parameter",
@@ -17,6 +34,7 @@ _ANY: Final = (
     "revision-stale",
     "role-not-allowed",
     "order-too-long",
+    "assignment-over",
 )
 _GROUP: Final = ("order-held", "unknown-reference", "group-ambiguous")
 _GOODS: Final = ("quantity-too-large", "out-of-stock", "lot-expired", "quota-exhausted", "unit-mismatch")
@@ -24,6 +42,10 @@ _REFUND: Final = ("unknown-reference", "payment-mismatch")
 
 _COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
     {
+        "approve": (
+            "An order that is held may go on; a carry-out sale is handed over",
+            ("hold-not-found", "approval-needed", "hold-ambiguous"),
+        ),
         "accept": ("The location takes a group on", ()),
         "cancel": (
             "Call off what has not left: reservations are released, payments voided or refunded",
@@ -35,6 +57,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
         ),
         "collect": ("Hand a group over to who shows its pickup code", ("pickup-code-wrong", "balance-due")),
         "deliver": ("The carrier has brought a group", ()),
+        "escalate": ("Nobody has answered a hold in time: the agent's own clock asks", ("hold-not-overdue",)),
         "exchange": (
             "Take goods back and place the order for what goes instead; only the difference is paid or paid back",
             (
@@ -46,9 +69,15 @@ _COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
                 "lot-expired",
                 "quota-exhausted",
                 *_REFUND,
+                *JUDGED,
             ),
         ),
         "expire": ("Nobody came for a group in time: its goods go back to the shelf", ("pickup-not-overdue",)),
+        "hand-back": (
+            "An order that the centre assigned goes back to it, whole",
+            ("not-assigned", "goods-left", "order-changed"),
+        ),
+        "hold": ("Somebody has to look at the order before it goes on", ()),
         "pack": ("The goods of a group are in a parcel", ()),
         "pay": (
             "One more payment, or a pending one that was made",
@@ -57,6 +86,10 @@ _COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
         "pick": ("The goods of a group are in the hand of the store", ()),
         "ready": ("The customer can come; the answer alone says the pickup code", ("method-mismatch",)),
         "redirect": ("Send what was to be fetched, or keep what was to be sent", ("method-mismatch",)),
+        "refuse": (
+            "Call an order off that is held, as far as its goods have not left",
+            ("hold-not-found", "approval-needed", "hold-ambiguous", "goods-left"),
+        ),
         "reject": ("The location cannot serve a group; the reason changes the stock", ("quantity-too-large",)),
         "renew": ("A new pickup code and a new time for one that was lost", ()),
         "return": ("Take goods back at the till, looked at and refunded at once", ("return-too-large", *_REFUND)),

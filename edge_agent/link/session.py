@@ -14,6 +14,7 @@ import structlog
 
 from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
+from edge_agent.link.asides import Aside, Asides
 from edge_agent.link.background import Background
 from edge_agent.link.bandwidth import UNLIMITED, Bandwidth
 from edge_agent.link.books import Books
@@ -27,7 +28,7 @@ from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import Surroundings
 from edge_core.errors import PeerFault, RecordDamaged, StorageFault, TransientFault
 from edge_core.limits import LINK_TICK_INTERVAL_MS
-from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply
+from edge_core.sync.audit_messages import DayTotals, Digest
 from edge_core.sync.edge_link import step
 from edge_core.sync.link_types import (
     AwaitEnrolment,
@@ -124,7 +125,7 @@ class Session:
         self._connected = False
         self._next_tick_ms = 0
         self.on_damage: Callable[[], None] = lambda: None
-        self.on_audit: Callable[[DigestReply | AuditCall], None] = lambda _message: None
+        self.asides = Asides()
         self._incarnation = file.streams["orders"].incarnation
         self.state = LinkState(
             incarnation=self._incarnation,
@@ -240,9 +241,8 @@ class Session:
             self._books.last_error = bounded(fault)
             _LOG.warning("link.message_refused", reason=fault.reason, error=bounded(fault))
             return
-        if isinstance(message, DigestReply | AuditCall):
-            if message.incarnation == self.state.incarnation:
-                self.on_audit(message)
+        if isinstance(message, Aside):
+            self.asides.hand_on(message, self.state.incarnation)
             return
         if isinstance(message, Welcome) and tells_the_time(message, self.state):
             self.clock.heard(self._here.now_ms() + message.clock_offset_ms, self._here.monotonic_ms())

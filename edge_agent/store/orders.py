@@ -9,12 +9,17 @@ from msgspec import Struct
 from edge_agent.store.connection import fetch, translated
 from edge_agent.store.log import read_recorded
 from edge_agent.store.retention import FINISHED
+from edge_core.checks.known import coupons_of
 from edge_core.orders.fold import OrderState
 from edge_core.orders.rendering import Recorded
+from edge_core.orders.settling import owed_on_account_minor
 
 
 class OrderHead(Struct, frozen=True):
-    """An order as a list shows it."""
+    """An order as a list shows it, and as the checks of later orders see it (docs/checks.md).
+
+    `credit_minor` is what is owed of it on account, `basket` the mark of its goods where repetitions are looked for.
+    """
 
     order_id: UUID
     last_entry: int
@@ -25,6 +30,10 @@ class OrderHead(Struct, frozen=True):
     business_date: str
     currency: str
     grand_total_minor: int
+    customer_ref: str | None = None
+    credit_minor: int = 0
+    basket: int | None = None
+    coupons: tuple[str, ...] = ()
 
 
 class OrderFilter(Struct, frozen=True):
@@ -36,7 +45,7 @@ class OrderFilter(Struct, frozen=True):
     before: UUID | None = None
 
 
-def head_of(state: OrderState, last_entry: int) -> OrderHead:
+def head_of(state: OrderState, last_entry: int, basket: int | None = None) -> OrderHead:
     """The head of an order as it stands after the entry `last_entry`."""
     order = state.order
     return OrderHead(
@@ -49,6 +58,10 @@ def head_of(state: OrderState, last_entry: int) -> OrderHead:
         order.business_date,
         order.currency,
         order.totals.grand_total_minor,
+        order.customer_ref,
+        owed_on_account_minor(state) if order.customer_ref is not None else 0,
+        basket,
+        tuple(coupons_of(order)) if order.adjustments else (),
     )
 
 
@@ -56,11 +69,14 @@ async def put_heads(connection: aiosqlite.Connection, heads: Iterable[OrderHead]
     """Write heads; an order that is there moves on."""
     sql = """
         INSERT INTO order_head (order_id, last_entry, revision, order_type, status, terminal_id,
-                                business_date, currency, grand_total_minor)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                business_date, currency, grand_total_minor, customer_ref, credit_minor, basket)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (order_id) DO UPDATE
-        SET last_entry = excluded.last_entry, revision = excluded.revision, status = excluded.status
+        SET last_entry = excluded.last_entry, revision = excluded.revision, status = excluded.status,
+            credit_minor = excluded.credit_minor
     """
+    taken = list(heads)
+    used = [(code, head.order_id.bytes) for head in taken for code in head.coupons]
     rows = [
         (
             head.order_id.bytes,
@@ -72,11 +88,16 @@ async def put_heads(connection: aiosqlite.Connection, heads: Iterable[OrderHead]
             head.business_date,
             head.currency,
             head.grand_total_minor,
+            head.customer_ref,
+            head.credit_minor,
+            head.basket,
         )
-        for head in heads
+        for head in taken
     ]
     with translated():
         await connection.executemany(sql, rows)
+        if used:
+            await connection.executemany("INSERT OR IGNORE INTO coupon_use (code, order_id) VALUES (?, ?)", used)
 
 
 async def read_order(connection: aiosqlite.Connection, order_id: UUID) -> list[Recorded]:

@@ -17,6 +17,7 @@ from edge_agent.store.connection import fetch, open_reader
 from edge_agent.store.log import Stream, seq_of
 from edge_agent.store.orders import OrderFilter, OrderHead
 from edge_agent.store.verify_downlink import check_downlink
+from edge_agent.store.verify_reference import check_reference
 from edge_agent.store.verify_stock import StockBook
 from edge_core.errors import PeerFault, StorageFault
 from edge_core.orders.events import Movement, OrderPlaced, deltas_of
@@ -99,7 +100,8 @@ async def verify_file(path: Path, on_progress: Callable[[int], None] = lambda _:
     try:
         # One snapshot for the whole walk: what is derived must follow from the log as it was at the same moment.
         await fetch(connection, "BEGIN")
-        for check in (_check_pages, _check_log, _check_heads, _check_derived, _check_downlink, _check_stock_book):
+        derived = (_check_heads, _check_derived, _check_downlink, _check_reference, _check_stock_book)
+        for check in (_check_pages, _check_log, *derived):
             try:
                 await check(walk)
             except (StorageFault, PeerFault) as fault:
@@ -256,6 +258,11 @@ def _check_head(walk: _Walk, head: OrderHead, entries: list[Recorded]) -> None:
 
 async def _check_downlink(walk: _Walk) -> None:
     async for where, what in check_downlink(walk.connection):
+        walk.find(where, what)
+
+
+async def _check_reference(walk: _Walk) -> None:
+    async for where, what in check_reference(walk.connection):
         walk.find(where, what)
 
 

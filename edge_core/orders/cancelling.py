@@ -9,7 +9,14 @@ from edge_core.orders.further_events import CancelKind, GroupQuantity
 from edge_core.orders.legality import allowed_commands
 from edge_core.orders.machines import GROUP
 from edge_core.orders.parts import add_up, by_group, cut_group
-from edge_core.orders.requests import CancelLinesRequest, CancelRequest, LineQuantity, ReturnLine, VoidRequest
+from edge_core.orders.requests import (
+    CancelLinesRequest,
+    CancelRequest,
+    HandBackRequest,
+    LineQuantity,
+    ReturnLine,
+    VoidRequest,
+)
 from edge_core.orders.settling import give_everything_back, owed_minor, refund, taken_minor
 from edge_core.orders.state import GroupState, OrderState
 from edge_core.orders.world import Case
@@ -18,13 +25,15 @@ from edge_core.stock.ledger import Allocation
 EXPIRED = "pickup-expired"
 
 
-def cancel_rest(state: OrderState, request: CancelRequest) -> tuple[Event, ...] | Rejected:
+def cancel_rest(
+    state: OrderState, request: CancelRequest, kind: CancelKind = "cancelled"
+) -> tuple[Event, ...] | Rejected:
     """Call off what has not left. Raises nothing: where everything has left the answer is no."""
     parts = _everything(open_groups(state))
     if not parts:
         detail = f"the order is {state.status}: what has left cannot be called off, it can come back"
         return Rejected("goods-left", detail, state=state.status, allowed=allowed_commands(state))
-    return call_off(state, parts, request.reason, request.operator_id)
+    return call_off(state, parts, request.reason, request.operator_id, kind)
 
 
 def cancel_lines(case: Case) -> tuple[Event, ...] | Rejected:
@@ -64,6 +73,19 @@ def cancel_group(case: Case) -> tuple[Event, ...] | Rejected:
     return call_off(case.state, _everything([case.group]), EXPIRED, operator_id, kind="expired")
 
 
+def hand_back(case: Case) -> tuple[Event, ...] | Rejected:
+    """An assigned order goes back to the centre. What was paid is void here: it counts where the goods come from."""
+    request = case.command.request
+    if not isinstance(request, HandBackRequest):
+        raise InvariantViolated(f"{request!r} says not why the order goes back")
+    return hand_over(case.state, request.reason, request.operator_id)
+
+
+def hand_over(state: OrderState, reason: str, operator_id: str | None) -> tuple[Event, ...] | Rejected:
+    """The event of giving all of an assigned order back."""
+    return call_off(state, _everything(open_groups(state)), reason, operator_id, kind="handed_back")
+
+
 def open_groups(state: OrderState) -> list[GroupState]:
     """The groups that can still be called off."""
     return [group for group in state.groups if GROUP.is_legal(group.status, "order.cancelled")]
@@ -84,7 +106,7 @@ def call_off(
         released += gone
     nothing_stays = all(not group.lines for group in groups.values())
     if nothing_stays:
-        reversals = give_everything_back(state, is_void=kind == "voided")
+        reversals = give_everything_back(state, is_void=kind in {"voided", "handed_back"})
     else:
         owed = owed_minor(state, cancelled=[(part.line_id, part.quantity_milli) for part in parts])
         found = refund(state, taken_minor(state) - owed)

@@ -12,7 +12,7 @@ from edge_core.orders.requests import CancelRequest, CloseRequest, ExchangeReque
 from edge_core.stock.requests import HoldRequest, QuotaRequest, RightsRequest, StockCount
 from edge_core.stock.rights import Life
 
-Role = Literal["store", "centre", "timer"]
+Role = Literal["store", "back_office", "centre", "timer"]
 
 
 class MovementLine(Part, frozen=True):
@@ -34,7 +34,7 @@ class StockMovement(Part, frozen=True):
 
 
 class PlaceOrder(Struct, frozen=True):
-    """Take a till's order at this location. Stock found for it is recorded under the order's own id."""
+    """Take a till's order at this location, at `now_ms` (Unix time). Stock found for it bears the order's own id."""
 
     posted: TillOrder
     order_id: UUID
@@ -45,6 +45,24 @@ class PlaceOrder(Struct, frozen=True):
     business_date: str
     offline: bool
     now_ms: int = 0
+
+
+class TakeAssignment(Struct, frozen=True):
+    """Take an order that the centre has assigned to this location. `place.order_id` is the id of the assignment.
+
+    `is_accepted` where the location takes on whatever it has the goods for; otherwise people accept or reject it.
+    """
+
+    place: PlaceOrder
+    central_order_id: UUID
+    attempt: int
+    accept_by_ms: int
+    is_accepted: bool
+
+    @property
+    def order_id(self) -> UUID:
+        """The order that is placed here."""
+        return self.place.order_id
 
 
 class CancelOrder(Struct, frozen=True):
@@ -165,4 +183,4 @@ class ShareRights(Struct, frozen=True):
 OnHold = ChangeHold | OrderHeldGoods
 OnOrder = CancelOrder | AdvanceOrder | ExchangeOrder
 OnStock = TakeBack | MoveStock | CountStock | HoldStock | ChangeHold | SetQuota | ShareRights
-Command = PlaceOrder | OnOrder | OrderHeldGoods | CloseDay | OnStock
+Command = PlaceOrder | TakeAssignment | OnOrder | OrderHeldGoods | CloseDay | OnStock

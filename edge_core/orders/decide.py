@@ -7,6 +7,7 @@ names, and the positions of the SKUs named.
 from typing import assert_never
 
 from edge_core.errors import Rejected
+from edge_core.orders.assigning import take_assignment
 from edge_core.orders.cancelling import cancel_rest
 from edge_core.orders.commands import (
     AdvanceOrder,
@@ -24,6 +25,7 @@ from edge_core.orders.commands import (
     PlaceOrder,
     SetQuota,
     ShareRights,
+    TakeAssignment,
     TakeBack,
 )
 from edge_core.orders.counted import count_stock
@@ -49,6 +51,8 @@ def decide(world: World, command: Command) -> Accepted | Rejected:
     match command:
         case PlaceOrder():
             return _accepted(place_order(world, command))
+        case TakeAssignment():
+            return _accepted(take_assignment(world, command))
         case CancelOrder() | AdvanceOrder() | ExchangeOrder():
             state = _expected(world, command)
             return state if isinstance(state, Rejected) else _decide_on(world, state, command)
@@ -90,7 +94,7 @@ def skus_of(command: Command, order: OrderState | None = None, hold: Reservation
             return frozenset({sku}) if owner_id == command.life.node_id else frozenset()
         case SetQuota():
             return frozenset({command.request.sku})
-        case OrderHeldGoods():
+        case TakeAssignment() | OrderHeldGoods():
             return frozenset(line.sku for line in command.place.posted.lines) | _skus_held(hold)
         case ChangeHold():
             return _skus_held(hold)
@@ -130,6 +134,9 @@ def _expected(world: World, command: OnOrder) -> OrderState | Rejected:
     state, expected = world.order, command.request.expected_revision
     if state is None:
         return Rejected("order-not-found", f"there is no order {command.order_id} here")
+    if state.assigned is not None and state.assigned.ended is not None:
+        detail = f"the order went back to the centre: {state.assigned.ended}"
+        return Rejected("assignment-over", detail, state=state.status)
     if expected is not None and expected != state.revision:
         detail = f"the order is at revision {state.revision}, the command expected {expected}"
         return Rejected("revision-stale", detail, "/expected_revision", state=state.status)

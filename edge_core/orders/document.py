@@ -14,7 +14,9 @@ from edge_core.limits import (
     ADDRESS_LINES_MAX,
     ADJUSTMENTS_MAX,
     ATTRIBUTION_KEYS_MAX,
+    COMPLIANCE_AGE_YEARS_MAX,
     IDENTIFIER_CHARS_MAX,
+    LICENCES_MAX,
     LINES_MAX,
     MONEY_MINOR_MAX,
     PAYMENTS_MAX,
@@ -173,6 +175,14 @@ class FulfillmentRequest(Part, frozen=True):
     promise: Promise | None = None
 
 
+class Confirmations(Part, frozen=True):
+    """What the till's operator has seen to: the buyer's age, licences, that the same basket is meant again."""
+
+    age_years: Annotated[int, Meta(ge=0, le=COMPLIANCE_AGE_YEARS_MAX)] | None = None
+    licences: Annotated[tuple[Identifier, ...], Meta(max_length=LICENCES_MAX)] = ()
+    duplicate: bool = False
+
+
 class TillOrder(Part, frozen=True):
     """What a till posts to `POST /v1/orders`. The agent adds what is its own to give."""
 
@@ -195,6 +205,7 @@ class TillOrder(Part, frozen=True):
     bill_to: Address | None = None
     business_date: Date | None = None
     attribution: Annotated[dict[Identifier, Text], Meta(max_length=ATTRIBUTION_KEYS_MAX)] | None = None
+    confirmations: Confirmations | None = None
 
 
 class GroupLine(Part, frozen=True):
@@ -253,3 +264,4 @@ class Order(Part, frozen=True):
     promise: Promise | None
     attribution: dict[str, str] | None
     policy_versions: dict[str, str]
+    confirmations: Confirmations | None = None

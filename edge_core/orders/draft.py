@@ -11,9 +11,11 @@ class Draft:
 
     __slots__ = (
         "approved",
+        "assigned",
         "cancelled",
         "credited_minor",
         "groups",
+        "held",
         "holds",
         "order",
         "payments",
@@ -41,6 +43,8 @@ class Draft:
         self.payments_added = state.payments_added
         self.credited_minor = state.credited_minor
         self.ship_to = state.ship_to
+        self.held = state.held
+        self.assigned = state.assigned
 
     def state(self) -> OrderState:
         """The state as it is now."""
@@ -58,6 +62,8 @@ class Draft:
             self.payments_added,
             self.credited_minor,
             self.ship_to,
+            self.held,
+            self.assigned,
         )
 
     def payment(self, payment_id: str) -> PaymentState:

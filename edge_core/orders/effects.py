@@ -10,7 +10,7 @@ from typing import Final
 
 from edge_core.errors import InvariantViolated, Rejected
 from edge_core.ids import pickup_code_hash
-from edge_core.orders.cancelling import cancel_group
+from edge_core.orders.cancelling import cancel_group, hand_over
 from edge_core.orders.document import GroupLine
 from edge_core.orders.events import (
     Event,
@@ -24,7 +24,9 @@ from edge_core.orders.events import (
     FulfillmentShipped,
     StockReserved,
 )
+from edge_core.orders.fold import fold_all
 from edge_core.orders.further_events import GroupRedirected, GroupSplit
+from edge_core.orders.guards import stays
 from edge_core.orders.losing import lost_goods
 from edge_core.orders.machines import GROUP
 from edge_core.orders.parts import add_up, cut_group
@@ -32,6 +34,7 @@ from edge_core.orders.promising import Wanted, promise
 from edge_core.orders.quoting import Draw, channel_of, draw_quotas
 from edge_core.orders.requests import RedirectRequest, RejectRequest, ShipRequest, SplitRequest
 from edge_core.orders.settling import captures
+from edge_core.orders.state import OrderState
 from edge_core.orders.world import Case
 
 Effect = Callable[[Case], tuple[Event, ...] | Rejected]
@@ -112,7 +115,17 @@ def give_group_up(case: Case) -> tuple[Event, ...] | Rejected:
     lost = lost_goods(case, request.reason, request.lines, group.allocations)
     if isinstance(lost, Rejected):
         return lost
-    return FulfillmentRejected(group.group_id, request.reason, group.allocations), *lost
+    events: tuple[Event, ...] = (FulfillmentRejected(group.group_id, request.reason, group.allocations), *lost)
+    back = _given_back(fold_all(case.state, events), request)
+    return back if isinstance(back, Rejected) else events + back
+
+
+def _given_back(after: OrderState, request: RejectRequest) -> tuple[Event, ...] | Rejected:
+    """An order that the centre assigned goes back to it with the last group that the location rejects."""
+    waits = all(group.status in {"unrouted", "backordered"} for group in after.groups)
+    if after.assigned is None or not waits or stays(after) is not None:
+        return ()
+    return hand_over(after, request.reason, request.operator_id)
 
 
 def split_group(case: Case) -> tuple[Event, ...] | Rejected:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from edge_core.orders.day_events import DayClosed
 from edge_core.orders.document import Order, Payment
 from edge_core.orders.further_events import (
+    AssignmentTaken,
     CancelKind,
     GoodsTakenBack,
     GroupChange,
@@ -21,6 +22,7 @@ from edge_core.orders.further_events import (
     ReturnInspected,
     ReturnStep,
 )
+from edge_core.orders.judgement import Basis, Finding, Proposal, Rung
 from edge_core.stock.ledger import Allocation, StockDelta, consume, release, reserve, restock
 from edge_core.stock.stock_events import HoldEnded, RightsGranted, RightsSpent, StockCounted, StockEvent, StockHeld
 
@@ -32,25 +34,39 @@ class OrderPlaced(Struct, frozen=True, array_like=True, gc=False, tag="order.pla
 
 
 class OrderValidated(Struct, frozen=True, array_like=True, gc=False, tag="order.validated"):
-    """The order passed the checks named."""
+    """The order passed the checks named; `basis` is what it was judged by."""
 
     checks: tuple[str, ...]
+    basis: Basis | None = None
 
 
 class OrderHeld(Struct, frozen=True, array_like=True, gc=False, tag="order.held"):
-    """Somebody must look at the order before it goes on."""
+    """Somebody must look at the order before it goes on: `owner`, until `due_at_ms` (Unix time).
+
+    `reasons` are the names of the rules, `findings` what they found by `rules_id`; `operator_id` is who asked for it.
+    After that the hold goes up `ladder`: the same `hold_id` at the next `level`.
+    """
 
     hold_id: str
     reasons: tuple[str, ...]
     owner: str
     due_at_ms: int
+    level: int = 0
+    ladder: tuple[Rung, ...] = ()
+    rules_id: str | None = None
+    findings: tuple[Finding, ...] = ()
+    proposal: Proposal | None = None
+    operator_id: str | None = None
 
 
 class OrderApproved(Struct, frozen=True, array_like=True, gc=False, tag="order.approved"):
-    """A hold was released."""
+    """A hold was released by somebody in a `role`; `followed` is whether that was proposed."""
 
     hold_id: str
     operator_id: str
+    role: str = "store"
+    followed: bool | None = None
+    reason: str | None = None
 
 
 class PaymentAuthorized(Struct, frozen=True, array_like=True, gc=False, tag="payment.authorized"):
@@ -146,7 +162,9 @@ class OrderCancelled(Struct, frozen=True, array_like=True, gc=False, tag="order.
     """What had not left was called off: promises are free again, payments are given back.
 
     Without `quantities` every group is called off; with them, so much of the lines of groups. `kind` says whether it
-    was taken back at the till on its day (`voided`) or never fetched (`expired`).
+    was taken back at the till on its day (`voided`), never fetched (`expired`), refused while it was held (then
+    `followed` is whether that was proposed), or went back to the centre that had assigned it (`handed_back`): then the
+    customer still gets goods, and the payments count where they come from.
     """
 
     reason: str
@@ -155,6 +173,7 @@ class OrderCancelled(Struct, frozen=True, array_like=True, gc=False, tag="order.
     reversals: tuple[PaymentReversal, ...]
     quantities: tuple[GroupQuantity, ...] = ()
     kind: CancelKind = "cancelled"
+    followed: bool | None = None
 
 
 class OrderReturned(Struct, frozen=True, array_like=True, gc=False, tag="order.returned"):
@@ -225,6 +244,7 @@ Event = (
     | ReturnStep
     | GoodsTakenBack
     | DayClosed
+    | AssignmentTaken
     | StockEvent
 )
 

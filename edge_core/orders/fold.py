@@ -37,10 +37,10 @@ from edge_core.orders.events import (
     StockReserved,
     name_of,
 )
-from edge_core.orders.fold_further import FURTHER, settle_return
+from edge_core.orders.fold_further import FURTHER, end_assignment, settle_return
 from edge_core.orders.machines import GROUP, ORDER, PAYMENT
 from edge_core.orders.parts import add_up, by_group, cut_group
-from edge_core.orders.state import GroupState, OrderState, PaymentState, order_status
+from edge_core.orders.state import GroupState, HoldState, OrderState, PaymentState, order_status
 
 __all__ = ["GroupState", "OrderState", "PaymentState", "fold", "fold_all", "order_status"]
 
@@ -107,16 +107,34 @@ def _validate(draft: Draft, event: OrderValidated) -> None:
 
 
 def _hold(draft: Draft, event: OrderHeld) -> None:
+    """A new hold, or one that goes up its ladder: that is for the same reasons still."""
+    before = next((hold for hold in draft.held if hold.hold_id == event.hold_id), None)
+    if before is not None and event.level == before.level + 1:
+        hold = replace(before, owner=event.owner, due_at_ms=event.due_at_ms, level=event.level, ladder=event.ladder)
+        draft.held = tuple(hold if each.hold_id == event.hold_id else each for each in draft.held)
+        return
     _demand(draft, event)
     if event.hold_id in draft.holds:
         raise InvariantViolated(f"there is a hold {event.hold_id!r} already")
     draft.holds = (*draft.holds, event.hold_id)
+    hold = HoldState(
+        event.hold_id,
+        event.owner,
+        event.due_at_ms,
+        event.level,
+        event.ladder,
+        event.proposal,
+        event.reasons,
+        event.findings,
+    )
+    draft.held = (*draft.held, hold)
 
 
 def _approve(draft: Draft, event: OrderApproved) -> None:
     if event.hold_id not in draft.holds:
         raise InvariantViolated(f"there is no hold {event.hold_id!r} to approve")
     draft.holds = tuple(hold for hold in draft.holds if hold != event.hold_id)
+    draft.held = tuple(hold for hold in draft.held if hold.hold_id != event.hold_id)
     draft.approved = True
 
 
@@ -189,8 +207,10 @@ def _cancel(draft: Draft, event: OrderCancelled) -> None:
         draft.groups[group_id] = rest if rest.lines else replace(rest, status=status)
     gone = [part for parts in leaving.values() for part in parts]
     draft.cancelled = tuple(sorted(add_up((*draft.cancelled, *gone)).items()))
-    if all(group.status == "cancelled" for group in draft.groups.values()):
-        draft.holds = ()
+    if event.kind == "refused" or all(group.status == "cancelled" for group in draft.groups.values()):
+        draft.holds, draft.held = (), ()
+    if event.kind == "handed_back":
+        end_assignment(draft, event.reason)
     _reverse(draft, event.reversals, "order.cancelled")
 
 

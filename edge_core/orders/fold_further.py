@@ -10,6 +10,7 @@ from edge_core.errors import InvariantViolated
 from edge_core.orders.draft import Draft
 from edge_core.orders.events import OrderReturned, name_of
 from edge_core.orders.further_events import (
+    AssignmentTaken,
     GroupRedirected,
     GroupSplit,
     ReturnApproved,
@@ -20,7 +21,7 @@ from edge_core.orders.further_events import (
 )
 from edge_core.orders.machines import GROUP, ORDER, RETURN
 from edge_core.orders.parts import Quantities, add_up, cut_group, returnable
-from edge_core.orders.state import GroupState, ReturnState
+from edge_core.orders.state import Assigned, GroupState, ReturnState
 
 
 def _split(draft: Draft, event: GroupSplit) -> None:
@@ -44,6 +45,19 @@ def _redirect(draft: Draft, event: GroupRedirected) -> None:
         group, status=status, method=event.method, code_hash=None, expires_at_ms=None
     )
     draft.ship_to = event.ship_to or draft.ship_to
+
+
+def _assign(draft: Draft, event: AssignmentTaken) -> None:
+    if draft.assigned is not None or draft.validated:
+        raise InvariantViolated("assignment.taken stands right after order.placed")
+    draft.assigned = Assigned(event.central_order_id, event.attempt, event.accept_by_ms)
+
+
+def end_assignment(draft: Draft, reason: str) -> None:
+    """The order is no longer this location's."""
+    if draft.assigned is None:
+        raise InvariantViolated("an order that was not assigned cannot be handed back")
+    draft.assigned = replace(draft.assigned, ended=reason)
 
 
 def _request(draft: Draft, event: ReturnRequested) -> None:
@@ -104,5 +118,6 @@ FURTHER: Final[Mapping[type, Callable[[Draft, Any], None]]] = MappingProxyType(
         ReturnRefused: _step,
         ReturnReceived: _step,
         ReturnInspected: _inspect,
+        AssignmentTaken: _assign,
     }
 )

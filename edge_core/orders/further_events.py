@@ -94,6 +94,17 @@ class GoodsTakenBack(Struct, frozen=True, array_like=True, gc=False, tag="return
     terminal_id: str
 
 
+class AssignmentTaken(Struct, frozen=True, array_like=True, gc=False, tag="assignment.taken"):
+    """The centre has assigned its order `central_order_id` to this location: as this order, in its `attempt`th try.
+
+    The location's word is wanted until `accept_by_ms` (Unix time, the centre's clock).
+    """
+
+    central_order_id: UUID
+    attempt: int
+    accept_by_ms: int
+
+
 GroupChange = GroupSplit | GroupRedirected
 ReturnStep = ReturnRequested | ReturnApproved | ReturnRefused | ReturnReceived | ReturnInspected
-CancelKind = Literal["cancelled", "voided", "expired"]
+CancelKind = Literal["cancelled", "voided", "expired", "refused", "handed_back"]

@@ -9,10 +9,12 @@ from typing import Final
 
 from edge_core.errors import Rejected
 from edge_core.ids import pickup_code_hash
+from edge_core.orders.holding import hold_overdue, may_answer_hold
 from edge_core.orders.legality import has_room
 from edge_core.orders.machines import GROUP
 from edge_core.orders.requests import CollectRequest, RedirectRequest
 from edge_core.orders.settling import owed_minor, secured_minor
+from edge_core.orders.state import OrderState
 from edge_core.orders.world import Case
 
 Guard = Callable[[Case], Rejected | None]
@@ -95,6 +97,32 @@ def same_business_date(case: Case) -> Rejected | None:
     return Rejected("void-too-late", f"placed on {placed}, today is {today}", state=case.state.status)
 
 
+def is_assigned(case: Case) -> Rejected | None:
+    """Only what the centre assigned can go back to it."""
+    if case.state.assigned is None:
+        return Rejected("not-assigned", "the order was placed here", state=case.state.status)
+    return None
+
+
+def goes_back_whole(case: Case) -> Rejected | None:
+    """The order is as it came, so that another location can do all of it: nothing has left, nothing was changed."""
+    return stays(case.state)
+
+
+def stays(state: OrderState) -> Rejected | None:
+    """Why an assigned order cannot go back to the centre any more; None where it can."""
+    gone = [group for group in state.groups if not GROUP.is_legal(group.status, "order.cancelled:handed_back")]
+    gone = [group for group in gone if group.status != "cancelled"]
+    if gone:
+        return Rejected("goods-left", f"group {gone[0].group_id} is {gone[0].status}", state=state.status)
+    methods = {group.method for group in state.order.fulfillment_groups}
+    was_redirected = state.ship_to is not None or any(group.method not in methods for group in state.groups)
+    has_moved_money = bool(state.payments_added) or any(payment.refunded_minor for payment in state.payments)
+    if state.cancelled or state.returned or was_redirected or has_moved_money:
+        return Rejected("order-changed", "the order is not as it was assigned", state=state.status)
+    return None
+
+
 def _goes(case: Case, method: str) -> Rejected | None:
     if case.group.method == method:
         return None
@@ -107,10 +135,14 @@ GUARDS: Final[Mapping[str, Guard]] = MappingProxyType(
         guard.__name__: guard
         for guard in (
             balance_paid,
+            goes_back_whole,
+            hold_overdue,
+            is_assigned,
             is_not_too_long,
             is_pickup,
             is_redirectable,
             is_shipment,
+            may_answer_hold,
             not_held,
             nothing_has_left,
             pickup_code_fits,

@@ -79,7 +79,7 @@ def order_held_goods(world: World, command: OrderHeldGoods) -> Accepted | Reject
     kept: defaultdict[str, int] = defaultdict(int)
     for allocation in world.hold.allocations:
         kept[allocation.sku] += allocation.quantity_milli
-    shelf = World(None, _without(world.stock, world.hold), quotas=world.quotas)
+    shelf = World(None, _without(world.stock, world.hold), evidence=world.evidence, quotas=world.quotas)
     placed = place_order(shelf, command.place, kept)
     if isinstance(placed, Rejected):
         return placed

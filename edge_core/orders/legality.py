@@ -7,11 +7,11 @@ from edge_core.orders.state import OrderState
 
 
 def allowed_commands(state: OrderState) -> tuple[str, ...]:
-    """What somebody may ask of the order as it stands, by the tables alone."""
+    """What somebody may ask of the order as it stands, by the tables alone; `hand-back` only where it was assigned."""
     found = [*ORDER.commands(state.status)]
     found += [name for group in state.groups for name in GROUP.commands(group.status)]
     found += [name for one in state.returns for name in RETURN.commands(one.status)]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(name for name in found if name != "hand-back" or state.assigned is not None))
 
 
 def not_allowed(state: OrderState, command: str, where: str) -> Rejected:
@@ -29,7 +29,7 @@ def has_room(state: OrderState) -> Rejected | None:
 
 
 def may_give(row: Transition, role: str) -> Rejected | None:
-    """Whether the one who gives the command may."""
-    if role in row.roles:
+    """Whether the one who gives the command may. The back office may do whatever people at the tills may."""
+    if role in row.roles or (role == "back_office" and "store" in row.roles):
         return None
     return Rejected("role-not-allowed", f"{row.command} is for {' or '.join(row.roles)} to give, not for {role}")

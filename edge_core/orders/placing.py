@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from edge_core.checks.judge import BUILT_IN, judge
 from edge_core.errors import Rejected
 from edge_core.orders.commands import PlaceOrder
 from edge_core.orders.document import FulfillmentGroup, GroupLine, Order, OrderTotals, TillOrder
@@ -17,6 +18,7 @@ from edge_core.orders.events import (
     StockMoved,
     StockReserved,
 )
+from edge_core.orders.judgement import Basis
 from edge_core.orders.promising import Wanted, promise
 from edge_core.orders.quoting import Draw, channel_of, draw_quotas
 from edge_core.orders.validation import CHECK_NAMES
@@ -29,8 +31,12 @@ MAIN_GROUP = "g1"
 def place_order(
     world: World, command: PlaceOrder, kept: Mapping[str, int] = MappingProxyType({})
 ) -> tuple[Event, ...] | Rejected:
-    """The events of taking an order in. A carry-out sale is over with them. `kept` was held for it, by SKU."""
+    """The events of taking an order in. A carry-out sale is over with them,
+    unless it is held. `kept` was held for it, by SKU."""
     posted = command.posted
+    judged = judge(world.evidence, posted, business_date=command.business_date, now_ms=command.now_ms)
+    if isinstance(judged, Rejected):
+        return judged
     carry_out = posted.fulfillment.method == "carry_out"
     found = _find_untracked(world, command) if carry_out else ()
     allocations = _allocate_lines(world, posted, command.business_date, found)
@@ -39,20 +45,21 @@ def place_order(
     drawn = _draw(world, command, allocations or (), kept)
     if isinstance(drawn, Rejected):
         return drawn
-    events: list[Event] = [OrderPlaced(_document(command)), OrderValidated(CHECK_NAMES)]
+    events: list[Event] = [OrderPlaced(_document(command, judged.basis)), OrderValidated(CHECK_NAMES, judged.basis)]
     events += _payments(posted)
     if found:
         events.append(StockMoved(command.order_id, "found", None, found))
+    hold = () if judged.hold is None else (judged.hold,)
     if allocations is None:
         events.append(FulfillmentRouted(MAIN_GROUP, "backorder", None))
-        return tuple(events)
+        return *events, *hold
     events += drawn
     pickup = posted.fulfillment.method == "pickup"
     events.append(FulfillmentRouted(MAIN_GROUP, "pickup" if pickup else "fulfil_here", command.location_id))
     events.append(StockReserved(MAIN_GROUP, allocations))
-    if carry_out:
+    if carry_out and not hold:  # goods of a sale that is held stay behind the counter, promised to it
         events.append(FulfillmentDelivered(MAIN_GROUP, allocations))
-    return tuple(events)
+    return *events, *hold
 
 
 def _draw(
@@ -99,7 +106,7 @@ def _allocate_lines(
     return allocations
 
 
-def _document(command: PlaceOrder) -> Order:
+def _document(command: PlaceOrder, basis: Basis) -> Order:
     """The kept document: what was posted, and what is the agent's to give."""
     posted = command.posted
     totals = posted.totals
@@ -147,7 +154,8 @@ def _document(command: PlaceOrder) -> Order:
         ),
         promise=request.promise,
         attribution=posted.attribution,
-        policy_versions={},
+        policy_versions={} if basis is BUILT_IN else {"rules": basis.rules_id},
+        confirmations=posted.confirmations,
     )
 
 

@@ -14,8 +14,9 @@ from msgspec import Struct
 from edge_core.clock import wall_ms
 from edge_core.errors import InvariantViolated
 from edge_core.orders.document import SCHEMA_VERSION
-from edge_core.orders.events import OrderPlaced, name_of
+from edge_core.orders.events import OrderPlaced, OrderValidated, name_of
 from edge_core.orders.fold import OrderState, fold, fold_all
+from edge_core.orders.judgement_views import HoldView, JudgementView, hold_view, judgement_view
 from edge_core.shapes import json_object, object_shape
 from edge_core.stock.ledger import Allocation
 from edge_core.sync.entry import Entry
@@ -74,8 +75,11 @@ class PaymentView(Struct, frozen=True, omit_defaults=True):
     refunded_minor: int = 0
 
 
-class Receipt(Struct, frozen=True):
-    """The short answer to a command on an order: what it is called, where it stands, where it is recorded."""
+class Receipt(Struct, frozen=True, omit_defaults=True):
+    """The short answer to a command on an order: what it is called, where it stands, where it is recorded.
+
+    `holds` are those that stand, left out where there is none.
+    """
 
     order_id: UUID
     display_number: str
@@ -90,6 +94,7 @@ class Receipt(Struct, frozen=True):
     offline: bool
     groups: tuple[GroupView, ...]
     origin: Origin
+    holds: tuple[HoldView, ...] = ()
 
 
 class JourneyEvent(Struct, frozen=True):
@@ -106,7 +111,7 @@ class JourneyEvent(Struct, frozen=True):
 
 
 class OrderDocument(Struct, frozen=True):
-    """The whole order: the 32 fields, then status, journey and returns; its parts are objects of the same names."""
+    """The whole order: the 32 fields, then status, journey, returns and what it was judged by."""
 
     order_id: UUID
     display_number: str
@@ -143,6 +148,7 @@ class OrderDocument(Struct, frozen=True):
     status: str
     journey: tuple[JourneyEvent, ...]
     returns: tuple[ReturnView, ...] = ()
+    judgement: JudgementView | None = None
 
 
 @lru_cache(maxsize=256)  # the entries of one commit share their time
@@ -171,6 +177,7 @@ def receipt(state: OrderState, recorded: Recorded) -> Receipt:
             GroupView(group.group_id, group.method, group.status, group.location_id) for group in state.groups
         ),
         origin=recorded.origin,
+        holds=_holds(state) if state.held else (),
     )
 
 
@@ -224,12 +231,13 @@ def document(entries: Sequence[Recorded]) -> OrderDocument:
         payment_terms=_object(order.payment_terms),
         fulfillment_groups=_groups(state),
         promise=_object(order.promise),
-        risk={"score": None, "reasons": [], "holds": list(state.holds)},
+        risk=_risk(state),
         attribution=order.attribution,
         policy_versions=order.policy_versions,
         status=state.status,
         journey=journey(entries),
         returns=_returns(state),
+        judgement=_judgement(entries[0]),
     )
 
 
@@ -278,6 +286,21 @@ def _returns(state: OrderState) -> tuple[ReturnView, ...]:
         )
         for one in state.returns
     )
+
+
+def _risk(state: OrderState) -> dict[str, Any]:
+    reasons = dict.fromkeys(reason for hold in state.held for reason in hold.reasons)
+    return {"score": None, "reasons": list(reasons), "holds": list(_holds(state))}
+
+
+def _holds(state: OrderState) -> tuple[HoldView, ...]:
+    return tuple(hold_view(hold, rfc3339(hold.due_at_ms)) for hold in state.held)
+
+
+def _judgement(placing: Recorded) -> JudgementView | None:
+    """What the order's placing says that it was judged by; a log of before says nothing."""
+    basis = next((event.basis for event in placing.entry.events if isinstance(event, OrderValidated)), None)
+    return None if basis is None else judgement_view(basis)
 
 
 def _payments(state: OrderState) -> tuple[PaymentView, ...]:

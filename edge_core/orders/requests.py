@@ -24,6 +24,7 @@ from edge_core.orders.document import (
     Unit,
     Utc,
 )
+from edge_core.orders.judgement import Owner
 
 Revision = Annotated[int, Meta(ge=1)]
 
@@ -58,6 +59,14 @@ class CancelLinesRequest(Part, frozen=True):
 
 class VoidRequest(Part, frozen=True):
     """The body of `void`: the order is taken back at the till, on its business day, before anything left."""
+
+    reason: Identifier
+    operator_id: Identifier | None = None
+    expected_revision: Revision | None = None
+
+
+class HandBackRequest(Part, frozen=True):
+    """The body of `hand-back`: an order that the centre assigned goes back to it, whole and unchanged."""
 
     reason: Identifier
     operator_id: Identifier | None = None
@@ -117,6 +126,41 @@ class RedirectRequest(Part, frozen=True):
     method: Method
     ship_to: Address | None = None
     group_id: Identifier | None = None
+    operator_id: Identifier | None = None
+    expected_revision: Revision | None = None
+
+
+class HoldRequest(Part, frozen=True):
+    """The body of `hold`: somebody of at least the rank of `owner` has to look at the order before it goes on."""
+
+    reason: Identifier
+    owner: Owner = "store"
+    operator_id: Identifier | None = None
+    expected_revision: Revision | None = None
+
+
+class ApproveRequest(Part, frozen=True):
+    """The body of `approve`: the order may go on. One open hold need not be named."""
+
+    hold_id: Identifier | None = None
+    reason: Identifier | None = None
+    operator_id: Identifier | None = None
+    expected_revision: Revision | None = None
+
+
+class RefuseRequest(Part, frozen=True):
+    """The body of `refuse`: the order that is held is called off, as far as its goods have not left."""
+
+    reason: Identifier
+    hold_id: Identifier | None = None
+    operator_id: Identifier | None = None
+    expected_revision: Revision | None = None
+
+
+class EscalateRequest(Part, frozen=True):
+    """The body of `escalate`: nobody has answered a hold in time."""
+
+    hold_id: Identifier
     operator_id: Identifier | None = None
     expected_revision: Revision | None = None
 
@@ -230,7 +274,12 @@ OrderRequest = (
     GroupRequest
     | CancelRequest
     | CancelLinesRequest
+    | HandBackRequest
     | VoidRequest
+    | HoldRequest
+    | ApproveRequest
+    | RefuseRequest
+    | EscalateRequest
     | PayRequest
     | ReturnRequest
     | ExchangeRequest
@@ -261,10 +310,15 @@ GROUP_REQUESTS: Final[Mapping[str, type[GroupRequest]]] = MappingProxyType(
 REQUESTS: Final[Mapping[str, type[OrderRequest]]] = MappingProxyType(
     {
         **GROUP_REQUESTS,
+        "approve": ApproveRequest,
         "cancel": CancelRequest,
         "cancel-lines": CancelLinesRequest,
+        "escalate": EscalateRequest,
         "exchange": ExchangeRequest,
+        "hand-back": HandBackRequest,
+        "hold": HoldRequest,
         "pay": PayRequest,
+        "refuse": RefuseRequest,
         "return": ReturnRequest,
         "return-approve": ReturnStep,
         "return-inspect": InspectRequest,

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from edge_core.errors import InvariantViolated, Rejected
-from edge_core.orders.cancelling import cancel_lines, void_order
+from edge_core.orders.cancelling import cancel_lines, hand_back, void_order
 from edge_core.orders.events import Event, OrderReturned
 from edge_core.orders.further_events import (
     ReturnApproved,
@@ -14,6 +14,7 @@ from edge_core.orders.further_events import (
     ReturnRefused,
     ReturnRequested,
 )
+from edge_core.orders.holding import HOLD_EFFECTS
 from edge_core.orders.parts import add_up
 from edge_core.orders.paying import take_payment
 from edge_core.orders.requests import InspectRequest, ReturnStep, ReturnWish
@@ -87,7 +88,13 @@ def _step(case: Case) -> ReturnStep:
 
 
 ORDER_EFFECTS: Final[Mapping[str, Effect]] = MappingProxyType(
-    {effect.__name__: effect for effect in (cancel_lines, request_return, take_back, take_payment, void_order)}
+    {
+        **{
+            effect.__name__: effect
+            for effect in (cancel_lines, hand_back, request_return, take_back, take_payment, void_order)
+        },
+        **HOLD_EFFECTS,
+    }
 )
 """Every effect on an order as a whole by the name that documents use."""
 

@@ -38,6 +38,16 @@ def taken_minor(state: OrderState) -> int:
     return sum(p.captured_minor - p.refunded_minor for p in state.payments) - state.credited_minor
 
 
+def owed_on_account_minor(state: OrderState) -> int:
+    """What the customer owes for this order, and has promised to owe: payments on account that stand."""
+    posted = {tender.payment_id: tender for tender in state.tenders}
+    return sum(
+        posted[p.payment_id].amount_minor - p.refunded_minor
+        for p in state.payments
+        if posted[p.payment_id].tender == "on_account" and p.status not in _OVER
+    )
+
+
 def covered_minor(state: OrderState) -> int:
     """What the store has, and what it has been promised by payments that were not taken yet."""
     posted = {tender.payment_id: tender.amount_minor for tender in state.tenders}

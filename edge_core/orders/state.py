@@ -5,6 +5,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from edge_core.orders.document import Address, GroupLine, Method, Order, Payment
+from edge_core.orders.judgement import Finding, Proposal, Rung
 from edge_core.stock.ledger import Allocation
 
 
@@ -43,11 +44,34 @@ class ReturnState(Struct, frozen=True, array_like=True, gc=False):
     exchanged_for: UUID | None = None
 
 
+class HoldState(Struct, frozen=True, array_like=True, gc=False):
+    """Who has to answer a hold until when (Unix ms), how far up its ladder it is, why, and what is proposed."""
+
+    hold_id: str
+    owner: str
+    due_at_ms: int
+    level: int = 0
+    ladder: tuple[Rung, ...] = ()
+    proposal: Proposal | None = None
+    reasons: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+class Assigned(Struct, frozen=True, array_like=True, gc=False):
+    """That the centre has assigned the order here; `ended` is why it is no longer this location's, if so."""
+
+    central_order_id: UUID
+    attempt: int
+    accept_by_ms: int
+    ended: str | None = None
+
+
 class OrderState(Struct, frozen=True, array_like=True, gc=False):
     """An order as it stands. `revision` counts the events folded; parts keep the order of the document.
 
     `returned` and `cancelled` are thousandths by line. `payments_added` are the documents of the payments that came
     after the placing; `credited_minor` went into other orders by exchange; `ship_to` is where a redirected order goes.
+    `held` says more of the `holds`; `assigned` is there where the centre has assigned the order to this location.
     """
 
     order: Order
@@ -63,6 +87,8 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
     payments_added: tuple[Payment, ...] = ()
     credited_minor: int = 0
     ship_to: Address | None = None
+    held: tuple[HoldState, ...] = ()
+    assigned: Assigned | None = None
 
     @property
     def status(self) -> str:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from edge_core.checks.question import Evidence
 from edge_core.errors import InvariantViolated
 from edge_core.orders.commands import AdvanceOrder
 from edge_core.orders.day_events import DayClosed
@@ -18,11 +19,15 @@ from edge_core.stock.rights_book import RightsBook
 
 
 class World(Struct, frozen=True):
-    """What a decision may look at: the order that the command names, positions of the SKUs concerned, closed days."""
+    """What a decision may look at: the order that the command names, positions of the SKUs concerned, closed days.
+
+    `evidence` is what orders are judged by: None at a store that never received reference data.
+    """
 
     order: OrderState | None
     stock: Mapping[str, Sequence[Position]]
     closed: Sequence[DayClosed] = ()
+    evidence: Evidence | None = None
     hold: Reservation | None = None
     quotas: Mapping[str, SkuQuota] = MappingProxyType({})
     rights: Mapping[tuple[str, str], RightsBook] = MappingProxyType({})

@@ -5,19 +5,20 @@ So a node that does not know a kind still knows whose later instructions have to
 struct in `Task` and a handler at the edge (`edge_agent/instructions.py`); the head and the downlink stay as they are.
 """
 
-from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Raw, Struct
 
+from edge_core import ids
 from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
-from edge_core.ids import uuid8
 from edge_core.limits import INSTRUCTION_BYTES_MAX
-from edge_core.orders.requests import CancelRequest
+from edge_core.orders.document import TillOrder
+from edge_core.orders.requests import CancelRequest, HandBackRequest
 from edge_core.stock.quotas import Quota
 from edge_core.stock.requests import QuotaRequest, RightsTask
+from edge_core.sync.hold_tasks import HoldingTask
 
 INSTRUCTION_VERSION: Final = 1
 
@@ -34,6 +35,32 @@ class CancelTask(Struct, frozen=True, array_like=True, gc=False, tag="order.canc
         return CancelRequest(self.reason, self.operator_id, self.expected_revision)
 
 
+class AssignTask(Struct, frozen=True, array_like=True, gc=False, tag="order.assign"):
+    """Take an order on, under the instruction's subject as its id, or refuse it.
+
+    `central_order_id`, `display_number`, `key` and `payload_hash` are the centre's order's; the location's word is
+    wanted until `accept_by_ms` (Unix time, the centre's clock).
+    """
+
+    order: TillOrder
+    central_order_id: UUID
+    display_number: str
+    key: str
+    payload_hash: bytes
+    attempt: int
+    accept_by_ms: int
+
+
+class WithdrawTask(Struct, frozen=True, array_like=True, gc=False, tag="order.withdraw"):
+    """Let go of an order that was assigned, unless its goods have left or it was changed."""
+
+    reason: str
+
+    def request(self) -> HandBackRequest:
+        """The same as somebody of the store would ask it."""
+        return HandBackRequest(self.reason)
+
+
 class QuotaTask(Struct, frozen=True, array_like=True, gc=False, tag="stock.set_quota"):
     """Part what is free of a SKU between the channels of a store."""
 
@@ -45,7 +72,7 @@ class QuotaTask(Struct, frozen=True, array_like=True, gc=False, tag="stock.set_q
         return QuotaRequest(self.sku, self.plan)
 
 
-Task = CancelTask | QuotaTask | RightsTask
+Task = CancelTask | AssignTask | WithdrawTask | HoldingTask | QuotaTask | RightsTask
 
 
 class Instruction(Struct, frozen=True, array_like=True, gc=False):
@@ -82,7 +109,7 @@ def instruction_id(key: str) -> UUID:
     The same key gives the same id for ever, also at a centre that was restored to before it had heard of it: what a
     client repeats then is known to the node, and not done twice.
     """
-    return uuid8(blake2b(b"holdfast/instruction\x00" + key.encode(), digest_size=16).digest())
+    return ids.named(b"holdfast/instruction\x00", key)
 
 
 def encode_instruction(instruction: Instruction) -> bytes:

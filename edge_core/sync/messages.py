@@ -21,10 +21,12 @@ from edge_core.limits import (
     MESSAGE_BYTES_MAX,
     PUSH_BYTES_MAX,
     PUSH_ENTRIES_MAX,
+    REFERENCE_DATASETS_MAX,
 )
 from edge_core.sync import fields
 from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply, ScrubReport
 from edge_core.sync.need_messages import Need, Needed
+from edge_core.sync.reference_messages import Held, Published
 
 M = TypeVar("M")
 
@@ -232,6 +234,7 @@ class Heartbeat(Struct, frozen=True, array_like=True, tag="heartbeat"):
     downlink: DownPosition | None = None
     parked_instructions: Seq = 0
     scrub: ScrubReport | None = None
+    reference: Annotated[tuple[Held, ...], Meta(max_length=REFERENCE_DATASETS_MAX)] = ()
 
 
 class Recall(Struct, frozen=True, array_like=True, tag="recall"):
@@ -306,7 +309,7 @@ class Early(Struct, frozen=True, array_like=True, tag="early"):
 
 
 UpMessage = Hello | Push | Heartbeat | Recall | Need | DeliverAck | Bye | Early | Digest | DayTotals
-DownMessage = Welcome | Ack | GrantMessage | Deliver | Needed | DigestReply | AuditCall
+DownMessage = Welcome | Ack | GrantMessage | Deliver | Needed | DigestReply | AuditCall | Published
 
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
 _PUSH: Final = _MAGIC + _ENCODER.encode(["push", *Push.__struct_fields__])[: 2 + len("push")]  # as every push begins

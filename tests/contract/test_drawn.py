@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from edge_core.assignment.process import ASSIGNMENT, ATTEMPT
 from edge_core.errors import CODES
 from edge_core.orders.machines import MACHINES
 from edge_core.stock.counting import COUNT
@@ -35,7 +36,9 @@ def test_every_code_is_in_the_list_with_its_number_status_and_title() -> None:
         assert f"| {row.number} | `{row.type_uri}` | {row.status} | {row.title} |" in text
 
 
-@pytest.mark.parametrize("machine", [*MACHINES, RESERVATION, COUNT], ids=lambda machine: machine.name)
+@pytest.mark.parametrize(
+    "machine", [*MACHINES, RESERVATION, COUNT, ASSIGNMENT, ATTEMPT], ids=lambda machine: machine.name
+)
 def test_every_transition_is_in_the_diagram_and_in_the_table(machine: Any) -> None:
     diagram, table = DRAW["diagram"](machine), DRAW["table"](machine)
     for row in machine.transitions:

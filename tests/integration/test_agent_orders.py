@@ -95,7 +95,7 @@ def test_an_order_is_shown_with_every_field_of_the_standard_document(till: httpx
     posted = fixture("order-ship.json")
     placed = place(till, posted, "whole-document")
     shown = till.get(f"/v1/orders/{placed['order_id']}").json()
-    assert set(shown) == CORE_FIELDS | {"status", "journey", "returns"}
+    assert set(shown) == CORE_FIELDS | {"status", "journey", "returns", "judgement"}
     assert len(CORE_FIELDS) == 32
     for name in ("channel", "store_id", "terminal_id", "operator_id", "placed_at", "currency", "attribution"):
         assert shown[name] == posted[name]

@@ -1,5 +1,6 @@
 """Every flow with the link cut at each of its steps in turn: the store goes on alone, and both ends become equal."""
 
+import asyncio
 from itertools import count
 from pathlib import Path
 
@@ -37,12 +38,10 @@ async def test_every_flow_goes_on_and_converges_with_the_link_cut_at_each_of_its
                 walks = [Walk(flow, store.till) for flow in FLOWS if cut_at < len(flow.steps)]
                 if not walks:
                     break
-                for walk in walks:
-                    await walk.go(cut_at)
+                await asyncio.gather(*(walk.go(cut_at) for walk in walks))
                 line.cut()  # whatever is on its way is lost
                 confirmed = (await store.lane())["confirmed"]
-                for walk in walks:
-                    await walk.go()
+                await asyncio.gather(*(walk.go() for walk in walks))
                 assert (await store.lane())["confirmed"] == confirmed, "the link was not cut"
                 line.heal()
                 await store.online()

@@ -4,6 +4,7 @@ from collections import defaultdict
 from uuid import UUID
 
 from edge_core import ids
+from edge_core.checks.question import Evidence
 from edge_core.errors import Rejected
 from edge_core.orders.commands import (
     AdvanceOrder,
@@ -42,6 +43,7 @@ class Counter:
         self.now_ms = START_MS
         self.business_date = BUSINESS_DATE
         self.secret = ""
+        self.evidence: Evidence | None = None
 
     @property
     def log(self) -> list[Event]:
@@ -105,7 +107,7 @@ class Counter:
         for (sku, _), position in self.positions.items():
             stock[sku].append(position)
         wanted = {sku: tuple(stock[sku]) for sku in skus_of(command, state)}
-        decided = decide(World(state, wanted), command)
+        decided = decide(World(state, wanted, evidence=self.evidence), command)
         if isinstance(decided, Rejected):
             return decided
         subject = command.order_id if isinstance(command, PlaceOrder | OnOrder) else None

@@ -15,6 +15,7 @@ from edge_core.orders.day_events import CurrencySums, DayClosed, TenderSum
 from edge_core.orders.document import (
     Address,
     Adjustment,
+    Confirmations,
     Customer,
     FulfillmentRequest,
     GroupLine,
@@ -49,6 +50,7 @@ from edge_core.orders.events import (
     StockReserved,
 )
 from edge_core.orders.further_events import (
+    AssignmentTaken,
     GoodsTakenBack,
     GroupQuantity,
     GroupRedirected,
@@ -59,6 +61,7 @@ from edge_core.orders.further_events import (
     ReturnRefused,
     ReturnRequested,
 )
+from edge_core.orders.judgement import Basis, EditionUsed, Finding, Proposal, Rung
 from edge_core.shapes import json_object
 from edge_core.stock.counting import CountLine, Shortage
 from edge_core.stock.ledger import Allocation, StockDelta
@@ -92,7 +95,15 @@ from edge_core.sync.audit_messages import (
     Supply,
 )
 from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
-from edge_core.sync.instruction import CancelTask, Instruction, QuotaTask, encode_instruction
+from edge_core.sync.hold_tasks import ApproveTask, HoldTask, RefuseTask
+from edge_core.sync.instruction import (
+    AssignTask,
+    CancelTask,
+    Instruction,
+    QuotaTask,
+    WithdrawTask,
+    encode_instruction,
+)
 from edge_core.sync.messages import (
     Ack,
     AckedPosition,
@@ -118,6 +129,7 @@ from edge_core.sync.messages import (
     encode_message,
 )
 from edge_core.sync.need_messages import Ground, Need, Needed, Reached
+from edge_core.sync.reference_messages import Held, Published, Version
 from tests.rigs.orders import order_id, placed
 
 INCARNATION = UUID("01939f3e-5c00-7000-8000-0000000000a1")
@@ -160,8 +172,10 @@ FULL_ORDER = TillOrder(
     bill_to=Address("B. Payer", "DE"),
     business_date="2026-11-21",
     attribution={"source": "leaflet"},
+    confirmations=Confirmations(18, ("spirits",), True),
 )  # fmt: skip
 
+FINDING = Finding("price", "higher than the book", "prices", 3, 9)
 PLAN = (Quota("walk_in", 50, 1_000, ("online",)), Quota("online", 20))
 QUOTA = SkuQuota(
     "04012345000016", PLAN, (Budget("walk_in", 5_000), Budget("online", 2_000)),
@@ -175,9 +189,12 @@ BOOK = RightsBook(
 
 EVENTS: tuple[Event, ...] = (
     placed(1, FULL_ORDER)[0],
-    OrderValidated(("flow", "currency")),
-    OrderHeld("h1", ("high-value",), "risk-desk", 1_795_000_000_000),
-    OrderApproved("h1", "op-1"),
+    OrderValidated(("flow", "currency"), Basis("r-1", "book", (EditionUsed("prices", 3, 9),), (FINDING,))),
+    OrderHeld(
+        "h1", ("high-value",), "risk-desk", 1_795_000_000_000, 1, (Rung("centre", 60_000),), "r-1", (FINDING,),
+        Proposal("refuse", "so it looks"), "op-1",
+    ),
+    OrderApproved("h1", "op-1", "back_office", True, "asked"),
     PaymentAuthorized("p1", 2_156, FULL_ORDER.payments[0]),
     PaymentCaptured("p1", 2_156, FULL_ORDER.payments[0]),
     FulfillmentRouted("g1", "fulfil_here", "store-0001"),
@@ -191,7 +208,7 @@ EVENTS: tuple[Event, ...] = (
     FulfillmentDelivered("g1", GOODS),
     OrderCancelled(
         "changed-mind", "op-1", GOODS, (PaymentReversal("p1", "refunded", 2_156),),
-        (GroupQuantity("g1", "1", 1_500),), "expired",
+        (GroupQuantity("g1", "1", 1_500),), "expired", False,
     ),
     OrderReturned(
         "r1", (("1", 1_500),), GOODS, (PaymentReversal("p1", "voided", 0),), GOODS, "too-small", "op-1", 1_000, MOVEMENT
@@ -212,6 +229,7 @@ EVENTS: tuple[Event, ...] = (
         MOVEMENT, "2026-11-21", 7, INCARNATION, 9, "op-1",
         (CurrencySums("EUR", 3, 400, 10, 390, 62, 5, 395, 1, 1, 1, 1, 1, (TenderSum("cash", 395, 100, 50),)),),
     ),
+    AssignmentTaken(MOVEMENT, 2, 1_795_000_000_000),
     StockCounted(
         MOVEMENT, "cycle_count", "week-47",
         (CountLine("04012345000016", "L-1", "KGM", 9_000, 9_003, "op-1", 1, "2026-12-31"),),
@@ -239,13 +257,21 @@ ENTRIES = {
 
 INSTRUCTIONS = {
     "order.cancel": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), CancelTask("fraud", "op-1", 3), TRACE),
+    "order.hold": Instruction(1, MOVEMENT, 9, order_id(1), HoldTask("odd", "centre", "op-1", 3)),
+    "order.approve": Instruction(1, MOVEMENT, 9, order_id(1), ApproveTask("h1", "asked", "op-1", 3)),
+    "order.refuse": Instruction(1, MOVEMENT, 9, order_id(1), RefuseTask("fraud", "h1", "op-1", 3)),
+    "order.assign": Instruction(
+        1, MOVEMENT, 1_795_000_000_000, order_id(1),
+        AssignTask(FULL_ORDER, HISTORY, "W-AAAAAAAAAA", "shop:1", HASH, 2, 1_795_000_900_000), TRACE,
+    ),
+    "order.withdraw": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), WithdrawTask("timed-out"), TRACE),
     "the least that it can say": Instruction(1, MOVEMENT, 0, None, CancelTask("fraud")),
     "stock.set_quota": Instruction(1, MOVEMENT, 1_795_000_000_000, None, QuotaTask("04012345000016", PLAN)),
     "stock.grant_rights": Instruction(1, MOVEMENT, 9, None, GrantRights("04012345000016", 1_500, HOLDER)),
     "stock.spend_rights": Instruction(1, MOVEMENT, 9, None, SpendRights("04012345000016", 500, HOLDER)),
     "stock.move_rights": Instruction(1, MOVEMENT, 9, None, MoveRights("store-0001", "04012345000016", 500, HOLDER)),
     "stock.hear_rights": Instruction(1, MOVEMENT, 9, None, HearRights(BOOK)),
-}
+}  # fmt: skip
 
 _GRANT = Grant(8, 0, 0, 60_000)
 MESSAGES: tuple[UpMessage | DownMessage, ...] = (
@@ -256,6 +282,7 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Push("store-0001", INCARNATION, "orders", 1, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
     Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1, 4, 2),), 7, 1 << 40, 1, "0.1.0",
         "broker: gone", DownPosition(MOVEMENT, 9, HASH), 2, ScrubReport(1_795_000_000_000, 9, 1),
+        (Held("prices", 7, HASH, 8),),
     ),
     Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),), Mark(7, HASH)),
     Need("store-0001", INCARNATION, HASH, Reached(MOVEMENT, ("04012345000016", "L-1"))),
@@ -277,6 +304,7 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     ),
     DigestReply(INCARNATION, MOVEMENT, "orders", 1, 9, True, HASH, (Run(7, 7),), Supply(2, HASH, "raw", b"\x90")),
     AuditCall(INCARNATION),
+    Published(INCARNATION, (Version("prices", 8, HASH),), 10),
 )  # fmt: skip
 
 

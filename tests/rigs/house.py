@@ -23,12 +23,22 @@ from tests.rigs.waiting import eventually
 class CentreProcess:
     """One centre's process, its API, and a look into its database."""
 
-    def __init__(self, folder: Path, broker_url: str, dsn: str, name: str = "centre", *, admit: Admit = "any") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker_url: str,
+        dsn: str,
+        name: str = "centre",
+        *,
+        admit: Admit = "any",
+        accept_seconds: int = 900,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.dsn = dsn
         self._broker_url = broker_url
         self._path = folder / f"{name}.toml"
         self._admit = admit
+        self._accept_seconds = accept_seconds
         self._port = free_port()
         self.service = Service("central-sync", self._write(), url=f"http://127.0.0.1:{self._port}")
         self.http = httpx.AsyncClient(base_url=self.service.url, timeout=TIMEOUT_S, trust_env=False, verify=False)
@@ -122,6 +132,7 @@ class CentreProcess:
             "database": {"dsn": self.dsn},
             "broker": {"url": self._broker_url},
             "ingest": {"admit": self._admit},
+            "assignment": {"accept_seconds": self._accept_seconds},
         }
         return write_config(self._path, sections)
 

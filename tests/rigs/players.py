@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from edge_core.errors import Rejected
+from edge_core.orders.commands import Role
 from edge_core.orders.document import (
     Address,
     FulfillmentRequest,
@@ -21,15 +22,20 @@ from edge_core.orders.document import (
 from edge_core.orders.events import Event
 from edge_core.orders.legality import allowed_commands
 from edge_core.orders.machines import GROUP
+from edge_core.orders.parts import is_open
 from edge_core.orders.requests import (
+    ApproveRequest,
     CancelLinesRequest,
     CollectRequest,
+    EscalateRequest,
     ExchangeRequest,
+    HoldRequest,
     InspectRequest,
     LineQuantity,
     OrderRequest,
     PayRequest,
     RedirectRequest,
+    RefuseRequest,
     RejectRequest,
     ReturnLine,
     ReturnRequest,
@@ -112,10 +118,15 @@ def _line(number: int, sku: str, milli: int, lot: str | None) -> Line:
 
 _STEPS = st.builds(StepRequest, _GROUPS)
 _ON_RETURN = st.builds(ReturnStep, st.just(FIRST), st.sampled_from([None, "worn"]), _REFUND_TO)
+_OPERATORS = st.sampled_from(["op-17", "manager-1", None])  # the first has placed the orders
 BODIES: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("accept", "pick", "pack", "ready", "renew", "deliver", "expire", "route"), _STEPS),
     "cancel-lines": st.builds(CancelLinesRequest, _PARTS, st.just("changed-mind")),
     "collect": st.builds(CollectRequest, st.sampled_from([RIGHT, RIGHT, "WRONG"]), _GROUPS),
+    "approve": st.builds(ApproveRequest, operator_id=_OPERATORS),
+    "escalate": st.builds(EscalateRequest, st.sampled_from([FIRST, "h1"])),
+    "hold": st.builds(HoldRequest, st.just("odd"), st.sampled_from(["store", "back_office", "centre"])),
+    "refuse": st.builds(RefuseRequest, st.just("odd"), operator_id=_OPERATORS),
     "pay": st.builds(
         PayRequest,
         st.builds(
@@ -145,10 +156,13 @@ BODIES: dict[str, st.SearchStrategy[Any]] = {
 """What may stand in the body of each command, but of those that are structs of their own."""
 
 
+_ASIDE = frozenset({"cancel-lines", "void", "reject", "redirect", "expire", "pay", "hold", "refuse", "escalate"})
+
+
 def likely(chance: Random, state: OrderState) -> tuple[str, OrderRequest]:
     """Something that the tables allow as the order stands, asked as somebody would who knows the order."""
     names = [name for name in allowed_commands(state) if name in BODIES] or ["return"]
-    onward = [name for name in names if name not in {"cancel-lines", "void", "reject", "redirect", "expire", "pay"}]
+    onward = [name for name in names if name not in _ASIDE]
     name = chance.choice(onward or names) if chance.random() < 0.8 else chance.choice(names)
     able = [group for group in state.groups if GROUP.commanded(group.status, name) is not None]
     group = chance.choice(able or state.groups)
@@ -159,7 +173,11 @@ def likely(chance: Random, state: OrderState) -> tuple[str, OrderRequest]:
     status: PaymentPosted = "captured" if chance.random() < 0.5 else "authorized"
     tender = Payment(f"p{len(state.payments) + 1}", "card", owed, status, "online")
     bodies: dict[str, OrderRequest] = {
+        "approve": ApproveRequest(operator_id="manager-1"),
         "cancel-lines": CancelLinesRequest(part, "changed-mind"),
+        "escalate": EscalateRequest(FIRST),
+        "hold": HoldRequest("odd", chance.choice(["store", "back_office"])),
+        "refuse": RefuseRequest("odd", operator_id="manager-1"),
         "collect": CollectRequest(RIGHT, group.group_id),
         "pay": PayRequest(tender),
         "redirect": RedirectRequest("ship" if group.method == "pickup" else "pickup", _HOME, group.group_id),
@@ -189,6 +207,27 @@ UNRECEIPTED = st.builds(
 )
 
 
+ROLES: dict[str, Role] = {"expire": "timer", "escalate": "timer", "approve": "back_office"}
+"""Who gives a command, where it is not somebody at a till."""
+
+
+def filled(request: OrderRequest, state: OrderState, code: str) -> OrderRequest:
+    """A request with what its placeholders stand for: the code that was given out, and the first return on its way."""
+    if isinstance(request, CollectRequest) and request.code == RIGHT:
+        return replace(request, code=code)
+    if isinstance(request, EscalateRequest | ApproveRequest | RefuseRequest) and state.held:
+        return replace(request, hold_id=state.held[0].hold_id)
+    if isinstance(request, ReturnStep | InspectRequest):
+        open_ = [each for each in state.returns if is_open(each)]
+        return_id = open_[0].return_id if open_ else "none"
+        if isinstance(request, InspectRequest) and open_:
+            condition = request.lines[0].condition
+            lines = tuple(ReturnLine(line_id, milli, condition) for line_id, milli in open_[0].quantities)
+            return replace(request, return_id=return_id, lines=lines)
+        return replace(request, return_id=return_id)
+    return request
+
+
 class Player(Counter):
     """A counter that remembers which codes it gave out, and knows what stands for what in a request."""
 
@@ -198,20 +237,8 @@ class Player(Counter):
 
     def play(self, order: UUID, name: str, request: OrderRequest) -> tuple[Event, ...] | Rejected:
         """Ask, with the placeholders of the strategies filled in."""
-        found = self.ask(order, name, self._filled(order, request), "timer" if name == "expire" else "store")
+        request = filled(request, self.states[order], self.codes.get(order, "NONE"))
+        found = self.ask(order, name, request, ROLES.get(name, "store"))
         if name in {"ready", "renew"} and not isinstance(found, Rejected):
             self.codes[order] = self.secret
         return found
-
-    def _filled(self, order: UUID, request: OrderRequest) -> OrderRequest:
-        if isinstance(request, CollectRequest) and request.code == RIGHT:
-            return replace(request, code=self.codes.get(order, "NONE"))
-        if isinstance(request, ReturnStep | InspectRequest):
-            open_ = [each for each in self.states[order].returns if each.status not in {"refunded", "refused"}]
-            return_id = open_[0].return_id if open_ else "none"
-            if isinstance(request, InspectRequest) and open_:
-                condition = request.lines[0].condition
-                lines = tuple(ReturnLine(line_id, milli, condition) for line_id, milli in open_[0].quantities)
-                return replace(request, return_id=return_id, lines=lines)
-            return replace(request, return_id=return_id)
-        return request

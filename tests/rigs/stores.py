@@ -29,13 +29,21 @@ class Store:
     """One store: an agent, and what its tills were promised."""
 
     def __init__(
-        self, folder: Path, broker_url: str, node_id: str = NODE_ID, *, file: Path | None = None, centre_url: str = ""
+        self,
+        folder: Path,
+        broker_url: str,
+        node_id: str = NODE_ID,
+        *,
+        file: Path | None = None,
+        centre_url: str = "",
+        accept: str = "automatic",
     ) -> None:
         """`file` puts the agent's SQLite file somewhere else than into its folder."""
         sections = {
             "node": {"id": node_id, "name": f"Store {node_id}"},
             "broker": {"url": broker_url},
             "centre": {"url": centre_url},
+            "assignment": {"accept": accept},
         }
         self.node_id = node_id
         self.agent = Agent(folder / node_id, sections, store=file)

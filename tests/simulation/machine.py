@@ -9,17 +9,20 @@ import random
 import shutil
 from collections.abc import Callable
 from contextlib import closing, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from edge_agent.days import DayBooks
 from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
+from edge_agent.overdue import Overdue
 from edge_agent.recovery import Recovery
 from edge_agent.retention import Retention
 from edge_agent.scrub import Scrub
@@ -30,6 +33,7 @@ from edge_agent.submission import Answer, Request
 from edge_agent.surroundings import Surroundings
 from edge_core import ids
 from edge_core.errors import StorageFault
+from edge_core.orders.requests import CloseRequest
 from edge_core.sync.entry import ENTRY_VERSION
 from edge_core.sync.retention import Window
 from holdfast_runtime.mqtt import MqttLink
@@ -45,6 +49,7 @@ _RESTART_S = (0.2, 3.0)
 # A month is a few seconds here, and what no backup covers goes in the course of a day.
 _WINDOW = Window(keep_ms=4_000, keep_ms_max=14_000, bytes_max=0, mark_ms=500, remember_ms=600_000)
 _LOOK_MS = 2_000
+_OVERDUE_LOOK_S = 3.0
 
 
 class Agent(Struct, frozen=True):
@@ -55,6 +60,8 @@ class Agent(Struct, frozen=True):
     session: Session
     scrub: Scrub
     retention: Retention
+    overdue: Overdue
+    days: DayBooks
 
 
 class Heard(Struct, frozen=True):
@@ -153,6 +160,7 @@ class Machine:
         self._spawn(process, agent.intake.run())
         self._spawn(process, agent.session.run())
         self._spawn(process, agent.scrub.run())
+        self._spawn(process, self._look_for_overdue(agent))
         if self.lets_go:
             self._letting_go = self._spawn(process, agent.retention.run())
 
@@ -171,12 +179,19 @@ class Machine:
         )
         intake.on_commit = session.wake
         scrub = Scrub(file, intake, here, session)
-        session.on_audit = scrub.heard
+        session.asides.on_audit = scrub.heard
         retention = Retention(
             file=file, intake=intake, books=books, session=session, window=_WINDOW, interval_ms=_LOOK_MS
         )
         retention.on_damage, retention.cutter.is_given_up = scrub.suspect, scrub.is_given_up
-        return Agent(file, intake, session, scrub, retention)
+        return Agent(file, intake, session, scrub, retention, Overdue(file, intake, here), DayBooks(file, here))
+
+    async def _look_for_overdue(self, agent: Agent) -> None:
+        """A clock that jumps by years makes goods overdue which nobody had the time to fetch."""
+        while True:
+            await asyncio.sleep(_OVERDUE_LOOK_S)
+            with suppress(StorageFault):
+                await agent.overdue.look()
 
     def _spawn(self, process: Process, work: Any) -> asyncio.Task[Any]:
         token = OWNER.set(process)
@@ -210,6 +225,26 @@ class Machine:
         done, _ = await asyncio.wait({task}, timeout=_PATIENCE_S)
         listening = False
         return task.result() if done and not task.cancelled() and task.exception() is None else None
+
+    async def wish_to_close(self, business_date: str) -> Request | None:
+        """What the agent's API makes of a wish to close a day; None where it would refuse, or has no answer in time."""
+        agent, process = self.agent, self.process
+        if agent is None or process is None or not process.is_alive:
+            return None
+
+        async def add_up() -> Request | None:
+            with suppress(StorageFault):
+                if await agent.days.is_whole(business_date):
+                    return await agent.days.close(business_date, CloseRequest("op-1"))
+            return None
+
+        task = self._spawn(process, add_up())
+        done, _ = await asyncio.wait({task}, timeout=_PATIENCE_S)
+        return task.result() if done and not task.cancelled() and task.exception() is None else None
+
+    def today(self) -> str:
+        """The store's date by its own clock."""
+        return datetime.fromtimestamp(self.now_ms() / 1000, UTC).astimezone(ZONE).date().isoformat()
 
     def keep_log(self) -> None:
         """Let go of nothing more."""

@@ -14,10 +14,11 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edge_agent.submission import Answer, Request
+from edge_agent.submission import Answer, Ask, Request
 from edge_core.limits import STREAM_SEQ_BITS
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import OrderPlaced, StockMoved, name_of
+from edge_core.orders.requests import ExchangeRequest
 from edge_core.sync.entry import Entry, decode_entry, encode_entry
 from tests.simulation.machine import Heard, Machine
 from tests.simulation.tables import Tables
@@ -108,7 +109,11 @@ class Promises:
         if not found:
             raise Broken("G1", f"{machine.name} answered {answer.status} for {key} before its entry was in the file")
         self.owe(machine.node_id, decision_of(found[0][-1]))
-        if isinstance(request, TillOrder):
+        is_exchange = isinstance(request, Ask) and isinstance(request.request, ExchangeRequest)
+        if is_exchange:  # the return is the entry before
+            before = on_disk(machine, _ONE, *place[:2], origin["seq"] - 1)
+            self.owe(machine.node_id, decision_of(before[0][-1]))
+        if is_exchange or isinstance(request, TillOrder):
             self._check_number(receipt)
             self._check_key(machine, key, receipt["order_id"])
 

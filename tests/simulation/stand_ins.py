@@ -2,7 +2,15 @@
 
 from typing import Any, Final
 
-from tests.simulation import audit_tables, downlink_tables, hearing, need_tables, parked_tables, tables
+from tests.simulation import (
+    audit_tables,
+    downlink_tables,
+    hearing,
+    need_tables,
+    parked_tables,
+    reference_tables,
+    tables,
+)
 
 IN_PLACE_OF: Final[tuple[tuple[Any, str, Any], ...]] = (
     *tables.IN_PLACE_OF,
@@ -11,4 +19,5 @@ IN_PLACE_OF: Final[tuple[tuple[Any, str, Any], ...]] = (
     *hearing.IN_PLACE_OF,
     *need_tables.IN_PLACE_OF,
     *parked_tables.IN_PLACE_OF,
+    *reference_tables.IN_PLACE_OF,
 )

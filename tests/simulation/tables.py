@@ -22,6 +22,7 @@ from central_sync.store import (
     nodes,
     orders,
     parked,
+    proposals,
     stock,
     streams,
 )
@@ -33,6 +34,7 @@ from central_sync.store.instructions import InstructionRow
 from central_sync.store.movements import MovementRow
 from central_sync.store.orders import OrderRow
 from central_sync.store.parked import ForeignMessage, ParkedEntry
+from central_sync.store.proposals import HoldAnswer
 from central_sync.store.stock import StockRow
 from central_sync.store.streams import CursorRow, EntryRow, StoredEntry, StreamKey
 from edge_core.errors import InvariantViolated, PermanentFault
@@ -70,6 +72,7 @@ class Tables(Struct):
     heard_s: dict[str, float] = field(default_factory=dict)
     replaced: dict[tuple[str, UUID], tuple[float, float, bool]] = field(default_factory=dict)
     closed_days: dict[tuple[str, date], DayCloseRow] = field(default_factory=dict)
+    hold_answers: dict[tuple[str, UUID, str], bool] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         """The same, to be changed."""
@@ -98,6 +101,7 @@ class Tables(Struct):
             dict(self.heard_s),
             dict(self.replaced),
             dict(self.closed_days),
+            dict(self.hold_answers),
         )
 
 
@@ -298,6 +302,11 @@ async def _settle_early(_connection: Tables, _rows_max: int) -> tuple[list[objec
     return [], False
 
 
+async def _add_hold_answers(connection: Tables, answers: Sequence[HoldAnswer]) -> None:
+    for answer in answers:
+        connection.hold_answers.setdefault(answer[:3], answer.is_followed)
+
+
 IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (days, "add", _add_days),
     (streams, "lock", _lock),
@@ -325,6 +334,7 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (parked, "add_entries", _add_entries),
     (parked, "add_foreign", _add_foreign),
     (orders, "update", put_orders),
+    (proposals, "add", _add_hold_answers),
     (stock, "add", _add_stock),
     (movements, "claim", _claim_movements),
     (feed, "add", _add_feed),

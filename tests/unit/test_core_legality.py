@@ -104,4 +104,4 @@ def test_every_guard_and_effect_that_is_registered_is_used_and_every_one_used_is
 def test_what_is_allowed_names_each_command_once_in_the_order_of_the_tables() -> None:
     at, placed = an_order()
     allowed = allowed_commands(at.states[placed])
-    assert allowed == ("cancel", "cancel-lines", "void", "pay", "accept", "reject", "pick", "redirect", "split")
+    assert allowed == ("hold", "cancel", "cancel-lines", "void", "pay", "accept", "reject", "pick", "redirect", "split")

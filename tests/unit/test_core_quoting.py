@@ -4,7 +4,7 @@ import pytest
 
 from edge_core.errors import Rejected
 from edge_core.limits import QUOTA_RATE_MS_MIN
-from edge_core.orders.commands import SetQuota
+from edge_core.orders.commands import SetQuota, TakeAssignment
 from edge_core.orders.decide import decide
 from edge_core.orders.events import Event, name_of
 from edge_core.orders.quoting import channel_of
@@ -81,6 +81,18 @@ def test_an_order_draws_on_its_channel_in_the_same_entry_until_that_is_exhausted
     refused = ordered(after, shelf(10_000, reserved_milli=2_000))
     assert isinstance(refused, Rejected)
     assert (refused.slug, refused.pointer) == ("quota-exhausted", "/lines/0")
+
+
+def test_an_order_that_the_centre_assigns_draws_on_the_web_and_is_refused_once_that_is_exhausted() -> None:
+    place_ = place(1, till_order(lines=1, method="ship"))
+    command = TakeAssignment(place_, order_id(8), 1, START_MS, is_accepted=True)
+    quota = planned(10_000)
+    taken = decide(World(None, {SKU: (shelf(10_000),)}, quotas={SKU: quota}), command)
+    assert isinstance(taken, Accepted), taken
+    assert left(changed(taken.events))["online"] == 0
+    refused = decide(World(None, {SKU: (shelf(8_000),)}, quotas={SKU: changed(taken.events)}), command)
+    assert isinstance(refused, Rejected)
+    assert refused.slug == "quota-exhausted"
 
 
 def test_a_customer_in_the_shop_gets_what_was_meant_for_the_web_and_not_what_is_kept_for_vips() -> None:

@@ -10,10 +10,12 @@ import pytest
 from msgspec.structs import replace
 
 from edge_agent.overdue import Overdue
+from edge_agent.store import orders
 from edge_agent.store.stock import read_positions
 from edge_agent.submission import Answer, Ask
 from edge_agent.surroundings import wall_ms
-from edge_core.orders.requests import CollectRequest, OrderRequest, StepRequest
+from edge_core.orders.merge import merge
+from edge_core.orders.requests import ApproveRequest, CollectRequest, HoldRequest, OrderRequest, StepRequest
 from tests.rigs.counter import HOUR_MS
 from tests.rigs.desk import Desk, opened_desk
 from tests.rigs.orders import till_order
@@ -86,3 +88,35 @@ async def test_a_renewed_code_has_a_time_of_its_own(desk: Desk) -> None:
     await ask(desk, order_id, "renew", StepRequest())
     assert await later(desk, WEEK_MS).look() == 0
     assert await later(desk, 2 * WEEK_MS).look() == 1
+
+
+async def held(desk: Desk) -> UUID:
+    """An order that somebody at the store has to look at."""
+    order_id = await desk.ship()
+    answer = await ask(desk, order_id, "hold", HoldRequest("address-looks-odd"))
+    assert msgspec.json.decode(answer.body)["holds"][0]["owner"] == "store"
+    return order_id
+
+
+async def owner(desk: Desk, order_id: UUID) -> str:
+    state = merge(await orders.read_order(desk.file.reader, order_id)).state
+    assert state is not None
+    return state.held[0].owner
+
+
+async def test_a_hold_that_nobody_answers_is_passed_on_once_for_each_rung(desk: Desk) -> None:
+    order_id = await held(desk)
+    quarter = HOUR_MS // 4
+    assert await later(desk, quarter - 60_000).look() == 0
+    overdue = later(desk, quarter)
+    assert (await overdue.look(), await owner(desk, order_id)) == (1, "back_office")
+    assert await overdue.look() == 0
+    assert (await later(desk, 3 * HOUR_MS).look(), await owner(desk, order_id)) == (1, "centre")
+    assert await later(desk, 10 * WEEK_MS).look() == 0
+    assert desk.intake.holds.held == 1
+
+
+async def test_a_hold_that_was_answered_in_time_is_not_passed_on(desk: Desk) -> None:
+    order_id = await held(desk)
+    await ask(desk, order_id, "approve", ApproveRequest(operator_id="manager-1"))
+    assert await later(desk, HOUR_MS).look() == 0

@@ -1,0 +1,295 @@
+"""The orders of the centre itself: `POST /v1/orders`, a channel's own documents, and what becomes of them at nodes.
+
+An order is answered `201` once it is committed here. Which node fulfils it is found afterwards (docs/assignment.md).
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from central_sync.api.handlers import answer, parse_limit, parse_query, parse_uuid
+from central_sync.decisions import Decisions
+from central_sync.ordering import Placed, place, posted_of
+from central_sync.store import assignments
+from central_sync.store.assignments import CLAIMED, CentralOrder
+from central_sync.store.database import Connection, Database
+from central_sync.times import rfc3339
+from edge_core.assignment.state import Assignment, Attempt
+from edge_core.channels import mapping
+from edge_core.channels.adapt import Adapted, Refused, adapt
+from edge_core.errors import UNREADABLE, InvariantViolated, Rejected
+from edge_core.limits import CHANNEL_ORDERS_SENT_MAX, CHANNEL_SENT_BYTES_MAX
+from edge_core.orders.document import Identifier, TillOrder
+from edge_core.orders.rendering import rfc3339 as rfc3339_of_ms
+from edge_core.orders.requests import CancelRequest
+from edge_core.shapes import json_reader
+from holdfast_runtime.http_server import read_body
+from holdfast_runtime.problems import ProblemRaised
+from holdfast_runtime.requests import require_json, required_key, trace_of, undecodable
+
+_READ: Final = json_reader(TillOrder)
+_READ_CANCEL: Final = json_reader(CancelRequest)
+
+
+class CentralReceipt(Struct, frozen=True):
+    """The answer to an order: the centre owns it, durably. The same for every repetition. Amounts are minor units."""
+
+    order_id: UUID
+    display_number: str
+    channel: str
+    currency: str
+    grand_total_minor: int
+    placed_at: str
+    received_at: str
+
+
+class RefusedByChannel(Struct, frozen=True):
+    """An order of a channel that was not taken: `key` is its name there, where that much could be read."""
+
+    key: str | None
+    type: str
+    detail: str
+    pointer: str | None
+
+
+class ChannelOrders(Struct, frozen=True):
+    """What became of the orders that a channel sent."""
+
+    taken: tuple[CentralReceipt, ...]
+    refused: tuple[RefusedByChannel, ...]
+
+
+class AttemptStatus(Struct, frozen=True):
+    """One try with one node. `assignment_id` is the order's id at the node: `GET /v1/orders/{assignment_id}`."""
+
+    assignment_id: UUID
+    node_id: str
+    number: int
+    status: str
+    reason: str | None
+
+
+class AssignmentStatus(Struct, frozen=True):
+    """An order of the centre and where it is. `owner` is the attempt that has it, or null while the centre does.
+
+    `reason` is why people have to look, `due_at` when the centre does something if nothing is heard. `is_doubled`
+    where two nodes have sent the goods: that is for people to settle.
+    """
+
+    order_id: UUID
+    display_number: str
+    channel: str
+    method: str
+    status: str
+    reason: str | None
+    due_at: str | None
+    owner: AttemptStatus | None
+    is_doubled: bool
+    attempts: tuple[AttemptStatus, ...]
+    currency: str
+    grand_total_minor: int
+    placed_at: str
+    received_at: str
+
+
+class AssignmentPage(Struct, frozen=True):
+    """A page of orders of the centre, the newest first."""
+
+    assignments: tuple[AssignmentStatus, ...]
+    next_cursor: str | None
+
+
+class AssignRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which node is to be asked, by people's choice."""
+
+    node_id: Identifier
+
+
+class Assignments:
+    """The endpoints of the centre's own orders."""
+
+    def __init__(self, database: Database, decisions: Decisions, now_ms: Callable[[], int]) -> None:
+        self._database = database
+        self._decisions = decisions
+        self._now_ms = now_ms
+
+    async def place_order(self, request: Request) -> Response:
+        """POST /v1/orders."""
+        require_json(_header(request, "content-type"))
+        body = await read_body(request.scope, request.receive)
+        key = required_key(_header(request, "idempotency-key"))
+        try:
+            posted = _READ(body)
+        except UNREADABLE as error:
+            raise ProblemRaised(undecodable(error)) from error
+        placed = await self._place(posted, key, trace_of(_header(request, "traceparent")))
+        if isinstance(placed, Rejected):
+            raise ProblemRaised(placed)
+        return _placed_answer(placed)
+
+    async def place_channel_orders(self, request: Request) -> Response:
+        """POST /v1/channels/{channel}/orders: the order's name at the channel is its key."""
+        found = shipped_mapping(request.path_params["channel"])
+        given = {name: parse_query(request, name) for name in found.given}
+        missing = [name for name, value in given.items() if value is None]
+        if missing:
+            detail = f"the mapping of {found.channel} asks for the query parameters {', '.join(missing)}"
+            raise ProblemRaised(Rejected("invalid-parameter", detail, missing[0]))
+        body = await read_body(request.scope, request.receive, bytes_max=CHANNEL_SENT_BYTES_MAX)
+        values = {name: value for name, value in given.items() if value is not None}
+        outcomes = await asyncio.to_thread(adapt, found, body, values)
+        if len(outcomes) > CHANNEL_ORDERS_SENT_MAX:
+            raise ProblemRaised(Rejected("body-too-large", f"at most {CHANNEL_ORDERS_SENT_MAX} orders at once"))
+        taken, refused = await self._take(outcomes, trace_of(_header(request, "traceparent")))
+        if not taken and len(refused) == 1:
+            raise ProblemRaised(refused[0][1])
+        shown = tuple(RefusedByChannel(k, r.code.type_uri, r.detail, r.pointer) for k, r in refused)
+        return answer(ChannelOrders(tuple(map(receipt, taken)), shown), 200 if refused else 201)
+
+    async def assignments(self, request: Request) -> Response:
+        """GET /v1/assignments."""
+        limit, cursor = parse_limit(request), parse_query(request, "cursor")
+        async with self._database.reading() as connection:
+            rows = await assignments.page(
+                connection,
+                status=parse_query(request, "status"),
+                before=None if cursor is None else parse_uuid(cursor, "cursor"),
+                rows_max=limit,
+            )
+            shown = await statuses(connection, rows)
+        return answer(AssignmentPage(shown, str(rows[-1].order_id) if len(rows) == limit else None))
+
+    async def assignment(self, request: Request) -> Response:
+        """GET /v1/assignments/{order_id}, where the id may be an attempt's too."""
+        return answer(await self._status(parse_uuid(request.path_params["order_id"], "order_id")))
+
+    async def assign(self, request: Request) -> Response:
+        """POST /v1/assignments/{order_id}/assign."""
+        order_id = parse_uuid(request.path_params["order_id"], "order_id")
+        require_json(_header(request, "content-type"))
+        try:
+            asked = msgspec.json.decode(await read_body(request.scope, request.receive), type=AssignRequest)
+        except UNREADABLE as error:
+            raise ProblemRaised(undecodable(error)) from error
+        return await self._done(order_id, await self._decisions.assign(order_id, asked.node_id))
+
+    async def cancel(self, request: Request) -> Response:
+        """POST /v1/assignments/{order_id}/cancel."""
+        order_id = parse_uuid(request.path_params["order_id"], "order_id")
+        require_json(_header(request, "content-type"))
+        try:
+            asked = _READ_CANCEL(await read_body(request.scope, request.receive))
+        except UNREADABLE as error:
+            raise ProblemRaised(undecodable(error)) from error
+        return await self._done(order_id, await self._decisions.cancel(order_id, asked.reason))
+
+    async def _take(
+        self, outcomes: Sequence[Adapted | Refused], trace: str | None
+    ) -> tuple[list[Placed], list[tuple[str | None, Rejected]]]:
+        taken: list[Placed] = []
+        refused: list[tuple[str | None, Rejected]] = []
+        for outcome in outcomes:
+            if isinstance(outcome, Refused):
+                refused.append((outcome.key, outcome.rejected))
+                continue
+            placed = await self._place(outcome.order, outcome.key, trace)
+            if isinstance(placed, Rejected):
+                refused.append((outcome.key, placed))
+            else:
+                taken.append(placed)
+        return taken, refused
+
+    async def _place(self, posted: TillOrder, key: str, trace: str | None) -> Placed | Rejected:
+        async with self._database.transaction() as connection:
+            return await place(connection, posted, key, now_ms=self._now_ms(), traceparent=trace)
+
+    async def _done(self, order_id: UUID, refused: Rejected | None) -> Response:
+        if refused is not None:
+            raise ProblemRaised(refused)
+        return answer(await self._status(order_id))
+
+    async def _status(self, order_id: UUID) -> AssignmentStatus:
+        async with self._database.reading() as connection:
+            row = await assignments.one(connection, order_id)
+            if row is None:
+                raise ProblemRaised(Rejected("order-not-found", f"order {order_id} was not posted to the centre"))
+            return (await statuses(connection, [row]))[0]
+
+
+def shipped_mapping(channel: str) -> mapping.Mapping:
+    """The mapping that ships for a channel. Raises `ProblemRaised` where there is none."""
+    for document in (files("edge_core.channels") / "documents").iterdir():
+        if document.name == f"{channel}.json":
+            found = mapping.load(document.read_bytes())
+            if not isinstance(found, mapping.Mapping):
+                raise InvariantViolated(f"the mapping of {channel} that ships is wrong: {found}")
+            return found
+    raise ProblemRaised(Rejected("channel-not-found", f"no mapping for {channel!r} ships with this version"))
+
+
+def receipt(placed: Placed) -> CentralReceipt:
+    """The answer to an order."""
+    row, posted = placed.order, posted_of(placed.order)
+    return CentralReceipt(
+        row.order_id,
+        row.display_number,
+        posted.channel,
+        posted.currency,
+        posted.totals.grand_total_minor,
+        posted.placed_at,
+        rfc3339(row.received_at),
+    )
+
+
+async def statuses(connection: Connection, rows: Sequence[CentralOrder]) -> tuple[AssignmentStatus, ...]:
+    """Orders of the centre as the API shows them."""
+    found = await assignments.attempts(connection, [row.order_id for row in rows])
+    return tuple(_status_of(row, found) for row in rows)
+
+
+def _status_of(row: CentralOrder, found: Mapping[UUID, tuple[Attempt, ...]]) -> AssignmentStatus:
+    posted = posted_of(row)
+    attempts = tuple(attempt for attempt in found[row.order_id] if attempt.status != CLAIMED)
+    state = Assignment(row.order_id, row.since_ms, row.status, attempts, row.due_at_ms, row.reason)
+    ended = next((attempt for attempt in attempts if attempt.status == "closed"), None)
+    owner = state.current if row.status == "accepted" else ended
+    return AssignmentStatus(
+        order_id=row.order_id,
+        display_number=row.display_number,
+        channel=posted.channel,
+        method=posted.fulfillment.method,
+        status=row.status,
+        reason=row.reason,
+        due_at=None if row.due_at_ms is None else rfc3339_of_ms(row.due_at_ms),
+        owner=None if owner is None else _attempt(owner),
+        is_doubled=state.is_doubled,
+        attempts=tuple(map(_attempt, attempts)),
+        currency=posted.currency,
+        grand_total_minor=posted.totals.grand_total_minor,
+        placed_at=posted.placed_at,
+        received_at=rfc3339(row.received_at),
+    )
+
+
+def _attempt(attempt: Attempt) -> AttemptStatus:
+    return AttemptStatus(attempt.assignment_id, attempt.node_id, attempt.number, attempt.status, attempt.reason)
+
+
+def _placed_answer(placed: Placed) -> Response:
+    response = answer(receipt(placed), 201)
+    response.headers["location"] = f"/v1/assignments/{placed.order.order_id}"
+    if placed.is_repeated:
+        response.headers["idempotency-replayed"] = "true"
+    return response
+
+
+def _header(request: Request, name: str) -> bytes | None:
+    value = request.headers.get(name)
+    return None if value is None else value.encode("latin-1")

@@ -1,0 +1,58 @@
+"""What people decide about an order of the centre: which node is asked, or that nobody is any more."""
+
+from uuid import UUID
+
+from central_sync.attempts import Desk, assignment_of
+from central_sync.instructions import issue
+from central_sync.store import assignments, nodes
+from central_sync.store.database import Database
+from edge_core.assignment import steps
+from edge_core.errors import Rejected
+from edge_core.sync.instruction import CancelTask
+
+
+class Decisions:
+    """For the API and the command line."""
+
+    def __init__(self, database: Database, desk: Desk) -> None:
+        self._database = database
+        self._desk = desk
+
+    async def assign(self, order_id: UUID, node_id: str) -> Rejected | None:
+        """People say which node is asked: one that was tried before, or is not heard, may be."""
+        async with self._database.transaction() as connection:
+            row = await assignments.lock(connection, order_id)
+            if row is None:
+                return _unknown(order_id)
+            if not await nodes.page(connection, node_id):
+                return Rejected("node-not-found", f"no node {node_id!r} ever said hello here", "/node_id")
+            before = await assignment_of(connection, row)
+            if before.status not in {"unassigned", "exception"}:
+                return Rejected("assignment-not-possible", f"the order is {before.status}", state=before.status)
+            await self._desk.write(connection, row, before, self._desk.offer(before, node_id))
+        return None
+
+    async def cancel(self, order_id: UUID, reason: str) -> Rejected | None:
+        """The customer wants nothing any more. A node that has accepted the order is asked, and decides."""
+        async with self._database.transaction() as connection:
+            row = await assignments.lock(connection, order_id)
+            if row is None:
+                return _unknown(order_id)
+            before = await assignment_of(connection, row)
+            current = before.current
+            if before.status == "accepted" and current is not None:
+                key, subject = f"order.cancel/{current.assignment_id}", current.assignment_id
+                now_ms = self._desk.now_ms()
+                asked = await issue(
+                    connection, current.node_id, CancelTask(reason), subject=subject, key=key, now_ms=now_ms
+                )
+                return asked if isinstance(asked, Rejected) else None
+            stepped = steps.cancel(before)
+            if isinstance(stepped, Rejected):
+                return stepped
+            await self._desk.write(connection, row, before, stepped)
+        return None
+
+
+def _unknown(order_id: UUID) -> Rejected:
+    return Rejected("order-not-found", f"order {order_id} was not posted to the centre")

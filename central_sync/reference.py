@@ -1,0 +1,84 @@
+"""Publish a version of a dataset: number it, make its snapshot and the deltas to it (docs/reference.md).
+
+The same content again is a version too: a store's copy is as old as what the centre said last, and that is said anew.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import blake2b
+from typing import Final
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+
+from central_sync.store import reference
+from central_sync.store.database import Connection, Database
+from central_sync.store.reference import VersionRow
+from edge_core.limits import REFERENCE_DELTA_CHANGES_MAX, REFERENCE_VERSIONS_MAX
+from edge_core.reference.files import Header, encode_file, read_file
+from edge_core.reference.versions import applied, content_hash, diff, snapshot
+
+_ETAG_BYTES: Final = 16
+_log: Final = structlog.get_logger("reference")
+
+
+class PublishedVersion(Struct, frozen=True):
+    """What became of a publication: the version, and from which earlier ones deltas lead to it."""
+
+    row: VersionRow
+    deltas_from: tuple[int, ...]
+
+
+async def publish(
+    database: Database, dataset: str, rows: Mapping[str, bytes], *, who: str, now: datetime
+) -> PublishedVersion:
+    """Make the rows the newest version of their dataset, in one transaction."""
+    async with database.transaction() as connection:
+        await reference.lock(connection, dataset)
+        before = await reference.kept(connection, dataset)
+        version = 1 + max((row.version for row in before), default=0)
+        published_hash = await asyncio.to_thread(content_hash, rows)
+        header = Header("snapshot", dataset, version, published_hash, len(rows), len(rows), int(now.timestamp() * 1000))
+        file = await asyncio.to_thread(_snapshot, header, rows)
+        row = VersionRow(dataset, version, published_hash, len(rows), now, who, len(file))
+        await reference.add(connection, row, file, _etag(file))
+        await reference.forget_old(connection, dataset, REFERENCE_VERSIONS_MAX)
+        deltas = await _add_deltas(connection, header, rows, before[: REFERENCE_VERSIONS_MAX - 1])
+    _log.info("reference.published", dataset=dataset, version=version, rows=len(rows), who=who)
+    return PublishedVersion(row, deltas)
+
+
+async def _add_deltas(
+    connection: Connection, header: Header, rows: Mapping[str, bytes], before: list[VersionRow]
+) -> tuple[int, ...]:
+    """The ways from the versions that are kept, as far as they are short."""
+    made = []
+    for old in before:
+        file = await reference.whole(connection, old.dataset, old.version)
+        delta = await asyncio.to_thread(_delta, header, file, rows)
+        if delta is not None:
+            await reference.add_delta(connection, old.dataset, old.version, header.version, delta, _etag(delta))
+            made.append(old.version)
+    return tuple(made)
+
+
+def _snapshot(header: Header, rows: Mapping[str, bytes]) -> bytes:
+    return encode_file(header, snapshot(rows))
+
+
+def _delta(header: Header, old_file: bytes, rows: Mapping[str, bytes]) -> bytes | None:
+    old_header, old_changes = read_file(old_file)
+    changes = diff(applied({}, old_changes), rows)
+    if len(changes) > REFERENCE_DELTA_CHANGES_MAX:
+        return None
+    delta = replace(
+        header, kind="delta", changes=len(changes), from_version=old_header.version, from_hash=old_header.hash
+    )
+    return encode_file(delta, changes)
+
+
+def _etag(file: bytes) -> str:
+    """A strong entity tag (RFC 9110 section 8.8.3) of the bytes."""
+    return f'"{blake2b(file, digest_size=_ETAG_BYTES).hexdigest()}"'

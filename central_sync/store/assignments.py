@@ -1,0 +1,202 @@
+"""`central_order`, `assignment` and `assignment_news`: the centre's orders, and what becomes of them at nodes."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+from uuid import UUID
+
+from central_sync.store.database import Connection
+from edge_core.assignment.choosing import Candidate, Goods
+from edge_core.assignment.state import Assignment, Attempt
+from edge_core.limits import ASSIGNMENT_CANDIDATES_MAX, NODE_OFFLINE_AFTER_MS
+
+CHANNEL: Final = "holdfast_assignment"
+CLAIMED: Final = "claimed"
+
+
+class CentralOrder(NamedTuple):
+    """One order of the centre, without its attempts. `document` is what was posted, as MessagePack."""
+
+    order_id: UUID
+    key: str
+    payload_hash: bytes
+    display_number: str
+    document: bytes
+    traceparent: str | None
+    received_at: datetime
+    status: str
+    reason: str | None
+    since_ms: int
+    due_at_ms: int | None
+
+
+class NewOrder(NamedTuple):
+    """An order as it is taken in."""
+
+    order_id: UUID
+    key: str
+    payload_hash: bytes
+    display_number: str
+    document: bytes
+    traceparent: str | None
+
+
+_COLUMNS: Final = ", ".join(CentralOrder._fields)
+_ADD: Final = """
+    INSERT INTO central_order (order_id, key, payload_hash, display_number, document, traceparent, status, since_ms,
+        due_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (order_id) DO NOTHING RETURNING order_id
+"""
+_PUT: Final = """
+    UPDATE central_order SET status = $2, reason = $3, since_ms = $4, due_at_ms = $5, changed_at = now()
+    WHERE order_id = $1
+"""
+_PUT_ATTEMPT: Final = """
+    INSERT INTO assignment (order_id, assignment_id, node_id, number, status, reason) VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (order_id, assignment_id) DO UPDATE SET
+        number = excluded.number, status = excluded.status, reason = excluded.reason, changed_at = now()
+"""
+_PAGE: Final = f"""
+    SELECT {_COLUMNS} FROM central_order
+    WHERE ($1::text IS NULL OR status = $1)
+        AND ($2::uuid IS NULL OR (received_at, order_id) <
+            (SELECT received_at, order_id FROM central_order WHERE order_id = $2))
+    ORDER BY received_at DESC, order_id DESC LIMIT $3
+"""  # noqa: S608
+# Nodes that are heard, with what they have free of each kind of goods; those that have most of the kinds first.
+_CANDIDATES: Final = """
+    WITH wanted (sku, unit, milli) AS (SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])),
+    free AS (
+        SELECT node_id, sku, unit, sum(on_hand_milli - reserved_milli)::bigint AS milli
+        FROM stock_view JOIN node_status USING (node_id)
+        WHERE sku = ANY($1::text[]) AND (expires_on IS NULL OR expires_on >= current_date)
+            AND NOT is_gone AND refused IS NULL AND last_seen > now() - $4 * interval '1 millisecond'
+        GROUP BY node_id, sku, unit
+    ),
+    nearest AS (
+        SELECT node_id FROM free JOIN wanted USING (sku, unit) GROUP BY node_id
+        ORDER BY count(*) FILTER (WHERE free.milli >= wanted.milli) DESC, node_id LIMIT $5
+    )
+    SELECT node_id, sku, unit, milli,
+        (SELECT count(*) FROM order_view AS o WHERE o.node_id = free.node_id
+            AND status NOT IN ('completed', 'cancelled', 'returned', 'rejected'))
+        + (SELECT count(*) FROM assignment AS a WHERE a.node_id = free.node_id AND status = 'offered')
+    FROM free WHERE node_id IN (SELECT node_id FROM nearest) ORDER BY node_id, sku, unit
+"""
+
+
+async def add(connection: Connection, new: NewOrder, assignment: Assignment) -> bool:
+    """Take an order in; False where there is one with its id already. Announced at COMMIT."""
+    added = await connection.fetchval(_ADD, *new, assignment.status, assignment.since_ms, assignment.due_at_ms)
+    if added is not None:
+        await connection.execute(f"NOTIFY {CHANNEL}")
+    return added is not None
+
+
+async def one(connection: Connection, order_id: UUID) -> CentralOrder | None:
+    """One order by its id or by that of an attempt, not locked."""
+    statement = f"""
+        SELECT {_COLUMNS} FROM central_order
+        WHERE order_id = $1 OR order_id = (SELECT order_id FROM assignment WHERE assignment_id = $1 LIMIT 1)
+    """  # noqa: S608
+    row = await connection.fetchrow(statement, order_id)
+    return None if row is None else CentralOrder(*row)
+
+
+async def lock(connection: Connection, order_id: UUID) -> CentralOrder | None:
+    """One order, locked until the end of the transaction: whoever holds it decides about the order."""
+    row = await connection.fetchrow(
+        f"SELECT {_COLUMNS} FROM central_order WHERE order_id = $1 FOR UPDATE",  # noqa: S608
+        order_id,
+    )
+    return None if row is None else CentralOrder(*row)
+
+
+async def page(connection: Connection, *, status: str | None, before: UUID | None, rows_max: int) -> list[CentralOrder]:
+    """Orders of the centre, the newest first, from before one on."""
+    return [CentralOrder(*row) for row in await connection.fetch(_PAGE, status, before, rows_max)]
+
+
+async def due(connection: Connection, now_ms: int, rows_max: int) -> list[UUID]:
+    """Orders about which something has to be done, those that have waited longest first."""
+    statement = "SELECT order_id FROM central_order WHERE due_at_ms <= $1 ORDER BY due_at_ms, order_id LIMIT $2"
+    return [row[0] for row in await connection.fetch(statement, now_ms, rows_max)]
+
+
+async def attempts(connection: Connection, order_ids: Sequence[UUID]) -> Mapping[UUID, tuple[Attempt, ...]]:
+    """Every attempt of some orders, claims among them, by order and number."""
+    statement = """
+        SELECT order_id, assignment_id, node_id, number, status, reason FROM assignment
+        WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, number, assignment_id
+    """
+    found: dict[UUID, tuple[Attempt, ...]] = dict.fromkeys(order_ids, ())
+    for row in await connection.fetch(statement, order_ids):
+        found[row[0]] += (Attempt(*row[1:]),)
+    return found
+
+
+async def put(connection: Connection, assignment: Assignment) -> None:
+    """Write a locked order as it stands now, without its attempts."""
+    await connection.execute(
+        _PUT, assignment.order_id, assignment.status, assignment.reason, assignment.since_ms, assignment.due_at_ms
+    )
+
+
+async def put_attempt(connection: Connection, order_id: UUID, attempt: Attempt) -> None:
+    """Write an attempt as it stands now."""
+    await connection.execute(
+        _PUT_ATTEMPT,
+        order_id,
+        attempt.assignment_id,
+        attempt.node_id,
+        attempt.number,
+        attempt.status,
+        attempt.reason,
+    )
+
+
+async def order_of(connection: Connection, assignment_id: UUID) -> UUID | None:
+    """Which order an attempt is of."""
+    statement = "SELECT order_id FROM assignment WHERE assignment_id = $1 LIMIT 1"
+    found: UUID | None = await connection.fetchval(statement, assignment_id)
+    return found
+
+
+async def note(connection: Connection, assignment_ids: Sequence[UUID]) -> None:
+    """Something was heard of attempts. Announced at COMMIT."""
+    await connection.execute(
+        "INSERT INTO assignment_news (assignment_id) SELECT * FROM unnest($1::uuid[])", assignment_ids
+    )
+    await connection.execute(f"NOTIFY {CHANNEL}")
+
+
+async def news(connection: Connection, rows_max: int) -> list[UUID]:
+    """Attempts of which something was heard, the longest ago first; each once."""
+    statement = "SELECT assignment_id FROM assignment_news GROUP BY assignment_id ORDER BY min(number) LIMIT $1"
+    return [row[0] for row in await connection.fetch(statement, rows_max)]
+
+
+async def take_news(connection: Connection, assignment_id: UUID) -> None:
+    """Forget what was heard of an attempt so far; what is read after this in the transaction is newer."""
+    await connection.execute("DELETE FROM assignment_news WHERE assignment_id = $1", assignment_id)
+
+
+async def candidates(connection: Connection, demand: Mapping[Goods, int]) -> list[Candidate]:
+    """Nodes that are heard and have any of the goods, by their ids."""
+    goods = list(demand)
+    skus, units = [sku for sku, _ in goods], [unit for _, unit in goods]
+    rows = await connection.fetch(
+        _CANDIDATES, skus, units, list(demand.values()), NODE_OFFLINE_AFTER_MS, ASSIGNMENT_CANDIDATES_MAX
+    )
+    free: dict[str, dict[Goods, int]] = {}
+    open_orders: dict[str, int] = {}
+    for node_id, sku, unit, milli, open_count in rows:
+        free.setdefault(node_id, {})[sku, unit] = milli
+        open_orders[node_id] = open_count
+    return [Candidate(node_id, held, open_orders[node_id]) for node_id, held in free.items()]
+
+
+async def count_exceptions(connection: Connection) -> int:
+    """How many orders wait for people."""
+    found: int = await connection.fetchval("SELECT count(*) FROM central_order WHERE status = 'exception'")
+    return found

@@ -1,0 +1,114 @@
+"""`reference_version` and `reference_delta`: what was published, as the files that the stores fetch.
+
+A file is read in pieces: it is in memory as a whole only while a version is published.
+"""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from central_sync.store.database import Connection
+from edge_core.sync.reference_messages import Version
+
+
+class VersionRow(NamedTuple):
+    """A version that is kept. `size_bytes` is that of its snapshot."""
+
+    dataset: str
+    version: int
+    hash: bytes
+    row_count: int
+    made_at: datetime
+    who: str
+    size_bytes: int
+
+
+class FileRow(NamedTuple):
+    """What there is to download: how large it is, and the tag of these very bytes."""
+
+    size_bytes: int
+    etag: str
+
+
+_LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('reference ' || $1::text, 0))"
+_NEWEST: Final = """
+    SELECT DISTINCT ON (dataset) dataset, version, hash FROM reference_version ORDER BY dataset, version DESC
+"""
+_KEPT: Final = """
+    SELECT dataset, version, hash, row_count, made_at, who, length(file) FROM reference_version
+    WHERE $1::text IS NULL OR dataset = $1
+    ORDER BY dataset, version DESC
+"""
+_ADD: Final = """
+    INSERT INTO reference_version (dataset, version, hash, row_count, made_at, who, file, etag)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+_ADD_DELTA: Final = """
+    INSERT INTO reference_delta (dataset, from_version, version, file, etag) VALUES ($1, $2, $3, $4, $5)
+"""
+_FORGET: Final = """
+    DELETE FROM reference_version WHERE dataset = $1 AND version NOT IN (
+        SELECT version FROM reference_version WHERE dataset = $1 ORDER BY version DESC LIMIT $2
+    )
+"""
+_SNAPSHOT: Final = "FROM reference_version WHERE dataset = $1 AND version = $2 AND $3::bigint = 0"
+_DELTA: Final = "FROM reference_delta WHERE dataset = $1 AND version = $2 AND from_version = $3"
+_FILE: Final = f"""
+    SELECT length(file), etag {_SNAPSHOT} UNION ALL SELECT length(file), etag {_DELTA}
+"""
+_PIECE: Final = f"""
+    SELECT substring(file FROM $4 FOR $5) {_SNAPSHOT} AND etag = $6
+    UNION ALL SELECT substring(file FROM $4 FOR $5) {_DELTA} AND etag = $6
+"""  # noqa: S608 - of ours
+
+
+async def lock(connection: Connection, dataset: str) -> None:
+    """One publication of a dataset at a time."""
+    await connection.execute(_LOCK, dataset)
+
+
+async def newest(connection: Connection) -> list[Version]:
+    """The newest version of each dataset."""
+    return [Version(*row) for row in await connection.fetch(_NEWEST)]
+
+
+async def kept(connection: Connection, dataset: str | None = None) -> list[VersionRow]:
+    """Every version that is kept, the newest first, by dataset."""
+    return [VersionRow(*row) for row in await connection.fetch(_KEPT, dataset)]
+
+
+async def add(connection: Connection, row: VersionRow, file: bytes, etag: str) -> None:
+    """Another version."""
+    await connection.execute(_ADD, *row[:-1], file, etag)
+
+
+async def add_delta(
+    connection: Connection, dataset: str, from_version: int, version: int, file: bytes, etag: str
+) -> None:
+    """A way from an earlier version to another."""
+    await connection.execute(_ADD_DELTA, dataset, from_version, version, file, etag)
+
+
+async def forget_old(connection: Connection, dataset: str, versions_max: int) -> None:
+    """Keep the newest versions, and the deltas between them."""
+    await connection.execute(_FORGET, dataset, versions_max)
+
+
+async def file_of(connection: Connection, dataset: str, version: int, from_version: int = 0) -> FileRow | None:
+    """A snapshot, or a delta from another version; None where there is none."""
+    row = await connection.fetchrow(_FILE, dataset, version, from_version)
+    return None if row is None else FileRow(*row)
+
+
+async def piece(
+    connection: Connection, dataset: str, version: int, from_version: int, *, at: int, size: int, etag: str
+) -> bytes | None:
+    """A piece of a file, from a byte on; None where the file is gone or is another one now."""
+    found: bytes | None = await connection.fetchval(_PIECE, dataset, version, from_version, at + 1, size, etag)
+    return found
+
+
+async def whole(connection: Connection, dataset: str, version: int) -> bytes:
+    """A whole snapshot, of a version that is kept."""
+    statement = "SELECT file FROM reference_version WHERE dataset = $1 AND version = $2"
+    found: bytes = await connection.fetchval(statement, dataset, version)
+    return found

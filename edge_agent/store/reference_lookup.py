@@ -1,0 +1,94 @@
+"""What decisions look up in the reference data, for a whole batch with one query (`edge_core.reference.lookup`).
+
+Promotions and rules are wanted by every decision: they are read once for each version, and belong to it by number and
+hash, so that they cannot disagree with the file. A dataset of which a page is damaged is left out, as if it had never
+been received: a store sells on, says so, and gets it anew.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import aiosqlite
+import msgspec
+
+from edge_agent.store.connection import Row, fetch
+from edge_core.errors import PermanentFault, RecordDamaged
+from edge_core.reference.datasets import KINDS, RULES_KEY, decode_row
+from edge_core.reference.documents import Document, Rules
+from edge_core.reference.lookup import Edition, Needs, Reference
+
+_LOOK_UP: Final = """
+    SELECT dataset, set_no, version, made_at_ms, hash, NULL, NULL FROM reference_dataset
+    WHERE ?1 IS NULL OR dataset = ?1
+    UNION ALL
+    SELECT held.dataset, held.set_no, held.version, held.made_at_ms, held.hash, row.key, row.body
+    FROM reference_dataset AS held
+    CROSS JOIN json_each(CASE held.dataset WHEN 'customers' THEN ?3 WHEN 'rules' THEN ?4 ELSE ?2 END) AS wanted
+    CROSS JOIN reference_row AS row ON row.set_no = held.set_no AND row.key = wanted.value
+    WHERE (?1 IS NULL OR held.dataset = ?1) AND held.dataset <> 'promotions'
+"""  # CROSS JOIN keeps SQLite to this order: each key is looked up once in each dataset (sqlite.org/optoverview.html)
+_WHOLE: Final = "promotions"
+
+
+class Lookup:
+    """Reads what batches need. `on_damage` hears of a dataset that cannot be read."""
+
+    def __init__(self, on_damage: Callable[[str], None] = lambda _dataset: None) -> None:
+        self.on_damage = on_damage
+        self._promotions: tuple[tuple[int, bytes], tuple[Document, ...]] | None = None
+
+    async def read(self, connection: aiosqlite.Connection, needs: Needs) -> Reference:
+        """The rows for some needs, and the edition of each dataset. Raises `StorageFault` where the disk fails."""
+        keys = _encoded(needs.skus), _encoded(needs.customers), _encoded([RULES_KEY])
+        try:
+            return await self._assemble(connection, await fetch(connection, _LOOK_UP, (None, *keys)))
+        except (RecordDamaged, PermanentFault):
+            return await self._read_apart(connection, keys)
+
+    async def _read_apart(self, connection: aiosqlite.Connection, keys: tuple[str, ...]) -> Reference:
+        """Something is damaged: each dataset by itself, without those that cannot be read."""
+        sound: list[Row] = []
+        for name in KINDS:
+            try:
+                rows = await fetch(connection, _LOOK_UP, (name, *keys))
+                await self._assemble(connection, rows)
+            except (RecordDamaged, PermanentFault):
+                self.on_damage(name)
+            else:
+                sound += rows
+        return await self._assemble(connection, sound)
+
+    async def _assemble(self, connection: aiosqlite.Connection, found: Iterable[Row]) -> Reference:
+        editions: dict[str, Edition] = {}
+        rows: dict[str, dict[str, Any]] = {name: {} for name in KINDS}
+        promotions: tuple[Any, ...] = ()
+        for dataset, set_no, version, made_at_ms, content_hash, key, body in found:
+            if key is not None:
+                rows[dataset][key] = decode_row(dataset, body)
+            else:
+                editions[dataset] = Edition(dataset, version, made_at_ms)
+                if dataset == _WHOLE:
+                    promotions = await self._all_promotions(connection, set_no, content_hash)
+        return Reference(
+            editions=editions,
+            items=rows["catalogue"],
+            compliances=rows["compliance"],
+            prices=rows["prices"],
+            promotions=promotions,
+            accounts=rows["customers"],
+            rules=rows["rules"].get(RULES_KEY) or Rules(),
+        )
+
+    async def _all_promotions(
+        self, connection: aiosqlite.Connection, set_no: int, content_hash: bytes
+    ) -> tuple[Document, ...]:
+        mark = set_no, content_hash
+        if self._promotions is None or self._promotions[0] != mark:
+            sql = "SELECT body FROM reference_row WHERE set_no = ? AND body IS NOT NULL ORDER BY key"
+            rows = await fetch(connection, sql, (set_no,))
+            self._promotions = mark, tuple(decode_row(_WHOLE, body) for (body,) in rows)
+        return self._promotions[1]
+
+
+def _encoded(keys: Iterable[str]) -> str:
+    return msgspec.json.encode(sorted(keys)).decode()

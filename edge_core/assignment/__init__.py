@@ -1,0 +1,1 @@
+"""Orders that the centre assigns to nodes: which node, for how long, and what then (docs/assignment.md)."""

@@ -1,0 +1,33 @@
+"""Whether a customer may owe that much."""
+
+from collections.abc import Iterator
+
+from edge_core.checks.known import on_account_minor
+from edge_core.checks.question import Question, Said, doubt
+from edge_core.errors import Rejected
+
+_SET = "customers"
+
+
+def look_at_credit(q: Question) -> Iterator[Said]:
+    """What is owed, here and elsewhere, and what this order adds has to stay within the limit; orders that this store
+    took since the data was made count. Who is blocked is refused; on account without an account is held."""
+    account = q.account
+    if account is not None and account.is_blocked:
+        yield Rejected("customer-blocked", f"customer {account.customer_ref!r} is blocked", "/customer/ref")
+    wanted_minor = on_account_minor(q.posted)
+    if not wanted_minor or not q.reference.has(_SET):
+        return
+    if account is None or account.credit_limit_minor is None:
+        who = "an order without a customer" if q.posted.customer is None else f"customer {q.posted.customer.ref!r}"
+        finding = q.found("credit", f"{who} has no credit limit, {wanted_minor} are on account", _SET)
+        yield doubt(finding, "back_office", "refuse", "nobody has granted this customer credit")
+        return
+    if account.currency is not None and account.currency != q.posted.currency:
+        finding = q.found("credit", f"the limit is in {account.currency}, the order in {q.posted.currency}", _SET)
+        yield doubt(finding, "back_office", "refuse", "a limit in one currency says nothing about another")
+        return
+    owed_minor = account.owed_minor + q.known.use(account.customer_ref, q.business_date).credit_minor
+    if owed_minor + wanted_minor > account.credit_limit_minor:
+        detail = f"{owed_minor} of {account.credit_limit_minor} are owed, {wanted_minor} more are on account"
+        yield Rejected("credit-exceeded", detail, "/payments")

@@ -1,0 +1,51 @@
+"""Whether the goods may be sold at all, to this buyer, to that place."""
+
+from collections.abc import Iterator
+
+from edge_core.checks.question import Question, Said
+from edge_core.errors import Rejected
+
+
+def look_at_items(q: Question) -> Iterator[Said]:
+    """An item that is no longer listed is refused, and what replaces it is named. One that is not in the catalogue is
+    sold, and said."""
+    if not q.reference.has("catalogue"):
+        return
+    for index, line in enumerate(q.posted.lines):
+        item = q.reference.item(line.sku)
+        if item is None:
+            yield q.found("item", f"{line.sku} is not in the catalogue", "catalogue")
+        elif not item.is_listed and not q.is_stale("catalogue"):
+            instead = f"; {item.replaced_by} is sold instead" if item.replaced_by else ""
+            yield Rejected("item-not-sold", f"{line.sku} is not sold any more{instead}", f"/lines/{index}/sku")
+
+
+def look_at_compliance(q: Question) -> Iterator[Said]:
+    """The buyer's age has to be confirmed, the place must not be one where the goods may not go, and the buyer needs
+    the licence. The till is asked back: it confirms, and posts again."""
+    confirmed = q.confirmations
+    account = q.account
+    licences = {*confirmed.licences, *(account.licences if account is not None else ())}
+    for index, line in enumerate(q.posted.lines):
+        law = q.reference.compliance(line.sku)
+        if law is None:
+            continue
+        pointer = f"/lines/{index}/sku"
+        if (confirmed.age_years or 0) < law.age_years_min:
+            detail = (
+                f"{line.sku} is sold from {law.age_years_min} years on: confirm the age in /confirmations/age_years"
+            )
+            yield Rejected("age-unconfirmed", detail, pointer)
+        denied = place_denied(q, law.places_denied)
+        if denied is not None:
+            yield Rejected("place-denied", f"{line.sku} may not go to {denied}", "/fulfillment/ship_to")
+        if law.licence is not None and law.licence not in licences:
+            yield Rejected("licence-missing", f"{line.sku} needs the licence {law.licence!r}", pointer)
+
+
+def place_denied(q: Question, places: tuple[str, ...]) -> str | None:
+    """The country or region of the address that is among `places`."""
+    address = q.posted.fulfillment.ship_to
+    if address is None or not places:
+        return None
+    return next((place for place in (address.country, address.region) if place in places), None)

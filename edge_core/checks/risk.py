@@ -1,0 +1,58 @@
+"""Whether an order looks like a mistake or like fraud."""
+
+from collections.abc import Iterator
+
+from edge_core.checks.known import basket_mark
+from edge_core.checks.question import Question, Said, doubt
+from edge_core.errors import Rejected
+
+_PERCENT = 100
+
+
+def look_for_duplicate(q: Question) -> Iterator[Said]:
+    """The same till, the same basket, moments before, under another key: the till is asked whether it is meant. It
+    posts again with a new key and `/confirmations/duplicate`, or leaves it."""
+    window_ms = q.rules.duplicate_window_ms
+    if not window_ms or q.confirmations.duplicate:
+        return
+    earlier = q.known.earlier(q.posted.terminal_id, basket_mark(q.posted), q.now_ms - window_ms)
+    if earlier is not None:
+        detail = f"order {earlier.order_id} of this till has the same goods, {q.now_ms - earlier.at_ms} ms before"
+        yield Rejected("duplicate-suspected", detail, "/confirmations/duplicate")
+
+
+def look_at_day_amount(q: Question) -> Iterator[Said]:
+    """A customer who buys so much more than on an ordinary day is held for the back office: 300% up is four times."""
+    account = q.account
+    if account is None or not account.day_amount_minor:
+        return
+    before_minor = q.known.use(account.customer_ref, q.business_date).day_minor
+    today_minor = before_minor + q.posted.totals.grand_total_minor
+    most_minor = account.day_amount_minor * (_PERCENT + q.rules.day_amount_up_percent) // _PERCENT
+    if today_minor > most_minor:
+        told = f"{today_minor} today, an ordinary day of this customer has {account.day_amount_minor}"
+        because = "ask the customer whether they know of it; until then nothing leaves"
+        yield doubt(q.found("day-amount", told, "customers"), "back_office", "refuse", because)
+
+
+def look_at_velocity(q: Question) -> Iterator[Said]:
+    """More orders of one customer in a short time than people place are held for the back office."""
+    customer, most = q.posted.customer, q.rules.velocity_orders_max
+    if customer is None or most is None:
+        return
+    orders = q.known.use(customer.ref, q.business_date).orders + 1
+    if orders > most:
+        told = f"{orders} orders of {customer.ref!r} within {q.rules.velocity_window_ms} ms, {most} are usual at most"
+        because = "so many in so short a time are placed by a program, or by mistake"
+        yield doubt(q.found("velocity", told), "back_office", "refuse", because)
+
+
+def look_at_insurance(q: Question) -> Iterator[Said]:
+    """What is worth so much and is to be sent has to be insured: otherwise it may not ship."""
+    from_minor = q.rules.insured_from_minor
+    if from_minor is None or q.posted.fulfillment.method != "ship":
+        return
+    worth_minor = sum(line.net_minor for line in q.posted.lines if "insured" not in line.traits)
+    if worth_minor >= from_minor:
+        detail = f"{worth_minor} of the goods are not insured; from {from_minor} on they may not be sent"
+        yield Rejected("insurance-missing", detail, "/lines")

@@ -1,0 +1,106 @@
+"""What a decision looks up: the rows that one batch of orders needs, and how old each dataset is.
+
+The shell reads the rows of `needs_of` before it decides; a decision asks this and nothing else, so that it can be
+repeated from what it was given (promise G12).
+"""
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from msgspec import Struct
+
+from edge_core.orders.document import TillOrder
+from edge_core.reference.documents import Account, Compliance, Item, Offer, Price, Promotion, Rules
+
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Edition(Struct, frozen=True, array_like=True, gc=False):
+    """A dataset as it was received: its version, and when the centre made it (Unix ms), which gives its age."""
+
+    dataset: str
+    version: int
+    made_at_ms: int
+
+
+class Needs(Struct, frozen=True):
+    """The keys whose rows a decision wants: of catalogue, compliance and prices, and of customers."""
+
+    skus: frozenset[str] = frozenset()
+    customers: frozenset[str] = frozenset()
+
+
+class Reference(Struct, frozen=True):
+    """The rows that were found for some needs, all promotions, the rules, and the edition of every dataset held.
+
+    A dataset without an edition was never received: that is not the same as a row that is not in it.
+    """
+
+    editions: Mapping[str, Edition]
+    items: Mapping[str, Item] = _NONE
+    compliances: Mapping[str, Compliance] = _NONE
+    prices: Mapping[str, Price] = _NONE
+    promotions: tuple[Promotion, ...] = ()
+    accounts: Mapping[str, Account] = _NONE
+    rules: Rules = Rules()
+
+    def item(self, sku: str) -> Item | None:
+        """The item of the catalogue."""
+        return self.items.get(sku)
+
+    def compliance(self, sku: str) -> Compliance | None:
+        """What the law asks for an item; None where it asks nothing."""
+        return self.compliances.get(sku)
+
+    def price(self, sku: str, currency: str, tier: str | None, at_ms: int) -> Offer | None:
+        """The offer that is good at a moment: one for the tier before one for all, a later one before an earlier."""
+        offers = [offer for offer in self.offers(sku, currency, tier) if _is_good(offer, at_ms)]
+        return max(offers, key=lambda offer: (offer.tier is not None, offer.from_ms), default=None)
+
+    def offers(self, sku: str, currency: str, tier: str | None) -> tuple[Offer, ...]:
+        """Every offer of an item that was, is or will be good for customers of the tier, tiered ones included."""
+        page = self.prices.get(sku)
+        if page is None:
+            return ()
+        return tuple(o for o in page.offers if o.currency == currency and o.tier in {None, tier})
+
+    def coupon(self, code: str) -> Promotion | None:
+        """The promotion that a coupon's code stands for."""
+        return next((promotion for promotion in self.promotions if promotion.coupon == code), None)
+
+    def promotion(self, promotion_id: str) -> Promotion | None:
+        """A promotion by its id."""
+        return next((promotion for promotion in self.promotions if promotion.promotion_id == promotion_id), None)
+
+    def account(self, customer_ref: str) -> Account | None:
+        """What is known of a customer."""
+        return self.accounts.get(customer_ref)
+
+    def has(self, dataset: str) -> bool:
+        """Whether the dataset was ever received."""
+        return dataset in self.editions
+
+    def age_ms(self, dataset: str, now_ms: int) -> int | None:
+        """How old a dataset is, by the centre's clock and this one; None for one that was never received."""
+        edition = self.editions.get(dataset)
+        return None if edition is None else max(0, now_ms - edition.made_at_ms)
+
+
+NOTHING: Final = Reference(_NONE)
+"""What a store looks up in that never received anything: built-in rules, and no rows."""
+
+
+def needs_of(orders: Iterable[TillOrder]) -> Needs:
+    """The keys that decisions on these orders will ask for."""
+    skus: set[str] = set()
+    customers: set[str] = set()
+    for order in orders:
+        skus.update(line.sku for line in order.lines)
+        if order.customer is not None:
+            customers.add(order.customer.ref)
+    return Needs(frozenset(skus), frozenset(customers))
+
+
+def _is_good(offer: Offer, at_ms: int) -> bool:
+    return offer.from_ms <= at_ms and (offer.until_ms is None or at_ms < offer.until_ms)

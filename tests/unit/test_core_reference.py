@@ -1,0 +1,124 @@
+"""The reference data: rows that are read and written, and what a decision finds in them."""
+
+import pytest
+
+from edge_core.errors import PermanentFault
+from edge_core.limits import REFERENCE_ROW_BYTES_MAX
+from edge_core.orders.document import Part
+from edge_core.reference.datasets import KINDS, decode_row, encode_row, key_of, kind_named, read_json, write_json
+from edge_core.reference.documents import (
+    Account,
+    Compliance,
+    Document,
+    Item,
+    Level,
+    Offer,
+    Price,
+    Promotion,
+    Rules,
+    VolumeTier,
+)
+from edge_core.reference.lookup import NOTHING, Edition, Reference, needs_of
+from tests.rigs.orders import till_order
+
+ROWS: dict[str, tuple[Document, str]] = {
+    "catalogue": (Item("bread", "Rye bread", "H87", ("cold",)), "bread"),
+    "compliance": (Compliance("wine", 18, ("SA", "US-UT"), "spirits"), "wine"),
+    "prices": (Price("bread", (Offer("EUR", 349, 0, 10, "gold"), Offer("EUR", 399))), "bread"),
+    "promotions": (Promotion("p1", (VolumeTier(0, 100_000),), ("bread",), coupon="TEN", single_use=True), "p1"),
+    "customers": (Account("cust-1", "gold", "EUR", 100_000, 20_000, 5_000, ("spirits",)), "cust-1"),
+    "rules": (Rules("strict-7", ladder=(Level("back_office", 1_000),)), "rules"),
+}
+
+
+def test_every_dataset_has_an_example_here() -> None:
+    assert set(ROWS) == set(KINDS)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_row_comes_back_as_it_was_written_in_both_shapes(name: str) -> None:
+    row, key = ROWS[name]
+    assert decode_row(name, encode_row(row)) == row
+    assert read_json(name, write_json(row)) == row
+    assert key_of(name, row) == key
+
+
+def test_a_dataset_that_is_not_known_is_named() -> None:
+    with pytest.raises(PermanentFault, match="no dataset 'weather'; known are catalogue"):
+        kind_named("weather")
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_bytes_that_are_no_row_are_refused_with_the_place(name: str) -> None:
+    with pytest.raises(PermanentFault, match=f"not a row of {name}: "):
+        decode_row(name, b"\x91\xc0")
+    with pytest.raises(PermanentFault, match=f"not a row of {name}: "):
+        read_json(name, b'{"nonsense": 1}')
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "says"),
+    [
+        ("promotions", Promotion("p", (VolumeTier(2_000, 1), VolumeTier(1_000, 2))), "tiers must rise"),
+        ("prices", Price("a", (Offer("EUR", 1, 10, 10),)), "ends before it begins"),
+        ("rules", Rules(ladder=(Level("centre", 1), Level("store", 1))), "ladder must rise"),
+    ],
+)
+def test_a_row_of_the_right_shape_that_makes_no_sense_is_refused(name: str, row: Document, says: str) -> None:
+    with pytest.raises(PermanentFault, match=says):
+        read_json(name, write_json(row))
+
+
+def test_a_row_that_is_too_large_is_not_written() -> None:
+    class Large(Part, frozen=True):
+        text: str
+
+    with pytest.raises(PermanentFault, match="over the limit"):
+        encode_row(Large("x" * REFERENCE_ROW_BYTES_MAX))  # type: ignore[arg-type]
+
+
+def book(*offers: Offer) -> Reference:
+    return Reference({"prices": Edition("prices", 3, 1_000)}, prices={"bread": Price("bread", offers)})
+
+
+def test_the_price_of_the_tier_stands_before_that_of_all_and_a_later_one_before_an_earlier() -> None:
+    reference = book(Offer("EUR", 400, 0), Offer("EUR", 380, 50), Offer("EUR", 350, 0, 90, "gold"))
+    for tier, at_ms, expected in (("gold", 60, 350), (None, 60, 380), (None, 40, 400), ("gold", 95, 380)):
+        found = reference.price("bread", "EUR", tier, at_ms)
+        assert found is not None
+        assert found.unit_price_minor == expected
+    assert reference.price("bread", "USD", None, 60) is None
+    assert reference.price("cake", "EUR", None, 60) is None
+
+
+def test_an_offer_is_good_until_the_moment_that_it_names_and_not_at_it() -> None:
+    reference = book(Offer("EUR", 400, 10, 20))
+    assert [reference.price("bread", "EUR", None, at) is not None for at in (9, 10, 19, 20)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_what_was_never_received_has_no_age_and_no_age_is_negative() -> None:
+    assert NOTHING.age_ms("prices", 5_000) is None
+    assert not NOTHING.has("prices")
+    assert book().age_ms("prices", 5_000) == 4_000
+    assert book().age_ms("prices", 500) == 0
+
+
+def test_promotions_are_found_by_their_id_and_by_their_coupon() -> None:
+    ten, plain = Promotion("p1", (VolumeTier(0, 1),), coupon="TEN"), Promotion("p2", (VolumeTier(0, 1),))
+    reference = Reference({}, promotions=(ten, plain))
+    assert reference.coupon("TEN") is ten
+    assert reference.promotion("p2") is plain
+    assert reference.coupon("p2") is None
+    assert reference.promotion("TEN") is None
+
+
+def test_the_needs_of_orders_are_their_goods_and_their_customers() -> None:
+    order = till_order()
+    needs = needs_of([order])
+    assert needs.skus == {line.sku for line in order.lines}
+    assert needs.customers == ({order.customer.ref} if order.customer else frozenset())
