@@ -18,6 +18,7 @@ from edge_agent.store.log import EntryRow, Tail, subject_of
 from edge_agent.store.orders import OrderHead, head_of
 from edge_agent.submission import (
     Answer,
+    Ask,
     Submission,
     accepted_answer,
     answer_kept,
@@ -46,7 +47,7 @@ from edge_core.stock.rights_book import RightsBook, empty
 from edge_core.stock.rights_book import merge as merge_books
 from edge_core.stock.stock_events import RIGHTS_EVENTS, HoldEnded, HoldExtended, QuotaChanged, StockHeld
 from edge_core.sync.chain import link
-from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
+from edge_core.sync.entry import Entry, encode_entry, new_entry
 from holdfast_runtime.problems import problem_body
 
 REUSED: Final = Rejected(
@@ -167,6 +168,8 @@ class Batch:
 
     def _refuse(self, submission: Submission, rejected: Rejected) -> Answer:
         answer = rejected_answer(rejected, problem_body(rejected))
+        if _is_by_timer(submission):  # it asks again by itself; a clock that was set back must not answer for days
+            return answer
         row = Answered(submission.key_digest, submission.payload_hash, None, bytes_to_keep(answer))
         self._remember(submission, row, answer)
         return answer
@@ -240,8 +243,7 @@ class Batch:
             self.ended_holds.add(event.reservation_id)
 
     def _entry(self, order_id: UUID | None, events: tuple[Event, ...], traceparent: str | None) -> Entry:
-        return Entry(
-            version=ENTRY_VERSION,
+        return new_entry(
             seq=self.tail.seq + 1,
             hlc=clock.tick(self.tail.hlc, self._here.now_ms),
             recorded_at_ms=self._here.now_ms,
@@ -294,6 +296,10 @@ class Batch:
             return None
         self._evidence.known.take(order, self._here.now_ms)
         return basket_mark(order) if self._evidence.reference.rules.duplicate_window_ms else None
+
+
+def _is_by_timer(submission: Submission) -> bool:
+    return isinstance(submission.request, Ask) and submission.request.role == "timer"
 
 
 def _order_of(command: Command) -> UUID | None:

@@ -33,9 +33,9 @@ from edge_core.orders.requests import ExchangeRequest, OrderRequest, Unreceipted
 from edge_core.stock.requests import (
     GrantRights,
     HearRights,
-    HoldRequest,
     MoveRights,
     QuotaRequest,
+    ReservationRequest,
     SpendRights,
     StockCount,
     UseRights,
@@ -77,7 +77,7 @@ def command_of(submission: Submission, here: Circumstances, seq: int) -> Command
         case TillOrder():
             return _place(request, submission, here, seq)
         case Cancel():
-            return CancelOrder(request.order_id, request.request)
+            return CancelOrder(request.order_id, request.request, "store")
         case Ask():
             return _ask(request, submission, here, seq)
         case UnreceiptedReturn():
@@ -108,7 +108,7 @@ def _about_stock(request: OnStock, here: Circumstances) -> Command:
             return MoveStock(here.new_id(), request)
         case StockCount():
             return CountStock(here.new_id(), request)
-        case HoldRequest():
+        case ReservationRequest():
             return HoldStock(here.new_id(), request, here.today, here.now_ms)
         case GrantRights() | SpendRights() | UseRights() | MoveRights() | HearRights():
             return ShareRights(here.new_id(), request, here.own_life, here.today, here.is_confirmed)
@@ -130,7 +130,7 @@ def skus_asked(request: Request) -> Iterable[str]:
         case Ask():
             asked = request.request
             return (line.sku for line in asked.order.lines) if isinstance(asked, ExchangeRequest) else ()
-        case TillOrder() | StockMovement() | UnreceiptedReturn() | StockCount() | HoldRequest():
+        case TillOrder() | StockMovement() | UnreceiptedReturn() | StockCount() | ReservationRequest():
             return (line.sku for line in request.lines)
 
 

@@ -247,7 +247,7 @@ class _Work:
         if not isinstance(task, CancelTask) or order_id is None:
             return Rejected("order-not-found", "the instruction names no order")
         await learn_order(self._connection, self._batch, order_id)
-        return self._batch.execute(CancelOrder(order_id, task.request()), instruction.traceparent)
+        return self._batch.execute(CancelOrder(order_id, task.request(), "centre"), instruction.traceparent)
 
     async def set_quota(self, instruction: Instruction) -> Rejected | None:
         """`stock.set_quota`: decided like one of somebody at the store."""

@@ -22,7 +22,7 @@ from edge_core import clock, ids
 from edge_core.errors import RecordDamaged
 from edge_core.orders.events import StockMoved
 from edge_core.stock.ledger import StockDelta
-from edge_core.sync.entry import ENTRY_VERSION, Entry
+from edge_core.sync.entry import new_entry
 
 
 async def list_what_is_left(connection: Connection, refold: Refolding, order_ids: set[UUID]) -> None:
@@ -74,5 +74,6 @@ class Settlement:
             if deltas:
                 moved = StockMoved(ids.uuid7(now_ms, random_bits()), cause, RECOVERY, deltas)
                 hlc = clock.tick(moving.tail.hlc, now_ms)
-                await moving.append(Entry(ENTRY_VERSION, 0, hlc, now_ms, None, (moved,)))
+                entry = new_entry(seq=0, hlc=hlc, recorded_at_ms=now_ms, order_id=None, events=(moved,))
+                await moving.append(entry)
         await Refolding(connection, moving, now_ms, random_bits).write_stock(reserved)

@@ -23,7 +23,7 @@ from edge_core.errors import InvariantViolated
 from edge_core.orders.events import Event, OrderPlaced, StockMoved, deltas_of
 from edge_core.orders.merge import Merged, merge
 from edge_core.stock.ledger import StockDelta
-from edge_core.sync.entry import ENTRY_VERSION, Entry
+from edge_core.sync.entry import Entry, new_entry
 
 RECOVERY: Final = "recovery"
 Deltas = Mapping[tuple[str, str | None], StockDelta]
@@ -128,4 +128,5 @@ class Refolding:
     async def _record_found(self, found: tuple[StockDelta, ...]) -> None:
         moved = StockMoved(ids.uuid7(self._now_ms, self._random_bits()), "found", RECOVERY, found)
         hlc = clock.tick(self._moving.tail.hlc, self._now_ms)
-        await self._moving.append(Entry(ENTRY_VERSION, 0, hlc, self._now_ms, None, (moved,)))
+        entry = new_entry(seq=0, hlc=hlc, recorded_at_ms=self._now_ms, order_id=None, events=(moved,))
+        await self._moving.append(entry)

@@ -21,7 +21,7 @@ from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.rendering import Origin, Receipt, Recorded, receipt, rfc3339, state_of
 from edge_core.orders.requests import CancelRequest, CloseRequest, OrderRequest, UnreceiptedReturn
 from edge_core.shapes import json_object
-from edge_core.stock.requests import HoldRequest, QuotaRequest, RightsRequest, StockCount
+from edge_core.stock.requests import QuotaRequest, ReservationRequest, RightsRequest, StockCount
 from edge_core.stock.stock_events import HoldEnded, HoldExtended, StockEvent
 
 PAYLOAD_HASH_BYTES: Final = 32
@@ -71,7 +71,7 @@ class OrderHold(Struct, frozen=True, array_like=True):
 
 
 OnHold = AskHold | OrderHold
-OnStock = StockMovement | StockCount | HoldRequest | QuotaRequest | RightsRequest
+OnStock = StockMovement | StockCount | ReservationRequest | QuotaRequest | RightsRequest
 Request = TillOrder | Cancel | Ask | UnreceiptedReturn | OnStock | OnHold | Close
 
 
@@ -233,7 +233,7 @@ def _receipt_without_order(recorded: Recorded) -> Struct:
             refund_minor=moved.refund_minor,
             tender=moved.tender,
             recorded_at=recorded_at,
-            lines=len(moved.deltas) + len(moved.damaged),
+            lines=len(moved.lines) or len(moved.deltas) + len(moved.damaged),
             origin=recorded.origin,
         )
     return MovementReceipt(

@@ -19,9 +19,13 @@ MONEY_MINOR_MAX: Final = 10**12  # ten thousand million of any currency; sums of
 QUANTITY_MILLI_MAX: Final = 10**9  # a million pieces or a thousand tonnes on one line
 BODY_BYTES_MAX: Final = 256 * 1024  # an order of 500 full lines is about 150 KiB
 MOVEMENT_LINES_MAX: Final = 500  # one delivery note
+STOCK_CHANGE_MILLI_MAX: Final = QUANTITY_MILLI_MAX * LINES_MAX  # of one SKU by one decision: every line names it
 BATCH_ORDERS_MAX: Final = 64  # orders of one request: half of a group commit, so that a till never waits for two
 BATCH_BODY_BYTES_MAX: Final = 2 * 1024 * 1024  # of such a request: 64 orders of fifty lines
 ORDER_EVENTS_MAX: Final = 500  # a long life has fifty; then an order only goes on to its end, and is divided no more
+ORDER_RETURNS_MAX: Final = 100  # each of a basket's pieces on its own; five events each at most
+ORDER_PAYMENTS_MAX: Final = 40  # those that it was placed with, and as many after
+REVISION_MAX: Final = 2**53 - 1  # that a client may name: every JSON reader takes it; no order comes near it
 
 # --- the local API ---------------------------------------------------------------------------------------------------
 IDEMPOTENCY_KEY_CHARS_MAX: Final = 128  # a UUID has 36
@@ -281,6 +285,9 @@ CHANNEL_EXPRESSION_CHARS_MAX: Final = 500  # a longer one is a program, and nobo
 CHANNEL_BODY_BYTES_MAX: Final = 4 * 1024 * 1024  # a web order of 500 lines with all that shops put beside them
 CHANNEL_ORDERS_MAX: Final = 5_000  # of one file: a day of a busy web shop
 CHANNEL_STEPS_MAX: Final = 250_000  # of one order's expressions, a second or two; one of 500 lines takes 23,000
+CHANNEL_STEP_WEIGHT: Final = 64  # parts and characters of a value that count as a step: looking at them takes as long
+CHANNEL_EXPRESSION_DEPTH_MAX: Final = 50  # in one another; those that ship have 9, the interpreter has room for 300
+CHANNEL_INTEGER_MAX: Final = 2**63 - 1  # no amount is larger, and larger ones take longer and longer
 CHANNEL_SENT_BYTES_MAX: Final = 1024 * 1024  # by HTTP at once; what is larger is a file, for the command line
 CHANNEL_ORDERS_SENT_MAX: Final = 100  # in one request: each is a transaction, some 3 ms
 CHANNEL_COLUMNS_MAX: Final = 200  # of a file of rows; the widest export of a shop has some 80

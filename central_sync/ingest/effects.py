@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from central_sync.store.days import DayCloseRow
 from edge_core.errors import PeerFault
-from edge_core.limits import LINES_MAX, PLACES_CACHED_MAX, QUANTITY_MILLI_MAX, TEXT_CHARS_MAX
+from edge_core.limits import PLACES_CACHED_MAX, STOCK_CHANGE_MILLI_MAX, TEXT_CHARS_MAX
 from edge_core.orders.day_events import CurrencySums, DayClosed
 from edge_core.orders.document import Order
 from edge_core.orders.events import Event, deltas_of
@@ -21,7 +21,6 @@ from edge_core.shapes import json_object
 from edge_core.stock.ledger import Allocation
 
 _COUNT_MAX: Final = (1 << 63) - 1  # of a column
-_CHANGE_MILLI_MAX: Final = QUANTITY_MILLI_MAX * LINES_MAX  # what one order can change at most
 
 
 class Place(NamedTuple):
@@ -116,13 +115,13 @@ def _place(sku: str, lot: str | None, unit: str) -> Place:
 def _gone(sku: str, lot: str | None, unit: str, quantity_milli: int) -> StockChange:
     """A quantity that was handed over. Most lines are one piece of one of a few thousand goods: made once, kept."""
     place = _place(sku, lot, unit)
-    if not -_CHANGE_MILLI_MAX <= quantity_milli <= _CHANGE_MILLI_MAX:
+    if not -STOCK_CHANGE_MILLI_MAX <= quantity_milli <= STOCK_CHANGE_MILLI_MAX:
         raise PeerFault("range-invalid", f"a change of {-quantity_milli} of {sku!r}")
     return StockChange(place, None, -quantity_milli, 0)
 
 
 def _change(place: Place, expires_on: str | None, on_hand_milli: int, reserved_milli: int) -> StockChange:
-    if not (-_CHANGE_MILLI_MAX <= on_hand_milli <= _CHANGE_MILLI_MAX >= abs(reserved_milli)):
+    if not (-STOCK_CHANGE_MILLI_MAX <= on_hand_milli <= STOCK_CHANGE_MILLI_MAX >= abs(reserved_milli)):
         raise PeerFault("range-invalid", f"a change of {on_hand_milli} and {reserved_milli} of {place.sku!r}")
     try:
         expires = None if expires_on is None else date.fromisoformat(expires_on)

@@ -34,10 +34,10 @@ from edge_core.shapes import json_reader
 from edge_core.stock.requests import (
     ExtendRequest,
     GrantRights,
-    HoldRequest,
     MoveRights,
     QuotaRequest,
     ReleaseRequest,
+    ReservationRequest,
     RightsRequest,
     StockCount,
     UseRights,
@@ -80,7 +80,7 @@ class Commands:
         self._batches = Batches(intake, self._read_order, stores)
         self._read_close = json_reader(CloseRequest)
         self._read_count = json_reader(StockCount)
-        self._read_hold = json_reader(HoldRequest)
+        self._read_hold = json_reader(ReservationRequest)
         self._rights_readers: dict[str, Callable[[bytes], RightsRequest]] = {
             "grants": json_reader(GrantRights),
             "uses": json_reader(UseRights),

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from edge_agent.api.batches import BatchOrder, BatchReceipt
-from edge_agent.api.order_operations import JUDGED, order_operations
+from edge_agent.api.order_operations import JUDGED, PLACE_PROBLEMS, order_operations
 from edge_agent.api.queries import OrderPage
 from edge_agent.api.stock_operations import stock_operations
 from edge_agent.days import DayReport
@@ -50,21 +50,6 @@ _WRITE: Final = (
     "storage-full",
     "entry-too-large",
 )
-_PLACE: Final = (
-    "totals-mismatch",
-    "duplicate-identifier",
-    "unknown-currency",
-    "invalid-time",
-    "payment-mismatch",
-    "card-number-refused",
-    "flow-not-available",
-    "unknown-reference",
-    "wrong-store",
-    "unit-mismatch",
-    "out-of-stock",
-    "lot-expired",
-    "quota-exhausted",
-)
 
 OPERATIONS: Final = (
     Operation(
@@ -76,7 +61,7 @@ OPERATIONS: Final = (
         body=object_shape(TillOrder),
         batch_of=BatchOrder,
         parameters=(_ORDER_KEY, _TRACE),
-        problems=(*_WRITE, *_PLACE, *JUDGED, "batch-too-large"),
+        problems=(*_WRITE, *PLACE_PROBLEMS, *JUDGED, "batch-too-large"),
         scope="order",
         tag="orders",
     ),
@@ -126,7 +111,7 @@ OPERATIONS: Final = (
         scope="order",
         tag="orders",
     ),
-    *stock_operations(_KEY, _OPTIONAL_KEY, _TRACE, write=_WRITE, place=_PLACE, auth=_AUTH),
+    *stock_operations(_KEY, _OPTIONAL_KEY, _TRACE, write=_WRITE, place=(*PLACE_PROBLEMS, *JUDGED), auth=_AUTH),
     Operation(
         "GET",
         "/v1/days/{business_date}",

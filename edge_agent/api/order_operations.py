@@ -10,6 +10,23 @@ from edge_core.orders.requests import GROUP_REQUESTS, REQUESTS
 from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter
 
+PLACE_PROBLEMS: Final = (
+    "totals-mismatch",
+    "duplicate-identifier",
+    "unknown-currency",
+    "invalid-time",
+    "payment-mismatch",
+    "card-number-refused",
+    "flow-not-available",
+    "unknown-reference",
+    "wrong-store",
+    "unit-mismatch",
+    "out-of-stock",
+    "lot-expired",
+    "quota-exhausted",
+)
+"""What an order may be refused for when it is placed, on its own or for goods that came back."""
+
 JUDGED: Final = (
     "duplicate-suspected",
     "item-not-sold",
@@ -60,17 +77,7 @@ _COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
         "escalate": ("Nobody has answered a hold in time: the agent's own clock asks", ("hold-not-overdue",)),
         "exchange": (
             "Take goods back and place the order for what goes instead; only the difference is paid or paid back",
-            (
-                "return-too-large",
-                "flow-not-available",
-                "wrong-store",
-                "totals-mismatch",
-                "out-of-stock",
-                "lot-expired",
-                "quota-exhausted",
-                *_REFUND,
-                *JUDGED,
-            ),
+            ("return-too-large", *_REFUND, *PLACE_PROBLEMS, *JUDGED),
         ),
         "expire": ("Nobody came for a group in time: its goods go back to the shelf", ("pickup-not-overdue",)),
         "hand-back": (

@@ -12,7 +12,7 @@ from edge_core.orders.commands import StockMovement
 from edge_core.orders.document import TillOrder
 from edge_core.orders.rendering import Receipt
 from edge_core.shapes import object_shape
-from edge_core.stock.requests import ExtendRequest, HoldRequest, QuotaRequest, ReleaseRequest, StockCount
+from edge_core.stock.requests import ExtendRequest, QuotaRequest, ReleaseRequest, ReservationRequest, StockCount
 from holdfast_runtime.openapi import Operation, Parameter
 
 _SKU: Final = Parameter("sku", "path", "The stock keeping unit.", {"type": "string"})
@@ -88,7 +88,7 @@ def _hold_operations(
             "holdStock",
             "Keep goods for a while for somebody who has not decided yet",
             {201: HoldReceipt},
-            body=object_shape(HoldRequest),
+            body=object_shape(ReservationRequest),
             parameters=parameters,
             problems=(*write, *_GOODS, "duplicate-identifier"),
             scope="order",

@@ -4,7 +4,6 @@ JMESPath has no way to run code, to loop without end or to reach anything but th
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 import jmespath
@@ -14,8 +13,11 @@ from msgspec import Struct
 
 from edge_core.channels.amounts import UnreadableValue
 from edge_core.channels.functions import Context, Functions, arities
-from edge_core.limits import CHANNEL_EXPRESSION_CHARS_MAX
+from edge_core.limits import CHANNEL_EXPRESSION_CHARS_MAX, CHANNEL_EXPRESSION_DEPTH_MAX
 
+_MAKERS: Final = frozenset({"multi_select_list", "multi_select_dict"})  # what they make may hold one value often
+_REFUSED: Final = (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError, re.error)
+"""What the library lets through to Python, which raises: `'two' > 0`, `floor(to_number('1e999'))`, `%d` twice."""
 _PREFIX: Final = re.compile(r"^(?:Invalid|Bad) jmespath expression: ", re.IGNORECASE)
 
 
@@ -28,7 +30,16 @@ class _Metered(TreeInterpreter):  # type: ignore[misc]  # the library has no ann
 
     def visit(self, node: Any, *arguments: Any, **named: Any) -> Any:
         self._meter.step()
-        return super().visit(node, *arguments, **named)
+        found = super().visit(node, *arguments, **named)
+        if node["type"] in _MAKERS:
+            self._meter.weigh(found)
+        return found
+
+    def visit_comparator(self, node: Any, value: Any) -> Any:
+        """Compare; both sides are weighed first, because lists are compared part by part."""
+        for child in node["children"]:
+            self._meter.weigh(self.visit(child, value))
+        return super().visit_comparator(node, value)
 
 
 class Expression:
@@ -41,9 +52,13 @@ class Expression:
     def evaluate(self, value: Any, context: Context) -> Any:
         """The value that it finds, or None. Raises `UnreadableValue` for what a function cannot take."""
         try:
-            return _Metered(context).visit(self._tree, value)
-        except (JMESPathError, TypeError) as error:  # it lets `'two' > 0` through to Python, which raises TypeError
+            found = _Metered(context).visit(self._tree, value)
+            context.meter.weigh(found)
+        except UnreadableValue:
+            raise
+        except _REFUSED as error:
             raise UnreadableValue(str(error)) from error
+        return found
 
 
 class Scope(Struct, frozen=True):
@@ -63,7 +78,12 @@ def parse(text: str, scope: Scope) -> Expression | str:
         return f"a JMESPath expression: {_first_line(error)}"
     except RecursionError:
         return "a JMESPath expression with less in one another"
-    for call in _calls(tree):
+    nodes = _nodes(tree)
+    if nodes is None:
+        return "a JMESPath expression with less in one another"
+    if any(node["type"] == "slice" and node["children"][2] == 0 for node in nodes):
+        return "a slice whose step is not 0"
+    for call in (node for node in nodes if node["type"] == "function_expression"):
         found = _wrong(call["value"], call["children"], scope)
         if found is not None:
             return found
@@ -86,13 +106,16 @@ def _wrong(name: str, arguments: list[dict[str, Any]], scope: Scope) -> str | No
     return None
 
 
-def _calls(node: Any) -> Iterator[dict[str, Any]]:
-    """Every function call in a syntax tree."""
-    if isinstance(node, dict):
-        if node.get("type") == "function_expression":
-            yield node
-        for child in node.get("children", ()):
-            yield from _calls(child)
+def _nodes(tree: Any) -> list[dict[str, Any]] | None:
+    """Every node of a syntax tree; None where it is deeper than `CHANNEL_EXPRESSION_DEPTH_MAX`."""
+    found: list[dict[str, Any]] = []
+    level = [tree]
+    for _ in range(CHANNEL_EXPRESSION_DEPTH_MAX):
+        found += level
+        level = [child for node in level for child in node.get("children", ()) if isinstance(child, dict)]
+        if not level:
+            return found
+    return None
 
 
 def _first_line(error: JMESPathError) -> str:

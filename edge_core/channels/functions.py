@@ -12,11 +12,12 @@ from msgspec import Struct
 
 from edge_core.channels import moments
 from edge_core.channels.amounts import MILLI_DIGITS, UnreadableValue, scaled, unit_price_minor
-from edge_core.limits import CHANNEL_STEPS_MAX, TEXT_CHARS_MAX
+from edge_core.limits import CHANNEL_INTEGER_MAX, CHANNEL_STEP_WEIGHT, CHANNEL_STEPS_MAX, TEXT_CHARS_MAX
 
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]+")
 _SUBDIVISION: Final = re.compile(r"[A-Z0-9]{1,3}")
 _STANDARD: Final = StandardFunctions()
+_LIGHT: Final = frozenset({"length", "type", "not_null", "to_array"})  # they look at the top of a value at most
 OTHERWISE: Final = "*"  # the key of a table that stands for every other
 
 
@@ -26,11 +27,28 @@ class Meter:
     def __init__(self, steps_max: int = CHANNEL_STEPS_MAX) -> None:
         self._left = steps_max
 
-    def step(self) -> None:
-        """Take one more. Raises `UnreadableValue` where there are none left."""
-        self._left -= 1
+    def step(self, count: int = 1) -> None:
+        """Take one more, or so many. Raises `UnreadableValue` where there are none left."""
+        self._left -= count
         if self._left < 0:
             raise UnreadableValue(f"expected an order that is mapped in {CHANNEL_STEPS_MAX} steps")
+
+    def weigh(self, value: Any) -> None:
+        """Take steps for the size of a value, one for each `CHANNEL_STEP_WEIGHT` parts and characters.
+
+        A part that stands in it twice counts twice, as it does for whoever writes the value out.
+        """
+        waiting, weight = [value], 0
+        while waiting:
+            part = waiting.pop()
+            if isinstance(part, dict):
+                waiting.extend(part.values())
+            elif isinstance(part, list):
+                waiting.extend(part)
+            weight += 1 + (len(part) if isinstance(part, str) else 0)
+            if weight >= CHANNEL_STEP_WEIGHT:
+                self.step(weight // CHANNEL_STEP_WEIGHT)
+                weight %= CHANNEL_STEP_WEIGHT
 
 
 class Context(Struct, frozen=True):
@@ -54,7 +72,12 @@ class Functions:
         """Call one of ours, or one of the standard's, which raises for a name that it does not know."""
         if name in OWN:
             return OWN[name][0](self._context, *arguments)
-        return _STANDARD.call_function(name, arguments)
+        if name not in _LIGHT:
+            self._context.meter.weigh(arguments)
+        found = _STANDARD.call_function(name, arguments)
+        if isinstance(found, str):
+            self._context.meter.weigh(found)
+        return found
 
 
 def _root(context: Context) -> Any:
@@ -92,19 +115,19 @@ def _total(_context: Context, values: Any) -> int:
     """The sum of a list of integers; a list that is not there has none."""
     if values is not None and not isinstance(values, list):
         raise UnreadableValue(f"expected a list, found {values!r}")
-    return sum(_integer(value) for value in values or ())
+    return _bounded(sum(_integer(value) for value in values or ()))
 
 
 def _plus(_context: Context, one: Any, other: Any) -> int:
-    return _integer(one) + _integer(other)
+    return _bounded(_integer(one) + _integer(other))
 
 
 def _minus(_context: Context, one: Any, other: Any) -> int:
-    return _integer(one) - _integer(other)
+    return _bounded(_integer(one) - _integer(other))
 
 
 def _times(_context: Context, one: Any, other: Any) -> int:
-    return _integer(one) * _integer(other)
+    return _bounded(_integer(one) * _integer(other))
 
 
 def _comma(_context: Context, value: Any) -> str | None:
@@ -148,7 +171,7 @@ def _written(value: Any) -> str:
         return ""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise UnreadableValue(f"expected a text or a number, found {value!r}")
-    return str(value)
+    return value if isinstance(value, str) else str(_bounded(value))
 
 
 def _integer(value: Any) -> int:
@@ -157,6 +180,12 @@ def _integer(value: Any) -> int:
         return 0
     if isinstance(value, bool) or not isinstance(value, int):
         raise UnreadableValue(f"expected an integer, found {value!r}; minor() and milli() make one")
+    return _bounded(value)
+
+
+def _bounded(value: int) -> int:
+    if abs(value) > CHANNEL_INTEGER_MAX:
+        raise UnreadableValue("expected an integer of 64 bits, found a larger one")
     return value
 
 

@@ -1,9 +1,8 @@
 """Calling an order off: all that has not left, some of its lines, at the till on its day, or because nobody came."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edge_core.errors import InvariantViolated, Rejected
-from edge_core.orders.document import GroupLine
 from edge_core.orders.events import Event, OrderCancelled
 from edge_core.orders.further_events import CancelKind, GroupQuantity
 from edge_core.orders.legality import allowed_commands
@@ -17,7 +16,7 @@ from edge_core.orders.requests import (
     ReturnLine,
     VoidRequest,
 )
-from edge_core.orders.settling import give_everything_back, owed_minor, refund, taken_minor
+from edge_core.orders.settling import give_everything_back, settle
 from edge_core.orders.state import GroupState, OrderState
 from edge_core.orders.world import Case
 from edge_core.stock.ledger import Allocation
@@ -42,12 +41,12 @@ def cancel_lines(case: Case) -> tuple[Event, ...] | Rejected:
     if not isinstance(request, CancelLinesRequest):
         raise InvariantViolated(f"{request!r} is no request to cancel lines")
     parts: list[GroupQuantity] = []
-    groups = open_groups(case.state)
+    held = [(g.group_id, {line.line_id: line.quantity_milli for line in g.lines}) for g in open_groups(case.state)]
     unknown = unknown_line(case.state, request.lines)
     if unknown is not None:
         return unknown
     for line_id, quantity_milli in add_up((part.line_id, part.quantity_milli) for part in request.lines).items():
-        found = _find(groups, line_id, quantity_milli)
+        found = _find(held, line_id, quantity_milli)
         left_milli = sum(part.quantity_milli for part in found)
         if left_milli < quantity_milli:
             slug = "quantity-too-large" if left_milli else "goods-left"
@@ -108,8 +107,7 @@ def call_off(
     if nothing_stays:
         reversals = give_everything_back(state, is_void=kind in {"voided", "handed_back"})
     else:
-        owed = owed_minor(state, cancelled=[(part.line_id, part.quantity_milli) for part in parts])
-        found = refund(state, taken_minor(state) - owed)
+        found = settle(state, cancelled=[(part.line_id, part.quantity_milli) for part in parts])
         if isinstance(found, Rejected):
             return found
         reversals = found
@@ -131,17 +129,13 @@ def _everything(groups: Sequence[GroupState]) -> list[GroupQuantity]:
     return [GroupQuantity(g.group_id, line.line_id, line.quantity_milli) for g in groups for line in g.lines]
 
 
-def _find(groups: Sequence[GroupState], line_id: str, quantity_milli: int) -> list[GroupQuantity]:
-    """So much of a line in the groups, the last group first; less where they have less."""
+def _find(held: Sequence[tuple[str, Mapping[str, int]]], line_id: str, quantity_milli: int) -> list[GroupQuantity]:
+    """So much of a line in the groups (by line, what each has), the last group first; less where they have less."""
     found: list[GroupQuantity] = []
     missing = quantity_milli
-    for group in reversed(groups):
-        part = min(missing, _quantity(group.lines, line_id))
+    for group_id, lines in reversed(held):
+        part = min(missing, lines.get(line_id, 0))
         if part:
-            found.append(GroupQuantity(group.group_id, line_id, part))
+            found.append(GroupQuantity(group_id, line_id, part))
             missing -= part
     return found
-
-
-def _quantity(lines: Sequence[GroupLine], line_id: str) -> int:
-    return next((line.quantity_milli for line in lines if line.line_id == line_id), 0)

@@ -9,7 +9,7 @@ from edge_core.limits import MOVEMENT_LINES_MAX
 from edge_core.orders.day_events import CurrencySums
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
 from edge_core.orders.requests import CancelRequest, CloseRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
-from edge_core.stock.requests import HoldRequest, QuotaRequest, RightsRequest, StockCount
+from edge_core.stock.requests import QuotaRequest, ReservationRequest, RightsRequest, StockCount
 from edge_core.stock.rights import Life
 
 Role = Literal["store", "back_office", "centre", "timer"]
@@ -66,11 +66,11 @@ class TakeAssignment(Struct, frozen=True):
 
 
 class CancelOrder(Struct, frozen=True):
-    """Call off what has not left."""
+    """Call off what has not left. `role` is who asks: no shell may forget to say so."""
 
     order_id: UUID
     request: CancelRequest
-    role: Role = "store"
+    role: Role
 
 
 class AdvanceOrder(Struct, frozen=True):
@@ -138,7 +138,7 @@ class HoldStock(Struct, frozen=True):
     """Keep goods for somebody who has not decided yet. `now_ms` is Unix time."""
 
     reservation_id: UUID
-    request: HoldRequest
+    request: ReservationRequest
     business_date: str
     now_ms: int
 

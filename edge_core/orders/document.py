@@ -264,4 +264,3 @@ class Order(Part, frozen=True):
     promise: Promise | None
     attribution: dict[str, str] | None
     policy_versions: dict[str, str]
-    confirmations: Confirmations | None = None

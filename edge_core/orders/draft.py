@@ -23,7 +23,6 @@ class Draft:
         "returned",
         "returns",
         "revision",
-        "ship_to",
         "validated",
     )
 
@@ -42,7 +41,6 @@ class Draft:
         self.returns = {one.return_id: one for one in state.returns} if state.returns else {}
         self.payments_added = state.payments_added
         self.credited_minor = state.credited_minor
-        self.ship_to = state.ship_to
         self.held = state.held
         self.assigned = state.assigned
 
@@ -61,7 +59,6 @@ class Draft:
             tuple(self.returns.values()),
             self.payments_added,
             self.credited_minor,
-            self.ship_to,
             self.held,
             self.assigned,
         )
@@ -87,9 +84,8 @@ class Draft:
             raise InvariantViolated(f"there is no return {return_id!r}")
         return found
 
-    def add_payment(self, tender: Payment) -> None:
-        """A payment that came after the placing."""
-        if tender.payment_id in self.payments:
-            raise InvariantViolated(f"there is a payment {tender.payment_id!r} already")
-        self.payments[tender.payment_id] = PaymentState(tender.payment_id, PAYMENT.initial)
-        self.payments_added = (*self.payments_added, tender)
+    def note_tender(self, tender: Payment) -> None:
+        """A payment that came after the placing, or what came of one that was announced: its document from now on."""
+        self.payments.setdefault(tender.payment_id, PaymentState(tender.payment_id, PAYMENT.initial))
+        documents = {each.payment_id: each for each in (*self.payments_added, tender)}
+        self.payments_added = tuple(documents.values())

@@ -9,15 +9,16 @@ from msgspec.structs import replace
 from edge_core.errors import Rejected
 from edge_core.orders.commands import ExchangeOrder
 from edge_core.orders.document import Payment, TillOrder
-from edge_core.orders.events import Event, OrderReturned
-from edge_core.orders.legality import has_room, may_give, not_allowed
+from edge_core.orders.events import Event, OrderReturned, deltas_of
+from edge_core.orders.legality import has_room_for_return, may_give, not_allowed
 from edge_core.orders.machines import ORDER
 from edge_core.orders.placing import place_order
 from edge_core.orders.returning import check_returnable, lots_of, refundable_minor, uncounted
-from edge_core.orders.settling import refund
+from edge_core.orders.settling import settle
 from edge_core.orders.state import OrderState
 from edge_core.orders.validation import check_exchange
 from edge_core.orders.world import Accepted, Follow, World
+from edge_core.stock.ledger import stock_after
 
 CREDIT_ID = "exchange"
 """The payment of the second order that stands for what came back."""
@@ -28,7 +29,7 @@ def exchange(world: World, state: OrderState, command: ExchangeOrder) -> Accepte
     request, posted = command.request, command.request.order
     row = ORDER.commanded(state.status, "exchange")
     refused = not_allowed(state, "exchange", f"the order is {state.status}") if row is None else may_give(row, "store")
-    refused = refused or has_room(state) or _within(check_exchange(posted)) or _check_currency(state, posted)
+    refused = refused or has_room_for_return(state) or _within(check_exchange(posted)) or _check_currency(state, posted)
     if refused is not None:
         return refused
     quantities = check_returnable(state, request.lines)
@@ -36,15 +37,12 @@ def exchange(world: World, state: OrderState, command: ExchangeOrder) -> Accepte
         return quantities
     back_minor = refundable_minor(state, quantities)
     credit_minor = min(back_minor, posted.totals.grand_total_minor)
-    reversals = refund(state, back_minor - credit_minor, request.refund_to)
+    reversals = settle(state, returned=quantities, credit_minor=credit_minor, refund_to=request.refund_to)
     if isinstance(reversals, Rejected):
         return reversals
     paid = _with_credit(posted, credit_minor, command.return_id.hex)
     if isinstance(paid, Rejected):
         return paid
-    placed = place_order(world, replace(command.place, posted=paid))
-    if isinstance(placed, Rejected):
-        return _within(placed) or placed
     restocked, damaged = lots_of(state, request.lines)
     returned = OrderReturned(
         return_id=command.return_id.hex,
@@ -58,6 +56,11 @@ def exchange(world: World, state: OrderState, command: ExchangeOrder) -> Accepte
         exchanged_for=command.place.order_id,
     )
     events: tuple[Event, ...] = (returned, *uncounted(world, restocked, command.return_id))
+    # What came back is on the shelf when the second half looks: the same thing may be what goes instead.
+    shelf = stock_after(world.stock, (delta for event in events for delta in deltas_of(event)))
+    placed = place_order(replace(world, stock=shelf), replace(command.place, posted=paid))
+    if isinstance(placed, Rejected):
+        return _within(placed) or placed
     return Accepted(events, Follow(command.place.order_id, placed))
 
 

@@ -140,7 +140,7 @@ def _approve(draft: Draft, event: OrderApproved) -> None:
 
 def _authorize(draft: Draft, event: PaymentAuthorized) -> None:
     if event.tender is not None:
-        draft.add_payment(event.tender)
+        draft.note_tender(event.tender)
     payment = draft.payment(event.payment_id)
     status = PAYMENT.next_state(payment.status, "payment.authorized")
     draft.payments[event.payment_id] = replace(payment, status=status)
@@ -148,7 +148,7 @@ def _authorize(draft: Draft, event: PaymentAuthorized) -> None:
 
 def _capture(draft: Draft, event: PaymentCaptured) -> None:
     if event.tender is not None:
-        draft.add_payment(event.tender)
+        draft.note_tender(event.tender)
     payment = draft.payment(event.payment_id)
     status = PAYMENT.next_state(payment.status, "payment.captured")
     captured_minor = payment.captured_minor + event.amount_minor
@@ -174,7 +174,12 @@ def _reject(draft: Draft, event: FulfillmentRejected) -> None:
     group = draft.group(event.group_id)
     status = GROUP.next_state(group.status, "fulfillment.rejected")
     draft.groups[event.group_id] = GroupState(
-        group.group_id, status, rejections=group.rejections + 1, method=group.method, lines=group.lines
+        group.group_id,
+        status,
+        rejections=group.rejections + 1,
+        method=group.method,
+        lines=group.lines,
+        ship_to=group.ship_to,
     )
 
 

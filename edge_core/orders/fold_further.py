@@ -34,7 +34,7 @@ def _split(draft: Draft, event: GroupSplit) -> None:
         raise InvariantViolated(f"nothing would be left of group {event.group_id!r}")
     draft.groups[event.group_id] = rest
     draft.groups[event.new_group_id] = GroupState(
-        event.new_group_id, GROUP.initial, method=group.method, lines=event.lines
+        event.new_group_id, GROUP.initial, method=group.method, lines=event.lines, ship_to=group.ship_to
     )
 
 
@@ -42,9 +42,13 @@ def _redirect(draft: Draft, event: GroupRedirected) -> None:
     group = draft.group(event.group_id)
     status = GROUP.next_state(group.status, "group.redirected")
     draft.groups[event.group_id] = replace(
-        group, status=status, method=event.method, code_hash=None, expires_at_ms=None
+        group,
+        status=status,
+        method=event.method,
+        code_hash=None,
+        expires_at_ms=None,
+        ship_to=event.ship_to or group.ship_to,
     )
-    draft.ship_to = event.ship_to or draft.ship_to
 
 
 def _assign(draft: Draft, event: AssignmentTaken) -> None:
@@ -76,7 +80,8 @@ def _inspect(draft: Draft, event: ReturnInspected) -> None:
     if found != dict(one.quantities):
         raise InvariantViolated(f"return {event.return_id!r} is of {one.quantities}, inspected were {found}")
     on = "return.inspected" if event.restocked else "return.inspected:damaged"
-    draft.returns[event.return_id] = replace(one, status=RETURN.next_state(one.status, on))
+    status = RETURN.next_state(one.status, on)
+    draft.returns[event.return_id] = replace(one, status=status, lots=(*event.restocked, *event.damaged))
 
 
 def settle_return(draft: Draft, event: OrderReturned) -> None:
@@ -86,11 +91,13 @@ def settle_return(draft: Draft, event: OrderReturned) -> None:
     if one is None:
         _demand_returnable(draft, event.return_id, event.quantities, "order.returned")
         status = RETURN.next_state("restocked", on)  # it passed the states before in this one event
+        lots = (*event.restocked, *event.damaged)
     elif one.quantities != event.quantities or event.restocked or event.damaged:
         raise InvariantViolated(f"return {event.return_id!r} is settled otherwise than it was inspected")
     else:
         status = RETURN.next_state(one.status, on)
-    draft.returns[event.return_id] = ReturnState(event.return_id, status, event.quantities, event.exchanged_for)
+        lots = one.lots
+    draft.returns[event.return_id] = ReturnState(event.return_id, status, event.quantities, event.exchanged_for, lots)
     draft.returned = tuple(sorted(add_up((*draft.returned, *event.quantities)).items()))
     draft.credited_minor += event.credit_minor
 

@@ -75,10 +75,22 @@ class ReturnInspected(Struct, frozen=True, array_like=True, gc=False, tag="retur
     operator_id: str | None = None
 
 
+class TakenBackLine(Struct, frozen=True, array_like=True, gc=False):
+    """One line of goods without a receipt, as it was posted: thousandths of the unit, and what was given for it."""
+
+    sku: str
+    lot: str | None
+    unit: str
+    quantity_milli: int
+    condition: str
+    refund_minor: int
+
+
 class GoodsTakenBack(Struct, frozen=True, array_like=True, gc=False, tag="return.unreceipted"):
     """Goods came back without a receipt: no order is known. What is resaleable is in `deltas`, the rest is damaged.
 
-    `refund_minor` of `currency` was given in `tender`, on the word of `approved_by`.
+    `refund_minor` of `currency` was given in `tender`, on the word of `approved_by`. `lines` are all that came back,
+    also what the ledger has no place for.
     """
 
     movement_id: UUID
@@ -92,6 +104,7 @@ class GoodsTakenBack(Struct, frozen=True, array_like=True, gc=False, tag="return
     approved_by: str
     business_date: str
     terminal_id: str
+    lines: tuple[TakenBackLine, ...] = ()
 
 
 class AssignmentTaken(Struct, frozen=True, array_like=True, gc=False, tag="assignment.taken"):

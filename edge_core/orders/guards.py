@@ -9,8 +9,9 @@ from typing import Final
 
 from edge_core.errors import Rejected
 from edge_core.ids import pickup_code_hash
+from edge_core.orders.exchanging import CREDIT_ID
 from edge_core.orders.holding import hold_overdue, may_answer_hold
-from edge_core.orders.legality import has_room
+from edge_core.orders.legality import has_room, has_room_for_return
 from edge_core.orders.machines import GROUP
 from edge_core.orders.requests import CollectRequest, RedirectRequest
 from edge_core.orders.settling import owed_minor, secured_minor
@@ -31,6 +32,11 @@ def is_not_too_long(case: Case) -> Rejected | None:
     return has_room(case.state)
 
 
+def may_come_back(case: Case) -> Rejected | None:
+    """Goods come back however long the order's history is, but not in crumbs for ever."""
+    return has_room_for_return(case.state)
+
+
 def is_pickup(case: Case) -> Rejected | None:
     """Only what is fetched becomes ready to be fetched."""
     return _goes(case, "pickup")
@@ -48,7 +54,8 @@ def is_redirectable(case: Case) -> Rejected | None:
         return Rejected("method-mismatch", "goods are sent or fetched", "/method", state=group.status)
     if request.method == group.method:
         return Rejected("method-mismatch", f"the way of the goods is {group.method} already", "/method")
-    if request.method == "ship" and request.ship_to is None and case.state.order.ship_to is None:
+    known = request.ship_to or group.ship_to or case.state.order.ship_to
+    if request.method == "ship" and known is None:
         return Rejected("invalid-document", "goods that are sent need an address", "/ship_to")
     return None
 
@@ -97,6 +104,15 @@ def same_business_date(case: Case) -> Rejected | None:
     return Rejected("void-too-late", f"placed on {placed}, today is {today}", state=case.state.status)
 
 
+def no_exchange_paid(case: Case) -> Rejected | None:
+    """What goods that came back have paid was not taken at a till, so it cannot be as if nothing had been."""
+    order = case.state.order
+    if order.order_type == "exchange" and any(payment.payment_id == CREDIT_ID for payment in order.payments):
+        detail = "goods that came back have paid for it: cancel it, and the credit is given back"
+        return Rejected("void-too-late", detail, state=case.state.status, allowed=("cancel",))
+    return None
+
+
 def is_assigned(case: Case) -> Rejected | None:
     """Only what the centre assigned can go back to it."""
     if case.state.assigned is None:
@@ -116,7 +132,7 @@ def stays(state: OrderState) -> Rejected | None:
     if gone:
         return Rejected("goods-left", f"group {gone[0].group_id} is {gone[0].status}", state=state.status)
     methods = {group.method for group in state.order.fulfillment_groups}
-    was_redirected = state.ship_to is not None or any(group.method not in methods for group in state.groups)
+    was_redirected = any(group.ship_to is not None or group.method not in methods for group in state.groups)
     has_moved_money = bool(state.payments_added) or any(payment.refunded_minor for payment in state.payments)
     if state.cancelled or state.returned or was_redirected or has_moved_money:
         return Rejected("order-changed", "the order is not as it was assigned", state=state.status)
@@ -143,6 +159,8 @@ GUARDS: Final[Mapping[str, Guard]] = MappingProxyType(
             is_redirectable,
             is_shipment,
             may_answer_hold,
+            may_come_back,
+            no_exchange_paid,
             not_held,
             nothing_has_left,
             pickup_code_fits,

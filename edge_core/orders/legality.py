@@ -1,7 +1,7 @@
 """What may be asked of an order where it is, by the tables alone, and the answers to those who may not."""
 
 from edge_core.errors import Rejected
-from edge_core.limits import ORDER_EVENTS_MAX
+from edge_core.limits import ORDER_EVENTS_MAX, ORDER_RETURNS_MAX
 from edge_core.orders.machines import GROUP, ORDER, RETURN, Transition
 from edge_core.orders.state import OrderState
 
@@ -25,6 +25,14 @@ def has_room(state: OrderState) -> Rejected | None:
     if state.revision < ORDER_EVENTS_MAX:
         return None
     detail = f"the order has {state.revision} events, {ORDER_EVENTS_MAX} are the most for this command"
+    return Rejected("order-too-long", detail, state=state.status, allowed=allowed_commands(state))
+
+
+def has_room_for_return(state: OrderState) -> Rejected | None:
+    """Whether goods of the order may come back once more. Its length does not count: who has goods may bring them."""
+    if len(state.returns) < ORDER_RETURNS_MAX:
+        return None
+    detail = f"goods of the order came back {len(state.returns)} times, {ORDER_RETURNS_MAX} are the most"
     return Rejected("order-too-long", detail, state=state.status, allowed=allowed_commands(state))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from edge_core.errors import Rejected
+from edge_core.limits import STOCK_CHANGE_MILLI_MAX
 from edge_core.orders.cancelling import unknown_line
 from edge_core.orders.events import Event, StockMoved
 from edge_core.orders.parts import add_up
@@ -44,7 +45,10 @@ def _not_there(case: Case, gone: Sequence[Allocation], released: Sequence[Alloca
     free = _positions_after(case, released)
     places = sorted({(a.sku, a.lot) for a in gone}, key=str)
     found = [free[place] for place in places if place in free and free[place].free_milli > 0]
-    return tuple(StockDelta(p.sku, p.lot, p.unit, on_hand_milli=-p.free_milli) for p in found)
+    # The centre takes no larger change; more than half a thousand million pieces are gone by the second word.
+    return tuple(
+        StockDelta(p.sku, p.lot, p.unit, on_hand_milli=-min(p.free_milli, STOCK_CHANGE_MILLI_MAX)) for p in found
+    )
 
 
 def _positions_after(case: Case, released: Sequence[Allocation]) -> Mapping[Place, Position]:
@@ -59,15 +63,18 @@ def _fewer(lines: Sequence[LineQuantity], released: Sequence[Allocation]) -> tup
     """At most what was promised of a line can be missing of it: what is promised to others is not this group's word."""
     if not lines:
         return Rejected("invalid-document", "goods that are missing or damaged: how much of which line", "/lines")
+    wanted = add_up((line.line_id, line.quantity_milli) for line in lines)
+    missing = dict(wanted)
     deltas: list[StockDelta] = []
-    for line_id, quantity_milli in add_up((line.line_id, line.quantity_milli) for line in lines).items():
-        missing = quantity_milli
-        for allocation in released:
-            part = min(missing, allocation.quantity_milli) if allocation.line_id == line_id else 0
-            if part:
-                deltas.append(StockDelta(allocation.sku, allocation.lot, allocation.unit, on_hand_milli=-part))
-                missing -= part
-        if missing:
-            detail = f"of line {line_id!r} {quantity_milli - missing} thousandths were promised, not {quantity_milli}"
+    for allocation in released:
+        part = min(missing.get(allocation.line_id, 0), allocation.quantity_milli)
+        if part:
+            deltas.append(StockDelta(allocation.sku, allocation.lot, allocation.unit, on_hand_milli=-part))
+            missing[allocation.line_id] -= part
+    for line_id, left_milli in missing.items():
+        if left_milli:
+            detail = (
+                f"of line {line_id!r} {wanted[line_id] - left_milli} thousandths were promised, not {wanted[line_id]}"
+            )
             return Rejected("quantity-too-large", detail, "/lines")
     return tuple(total(deltas))

@@ -1,7 +1,9 @@
 """Quantities of an order's lines as they are cut, taken and summed: the small arithmetic that decide and fold share."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
 
 from edge_core.errors import InvariantViolated
 from edge_core.orders.document import GroupLine
@@ -22,55 +24,39 @@ def add_up(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
     return dict(sums)
 
 
-def cut_lines(lines: Sequence[GroupLine], line_id: str, quantity_milli: int) -> tuple[GroupLine, ...]:
-    """What a group still has to bring after so much of a line left it. More than it has: `InvariantViolated`."""
-    left = {line.line_id: line.quantity_milli for line in lines}
-    if not 0 < quantity_milli <= left.get(line_id, 0):
-        raise InvariantViolated(f"{quantity_milli} of line {line_id!r} cannot leave the group")
-    left[line_id] -= quantity_milli
-    return tuple(GroupLine(name, milli) for name, milli in left.items() if milli)
+def cut_group(group: GroupState, parts: Iterable[tuple[str, int]]) -> tuple[GroupState, tuple[Allocation, ...]]:
+    """The group without some quantities of its lines, in the same state, and what was promised to them.
 
-
-def cut_allocations(
-    allocations: Sequence[Allocation], line_id: str, quantity_milli: int
-) -> tuple[tuple[Allocation, ...], tuple[Allocation, ...]]:
-    """What stays promised and what is let go of when so much of a line leaves: the lots promised last go first.
-
-    A group to which nothing is promised lets go of nothing.
+    Its lines and its allocations are walked once, however many parts there are. Of several lots of a line those that
+    were promised last go first; a group to which nothing is promised lets go of nothing. More of a line than the group
+    has: `InvariantViolated`.
     """
+    missing = add_up(parts)
+    lines = _cut_lines(group, missing)
     kept: list[Allocation] = []
     released: list[Allocation] = []
-    missing = quantity_milli
-    for each in reversed(allocations):
-        part = min(missing, each.quantity_milli) if each.line_id == line_id else 0
-        missing -= part
-        if part:
-            released.append(_share(each, part))
+    for each in reversed(group.allocations):
+        part = min(missing.get(each.line_id, 0), each.quantity_milli)
+        if not part:
+            kept.append(each)
+            continue
+        missing[each.line_id] -= part
+        released.append(_share(each, part))
         if part < each.quantity_milli:
-            kept.append(_share(each, each.quantity_milli - part) if part else each)
-    return tuple(reversed(kept)), tuple(reversed(released))
+            kept.append(_share(each, each.quantity_milli - part))
+    kept.reverse()
+    released.reverse()
+    return replace(group, lines=lines, allocations=tuple(kept)), tuple(released)
 
 
-def cut_group(group: GroupState, parts: Iterable[tuple[str, int]]) -> tuple[GroupState, tuple[Allocation, ...]]:
-    """The group without some quantities of its lines, in the same state, and what was promised to them."""
-    lines, allocations = group.lines, group.allocations
-    released: list[Allocation] = []
-    for line_id, quantity_milli in parts:
-        lines = cut_lines(lines, line_id, quantity_milli)
-        allocations, gone = cut_allocations(allocations, line_id, quantity_milli)
-        released += gone
-    rest = GroupState(
-        group.group_id,
-        group.status,
-        group.location_id,
-        allocations,
-        group.rejections,
-        group.method,
-        lines,
-        group.code_hash,
-        group.expires_at_ms,
-    )
-    return rest, tuple(released)
+def _cut_lines(group: GroupState, parts: Mapping[str, int]) -> tuple[GroupLine, ...]:
+    """What the group still has to bring after so much of its lines left it."""
+    left = {line.line_id: line.quantity_milli for line in group.lines}
+    for line_id, quantity_milli in parts.items():
+        if not 0 < quantity_milli <= left.get(line_id, 0):
+            raise InvariantViolated(f"{quantity_milli} of line {line_id!r} cannot leave the group")
+        left[line_id] -= quantity_milli
+    return tuple([GroupLine(line_id, milli) for line_id, milli in left.items() if milli])
 
 
 def by_group(quantities: Iterable[GroupQuantity]) -> dict[str, list[tuple[str, int]]]:
@@ -87,11 +73,11 @@ def is_open(one: ReturnState) -> bool:
 
 
 def returnable(state: OrderState) -> dict[str, int]:
-    """How much of each line may still come back: ordered, not cancelled, not back, and not on its way back."""
-    gone = add_up(
-        (*state.cancelled, *state.returned, *(pair for one in state.returns if is_open(one) for pair in one.quantities))
-    )
-    return {line.line_id: line.quantity_milli - gone.get(line.line_id, 0) for line in state.order.lines}
+    """How much of each line may still come back: delivered, not back, and not on its way back."""
+    delivered = (group for group in state.groups if group.status == "delivered")
+    brought = add_up((line.line_id, line.quantity_milli) for group in delivered for line in group.lines)
+    gone = add_up((*state.returned, *(pair for one in state.returns if is_open(one) for pair in one.quantities)))
+    return {line.line_id: brought.get(line.line_id, 0) - gone.get(line.line_id, 0) for line in state.order.lines}
 
 
 def _share(allocation: Allocation, quantity_milli: int) -> Allocation:

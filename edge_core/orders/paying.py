@@ -1,11 +1,12 @@
 """Payments that come after the placing: the balance of a pre-order, or a pending payment that was made."""
 
 from edge_core.errors import InvariantViolated, Rejected
+from edge_core.limits import ORDER_PAYMENTS_MAX
 from edge_core.orders.document import Payment
 from edge_core.orders.events import Event, PaymentAuthorized, PaymentCaptured
 from edge_core.orders.machines import PAYMENT
 from edge_core.orders.requests import PayRequest
-from edge_core.orders.settling import covered_minor, owed_minor
+from edge_core.orders.settling import covered_minor, needed_minor, owed_minor
 from edge_core.orders.validation import is_moment, looks_like_card_number
 from edge_core.orders.world import Case
 
@@ -25,21 +26,23 @@ def take_payment(case: Case) -> tuple[Event, ...] | Rejected:
         if not PAYMENT.is_legal(known.status, f"payment.{tender.status}"):
             detail = f"payment {tender.payment_id!r} is {known.status}"
             return Rejected("duplicate-identifier", detail, "/payment/payment_id", state=known.status)
-        if (tender.amount_minor, tender.tender) != (posted.amount_minor, posted.tender):
-            detail = f"payment {tender.payment_id!r} was announced as {posted.amount_minor} by {posted.tender}"
-            return Rejected("payment-mismatch", detail, "/payment/amount_minor")
-        return (_paid(tender, new=None),)
-    left_minor = owed_minor(state) - covered_minor(state)
+        if tender.tender != posted.tender:
+            detail = f"payment {tender.payment_id!r} was announced as {posted.tender}"
+            return Rejected("payment-mismatch", detail, "/payment/tender")
+        return _up_to(needed_minor(state)[tender.payment_id], tender)
+    if len(state.payments) >= ORDER_PAYMENTS_MAX:
+        return Rejected("order-too-long", f"the order has {ORDER_PAYMENTS_MAX} payments", state=state.status)
+    return _up_to(owed_minor(state) - covered_minor(state), tender)
+
+
+def _up_to(left_minor: int, tender: Payment) -> tuple[Event, ...] | Rejected:
+    """The event of a payment, which tells what the provider said of it even where the payment was announced before."""
     if not 0 < tender.amount_minor <= left_minor:
-        detail = f"a payment of {tender.amount_minor}, {max(0, left_minor)} are still to be paid"
+        detail = f"a payment of {tender.amount_minor}, {max(0, left_minor)} are still to be paid with it"
         return Rejected("payment-mismatch", detail, "/payment/amount_minor")
-    return (_paid(tender, new=tender),)
-
-
-def _paid(tender: Payment, new: Payment | None) -> Event:
     if tender.status == "authorized":
-        return PaymentAuthorized(tender.payment_id, tender.amount_minor, new)
-    return PaymentCaptured(tender.payment_id, tender.amount_minor, new)
+        return (PaymentAuthorized(tender.payment_id, tender.amount_minor, tender),)
+    return (PaymentCaptured(tender.payment_id, tender.amount_minor, tender),)
 
 
 def _check_tender(tender: Payment) -> Rejected | None:

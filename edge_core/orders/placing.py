@@ -45,7 +45,10 @@ def place_order(
     drawn = _draw(world, command, allocations or (), kept)
     if isinstance(drawn, Rejected):
         return drawn
-    events: list[Event] = [OrderPlaced(_document(command, judged.basis)), OrderValidated(CHECK_NAMES, judged.basis)]
+    events: list[Event] = [
+        OrderPlaced(_document(command, judged.basis), posted.confirmations),
+        OrderValidated(CHECK_NAMES, None if judged.basis is BUILT_IN else judged.basis),
+    ]
     events += _payments(posted)
     if found:
         events.append(StockMoved(command.order_id, "found", None, found))
@@ -155,7 +158,6 @@ def _document(command: PlaceOrder, basis: Basis) -> Order:
         promise=request.promise,
         attribution=posted.attribution,
         policy_versions={} if basis is BUILT_IN else {"rules": basis.rules_id},
-        confirmations=posted.confirmations,
     )
 
 

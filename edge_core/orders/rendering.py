@@ -11,6 +11,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from edge_core.checks.judge import BUILT_IN
 from edge_core.clock import wall_ms
 from edge_core.errors import InvariantViolated
 from edge_core.orders.document import SCHEMA_VERSION
@@ -39,7 +40,10 @@ class Recorded(Struct, frozen=True):
 
 
 class GroupView(Struct, frozen=True, omit_defaults=True):
-    """A fulfilment group as it stands. Quantities are thousandths; until `pickup_until` it can be fetched."""
+    """A fulfilment group as it stands. Quantities are thousandths; until `pickup_until` it can be fetched.
+
+    `ship_to` is where its own goods are sent, if they are sent.
+    """
 
     group_id: str
     method: str
@@ -50,6 +54,7 @@ class GroupView(Struct, frozen=True, omit_defaults=True):
     reservations: tuple[dict[str, str | int | None], ...] = ()
     attempts: int = 0
     pickup_until: str | None = None
+    ship_to: dict[str, Any] | None = None
 
 
 class ReturnView(Struct, frozen=True, omit_defaults=True):
@@ -198,7 +203,7 @@ def document(entries: Sequence[Recorded]) -> OrderDocument:
     """The whole order from its entries, which are in order and begin with its placing."""
     if not entries or not any(isinstance(event, OrderPlaced) for event in entries[0].entry.events):
         raise InvariantViolated("an order is rendered from its placing on")
-    state = state_of(entries)
+    state, steps = _walk(entries)  # once for both: a long order is dear to fold
     order = state.order
     placing = entries[0].origin
     return OrderDocument(
@@ -221,7 +226,7 @@ def document(entries: Sequence[Recorded]) -> OrderDocument:
         customer_ref=order.customer_ref,
         customer_tier=order.customer_tier,
         bill_to=_object(order.bill_to),
-        ship_to=_object(state.ship_to or order.ship_to),
+        ship_to=_object(order.ship_to),
         currency=order.currency,
         lines=_lines(state),
         adjustments=_objects(order.adjustments),
@@ -235,7 +240,7 @@ def document(entries: Sequence[Recorded]) -> OrderDocument:
         attribution=order.attribution,
         policy_versions=order.policy_versions,
         status=state.status,
-        journey=journey(entries),
+        journey=steps,
         returns=_returns(state),
         judgement=_judgement(entries[0]),
     )
@@ -243,6 +248,11 @@ def document(entries: Sequence[Recorded]) -> OrderDocument:
 
 def journey(entries: Sequence[Recorded]) -> tuple[JourneyEvent, ...]:
     """Every event of an order with the state after it, from its entries in order."""
+    return _walk(entries)[1] if entries else ()
+
+
+def _walk(entries: Sequence[Recorded]) -> tuple[OrderState, tuple[JourneyEvent, ...]]:
+    """The state after all entries, and every event with the state after it."""
     state: OrderState | None = None
     steps: list[JourneyEvent] = []
     for recorded in entries:
@@ -261,7 +271,9 @@ def journey(entries: Sequence[Recorded]) -> tuple[JourneyEvent, ...]:
                     status=state.status,
                 )
             )
-    return tuple(steps)
+    if state is None:
+        raise InvariantViolated("an order without events")
+    return state, tuple(steps)
 
 
 def _lines(state: OrderState) -> tuple[dict[str, Any], ...]:
@@ -298,9 +310,9 @@ def _holds(state: OrderState) -> tuple[HoldView, ...]:
 
 
 def _judgement(placing: Recorded) -> JudgementView | None:
-    """What the order's placing says that it was judged by; a log of before says nothing."""
-    basis = next((event.basis for event in placing.entry.events if isinstance(event, OrderValidated)), None)
-    return None if basis is None else judgement_view(basis)
+    """What the order's placing says that it was judged by; where it names nothing, by what is built in."""
+    validated = next((event for event in placing.entry.events if isinstance(event, OrderValidated)), None)
+    return None if validated is None else judgement_view(validated.basis or BUILT_IN)
 
 
 def _payments(state: OrderState) -> tuple[PaymentView, ...]:
@@ -334,6 +346,7 @@ def _groups(state: OrderState) -> tuple[GroupView, ...]:
             reservations=tuple(_reservation(allocation) for allocation in group.allocations),
             attempts=group.rejections,
             pickup_until=None if group.expires_at_ms is None else rfc3339(group.expires_at_ms),
+            ship_to=_object(group.ship_to or state.order.ship_to) if group.method == "ship" else None,
         )
         for group in state.groups
     )

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from edge_core.limits import LINES_MAX
+from edge_core.limits import LINES_MAX, REVISION_MAX
 from edge_core.orders.document import (
     Address,
     Amount,
@@ -26,7 +26,7 @@ from edge_core.orders.document import (
 )
 from edge_core.orders.judgement import Owner
 
-Revision = Annotated[int, Meta(ge=1)]
+Revision = Annotated[int, Meta(ge=1, le=REVISION_MAX)]
 
 
 class LineQuantity(Part, frozen=True):

@@ -18,8 +18,8 @@ from edge_core.orders.holding import HOLD_EFFECTS
 from edge_core.orders.parts import add_up
 from edge_core.orders.paying import take_payment
 from edge_core.orders.requests import InspectRequest, ReturnStep, ReturnWish
-from edge_core.orders.returning import check_returnable, lots_of, refundable_minor, take_back, uncounted
-from edge_core.orders.settling import refund
+from edge_core.orders.returning import check_returnable, lots_of, take_back, uncounted
+from edge_core.orders.settling import settle
 from edge_core.orders.world import Case
 
 Effect = Callable[[Case], tuple[Event, ...] | Rejected]
@@ -63,7 +63,7 @@ def inspect_goods(case: Case) -> tuple[Event, ...] | Rejected:
     if found != dict(one.quantities):
         detail = f"the return is of {dict(one.quantities)} (thousandths by line), inspected were {found}"
         return Rejected("inspection-mismatch", detail, "/lines", state=one.status)
-    restocked, damaged = lots_of(case.state, request.lines, one.return_id)
+    restocked, damaged = lots_of(case.state, request.lines)
     inspected = ReturnInspected(one.return_id, restocked, damaged, request.operator_id)
     return inspected, *uncounted(case.world, restocked, case.command.new_id)
 
@@ -71,7 +71,7 @@ def inspect_goods(case: Case) -> tuple[Event, ...] | Rejected:
 def refund_return(case: Case) -> tuple[Event, ...] | Rejected:
     """What was paid for the goods of an inspected return goes back."""
     request, one, state = _step(case), case.one_return, case.state
-    reversals = refund(state, refundable_minor(state, one.quantities), request.refund_to)
+    reversals = settle(state, returned=one.quantities, refund_to=request.refund_to)
     if isinstance(reversals, Rejected):
         return reversals
     return (

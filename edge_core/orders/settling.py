@@ -1,7 +1,8 @@
 """What a customer owes and gets back: exact to the minor unit, in however many parts an order is cancelled or returned.
 
 What a line's part is worth is the difference of two shares of the whole line, each rounded half up: the parts of a line
-always add up to the line. What is paid back is what was taken beyond what is still owed, never more.
+always add up to the line. What is paid back is what was taken beyond what is still owed, never more. A payment that was
+not taken yet ends once nothing of it is needed: a bank does not hold a customer's money for goods that nobody gets.
 """
 
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from edge_core.orders.state import OrderState
 Part = tuple[str, int]
 
 _OVER = frozenset({"voided", "refunded", "failed"})
+_NOT_TAKEN = ("authorized", "pending")  # the surer first
 
 
 def owed_minor(state: OrderState, *, cancelled: Iterable[Part] = (), returned: Iterable[Part] = ()) -> int:
@@ -64,15 +66,51 @@ def secured_minor(state: OrderState) -> int:
 
 def captures(state: OrderState) -> tuple[PaymentCaptured, ...]:
     """What was promised is taken when goods leave, up to what is owed."""
+    needed = needed_minor(state)
+    promised = [p.payment_id for p in state.payments if p.status == "authorized"]
+    return tuple([PaymentCaptured(each, needed[each]) for each in promised if needed[each]])
+
+
+def needed_minor(state: OrderState, *, cancelled: Iterable[Part] = (), returned: Iterable[Part] = ()) -> dict[str, int]:
+    """How much of each payment that was not taken yet is still owed, once so much more is cancelled and returned.
+
+    What a bank has promised comes before what was only announced, and each comes in the order of the document. Nothing
+    is needed of an order of which nothing stays with the customer: what was not taken by then is not taken any more.
+    """
+    cancelled, returned = tuple(cancelled), tuple(returned)
+    gone = add_up((*state.cancelled, *cancelled, *state.returned, *returned))
+    left_minor = owed_minor(state, cancelled=cancelled, returned=returned) - taken_minor(state)
+    if all(gone.get(line.line_id, 0) >= line.quantity_milli for line in state.order.lines):
+        left_minor = 0
     posted = {tender.payment_id: tender.amount_minor for tender in state.tenders}
-    due_minor = owed_minor(state) - taken_minor(state)
-    found: list[PaymentCaptured] = []
-    for payment in state.payments:
-        amount_minor = min(due_minor, posted[payment.payment_id])
-        if payment.status == "authorized" and amount_minor > 0:
-            found.append(PaymentCaptured(payment.payment_id, amount_minor))
-            due_minor -= amount_minor
-    return tuple(found)
+    needed: dict[str, int] = {}
+    for status in _NOT_TAKEN:
+        for payment_id in (p.payment_id for p in state.payments if p.status == status):
+            needed[payment_id] = max(0, min(left_minor, posted[payment_id]))
+            left_minor -= needed[payment_id]
+    return needed
+
+
+def settle(
+    state: OrderState,
+    *,
+    cancelled: Iterable[Part] = (),
+    returned: Iterable[Part] = (),
+    credit_minor: int = 0,
+    refund_to: str | None = None,
+) -> tuple[PaymentReversal, ...] | Rejected:
+    """What becomes of the payments when so much more is cancelled and returned.
+
+    What was taken beyond what is then owed is given back, but for the credit that goes into another order; payments
+    that were not taken and are not needed any more are voided.
+    """
+    cancelled, returned = tuple(cancelled), tuple(returned)
+    back_minor = taken_minor(state) - owed_minor(state, cancelled=cancelled, returned=returned) - credit_minor
+    reversals = refund(state, back_minor, refund_to)
+    if isinstance(reversals, Rejected):
+        return reversals
+    needed = needed_minor(state, cancelled=cancelled, returned=returned)
+    return *reversals, *[PaymentReversal(each, "voided", 0) for each, minor in needed.items() if not minor]
 
 
 def refund(

@@ -21,7 +21,8 @@ class PaymentState(Struct, frozen=True, array_like=True, gc=False):
 class GroupState(Struct, frozen=True, array_like=True, gc=False):
     """One group: where it is in its table, its source, what is promised to it, how often it was refused.
 
-    `lines` is what it still has to bring. `code_hash` and `expires_at_ms` are those of its pickup code.
+    `lines` is what it still has to bring. `code_hash` and `expires_at_ms` are those of its pickup code. `ship_to` is
+    the address that it was redirected to; without one it goes to that of the order.
     """
 
     group_id: str
@@ -33,15 +34,20 @@ class GroupState(Struct, frozen=True, array_like=True, gc=False):
     lines: tuple[GroupLine, ...] = ()
     code_hash: bytes | None = None
     expires_at_ms: int | None = None
+    ship_to: Address | None = None
 
 
 class ReturnState(Struct, frozen=True, array_like=True, gc=False):
-    """Goods on their way back: how far they are, and how much of which line they are."""
+    """Goods on their way back: how far they are, and how much of which line they are.
+
+    `lots` are those that they turned out to be of, known once somebody has looked at them.
+    """
 
     return_id: str
     status: str
     quantities: tuple[tuple[str, int], ...]
     exchanged_for: UUID | None = None
+    lots: tuple[Allocation, ...] = ()
 
 
 class HoldState(Struct, frozen=True, array_like=True, gc=False):
@@ -70,8 +76,8 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
     """An order as it stands. `revision` counts the events folded; parts keep the order of the document.
 
     `returned` and `cancelled` are thousandths by line. `payments_added` are the documents of the payments that came
-    after the placing; `credited_minor` went into other orders by exchange; `ship_to` is where a redirected order goes.
-    `held` says more of the `holds`; `assigned` is there where the centre has assigned the order to this location.
+    or were made after the placing; `credited_minor` went into other orders by exchange. `held` says more of the
+    `holds`; `assigned` is there where the centre has assigned the order to this location.
     """
 
     order: Order
@@ -86,7 +92,6 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
     returns: tuple[ReturnState, ...] = ()
     payments_added: tuple[Payment, ...] = ()
     credited_minor: int = 0
-    ship_to: Address | None = None
     held: tuple[HoldState, ...] = ()
     assigned: Assigned | None = None
 
@@ -97,8 +102,10 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def tenders(self) -> tuple[Payment, ...]:
-        """The documents of all payments, in the order of `payments`."""
-        return (*self.order.payments, *self.payments_added) if self.payments_added else self.order.payments
+        """The documents of all payments as they were told last, in the order of `payments`."""
+        if not self.payments_added:
+            return self.order.payments
+        return tuple({each.payment_id: each for each in (*self.order.payments, *self.payments_added)}.values())
 
 
 def order_status(state: OrderState) -> str:

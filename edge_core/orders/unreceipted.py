@@ -4,7 +4,7 @@ from edge_core.errors import Rejected
 from edge_core.orders.commands import TakeBack
 from edge_core.orders.currency import CURRENCIES
 from edge_core.orders.events import Event
-from edge_core.orders.further_events import GoodsTakenBack
+from edge_core.orders.further_events import GoodsTakenBack, TakenBackLine
 from edge_core.orders.requests import UnreceiptedLine
 from edge_core.orders.validation import is_date, is_moment
 from edge_core.orders.world import World
@@ -15,8 +15,10 @@ def take_back_unreceipted(world: World, command: TakeBack) -> tuple[Event, ...] 
     """What is resaleable goes on the shelf, if its shelf is counted; what is damaged is only written down."""
     request = command.request
     refused = _check(command)
+    units: dict[str, str] = {}
     for index, line in enumerate(request.lines):
-        refused = refused or _check_line(world, line, index)
+        known = units.setdefault(line.sku, line.unit)
+        refused = refused or _check_line(world, line, index, known)
     if refused is not None:
         return refused
     resaleable = [line for line in request.lines if line.condition == "resaleable"]
@@ -33,6 +35,10 @@ def take_back_unreceipted(world: World, command: TakeBack) -> tuple[Event, ...] 
         approved_by=request.approved_by,
         business_date=command.business_date,
         terminal_id=request.terminal_id,
+        lines=tuple(
+            TakenBackLine(line.sku, line.lot, line.unit, line.quantity_milli, line.condition, line.refund_minor)
+            for line in request.lines
+        ),
     )
     return (taken,)
 
@@ -50,10 +56,12 @@ def _check(command: TakeBack) -> Rejected | None:
     return None
 
 
-def _check_line(world: World, line: UnreceiptedLine, index: int) -> Rejected | None:
+def _check_line(world: World, line: UnreceiptedLine, index: int, unit: str) -> Rejected | None:
+    """Whether the ledger takes the line; `unit` is that of the first line of the same SKU."""
     positions = world.stock.get(line.sku, ())
-    if positions and positions[0].unit != line.unit:
-        detail = f"{line.sku} is kept in {positions[0].unit}, the line says {line.unit}"
+    kept = positions[0].unit if positions else unit
+    if kept != line.unit:
+        detail = f"{line.sku} is kept in {kept}, the line says {line.unit}"
         return Rejected("unit-mismatch", detail, f"/lines/{index}/unit")
     if positions and line.condition == "resaleable" and line.lot not in {position.lot for position in positions}:
         # It would be a lot without a date, and a later receipt that knows the date be refused.

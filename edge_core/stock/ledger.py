@@ -5,7 +5,7 @@ The invariant of every position: `on_hand = safety + free + rights + reserved`, 
 checks them, and the centre, which only mirrors them, reach the same figures.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -53,8 +53,10 @@ class Position(Struct, frozen=True):
 
 
 def apply_delta(position: Position | None, delta: StockDelta) -> Position:
-    """The position after a delta. A term below zero is a bug of whoever decided: `InvariantViolated`."""
+    """The position after a delta. A term below zero or another unit is a decider's defect: `InvariantViolated`."""
     base = position or Position(delta.sku, delta.lot, delta.unit, delta.expires_on)
+    if base.unit != delta.unit:
+        raise InvariantViolated(f"{delta.sku!r} is kept in {base.unit}, the delta is in {delta.unit}")
     on_hand_milli = base.on_hand_milli + delta.on_hand_milli
     reserved_milli = base.reserved_milli + delta.reserved_milli
     after = replace(base, on_hand_milli=on_hand_milli, reserved_milli=reserved_milli)
@@ -68,9 +70,9 @@ def total(deltas: Iterable[StockDelta]) -> list[StockDelta]:
 
     Goods that were found and handed over at once change nothing: a SKU that nobody has counted stays uncounted.
     """
-    sums: dict[tuple[str, str | None], StockDelta] = {}
+    sums: dict[tuple[str, str | None, str], StockDelta] = {}
     for delta in deltas:
-        place = delta.sku, delta.lot
+        place = delta.sku, delta.lot, delta.unit
         before = sums.get(place)
         sums[place] = (
             delta
@@ -85,6 +87,18 @@ def total(deltas: Iterable[StockDelta]) -> list[StockDelta]:
             )
         )
     return [delta for delta in sums.values() if delta.on_hand_milli or delta.reserved_milli]
+
+
+def stock_after(
+    stock: Mapping[str, Sequence[Position]], deltas: Iterable[StockDelta]
+) -> Mapping[str, Sequence[Position]]:
+    """The positions by SKU once an entry's deltas have been applied, as a whole. Raises as `apply_delta` does."""
+    after = dict(stock)
+    for delta in total(deltas):
+        there = {position.lot: position for position in after.get(delta.sku, ())}
+        there[delta.lot] = apply_delta(there.get(delta.lot), delta)
+        after[delta.sku] = tuple(there.values())
+    return after
 
 
 def allocate(

@@ -52,7 +52,7 @@ class HoldLine(Part, frozen=True):
     lot: Identifier | None = None
 
 
-class HoldRequest(Part, frozen=True):
+class ReservationRequest(Part, frozen=True):
     """The body of `POST /v1/stock/reservations`: goods to be kept for a while, in milliseconds."""
 
     lines: Annotated[tuple[HoldLine, ...], Meta(min_length=1, max_length=LINES_MAX)]

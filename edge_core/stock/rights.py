@@ -68,24 +68,26 @@ def mint(rights: Rights, life: Life, quantity_milli: int) -> Rights | Rejected:
         raise InvariantViolated(f"{life.node_id} minted rights to goods of {rights.owner_id}")
     row = row_of(rights, life)
     minted_milli = row.minted_milli + _positive(quantity_milli)
-    if minted_milli > RIGHTS_MILLI_MAX:
-        return Rejected("rights-exceeded", f"{rights.sku}: no more than {RIGHTS_MILLI_MAX} thousandths are counted")
-    return _void(rights, life) or _with(rights, replace(row, minted_milli=minted_milli))
+    found = _void(rights, life) or _uncountable(rights, minted_milli)
+    return found or _with(rights, replace(row, minted_milli=minted_milli))
 
 
 def move(rights: Rights, life: Life, to: Life, quantity_milli: int) -> Rights | Rejected:
     """Let another life spend some of what this one holds. It can from when it hears of it, and this one cannot now."""
     if to == life:
         raise InvariantViolated(f"{life} moved rights to itself")
+    row = row_of(rights, life)
     found = _void(rights, life) or _void(rights, to) or _short(rights, life, quantity_milli) or _crowded(rights, to)
-    return found or _with(rights, _moving(row_of(rights, life), to, quantity_milli))
+    found = found or _uncountable(rights, _moved_milli(row, to) + quantity_milli)
+    return found or _with(rights, _moving(row, to, quantity_milli))
 
 
 def use(rights: Rights, life: Life, quantity_milli: int) -> Rights | Rejected:
     """Promise goods to a customer."""
     row = row_of(rights, life)
-    found = _void(rights, life) or _short(rights, life, quantity_milli)
-    return found or _with(rights, replace(row, used_milli=row.used_milli + quantity_milli))
+    used_milli = row.used_milli + quantity_milli
+    found = _void(rights, life) or _short(rights, life, quantity_milli) or _uncountable(rights, used_milli)
+    return found or _with(rights, replace(row, used_milli=used_milli))
 
 
 def give_back(rights: Rights, life: Life, quantity_milli: int) -> Rights | Rejected:
@@ -126,7 +128,8 @@ def settle(rights: Rights, life: Life, heir: Life) -> Rights | Rejected:
     found = _void(rights, heir) or _crowded(rights, heir)
     if found is not None or left_milli <= 0:
         return found or rights
-    return _with(rights, _moving(row_of(rights, life), heir, left_milli))
+    found = _uncountable(rights, _moved_milli(row_of(rights, life), heir) + left_milli)
+    return found or _with(rights, _moving(row_of(rights, life), heir, left_milli))
 
 
 # --- what is known ---------------------------------------------------------------------------------------------------
@@ -204,8 +207,11 @@ def _merged(one: Row, other: Row) -> Row:
 
 
 def _moving(row: Row, to: Life, quantity_milli: int) -> Row:
-    before_milli = next((m.quantity_milli for m in row.moved if m.to == to), 0)
-    return _merged(row, Row(row.life, moved=(Moved(to, before_milli + quantity_milli),)))
+    return _merged(row, Row(row.life, moved=(Moved(to, _moved_milli(row, to) + quantity_milli),)))
+
+
+def _moved_milli(row: Row, to: Life) -> int:
+    return next((m.quantity_milli for m in row.moved if m.to == to), 0)
 
 
 def _with(rights: Rights, row: Row) -> Rights:
@@ -227,6 +233,13 @@ def _short(rights: Rights, life: Life, quantity_milli: int) -> Rejected | None:
     if _positive(quantity_milli) <= held:
         return None
     return Rejected("rights-exceeded", f"{rights.sku}: {quantity_milli} thousandths wanted, rights to {held} held")
+
+
+def _uncountable(rights: Rights, figure_milli: int) -> Rejected | None:
+    """A figure beyond the bound would be written, and read by nobody."""
+    if figure_milli <= RIGHTS_MILLI_MAX:
+        return None
+    return Rejected("rights-exceeded", f"{rights.sku}: no more than {RIGHTS_MILLI_MAX} thousandths are counted")
 
 
 def _crowded(rights: Rights, newcomer: Life) -> Rejected | None:

@@ -16,8 +16,10 @@ from msgspec.structs import replace
 from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
 from edge_core.limits import ENTRY_BYTES_MAX, ENTRY_VERSION_MAX
 from edge_core.orders.events import Event
+from edge_core.sync.versions import lowest_version
 
-ENTRY_VERSION: Final = 1
+ENTRY_VERSION: Final = 2
+"""The newest version: the one after those that are frozen (edge_core/sync/versions.py). All of them are read."""
 LANES: Final = ("orders", "bulk")
 
 
@@ -48,6 +50,19 @@ _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
 _DECODER: Final = msgspec.msgpack.Decoder(Entry)
 
 
+def new_entry(
+    *,
+    seq: int,
+    hlc: int,
+    recorded_at_ms: int,
+    order_id: UUID | None,
+    events: tuple[Event, ...],
+    traceparent: str | None = None,
+) -> Entry:
+    """A decision to be recorded, in the lowest version that can say it: nothing else makes an entry."""
+    return Entry(lowest_version(events), seq, hlc, recorded_at_ms, order_id, events, traceparent)
+
+
 def encode_entry(entry: Entry) -> bytes:
     """The canonical bytes of an entry, at most `ENTRY_BYTES_MAX`; a larger one raises `PermanentFault`."""
     body = _ENCODER.encode(entry)
@@ -65,7 +80,7 @@ def decode_entry(body: bytes) -> Entry:
         entry = _DECODER.decode(body)
     except UNREADABLE as error:
         raise _unreadable(body, f"not an entry: {error}") from error
-    if entry.version != ENTRY_VERSION:
+    if not 1 <= entry.version <= ENTRY_VERSION:
         raise _unreadable(body, f"{entry.version} is no version of an entry")
     return entry
 
@@ -83,7 +98,7 @@ def _unreadable(body: bytes, why: str) -> PeerFault:
     """Looked at only once an entry is not what this software reads: looking first costs every other entry a tenth."""
     version = newer_version(body)
     if version is not None:
-        return PeerFault("unknown-version", f"entry version {version}, this software knows {ENTRY_VERSION}")
+        return PeerFault("unknown-version", f"entry version {version}, this software knows those up to {ENTRY_VERSION}")
     return PeerFault("undecodable", why)
 
 

@@ -1,4 +1,4 @@
-"""Bytes that were once written stay readable, and are written the same: version 1 of the log and of the wire.
+"""Bytes that were once written stay readable, and are written the same: each version of the log, and of the wire.
 
 A failure here means that stores in the field could not read their own files, or the centre their messages. The remedy
 is a new version beside the old one, never another golden file.
@@ -29,7 +29,10 @@ from edge_core.sync.topics import shard_of, topic
 from tests.rigs import golden
 
 FILES = Path(__file__).parent / "golden"
-ENTRIES: dict[str, Any] = json.loads((FILES / "entry_v1.json").read_text())
+OF_VERSION: dict[int, dict[str, Any]] = {
+    version: json.loads((FILES / f"entry_v{version}.json").read_text()) for version in range(1, ENTRY_VERSION + 1)
+}
+ENTRIES = {name: (version, written) for version, file in OF_VERSION.items() for name, written in file.items()}
 EARLIER_ENTRIES: dict[str, str] = json.loads((FILES / "entry_v1_earlier.json").read_text())
 EARLIER: dict[str, str] = json.loads((FILES / "messages_v1_earlier.json").read_text())
 INSTRUCTIONS: dict[str, str] = json.loads((FILES / "instruction_v1.json").read_text())
@@ -37,15 +40,19 @@ MESSAGES: dict[str, str] = json.loads((FILES / "messages_v1.json").read_text())
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_an_entry_of_version_1_is_read_as_what_it_was(name: str) -> None:
-    entry = decode_entry(bytes.fromhex(ENTRIES[name]["hex"]))
+def test_an_entry_of_any_version_is_read_as_what_it_was(name: str) -> None:
+    version, written = ENTRIES[name]
+    entry = decode_entry(bytes.fromhex(written["hex"]))
     assert entry == golden.ENTRIES[name]
-    assert golden.shown(entry) == ENTRIES[name]["json"]
+    assert entry.version == version
+    assert golden.shown(entry) == written["json"]
 
 
 @pytest.mark.parametrize("name", golden.ENTRIES)
-def test_an_entry_is_written_in_the_bytes_of_version_1(name: str) -> None:
-    assert encode_entry(golden.ENTRIES[name]).hex() == ENTRIES[name]["hex"]
+def test_an_entry_is_written_in_the_bytes_of_its_version(name: str) -> None:
+    version, written = ENTRIES[name]
+    assert golden.ENTRIES[name].version == version
+    assert encode_entry(golden.ENTRIES[name]).hex() == written["hex"]
 
 
 @pytest.mark.parametrize("name", EARLIER_ENTRIES)
@@ -84,7 +91,7 @@ def test_every_event_and_every_message_has_its_golden_bytes() -> None:
     assert {str(kind.__struct_config__.tag) for kind in get_args(Event)} <= set(ENTRIES)
     kinds = get_args(UpMessage) + get_args(DownMessage)
     assert {str(kind.__struct_config__.tag) for kind in kinds} == set(MESSAGES)
-    assert (ENTRY_VERSION, PROTOCOL_VERSION, LANES) == (1, 1, ("orders", "bulk"))
+    assert (ENTRY_VERSION, PROTOCOL_VERSION, LANES) == (2, 1, ("orders", "bulk"))
 
 
 def test_the_seventeen_names_are_frozen() -> None:

@@ -237,7 +237,19 @@ def test_a_bad_stock_movement_is_refused(till: httpx.Client, body: object, probl
     assert (refused.status_code, slug(refused)) == (422, problem)
 
 
-@pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": 1}, {"reason": "x", "expected_revision": 0}, [], None])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"reason": ""},
+        {"reason": 1},
+        {"reason": "x", "expected_revision": 0},
+        {"reason": "x", "expected_revision": 2**63},
+        {"reason": "x", "expected_revision": 2**64},
+        [],
+        None,
+    ],
+)
 def test_a_bad_cancel_is_refused(till: httpx.Client, body: object) -> None:
     path = "/v1/orders/01920000-0000-7000-8000-000000000000/cancel"
     refused = till.post(path, headers=key() | JSON, content=json.dumps(body))

@@ -41,7 +41,7 @@ async def centre(nats: Broker, centre_dsn: str) -> AsyncIterator[RunningCentre]:
 
 
 async def greeted(database: Database) -> NodeLog:
-    log = NodeLog()
+    log = NodeLog(version=ENTRY_VERSION)
     await greet(database, log)
     return log
 
@@ -203,7 +203,7 @@ async def test_a_held_stream_is_seen_in_the_fleet_view(centre: RunningCentre) ->
     log.sell(1)
     with older_software():
         await push(centre.centre.database, log.push())
-    assert (await centre.get("/v1/nodes/store-0001"))["held"] == ["orders at 1: entry version 1 is not known here"]
+    assert (await centre.get("/v1/nodes/store-0001"))["held"] == ["orders at 1: entry version 2 is not known here"]
 
 
 async def test_the_feed_is_pruned_and_a_viewer_from_before_is_told_that_it_missed_something(

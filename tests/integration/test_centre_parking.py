@@ -16,6 +16,8 @@ from central_sync.store.feed import FeedPosition
 from central_sync.verify import verify
 from edge_core.errors import Rejected
 from edge_core.limits import ENTRY_VERSION_MAX
+from edge_core.orders.events import OrderCancelled
+from edge_core.orders.further_events import GroupQuantity
 from edge_core.sync import entry as entry_format
 from edge_core.sync.audit_messages import CurrencyTotal, DayTotal, DayTotals, Digest, Supply
 from edge_core.sync.entry import ENTRY_VERSION
@@ -41,8 +43,8 @@ async def database(centre_dsn: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def log(database: Database) -> NodeLog:
-    """A node that has said hello."""
-    node = NodeLog()
+    """A node that has said hello, and writes everything in the newest version."""
+    node = NodeLog(version=ENTRY_VERSION)
     await greet(database, node)
     return node
 
@@ -294,6 +296,27 @@ async def test_a_version_that_is_not_known_holds_the_stream_and_parks_nothing(da
     assert [breaker.node_id for breaker in outcome.opened] == [log.node_id]
     assert (again.opened, len(again.held)) == ([], 1), "it is open already, and the edge is told again"
     assert await rows(database, BOOKS) == [(0, 0, 0, 0), (1, 1, 0, 0)], "the other node goes on"
+
+
+async def test_an_older_centre_takes_the_sales_and_holds_at_the_first_decision_that_it_could_misread(
+    database: Database,
+) -> None:
+    """A part of an order is called off: a reader of version 1 would take that for a cancel of the whole order."""
+    log = NodeLog()
+    await greet(database, log)
+    log.sell(2)
+    history = placed(3, till_order(method="ship"))
+    log.record(history, order_id(3))
+    (whole,) = cancelled(3, history)
+    assert isinstance(whole, OrderCancelled)
+    log.record((replace(whole, quantities=(GroupQuantity("g1", "1", 1_000),)),), order_id(3))
+    with older_software():
+        outcome = await push(database, log.push())
+    (held,) = outcome.held.values()
+    assert (held.seq, held.version) == (4, 2)
+    assert await rows(database, BOOKS) == [(3, 0, 0, 0)]
+    assert (await push(database, log.push())).held == {}
+    assert await rows(database, BOOKS) == [(4, 0, 0, 0)]
 
 
 async def test_what_comes_before_the_unknown_version_is_taken(database: Database, log: NodeLog) -> None:

@@ -17,14 +17,18 @@ from tests.rigs.waiting import eventually
 pytestmark = pytest.mark.slow
 
 _DOCS = Path(__file__).parents[2] / "docs"
-_NOT_IN_SECONDS = {"expire"}  # somebody has to stay away for a week: tests/unit/test_overdue.py
+_NOT_BY_A_TILL = {
+    "escalate",  # the agent's clock, once nobody has answered for hours: tests/unit/test_overdue.py
+    "expire",  # somebody has to stay away for a week: tests/unit/test_overdue.py
+    "hand-back",  # an order that the centre assigned: tests/integration/test_link_assignments.py
+}
 
 
 def test_every_flow_that_is_described_and_every_command_is_walked() -> None:
     headings = [line[3:] for line in (_DOCS / "flows.md").read_text().splitlines() if line.startswith("## ")]
     assert list(dict.fromkeys(flow.heading for flow in FLOWS)) == headings
     walked = {step.name for flow in FLOWS for step in flow.steps}
-    assert walked & REQUESTS.keys() == REQUESTS.keys() - _NOT_IN_SECONDS
+    assert walked & REQUESTS.keys() == REQUESTS.keys() - _NOT_BY_A_TILL
 
 
 async def test_every_flow_goes_on_and_converges_with_the_link_cut_at_each_of_its_steps(

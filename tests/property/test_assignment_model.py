@@ -5,7 +5,7 @@ from uuid import UUID
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from edge_core.limits import ASSIGNMENT_SEARCH_MS_MAX
 from edge_core.orders.requests import (
@@ -63,6 +63,12 @@ class Assignments(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([1, 30, 70]))
     def time_goes_by(self, seconds: int) -> None:
         self.centre.now_ms += seconds * 1_000
+        self.the_centre_looks()
+
+    @initialize()
+    def an_order_is_offered(self) -> None:
+        self.a_shop_posts_an_order()
+        self.the_centre_looks()
 
     @rule()
     def the_centre_looks(self) -> None:

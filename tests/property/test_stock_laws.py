@@ -78,7 +78,7 @@ class Shelf(RuleBasedStateMachine):
     @rule(placed=consumes(orders))
     def cancel(self, placed: UUID) -> None:
         state = self.states[placed]
-        events = self.submit(CancelOrder(placed, CancelRequest("changed-mind")), state)
+        events = self.submit(CancelOrder(placed, CancelRequest("changed-mind"), "store"), state)
         if events is not None:
             self.states[placed] = fold_all(state, events)
 

@@ -50,11 +50,15 @@ class Counter:
         """Every event."""
         return [event for _, events in self.entries for event in events]
 
-    def receive(self, sku: str, quantity_milli: int, *, lot: str | None = None, expires_on: str | None = None) -> None:
+    def receive(
+        self, sku: str, quantity_milli: int, *, lot: str | None = None, expires_on: str | None = None, unit: str = "H87"
+    ) -> None:
+        """A delivery that must be taken."""
+        names(self.deliver(MovementLine(sku, quantity_milli, unit, lot, expires_on)))
+
+    def deliver(self, line: MovementLine) -> tuple[Event, ...] | Rejected:
         """A delivery."""
-        movement = StockMovement("receipt", (MovementLine(sku, quantity_milli, "H87", lot, expires_on),))
-        found = self.submit(MoveStock(self._new_id(), movement))
-        assert not isinstance(found, Rejected), found
+        return self.submit(MoveStock(self._new_id(), StockMovement("receipt", (line,))))
 
     def place(self, posted: TillOrder) -> UUID:
         """An order that must be taken."""

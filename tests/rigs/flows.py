@@ -60,6 +60,7 @@ def _payment(payment_id: str, amount_minor: int) -> Json:
 
 _SALE: Final = _order("carry_out", "sale", status="captured")
 _DELIVERY: Final = Step("/v1/stock/movements", receipt(SKU, _DELIVERED_MILLI))
+_HELD: Final = _do("hold", reason="odd-address")
 _SHIP: Final = _do("ship", carrier="A. Carrier", tracking="T-1")
 _FETCH: Final = (_do("accept"), _do("pick"), _do("ready"))
 _SENT: Final = (_do("pick"), _do("pack"), _SHIP, _do("deliver"))
@@ -85,6 +86,8 @@ _NO_RECEIPT: Final = {
 FLOWS: Final = (
     Flow("Carry-out sale", (_DELIVERY, _SALE)),
     Flow("Void", (_DELIVERY, _order("ship"), _do("void", reason=_WHY))),
+    Flow("Hold", (_DELIVERY, _order("ship"), _HELD, _do("approve", operator_id="op-2"), *_SENT)),
+    Flow("Hold", (_DELIVERY, _order("ship"), _HELD, _do("refuse", reason="fraud", operator_id="op-2"))),
     Flow("Ship from store", (_DELIVERY, _order("ship"), _do("accept"), *_SENT)),
     Flow(
         "Ship from store",

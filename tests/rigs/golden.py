@@ -6,6 +6,7 @@ A golden file is never written anew for a version that has been released: bytes 
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +49,7 @@ from edge_core.orders.events import (
     PaymentReversal,
     StockMoved,
     StockReserved,
+    name_of,
 )
 from edge_core.orders.further_events import (
     AssignmentTaken,
@@ -60,6 +62,7 @@ from edge_core.orders.further_events import (
     ReturnReceived,
     ReturnRefused,
     ReturnRequested,
+    TakenBackLine,
 )
 from edge_core.orders.judgement import Basis, EditionUsed, Finding, Proposal, Rung
 from edge_core.shapes import json_object
@@ -94,7 +97,7 @@ from edge_core.sync.audit_messages import (
     ScrubReport,
     Supply,
 )
-from edge_core.sync.entry import ENTRY_VERSION, Entry, encode_entry
+from edge_core.sync.entry import Entry, encode_entry, new_entry
 from edge_core.sync.hold_tasks import ApproveTask, HoldTask, RefuseTask
 from edge_core.sync.instruction import (
     AssignTask,
@@ -223,7 +226,8 @@ EVENTS: tuple[Event, ...] = (
     ReturnReceived("r1"),
     ReturnInspected("r1", GOODS, GOODS, "op-1"),
     GoodsTakenBack(
-        MOVEMENT, "no-receipt", DELTAS, DELTAS, "EUR", 990, "cash", "op-1", "manager-1", "2026-11-21", "till-1"
+        MOVEMENT, "no-receipt", DELTAS, DELTAS, "EUR", 990, "cash", "op-1", "manager-1", "2026-11-21", "till-1",
+        (TakenBackLine("04012345000016", "L-1", "KGM", 1_500, "damaged", 990),),
     ),
     DayClosed(
         MOVEMENT, "2026-11-21", 7, INCARNATION, 9, "op-1",
@@ -245,15 +249,38 @@ EVENTS: tuple[Event, ...] = (
     RightsSpent(MOVEMENT, BOOK, HOLDER, 500, GOODS),
     RightsHeard(MOVEMENT, BOOK),
 )  # fmt: skip
+PLAIN: tuple[Event, ...] = (
+    placed(1, msgspec.structs.replace(FULL_ORDER, confirmations=None))[0],
+    OrderValidated(("flow", "currency")),
+    OrderHeld("h1", ("high-value",), "risk-desk", 1_795_000_000_000),
+    OrderApproved("h1", "op-1"),
+    PaymentAuthorized("p1", 2_156),
+    PaymentCaptured("p1", 2_156),
+    FulfillmentReadyForPickup("g1"),
+    OrderCancelled("changed-mind", "op-1", GOODS, (PaymentReversal("p1", "refunded", 2_156),)),
+    OrderReturned("r1", (("1", 1_500),), GOODS, (PaymentReversal("p1", "voided", 0),)),
+)
+"""Of what gained something since version 1, an event that needs nothing of it."""
+
+
+def _entry(event: Event) -> Entry:
+    seq = next(seq for seq, each in enumerate(EVENTS, 1) if type(each) is type(event))
+    return new_entry(seq=seq, hlc=seq << 16, recorded_at_ms=seq, order_id=order_id(1), events=(event,))
+
+
 ENTRIES = {
-    **{
-        str(event.__struct_config__.tag): Entry(ENTRY_VERSION, seq, seq << 16, seq, order_id(1), (event,))
-        for seq, event in enumerate(EVENTS, 1)
-    },
-    "with a trace and without an order": Entry(
-        ENTRY_VERSION, 1 << 39, (1 << 63) - 1, 1_795_000_000_000, None, (EVENTS[17],), TRACE
+    **{name_of(event): _entry(event) for event in EVENTS},
+    **{f"{name_of(event)}, plain": _entry(event) for event in PLAIN},
+    "stock.moved, short": _entry(StockMoved(MOVEMENT, "short", "g1", DELTAS)),
+    "with a trace and without an order": new_entry(
+        seq=1 << 39,
+        hlc=(1 << 63) - 1,
+        recorded_at_ms=1_795_000_000_000,
+        order_id=None,
+        events=(EVENTS[17],),
+        traceparent=TRACE,
     ),
-}  # fmt: skip
+}
 
 INSTRUCTIONS = {
     "order.cancel": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), CancelTask("fraud", "op-1", 3), TRACE),
@@ -314,9 +341,13 @@ def shown(entry: Entry) -> Any:
     return msgspec.json.decode(msgspec.json.encode({**fields, "events": [json_object(e) for e in entry.events]}))
 
 
-def entries() -> dict[str, Any]:
-    """The entries, each as bytes and as JSON."""
-    return {name: {"hex": encode_entry(entry).hex(), "json": shown(entry)} for name, entry in ENTRIES.items()}
+def entries(version: int) -> dict[str, Any]:
+    """The entries of a version, each as bytes and as JSON."""
+    return {
+        name: {"hex": encode_entry(entry).hex(), "json": shown(entry)}
+        for name, entry in ENTRIES.items()
+        if entry.version == version
+    }
 
 
 def instructions() -> dict[str, str]:
@@ -330,5 +361,11 @@ def messages() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    wanted = {"entry_v1": entries, "messages_v1": messages, "instruction_v1": instructions}[sys.argv[1]]()
+    files: dict[str, Callable[[], dict[str, Any]]] = {
+        "entry_v1": lambda: entries(1),
+        "entry_v2": lambda: entries(2),
+        "messages_v1": messages,
+        "instruction_v1": instructions,
+    }
+    wanted = files[sys.argv[1]]()
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(wanted), indent=1).decode() + "\n")

@@ -103,7 +103,7 @@ def place(number: int, posted: TillOrder | None = None, *, node_id: str = "store
 def cancelled(number: int, history: tuple[Event, ...]) -> tuple[Event, ...]:
     """The events of calling off an order that has these events so far."""
     state: OrderState = fold_all(None, history)
-    return _accepted(World(state, {}), CancelOrder(order_id(number), CancelRequest(reason="changed-mind")))
+    return _accepted(World(state, {}), CancelOrder(order_id(number), CancelRequest(reason="changed-mind"), "store"))
 
 
 def _accepted(world: World, command: PlaceOrder | CancelOrder) -> tuple[Event, ...]:

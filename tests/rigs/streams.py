@@ -3,21 +3,28 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from edge_core import ids
 from edge_core.limits import PUSH_ENTRIES_MAX
 from edge_core.orders.events import Event
 from edge_core.sync import chain
-from edge_core.sync.entry import ENTRY_VERSION, LANES, Entry, encode_entry
+from edge_core.sync.entry import ENTRY_VERSION, LANES, encode_entry, new_entry
 from edge_core.sync.messages import Early, Hello, Lane, LanePosition, Push, pack_block
 from tests.rigs.orders import START_MS, order_id, placed
 
 
 class NodeLog:
-    """The log of one node in one incarnation."""
+    """The log of one node in one incarnation. Its entries are of `version`, or of the lowest that can say them."""
 
-    def __init__(self, node_id: str = "store-0001", incarnation: UUID | None = None, lane: Lane = "orders") -> None:
+    def __init__(
+        self,
+        node_id: str = "store-0001",
+        incarnation: UUID | None = None,
+        lane: Lane = "orders",
+        version: int = 1,
+    ) -> None:
+        self.version = version
         self.node_id = node_id
         self.incarnation = incarnation or ids.uuid7(START_MS, 1)
         self.lane = lane
@@ -33,7 +40,8 @@ class NodeLog:
         """Append one decision and return its seq."""
         seq = self.tail_seq + 1
         at_ms = START_MS + seq
-        return self.append(encode_entry(Entry(ENTRY_VERSION, seq, at_ms << 16, at_ms, about, tuple(events))))
+        entry = new_entry(seq=seq, hlc=at_ms << 16, recorded_at_ms=at_ms, order_id=about, events=tuple(events))
+        return self.append(encode_entry(replace(entry, version=max(entry.version, self.version))))
 
     def append(self, body: bytes) -> int:
         """Append bytes, whatever they are."""

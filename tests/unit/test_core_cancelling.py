@@ -95,7 +95,10 @@ def test_what_a_bank_only_promised_goes_first_and_cash_is_given_back_last() -> N
     placed = at.place(order(*split))
     assert cancelled(at.ask(placed, "cancel-lines", lines(line_1=2_000))).reversals == ()
     event = cancelled(at.ask(placed, "cancel-lines", lines(line_2=1_000)))
-    assert [(r.payment_id, r.kind, r.amount_minor) for r in event.reversals] == [("p1", "refunded", 150)]
+    assert [(r.payment_id, r.kind, r.amount_minor) for r in event.reversals] == [
+        ("p1", "refunded", 150),
+        ("p2", "voided", 0),
+    ]
 
 
 def test_more_than_is_left_of_a_line_cannot_be_called_off() -> None:

@@ -234,7 +234,7 @@ def shipping(payments: tuple[Payment, ...] | None = None) -> tuple[Event, ...]:
 
 
 def cancel(**changes: object) -> CancelOrder:
-    return CancelOrder(order_id(1), replace(CancelRequest("changed-mind", "op-1"), **changes))
+    return CancelOrder(order_id(1), replace(CancelRequest("changed-mind", "op-1"), **changes), "store")
 
 
 def test_cancelling_gives_back_what_was_promised_and_what_was_paid() -> None:

@@ -82,7 +82,7 @@ def test_stock_found_for_an_order_is_seen_and_changes_nothing_else() -> None:
         (sold, OrderReturned("r1", (("1", 2_001),), (), ()), "cannot come back"),
         (sold, OrderReturned("r1", (("9", 1),), (), ()), "cannot come back"),
         (sold, OrderReturned("r1", (("1", -1),), (), ()), "cannot come back"),
-        (reserved, OrderReturned("r1", (("1", 1),), (), ()), "not legal in in_fulfillment"),
+        (reserved, OrderReturned("r1", (("1", 1),), (), ()), "cannot come back"),
         (reserved, OrderApproved("h1", "op-1"), "no hold 'h1'"),
         (reserved, FulfillmentShipped("g9", "c", "t", ()), "there is no group 'g9'"),
         (reserved, StockReserved("g1", GOODS), "not legal in reserved"),

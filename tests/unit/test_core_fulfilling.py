@@ -1,9 +1,13 @@
 """From the shelf to the customer: each way that goods can go, and what stops them."""
 
+from uuid import UUID
+
 import pytest
 from msgspec.structs import replace
 
+from central_sync.ingest.effects import changes_of
 from edge_core.errors import Rejected
+from edge_core.limits import STOCK_CHANGE_MILLI_MAX
 from edge_core.orders.document import Address, FulfillmentRequest, Method, Payment, PaymentTerms, TillOrder
 from edge_core.orders.events import (
     FulfillmentReadyForPickup,
@@ -15,6 +19,7 @@ from edge_core.orders.events import (
     StockMoved,
 )
 from edge_core.orders.fold import fold
+from edge_core.orders.rendering import Origin, Recorded, document
 from edge_core.orders.requests import (
     CollectRequest,
     LineQuantity,
@@ -25,6 +30,7 @@ from edge_core.orders.requests import (
     SplitRequest,
     StepRequest,
 )
+from edge_core.sync.entry import ENTRY_VERSION, Entry
 from tests.rigs.counter import HOUR_MS, Counter, names, slug
 from tests.rigs.orders import till_order
 
@@ -152,6 +158,17 @@ def test_what_is_promised_to_others_survives_that_nothing_was_found() -> None:
     assert names(at.ask(kept, "pick", STEP)) == ["fulfillment.picked"]
 
 
+def test_no_more_is_written_off_at_once_than_the_centre_takes() -> None:
+    at = counter(STOCK_CHANGE_MILLI_MAX)
+    at.receive(SKU, 7_000)
+    placed = at.place(order("ship"))
+    found = at.ask(placed, "reject", RejectRequest("not_found"))
+    assert not isinstance(found, Rejected)
+    assert stock(at)[0] == 7_000
+    (change,) = changes_of(found)
+    assert change.on_hand_milli == -STOCK_CHANGE_MILLI_MAX
+
+
 def test_more_cannot_be_missing_than_was_promised_however_often_it_is_named() -> None:
     at = counter()
     placed = at.place(order("ship"))
@@ -216,7 +233,7 @@ def test_what_was_reserved_in_the_store_can_be_sent_home() -> None:
     assert names(at.ask(placed, "redirect", RedirectRequest("ship", HOME))) == ["group.redirected"]
     assert slug(at.ask(placed, "collect", CollectRequest(at.secret))) == "command-not-allowed"
     assert names(at.ask(placed, "ship", SHIP)) == ["fulfillment.shipped"]
-    assert at.states[placed].ship_to == HOME
+    assert at.states[placed].groups[0].ship_to == HOME
 
 
 def test_goods_go_the_way_that_was_asked_for_and_no_other() -> None:
@@ -230,6 +247,24 @@ def test_goods_go_the_way_that_was_asked_for_and_no_other() -> None:
     assert slug(at.ask(sent, "redirect", RedirectRequest("carry_out"))) == "method-mismatch"
 
 
+def test_each_group_goes_to_the_address_that_it_was_sent_to() -> None:
+    at = counter()
+    placed = at.place(replace(order("ship"), fulfillment=FulfillmentRequest("ship", ship_to=HOME)))
+    names(at.ask(placed, "split", SplitRequest((LineQuantity("1", 1_000),))))
+    office = Address("Office", "DE")
+    for request in (RedirectRequest("pickup", None, "g2"), RedirectRequest("ship", office, "g2")):
+        names(at.ask(placed, "redirect", request))
+    events = tuple(event for subject, events in at.entries if subject == placed for event in events)
+    place = Origin("store-0001", UUID(int=1), "orders", 1)
+    shown = document([Recorded(place, Entry(ENTRY_VERSION, 1, 1 << 16, 1, placed, events))])
+    assert shown.ship_to is not None
+    assert shown.ship_to["name"] == "A. Receiver"
+    assert [group.ship_to and group.ship_to["name"] for group in shown.fulfillment_groups] == ["A. Receiver", "Office"]
+    for request in (RedirectRequest("pickup", None, "g2"), RedirectRequest("ship", None, "g2")):
+        names(at.ask(placed, "redirect", request))
+    assert at.states[placed].groups[1].ship_to == office  # an address that was given once is remembered
+
+
 def test_a_command_out_of_order_or_repeated_is_told_where_the_order_is_and_what_is_possible() -> None:
     at = counter()
     placed = at.place(order("ship"))
@@ -237,7 +272,7 @@ def test_a_command_out_of_order_or_repeated_is_told_where_the_order_is_and_what_
     assert isinstance(found, Rejected)
     assert (found.slug, found.state) == ("command-not-allowed", "in_fulfillment")
     assert {"accept", "pick", "reject", "cancel", "void"} <= set(found.allowed)
-    assert not {"ship", "deliver", "return"} & set(found.allowed)
+    assert not {"ship", "deliver"} & set(found.allowed)
     names(at.ask(placed, "pick", STEP))
     assert slug(at.ask(placed, "pick", STEP)) == "command-not-allowed"
 

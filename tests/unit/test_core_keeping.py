@@ -11,7 +11,7 @@ from edge_core.orders.events import Event, deltas_of, name_of
 from edge_core.orders.world import Accepted, World
 from edge_core.stock.holds import end_id
 from edge_core.stock.ledger import Position, apply_delta, total
-from edge_core.stock.requests import HoldLine, HoldRequest
+from edge_core.stock.requests import HoldLine, ReservationRequest
 from edge_core.stock.reservations import Reservation
 from edge_core.stock.stock_events import HoldExtended, StockHeld
 from tests.rigs.orders import BUSINESS_DATE, START_MS, order_id, place, till_order
@@ -32,7 +32,7 @@ def decided(position: Position, command: Command, hold: Reservation | None = Non
 
 def keep(quantity_milli: int) -> HoldStock:
     lines = (HoldLine("1", SKU, quantity_milli, "H87"),)
-    return HoldStock(HOLD, HoldRequest(lines, TTL_MS), BUSINESS_DATE, START_MS)
+    return HoldStock(HOLD, ReservationRequest(lines, TTL_MS), BUSINESS_DATE, START_MS)
 
 
 def change(name: str, now_ms: int, ttl_ms: int = 0) -> ChangeHold:

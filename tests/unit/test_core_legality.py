@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from edge_core.errors import Rejected
-from edge_core.limits import ORDER_EVENTS_MAX
+from edge_core.limits import ORDER_EVENTS_MAX, ORDER_PAYMENTS_MAX, ORDER_RETURNS_MAX
+from edge_core.orders.document import Payment
 from edge_core.orders.effects import EFFECTS
 from edge_core.orders.fulfilling import ELSEWHERE, unregistered
 from edge_core.orders.guards import GUARDS
@@ -20,10 +21,13 @@ from edge_core.orders.requests import (
     InspectRequest,
     LineQuantity,
     OrderRequest,
+    PayRequest,
     RedirectRequest,
     RejectRequest,
     ReturnLine,
+    ReturnRequest,
     ReturnStep,
+    ReturnWish,
     ShipRequest,
     SplitRequest,
     StepRequest,
@@ -73,7 +77,9 @@ def test_a_command_on_a_group_is_possible_where_its_table_has_it(status: str, co
 @pytest.mark.parametrize(("status", "command"), sorted(product(states_of(RETURN), ({*BODIES} - {*GROUP_REQUESTS}))))
 def test_a_command_on_a_return_is_possible_where_its_table_has_it(status: str, command: str) -> None:
     at, placed = an_order()
-    at.states[placed] = replace(at.states[placed], returns=(ReturnState("r1", status, (("1", 500),)),))
+    state = at.states[placed]
+    groups = (replace(state.groups[0], status="delivered"),)
+    at.states[placed] = replace(state, groups=groups, returns=(ReturnState("r1", status, (("1", 500),)),))
     found = at.ask(placed, command, BODIES[command])
     refused = isinstance(found, Rejected) and found.slug == "command-not-allowed"
     assert refused == (command not in RETURN.commands(status))
@@ -86,6 +92,29 @@ def test_an_order_is_not_changed_for_ever_but_can_always_be_ended() -> None:
     assert slug(at.ask(placed, "split", replace(SplitRequest(PART), group_id="g1"))) == "order-too-long"
     assert names(at.ask(placed, "pick", StepRequest("g1"))) == ["fulfillment.picked"]
     assert names(at.cancel(placed)) == ["order.cancelled"]
+
+
+def test_goods_of_a_long_order_come_back_though_not_in_crumbs_for_ever() -> None:
+    at = an_order()[0]
+    sold = at.place(till_order())
+    at.states[sold] = replace(at.states[sold], revision=ORDER_EVENTS_MAX)
+    back = ReturnRequest((ReturnLine("1", 1),), "too-small")
+    for _ in range(ORDER_RETURNS_MAX):
+        assert names(at.ask(sold, "return", back))[0] == "order.returned"
+    assert slug(at.ask(sold, "return", back)) == "order-too-long"
+    assert slug(at.ask(sold, "return-request", ReturnWish(PART, "too-small"))) == "order-too-long"
+
+
+def test_a_long_order_is_paid_though_not_in_farthings_for_ever() -> None:
+    at = an_order()[0]
+    posted = replace(till_order(method="ship"), payments=())
+    placed = at.place(posted)
+    at.states[placed] = replace(at.states[placed], revision=ORDER_EVENTS_MAX)
+    for number in range(ORDER_PAYMENTS_MAX):
+        tender = Payment(f"p{number}", "cash", 1, "captured", "offline")
+        assert names(at.ask(placed, "pay", PayRequest(tender))) == ["payment.captured"]
+    more = PayRequest(Payment("more", "cash", 1, "captured", "offline"))
+    assert slug(at.ask(placed, "pay", more)) == "order-too-long"
 
 
 def test_every_command_of_the_tables_has_a_body_and_every_body_a_row() -> None:
@@ -104,4 +133,5 @@ def test_every_guard_and_effect_that_is_registered_is_used_and_every_one_used_is
 def test_what_is_allowed_names_each_command_once_in_the_order_of_the_tables() -> None:
     at, placed = an_order()
     allowed = allowed_commands(at.states[placed])
-    assert allowed == ("hold", "cancel", "cancel-lines", "void", "pay", "accept", "reject", "pick", "redirect", "split")
+    on_the_order = ("hold", "cancel", "cancel-lines", "void", "return", "exchange", "return-request", "pay")
+    assert allowed == (*on_the_order, "accept", "reject", "pick", "redirect", "split")

@@ -135,7 +135,7 @@ def group_events(group_id: str) -> tuple[Event, ...]:
 
 
 def reversals(state: OrderState, share: int = 1, *, is_void: bool = False) -> tuple[PaymentReversal, ...]:
-    """Voids and refunds of what is open; `share` 4 gives a quarter of it back."""
+    """Voids and refunds of what is open; `share` 4 gives a quarter of it back and voids nothing."""
     return tuple(
         PaymentReversal(
             p.payment_id, "voided" if is_void else "refunded", max(1, (p.captured_minor - p.refunded_minor) // share)
@@ -143,7 +143,7 @@ def reversals(state: OrderState, share: int = 1, *, is_void: bool = False) -> tu
         if p.captured_minor
         else PaymentReversal(p.payment_id, "voided", 0)
         for p in state.payments
-        if not p.captured_minor or p.captured_minor > p.refunded_minor
+        if (share == 1 if not p.captured_minor else p.captured_minor > p.refunded_minor)
     )
 
 
@@ -161,6 +161,7 @@ def candidates(state: OrderState) -> Iterator[Event]:
     yield OrderCancelled("changed-mind", None, (), reversals(state))
     yield OrderCancelled("mistake", None, (), reversals(state, is_void=True), kind="voided")
     yield OrderCancelled("not-fetched", None, (), (), kind="expired")
+    yield OrderCancelled("too-late", None, (), (), (GroupQuantity("g2", LINE, WHOLE_MILLI // 2),))
     yield OrderReturned("r1", ((LINE, WHOLE_MILLI // 4),), (), reversals(state, 4))
     yield OrderReturned("r2", ((LINE, WHOLE_MILLI // 4),), (), reversals(state, 4))
     yield OrderReturned("r3", ((LINE, returnable(state)[LINE]),), (), reversals(state))

@@ -1,14 +1,15 @@
-"""Goods that come back: at the till, by a request, for other goods, and without a receipt."""
+"""Goods that come back: at the till, by a request, and for other goods."""
 
 from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
 
+from central_sync.ingest.effects import changes_of
 from edge_core.errors import Rejected
-from edge_core.orders.document import FulfillmentRequest, Payment, TillOrder
+from edge_core.orders.document import Address, FulfillmentRequest, Payment, TillOrder
 from edge_core.orders.events import Event, OrderPlaced, OrderReturned
-from edge_core.orders.further_events import GoodsTakenBack, ReturnInspected
+from edge_core.orders.further_events import ReturnInspected
 from edge_core.orders.requests import (
     ExchangeRequest,
     InspectRequest,
@@ -17,11 +18,14 @@ from edge_core.orders.requests import (
     ReturnRequest,
     ReturnStep,
     ReturnWish,
-    UnreceiptedLine,
-    UnreceiptedReturn,
+    ShipRequest,
+    SplitRequest,
+    StepRequest,
+    VoidRequest,
 )
+from tests.rigs.contract import PROBLEMS
 from tests.rigs.counter import Counter, names, slug
-from tests.rigs.orders import PLACED_AT, till_order
+from tests.rigs.orders import till_order
 
 FIRST, SECOND = (line.sku for line in till_order().lines)
 
@@ -36,6 +40,11 @@ def counter(free: int = 10_000) -> Counter:
 def sold(at: Counter, *payments: Payment) -> UUID:
     """A carry-out sale of two pieces each of two things: 10.00."""
     return at.place(replace(till_order(), payments=payments) if payments else till_order())
+
+
+def sold_last(at: Counter) -> UUID:
+    """A carry-out sale of two pieces of the first thing."""
+    return at.place(till_order(lines=1))
 
 
 def back(*lines: tuple[str, int] | tuple[str, int, str], **changes: object) -> ReturnRequest:
@@ -89,8 +98,7 @@ def test_nothing_comes_back_that_was_not_handed_over() -> None:
     at = counter()
     placed = at.place(till_order(method="pickup"))
     found = at.ask(placed, "return", back(("1", 1)))
-    assert isinstance(found, Rejected)
-    assert (found.slug, found.state) == ("command-not-allowed", "in_fulfillment")
+    assert slug(found) == "return-too-large"
 
 
 def test_a_split_tender_is_given_back_in_its_order_or_to_the_one_that_is_named() -> None:
@@ -121,6 +129,42 @@ def test_goods_that_nobody_has_counted_stay_uncounted_when_they_come_back() -> N
     assert names(at.ask(placed, "return", back(("1", 1_000)))) == ["order.returned", "stock.moved"]
     assert at.positions == {}
     sold(at)  # more than came back can be sold, as before
+
+
+def test_goods_whose_lots_were_named_since_do_not_become_a_lot_without_a_date() -> None:
+    at = Counter()
+    placed = sold(at)
+    at.receive(FIRST, 3_000, lot="L1", expires_on="2026-12-01")
+    assert names(at.ask(placed, "return", back(("1", 2_000)))) == ["order.returned", "stock.moved"]
+    assert [(p.lot, p.on_hand_milli) for p in at.positions.values()] == [("L1", 3_000)]
+
+
+def test_pieces_are_never_added_to_kilograms() -> None:
+    at = Counter()
+    placed = sold(at)
+    at.receive(FIRST, 7_000, unit="KGM")
+    found = at.ask(placed, "return", back(("1", 2_000)))
+    assert names(found) == ["order.returned", "stock.moved"]
+    assert [(p.unit, p.on_hand_milli) for p in at.positions.values()] == [("KGM", 7_000)]
+    assert isinstance(found, tuple)
+    assert changes_of(found) == ()  # and so does the centre
+
+
+def test_what_was_delivered_can_come_back_while_the_rest_still_waits() -> None:
+    at = counter()
+    posted = replace(till_order(method="ship"), fulfillment=FulfillmentRequest("ship", ship_to=Address("A", "DE")))
+    placed = at.place(posted)
+    names(at.ask(placed, "split", SplitRequest((LineQuantity("2", 2_000),))))
+    for name, request in (("pick", StepRequest("g1")), ("ship", ShipRequest("c", "T", "g1"))):
+        names(at.ask(placed, name, request))
+    assert slug(at.ask(placed, "return", back(("1", 2_000)))) == "return-too-large"
+    names(at.ask(placed, "deliver", StepRequest("g1")))
+    assert slug(at.ask(placed, "return", back(("2", 1)))) == "return-too-large"
+    assert refunds(returned(at.ask(placed, "return", back(("1", 2_000))))) == [("p1", 500)]
+    assert at.states[placed].status == "in_fulfillment"
+    names(at.cancel(placed))
+    assert at.states[placed].status == "returned"
+    assert at.positions[FIRST, None].on_hand_milli == 10_000
 
 
 # --- by a request ----------------------------------------------------------------------------------------------------
@@ -156,6 +200,19 @@ def test_what_is_on_its_way_back_cannot_come_back_a_second_time() -> None:
     refused = at.ask(placed, "return-refuse", ReturnStep(return_id, reason="worn"))
     assert names(refused) == ["return.refused"]
     assert names(at.ask(placed, "return", back(("1", 2_000)))) == ["order.returned"]
+
+
+def test_what_is_only_asked_for_keeps_a_quantity_and_no_lot() -> None:
+    at = Counter()
+    at.receive(FIRST, 1_000, lot="soon", expires_on="2026-12-01")
+    at.receive(FIRST, 1_000, lot="late", expires_on="2027-12-01")
+    placed = at.place(till_order(lines=1))
+    one = ReturnStep(wish(at, placed, 1_000))
+    names(at.ask(placed, "return", back(("1", 1_000))))
+    for step in ("return-approve", "return-receive"):
+        names(at.ask(placed, step, one))
+    names(at.ask(placed, "return-inspect", InspectRequest(one.return_id, (ReturnLine("1", 1_000),))))
+    assert {p.lot: p.on_hand_milli for p in at.positions.values()} == {"soon": 1_000, "late": 1_000}
 
 
 def test_a_return_goes_one_step_after_the_other() -> None:
@@ -244,6 +301,17 @@ def test_an_exchange_is_both_or_neither() -> None:
         (replace(instead(400), order_type="sale"), "flow-not-available", "/order/order_type"),
         (replace(instead(400), currency="EUR"), "payment-mismatch", "/order/currency"),
         (replace(instead(400), payments=()), "payment-mismatch", "/order/payments"),
+        (replace(instead(400), placed_at="2026-02-30T00:00:00.000Z"), "invalid-time", "/order/placed_at"),
+        (
+            replace(instead(400), lines=(replace(instead(400).lines[0], unit="KGM"),)),
+            "unit-mismatch",
+            "/order/lines/0/unit",
+        ),
+        (
+            replace(instead(400), payments=(replace(instead(400).payments[0], token_ref="4111 1111 1111 1111"),)),
+            "card-number-refused",
+            "/order/payments/0/token_ref",
+        ),
         (
             replace(instead(400), payments=(Payment("exchange", "cash", 150, "captured", "offline"),)),
             "duplicate-identifier",
@@ -263,6 +331,33 @@ def test_an_exchange_that_does_not_add_up_is_refused_where_it_does_not(
     found = at.exchange(sold(at), swap(order))
     assert isinstance(found, Rejected)
     assert (found.slug, found.pointer) == (why, pointer)
+    assert found.slug in PROBLEMS["exchange"]
+
+
+def test_an_order_that_goods_have_paid_for_is_not_voided_but_cancelled_with_its_credit() -> None:
+    at = counter()
+    placed = sold(at)
+    sent = replace(instead(400), fulfillment=FulfillmentRequest("ship", ship_to=Address("A. Receiver", "DE")))
+    event = returned(at.exchange(placed, swap(sent)))
+    assert event.exchanged_for is not None
+    second = event.exchanged_for
+    found = at.ask(second, "void", VoidRequest("mistake"))
+    assert isinstance(found, Rejected)
+    assert (found.slug, found.allowed) == ("void-too-late", ("cancel",))
+    names(at.cancel(second))
+    given = [(p.payment_id, p.status, p.refunded_minor) for p in at.states[second].payments]
+    assert given == [("exchange", "refunded", 250), ("p1", "refunded", 150)]
+
+
+def test_what_came_back_may_be_what_goes_instead() -> None:
+    at = Counter()
+    at.receive(FIRST, 2_000)
+    placed = sold_last(at)
+    instead_ = replace(instead(250), lines=(replace(instead(250).lines[0], sku=FIRST),))
+    names(at.exchange(placed, swap(instead_)))
+    assert at.positions[FIRST, None].on_hand_milli == 0
+    damaged = replace(swap(instead_), lines=(ReturnLine("1", 1_000, "damaged"),))
+    assert slug(at.exchange(placed, damaged)) == "out-of-stock"
 
 
 def test_the_second_order_of_an_exchange_begins_with_its_placing() -> None:
@@ -273,43 +368,3 @@ def test_the_second_order_of_an_exchange_begins_with_its_placing() -> None:
     assert first[0] == placed
     assert isinstance(second[1][0], OrderPlaced)
     assert second[0] == second[1][0].order.order_id
-
-
-# --- without a receipt -----------------------------------------------------------------------------------------------
-
-
-def found_goods(*lines: UnreceiptedLine, **changes: object) -> UnreceiptedReturn:
-    request = UnreceiptedReturn("till-1", "op-1", "manager-1", PLACED_AT, "CNY", "voucher", "no-receipt", lines)
-    return replace(request, **changes)
-
-
-RESALEABLE = UnreceiptedLine(FIRST, 1_000, "H87", 250)
-BROKEN = UnreceiptedLine(FIRST, 500, "H87", 0, "damaged")
-
-
-def test_goods_without_a_receipt_go_on_the_shelf_if_they_can_be_sold_again() -> None:
-    at = counter()
-    (event,) = at.take_back(found_goods(RESALEABLE, BROKEN))  # type: ignore[misc]
-    assert isinstance(event, GoodsTakenBack)
-    assert (event.refund_minor, [delta.on_hand_milli for delta in event.damaged]) == (250, [500])
-    assert at.positions[FIRST, None].on_hand_milli == 11_000
-
-
-def test_goods_without_a_receipt_and_without_a_counted_shelf_change_no_stock() -> None:
-    at = Counter()
-    names(at.take_back(found_goods(RESALEABLE)))
-    assert at.positions == {}
-
-
-@pytest.mark.parametrize(
-    ("request_", "why"),
-    [
-        (found_goods(RESALEABLE, approved_by="op-1"), "approval-needed"),
-        (found_goods(replace(RESALEABLE, unit="KGM")), "unit-mismatch"),
-        (found_goods(replace(RESALEABLE, lot="L9")), "lot-mismatch"),
-        (found_goods(RESALEABLE, currency="XXX"), "unknown-currency"),
-        (found_goods(RESALEABLE, returned_at="2026-02-30T00:00:00.000Z"), "invalid-time"),
-    ],
-)
-def test_a_return_without_a_receipt_that_cannot_be_is_refused(request_: UnreceiptedReturn, why: str) -> None:
-    assert slug(counter().take_back(request_)) == why

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -56,6 +57,19 @@ def test_only_the_locations_own_node_makes_rights_and_only_so_many() -> None:
         rules.mint(shared(), SHOP, 1)
     rights = done(rules.mint(Rights("owner", "milk"), OWNER, RIGHTS_MILLI_MAX))
     assert refused(rules.mint(rights, OWNER, 1)) == "rights-exceeded"
+
+
+def test_no_figure_grows_beyond_what_can_be_read_again() -> None:
+    """Rights that go to and fro, or are used and given back, add up although little is held."""
+    minted = done(rules.mint(Rights("owner", "milk"), OWNER, RIGHTS_MILLI_MAX))
+    there = done(rules.move(minted, OWNER, SHOP, RIGHTS_MILLI_MAX))
+    back = done(rules.move(there, SHOP, OWNER, RIGHTS_MILLI_MAX))
+    assert refused(rules.move(back, OWNER, SHOP, 1)) == "rights-exceeded"
+    assert refused(rules.settle(rules.void(back, OWNER), OWNER, SHOP)) == "rights-exceeded"
+    used = done(rules.give_back(done(rules.use(minted, OWNER, RIGHTS_MILLI_MAX)), OWNER, RIGHTS_MILLI_MAX))
+    assert refused(rules.use(used, OWNER, 1)) == "rights-exceeded"
+    for rights in (back, used):
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(rights), type=Rights) == rights
 
 
 @pytest.mark.parametrize("quantity", [0, -1])

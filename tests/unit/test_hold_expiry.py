@@ -15,7 +15,7 @@ from edge_agent.store.stock import read_positions
 from edge_agent.store.verify import verify_file
 from edge_agent.submission import Answer, AskHold, OrderHold, Request
 from edge_agent.surroundings import wall_ms
-from edge_core.stock.requests import HoldLine, HoldRequest
+from edge_core.stock.requests import HoldLine, ReservationRequest
 from edge_core.sync.entry import decode_entry
 from tests.rigs.desk import Desk, opened_desk
 from tests.rigs.orders import till_order
@@ -43,7 +43,7 @@ async def ask(desk: Desk, request: Request) -> Answer:
 
 
 async def hold(desk: Desk, quantity_milli: int = 4_000) -> UUID:
-    answer = await ask(desk, HoldRequest((HoldLine("1", SKU, quantity_milli, "H87"),), TTL_MS))
+    answer = await ask(desk, ReservationRequest((HoldLine("1", SKU, quantity_milli, "H87"),), TTL_MS))
     assert answer.status == 201, answer.body
     return UUID(msgspec.json.decode(answer.body)["reservation_id"])
 

@@ -82,6 +82,13 @@ async def test_a_customer_who_was_first_keeps_the_goods(desk: Desk) -> None:
     assert await reserved(desk) == 0
 
 
+async def test_a_clock_that_was_set_back_for_a_moment_does_not_keep_goods_from_the_shelf(desk: Desk) -> None:
+    await ready(desk)
+    ahead = Overdue(desk.file, desk.intake, replace(desk.intake._here, now_ms=lambda: wall_ms() + WEEK_MS))
+    assert await ahead.look() == 0  # the clock that decides says that there is time
+    assert await later(desk, WEEK_MS).look() == 1
+
+
 async def test_a_renewed_code_has_a_time_of_its_own(desk: Desk) -> None:
     order_id, _ = await ready(desk)
     later(desk, WEEK_MS - HOUR_MS)

@@ -12,7 +12,7 @@ from edge_agent.store import quotas
 from edge_agent.store.verify import verify_file
 from edge_agent.submission import Answer, Request
 from edge_core.stock.quotas import Quota
-from edge_core.stock.requests import HoldLine, HoldRequest, QuotaRequest
+from edge_core.stock.requests import HoldLine, QuotaRequest, ReservationRequest
 from edge_core.sync.entry import decode_entry
 from tests.rigs.desk import Desk, opened_desk
 from tests.rigs.orders import till_order
@@ -47,8 +47,8 @@ async def test_many_orders_at_once_take_no_more_than_their_channel_has(desk: Des
 
 async def test_a_hold_draws_on_its_channel_and_the_order_that_follows_it_does_not_draw_again(desk: Desk) -> None:
     lines = (HoldLine("1", SKU, 10_000, "H87"),)
-    assert (await ask(desk, HoldRequest(lines, 60_000, channel="online"))).status == 201
-    assert slug(await ask(desk, HoldRequest(lines, 60_000, channel="online"))) == "quota-exhausted"
+    assert (await ask(desk, ReservationRequest(lines, 60_000, channel="online"))).status == 201
+    assert slug(await ask(desk, ReservationRequest(lines, 60_000, channel="online"))) == "quota-exhausted"
     assert (await verify_file(desk.file.path)).is_sound
 
 
