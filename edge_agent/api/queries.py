@@ -80,7 +80,7 @@ class StockView(Struct, frozen=True):
     lots: tuple[LotView, ...]
 
 
-class HoldView(Struct, frozen=True):
+class ReservationView(Struct, frozen=True):
     """A hold that lives: goods that are kept until a time."""
 
     reservation_id: UUID
@@ -144,7 +144,7 @@ class Queries:
             detail = f"there is no reservation {subject} here, or it has ended"
             raise ProblemRaised(Rejected("reservation-not-found", detail))
         lines = kept_goods(hold.allocations)
-        return _json(HoldView(subject, hold.status, rfc3339(hold.expires_at_ms), lines))
+        return _json(ReservationView(subject, hold.status, rfc3339(hold.expires_at_ms), lines))
 
     async def get_quota(self, request: Request) -> Response:
         """`GET /v1/stock/quotas/{sku}`: as they are now, fitted to what is free."""

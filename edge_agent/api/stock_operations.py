@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from edge_agent.api.queries import HoldView, StockView
+from edge_agent.api.queries import ReservationView, StockView
 from edge_agent.api.rights_operations import rights_operations
 from edge_agent.stock_answers import CountReceipt, HoldReceipt, QuotaReceipt, QuotaView
 from edge_agent.submission import MovementReceipt
@@ -99,7 +99,7 @@ def _hold_operations(
             "/v1/stock/reservations/{reservation_id}",
             "getHold",
             "A hold that lives",
-            {200: HoldView},
+            {200: ReservationView},
             parameters=(_RESERVATION,),
             problems=(*auth, "invalid-parameter", "reservation-not-found", "storage-unavailable"),
             scope="read",
