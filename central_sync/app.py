@@ -25,6 +25,7 @@ from central_sync.api.handlers import Handlers
 from central_sync.api.live import LiveFeed
 from central_sync.api.reference import ReferenceFiles
 from central_sync.api.rendering import server_sent_events
+from central_sync.api.rights import RightsDesk
 from central_sync.api.settling import Settling
 from central_sync.assigning import Assigner
 from central_sync.attempts import Desk
@@ -151,6 +152,7 @@ def _assemble(
         handlers=Handlers(database, times.now),
         commands=Commands(database, times.now_ms),
         assignments=Assignments(database, Decisions(database, desk), times.now_ms),
+        rights=RightsDesk(database, times.now_ms),
         settling=Settling(database, access),
         events=Events(live),
         enrolments=Enrolments(database),

@@ -16,6 +16,7 @@ from central_sync.ingest.apply import repeated_movements, write_views
 from central_sync.ingest.projection import Projection, known_orders
 from central_sync.ingest.reading import EntryFault, Reading, read_entry
 from central_sync.instructions import answers_in
+from central_sync.rights import share
 from central_sync.store import feed, instructions, parked, streams
 from central_sync.store.database import Connection, Database
 from central_sync.store.streams import StoredEntry, StreamKey
@@ -140,6 +141,7 @@ async def _write(connection: Connection, projection: Projection, taken: Sequence
     answers = answers_in([(_key(entry), reading) for entry, reading in taken])
     if answers:
         await instructions.answer(connection, answers)
+    await share(connection, [(_key(entry), reading) for entry, reading in taken])
     for entry, reading in taken:
         await streams.unpark(connection, _key(entry), entry.seq, reading.order_id)
     for key, count in sorted(Counter(_key(entry) for entry, _ in taken).items()):

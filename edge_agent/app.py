@@ -14,6 +14,7 @@ from edge_agent.api.queries import Queries
 from edge_agent.api.routes import agent_app
 from edge_agent.config import AgentConfig, bandwidth_of, zone_of
 from edge_agent.days import DayBooks
+from edge_agent.hold_expiry import HoldExpiry
 from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
@@ -54,6 +55,7 @@ class Agent(Struct, frozen=True):
     session: Session | None
     scrub: Scrub
     overdue: Overdue
+    hold_expiry: HoldExpiry
     retention: Retention | None
     reference: ReferenceKeeper
     app: ASGIApp
@@ -101,7 +103,10 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
     def is_offline() -> bool:
         return session is None or not session.is_online
 
-    intake = Intake(file, here, is_offline=is_offline, key_days=config.store.retention_days)
+    def is_greeted() -> bool:
+        return session is not None and session.is_settled
+
+    intake = Intake(file, here, is_offline=is_offline, key_days=config.store.retention_days, is_greeted=is_greeted)
     books = Books(file, here.now_ms, VERSION)
     instructions = Instructions(file, intake, here, accept=config.assignment.accept)
     shedding = Shedding(books, config.store.shed_free_bytes)
@@ -142,7 +147,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         reference=reference,
     )
     days = DayBooks(file, here)
-    queries = Queries(file, tokens, reporter, days)
+    queries = Queries(file, tokens, reporter, days, lambda: here.today)
     intake.on_damage = queries.on_damage = scrub.suspect
     metrics = Metrics()
     metrics.registry.register(AgentCollector(intake, books, instructions, scrub, shedding, session, reference))
@@ -151,7 +156,8 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         queries,
         [metrics.route(), *docs_routes(lambda: agent_openapi(VERSION))],
     )
-    return Agent(file, intake, session, scrub, Overdue(file, intake, here), retention, reference, app)
+    overdue, hold_expiry = Overdue(file, intake, here), HoldExpiry(file, intake, here)
+    return Agent(file, intake, session, scrub, overdue, hold_expiry, retention, reference, app)
 
 
 def _source(config: AgentConfig) -> Source | None:

@@ -71,6 +71,7 @@ class Backfill:
         before = await self._refold.merged(order_ids)
         await self._moving.keep_answers(stream, 1, [order_id.bytes for order_id in order_ids], 0)
         moves = await self._refold.new_movements(entry for _, entry in alive)
+        await self._refold.take_stock_events(entry for _, entry in alive)
         await scrubbing.replace_entries(self._connection, delivered.rows_of(stream, part, read))
         await self._refold.remember_keys((stream, seq, entry) for seq, entry in alive)
         after = await self._refold.merged(order_ids)

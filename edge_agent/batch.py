@@ -5,9 +5,12 @@ with the file. Each decision sees what the ones before it in the batch have done
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from edge_agent.commanding import Circumstances, command_of
 from edge_agent.store.idempotency import Answered
@@ -28,7 +31,7 @@ from edge_core import clock
 from edge_core.checks.known import basket_mark
 from edge_core.checks.question import Evidence
 from edge_core.errors import PermanentFault, Rejected
-from edge_core.orders.commands import AdvanceOrder, Command, OnOrder, PlaceOrder, TakeAssignment
+from edge_core.orders.commands import AdvanceOrder, Command, OnHold, OnOrder, PlaceOrder, TakeAssignment
 from edge_core.orders.day_events import DayClosed
 from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.document import Order
@@ -36,8 +39,13 @@ from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
-from edge_core.orders.world import Accepted, World
+from edge_core.orders.world import Accepted, Follow, World
 from edge_core.stock.ledger import Position, apply_delta, total
+from edge_core.stock.quota_book import SkuQuota
+from edge_core.stock.reservations import Reservation
+from edge_core.stock.rights_book import RightsBook, empty
+from edge_core.stock.rights_book import merge as merge_books
+from edge_core.stock.stock_events import RIGHTS_EVENTS, HoldEnded, HoldExtended, QuotaChanged, StockHeld
 from edge_core.sync.chain import link
 from edge_core.sync.entry import Entry, encode_entry, new_entry
 from holdfast_runtime.problems import problem_body
@@ -47,10 +55,18 @@ REUSED: Final = Rejected(
 )
 
 
+class Shelves(Struct):
+    """What was read of holds, quotas and rights, each by its name."""
+
+    holds: dict[UUID, Reservation] = field(default_factory=dict)
+    quotas: dict[str, SkuQuota] = field(default_factory=dict)
+    rights: dict[tuple[str, str], RightsBook] = field(default_factory=dict)
+
+
 class Batch:
     """The working set of one transaction: take submissions with `decide`, then write `rows` and what is beside them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whatever the transaction has read, each by its name
         self,
         circumstances: Circumstances,
         tail: Tail,
@@ -61,6 +77,7 @@ class Batch:
         replays: dict[bytes, list[Recorded]],
         closed: Sequence[DayClosed] = (),
         evidence: Evidence | None = None,
+        shelves: Shelves | None = None,
     ) -> None:
         self._here = circumstances
         self._evidence = evidence
@@ -82,6 +99,14 @@ class Batch:
         self.positions: dict[tuple[str, str | None], Position] = {}
         self.new_answered: list[Answered] = []
         self.decided: list[tuple[Event, ...]] = []
+        shelves = shelves or Shelves()
+        self._holds = shelves.holds
+        self.new_holds: dict[UUID, Reservation] = {}
+        self.ended_holds: set[UUID] = set()
+        self._quotas = shelves.quotas
+        self._rights = shelves.rights
+        self.new_rights: dict[tuple[str, str], RightsBook] = {}
+        self.new_quotas: dict[str, tuple[int, SkuQuota]] = {}
 
     def decide(self, submission: Submission) -> Answer:
         """Decide one submission: replay its answer, or take the decision and keep its rows."""
@@ -103,13 +128,20 @@ class Batch:
         self._remember(submission, row, answer)
         return answer
 
-    def learn(self, positions: list[Position], orders: list[Recorded]) -> None:
+    def learn_rights(self, books: Mapping[tuple[str, str], RightsBook]) -> None:
+        """Know more rights than at the beginning; what the batch has changed already stays."""
+        self._rights = {**books, **self._rights}
+
+    def learn(
+        self, positions: list[Position], orders: list[Recorded], quotas: Mapping[str, SkuQuota] = MappingProxyType({})
+    ) -> None:
         """Know more of the file than at the beginning: SKUs and orders of which nothing is known here yet."""
         for position in positions:
             self._stock[position.sku][position.lot] = position
         for recorded in orders:
             if recorded.entry.order_id is not None:
                 self._orders[recorded.entry.order_id].append(recorded)
+        self._quotas |= quotas
 
     def knows_order(self, order_id: UUID) -> bool:
         """Whether the batch has looked at an order already."""
@@ -157,8 +189,9 @@ class Batch:
 
     def _world(self, command: Command) -> World:
         state = self._state(command.order_id) if isinstance(command, OnOrder) else None
-        stock = {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state)}
-        return World(state, stock, self._closed, self._evidence)
+        hold = self._holds.get(command.reservation_id) if isinstance(command, OnHold) else None
+        stock = {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state, hold)}
+        return World(state, stock, self._closed, self._evidence, hold, self._quotas, self._rights)
 
     def _state(self, order_id: UUID) -> OrderState | None:
         if order_id not in self._states and order_id in self._orders:
@@ -176,15 +209,38 @@ class Batch:
         recorded = self._append(order_id, decision.events, traceparent)
         if order_id is None:
             self._closed += [event for event in decision.events if isinstance(event, DayClosed)]
-            return accepted_answer([recorded])
+            self._keep_hold(decision.events[0])
+            self._keep_rights(decision.events[0])
+            return accepted_answer([recorded]) if follow is None else self._begin(follow, traceparent)
         if isinstance(command, AdvanceOrder) and _gives_code(command):
             return pickup_answer(self._advance_order(order_id, recorded), recorded, command.secret)
         is_new = self._state(order_id) is None
         state = self._advance_order(order_id, recorded)
         if follow is None:
             return order_answer(state, recorded, is_new=is_new)
-        second = self._append(follow.order_id, follow.events, traceparent)
-        return order_answer(self._advance_order(follow.order_id, second), second, is_new=True)
+        return self._begin(follow, traceparent)
+
+    def _begin(self, follow: Follow, traceparent: str | None) -> Answer:
+        """Append the order that a decision begins beside what it is about."""
+        recorded = self._append(follow.order_id, follow.events, traceparent)
+        return order_answer(self._advance_order(follow.order_id, recorded), recorded, is_new=True)
+
+    def _keep_rights(self, event: Event) -> None:
+        """What became known of rights is merged with what was known."""
+        if isinstance(event, RIGHTS_EVENTS):
+            key = event.news.rights.owner_id, event.news.rights.sku
+            known = self._rights.get(key) or empty(*key)
+            self._rights[key] = self.new_rights[key] = merge_books(known, event.news)
+
+    def _keep_hold(self, event: Event) -> None:
+        """A hold that lives is known by its id; one that has ended is in the log alone."""
+        if isinstance(event, StockHeld | HoldExtended):
+            hold = event.reservation()
+            self._holds[hold.reservation_id] = self.new_holds[hold.reservation_id] = hold
+        elif isinstance(event, HoldEnded):
+            self._holds.pop(event.reservation_id, None)
+            self.new_holds.pop(event.reservation_id, None)
+            self.ended_holds.add(event.reservation_id)
 
     def _entry(self, order_id: UUID | None, events: tuple[Event, ...], traceparent: str | None) -> Entry:
         return new_entry(
@@ -204,6 +260,7 @@ class Batch:
         self.rows.append(EntryRow(stream.entry_id(entry.seq), subject_of(entry), self.tail.hash, body))
         self.decided.append(events)
         self._move_stock(events)
+        self._part_stock(entry)
         return Recorded(Origin(stream.node_id, stream.incarnation, stream.lane, entry.seq), entry)
 
     def _move_stock(self, events: tuple[Event, ...]) -> None:
@@ -212,6 +269,14 @@ class Batch:
             position = apply_delta(self._stock[delta.sku].get(delta.lot), delta)
             self._stock[delta.sku][delta.lot] = position
             self.positions[delta.sku, delta.lot] = position
+
+    def _part_stock(self, entry: Entry) -> None:
+        """Quotas are what the entry says that they are."""
+        for event in entry.events:
+            if isinstance(event, QuotaChanged):
+                for quota in event.quotas:
+                    self._quotas[quota.sku] = quota
+                    self.new_quotas[quota.sku] = (entry.hlc, quota)
 
     def _advance_order(self, order_id: UUID, recorded: Recorded) -> OrderState:
         before = self._state(order_id)

@@ -8,22 +8,39 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 
 from edge_agent.store.log import Stream
-from edge_agent.submission import Ask, Cancel, Close, Request, Submission
+from edge_agent.submission import Ask, AskHold, Cancel, Close, OnStock, OrderHold, Request, Submission
 from edge_core import ids
 from edge_core.orders.commands import (
     AdvanceOrder,
     CancelOrder,
+    ChangeHold,
     CloseDay,
     Command,
+    CountStock,
     ExchangeOrder,
+    HoldStock,
     MoveStock,
+    OrderHeldGoods,
     PlaceOrder,
+    SetQuota,
+    ShareRights,
     StockMovement,
     TakeAssignment,
     TakeBack,
 )
 from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import ExchangeRequest, OrderRequest, UnreceiptedReturn
+from edge_core.stock.requests import (
+    GrantRights,
+    HearRights,
+    MoveRights,
+    QuotaRequest,
+    ReservationRequest,
+    SpendRights,
+    StockCount,
+    UseRights,
+)
+from edge_core.stock.rights import Life
 from edge_core.sync.instruction import AssignTask
 
 
@@ -36,11 +53,17 @@ class Circumstances(Struct, frozen=True):
     zone: ZoneInfo
     is_offline: bool
     life: bytes
+    is_confirmed: bool = False
 
     @property
     def today(self) -> str:
         """The store's calendar date now."""
         return datetime.fromtimestamp(self.now_ms / 1000, UTC).astimezone(self.zone).date().isoformat()
+
+    @property
+    def own_life(self) -> Life:
+        """As whom this node holds rights: another one after each restore, copy and loss (ADR 13)."""
+        return Life(self.stream.node_id, self.stream.incarnation)
 
     def new_id(self) -> UUID:
         """A new UUIDv7."""
@@ -57,8 +80,6 @@ def command_of(submission: Submission, here: Circumstances, seq: int) -> Command
             return CancelOrder(request.order_id, request.request, "store")
         case Ask():
             return _ask(request, submission, here, seq)
-        case StockMovement():
-            return MoveStock(here.new_id(), request)
         case UnreceiptedReturn():
             date = request.business_date or business_date(request.returned_at, here.zone)
             return TakeBack(here.new_id(), request, date)
@@ -72,17 +93,44 @@ def command_of(submission: Submission, here: Circumstances, seq: int) -> Command
                 sums=request.sums,
                 request=request.request,
             )
+        case AskHold():
+            return ChangeHold(request.reservation_id, request.name, here.new_id(), here.now_ms, request.ttl_ms)
+        case OrderHold():
+            place = _place(request.order, submission, here, seq + 1)  # the hold's end is the first of the two entries
+            return OrderHeldGoods(request.reservation_id, place, here.now_ms)
+        case _:
+            return _about_stock(request, here)
+
+
+def _about_stock(request: OnStock, here: Circumstances) -> Command:
+    match request:
+        case StockMovement():
+            return MoveStock(here.new_id(), request)
+        case StockCount():
+            return CountStock(here.new_id(), request)
+        case ReservationRequest():
+            return HoldStock(here.new_id(), request, here.today, here.now_ms)
+        case GrantRights() | SpendRights() | UseRights() | MoveRights() | HearRights():
+            return ShareRights(here.new_id(), request, here.own_life, here.today, here.is_confirmed)
+        case QuotaRequest():
+            return SetQuota(here.new_id(), request, here.today, here.now_ms)
 
 
 def skus_asked(request: Request) -> Iterable[str]:
     """The SKUs that a request itself names; those of the order that it is about are in the order."""
     match request:
-        case Cancel() | Close():
+        case Cancel() | AskHold() | Close():
             return ()
+        case QuotaRequest() | GrantRights() | SpendRights():
+            return (request.sku,)
+        case UseRights() | MoveRights() | HearRights():
+            return ()
+        case OrderHold():
+            return (line.sku for line in request.order.lines)
         case Ask():
             asked = request.request
             return (line.sku for line in asked.order.lines) if isinstance(asked, ExchangeRequest) else ()
-        case TillOrder() | StockMovement() | UnreceiptedReturn():
+        case TillOrder() | StockMovement() | UnreceiptedReturn() | StockCount() | ReservationRequest():
             return (line.sku for line in request.lines)
 
 
@@ -90,6 +138,8 @@ def order_in(request: Request) -> TillOrder | None:
     """The order that a request wants to place, if it does."""
     if isinstance(request, TillOrder):
         return request
+    if isinstance(request, OrderHold):
+        return request.order
     asked = request.request if isinstance(request, Ask) else None
     return asked.order if isinstance(asked, ExchangeRequest) else None
 
@@ -138,6 +188,7 @@ def assigned(task: AssignTask, order_id: UUID, here: Circumstances, *, is_accept
         location_id=here.stream.node_id,
         business_date=posted.business_date or business_date(posted.placed_at, here.zone),
         offline=False,
+        now_ms=here.now_ms,
     )
     return TakeAssignment(place, task.central_order_id, task.attempt, task.accept_by_ms, is_accepted)
 

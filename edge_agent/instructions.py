@@ -9,7 +9,7 @@ parked, and so is whatever follows it about the same subject; other instructions
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from types import MappingProxyType
 from typing import Final, Literal, get_args
 from uuid import UUID
@@ -18,18 +18,20 @@ import structlog
 from msgspec import Struct
 
 from edge_agent.batch import Batch
+from edge_agent.batch_file import learn_order, learn_skus, write_batch
 from edge_agent.commanding import Circumstances, assigned, centre_command
 from edge_agent.intake import Intake
-from edge_agent.store import answers, downlink, log, orders, stock
+from edge_agent.store import answers, downlink, log, rights
 from edge_agent.store.connection import Connection
 from edge_agent.store.downlink import ParkedInstruction, ParkedRow
 from edge_agent.store.file import StoreFile
 from edge_agent.surroundings import Surroundings
-from edge_core.errors import PeerFault, RecordDamaged, Rejected
+from edge_core.errors import InvariantViolated, PeerFault, RecordDamaged, Rejected
 from edge_core.limits import ERROR_TEXT_CHARS_MAX, PARKED_INSTRUCTIONS_MAX
-from edge_core.orders.commands import CancelOrder
+from edge_core.orders.commands import CancelOrder, SetQuota, ShareRights
 from edge_core.orders.decide import skus_of
-from edge_core.orders.events import InstructionAnswered, skus_in
+from edge_core.orders.events import InstructionAnswered
+from edge_core.stock.requests import RightsTask
 from edge_core.sync.chain import genesis
 from edge_core.sync.entry import Entry
 from edge_core.sync.hold_tasks import HoldingTask
@@ -38,6 +40,7 @@ from edge_core.sync.instruction import (
     CancelTask,
     Head,
     Instruction,
+    QuotaTask,
     WithdrawTask,
     decode_instruction,
     kind_in,
@@ -181,7 +184,7 @@ class _Work:
         blocked = {row.instruction.subject for row in waiting if row.instruction.subject is not None}
         for item in items:
             await self._take_one(item, done, blocked)
-        await self._write()
+        await write_batch(self._connection, self._batch)
         position = DownPosition(incarnation, found.cursor.durable_seq, found.cursor.durable_hash)
         await downlink.put_position(self._connection, position)
 
@@ -199,7 +202,7 @@ class _Work:
                 await self._replay(row, stuck)
             elif subject is not None:
                 stuck.add(subject)
-        await self._write()
+        await write_batch(self._connection, self._batch)
 
     # --- one instruction ---------------------------------------------------------------------------------------------
 
@@ -243,15 +246,38 @@ class _Work:
         task, order_id = instruction.task, instruction.subject
         if not isinstance(task, CancelTask) or order_id is None:
             return Rejected("order-not-found", "the instruction names no order")
-        await self._look_up(order_id)
+        await learn_order(self._connection, self._batch, order_id)
         return self._batch.execute(CancelOrder(order_id, task.request(), "centre"), instruction.traceparent)
+
+    async def set_quota(self, instruction: Instruction) -> Rejected | None:
+        """`stock.set_quota`: decided like one of somebody at the store."""
+        task = instruction.task
+        if not isinstance(task, QuotaTask):
+            raise InvariantViolated(f"{task!r} is no plan")
+        await learn_skus(self._connection, self._batch, [task.sku])
+        here = self._circumstances
+        command = SetQuota(here.new_id(), task.request(), here.today, here.now_ms)
+        return self._batch.execute(command, instruction.traceparent)
+
+    async def share_rights(self, instruction: Instruction) -> Rejected | None:
+        """`stock.grant_rights` and its like. Whoever is asked by the centre is greeted, and so confirmed."""
+        task, here = instruction.task, self._circumstances
+        if not isinstance(task, RightsTask):
+            raise InvariantViolated(f"{task!r} is not about rights")
+        key = task.key(here.stream.node_id)
+        self._batch.learn_rights(await rights.read_books(self._connection, [key]))
+        if key[0] == here.stream.node_id:
+            await learn_skus(self._connection, self._batch, [key[1]])
+        return self._batch.execute(
+            ShareRights(here.new_id(), task, here.own_life, here.today, is_confirmed=True), instruction.traceparent
+        )
 
     async def hold_or_answer(self, instruction: Instruction) -> Rejected | None:
         """`order.hold`, `order.approve`, `order.refuse`: the centre stands above everybody at the store."""
         task, order_id = instruction.task, instruction.subject
         if not isinstance(task, HoldingTask) or order_id is None:
             return Rejected("order-not-found", "the instruction names no order")
-        await self._look_up(order_id)
+        await learn_order(self._connection, self._batch, order_id)
         name = kind_of(task).removeprefix("order.")
         command = centre_command(order_id, name, task.request(), self._circumstances)
         return self._batch.execute(command, instruction.traceparent)
@@ -262,7 +288,7 @@ class _Work:
         if not isinstance(task, AssignTask) or order_id is None:
             return Rejected("order-not-found", "the instruction names no order")
         command = assigned(task, order_id, self._circumstances, is_accepted=self._accept == "automatic")
-        await self._look_up(order_id, skus_of(command))
+        await learn_order(self._connection, self._batch, order_id, skus_of(command))
         if self._batch.knows_order(order_id):
             return None
         return self._batch.execute(command, instruction.traceparent)
@@ -272,17 +298,9 @@ class _Work:
         task, order_id = instruction.task, instruction.subject
         if not isinstance(task, WithdrawTask) or order_id is None:
             return Rejected("order-not-found", "the instruction names no order")
-        await self._look_up(order_id)
+        await learn_order(self._connection, self._batch, order_id)
         command = centre_command(order_id, "hand-back", task.request(), self._circumstances)
         return self._batch.execute(command, instruction.traceparent)
-
-    async def _look_up(self, order_id: UUID, skus: Iterable[str] = ()) -> None:
-        """Read what a decision on an order needs of the file, as far as the batch does not know it."""
-        known = self._batch.knows_order(order_id)
-        recorded = [] if known else await orders.read_order(self._connection, order_id)
-        wanted = {sku for r in recorded for event in r.entry.events for sku in skus_in(event)} | set(skus)
-        wanted = {sku for sku in wanted if not self._batch.knows_sku(sku)}
-        self._batch.learn(await stock.read_positions(self._connection, sorted(wanted)) if wanted else [], recorded)
 
     def _answer_again(self, answered: Entry) -> None:
         """The log has let go of the answer, and the centre has lost it, or would not ask: tell it the same."""
@@ -344,15 +362,6 @@ class _Work:
         final = [answers.final_answer(recorded.entry) for recorded in found]
         return {event.instruction_id for event in final if event is not None}
 
-    async def _write(self) -> None:
-        batch = self._batch
-        if batch.rows:
-            await log.append(self._connection, batch.rows)
-        if batch.heads:
-            await orders.put_heads(self._connection, batch.heads.values())
-        if batch.positions:
-            await stock.put_positions(self._connection, batch.positions.values())
-
 
 Handler = Callable[[_Work, Instruction], Awaitable[Rejected | None]]
 HANDLERS: Final = MappingProxyType[type, Handler](
@@ -361,6 +370,8 @@ HANDLERS: Final = MappingProxyType[type, Handler](
         AssignTask: _Work.assign,
         WithdrawTask: _Work.withdraw,
         **dict.fromkeys(get_args(HoldingTask), _Work.hold_or_answer),
+        QuotaTask: _Work.set_quota,
+        **dict.fromkeys(get_args(RightsTask), _Work.share_rights),
     }
 )
 """What does each kind of task: a new kind needs a row here and its struct in `edge_core.sync.instruction`."""

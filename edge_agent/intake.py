@@ -14,14 +14,25 @@ import structlog
 from msgspec import Struct
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
-from edge_agent.batch import Batch
+from edge_agent.batch import Batch, Shelves
+from edge_agent.batch_file import read_replay, write_batch
 from edge_agent.commanding import Circumstances, business_date, order_in, skus_asked
 from edge_agent.hold_count import HoldCount
-from edge_agent.store import days, idempotency, log, orders, stock
+from edge_agent.store import days, holds, idempotency, orders, quotas, rights, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
 from edge_agent.store.known import read_known
-from edge_agent.submission import Answer, Ask, Cancel, Close, Request, Submission, rejected_answer, submission
+from edge_agent.submission import (
+    Answer,
+    Ask,
+    Cancel,
+    Close,
+    OnHold,
+    Request,
+    Submission,
+    rejected_answer,
+    submission,
+)
 from edge_agent.surroundings import Surroundings
 from edge_core.checks.question import Evidence
 from edge_core.errors import Fault, OutcomeUnknown, RecordDamaged, Rejected, StorageFault
@@ -33,9 +44,8 @@ from edge_core.limits import (
     STORE_REOPEN_DELAY_MS_MAX,
 )
 from edge_core.orders.events import skus_in
-from edge_core.orders.merge import merge
-from edge_core.orders.rendering import Recorded
 from edge_core.reference.lookup import Needs, Reference, needs_of
+from edge_core.stock.requests import RightsRequest
 from holdfast_runtime.problems import INTERNAL_ERROR, problem_body
 
 _LOG: Final = structlog.get_logger()
@@ -75,11 +85,14 @@ class Intake:
         *,
         is_offline: Callable[[], bool],
         key_days: int = IDEMPOTENCY_DAYS_MAX,
+        is_greeted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._file = file
         self._here = surroundings
         self._is_offline = is_offline
         self._key_days = key_days
+        self._is_greeted = is_greeted
+        self._is_confirmed = False
         self.on_damage: Callable[[], None] = lambda: None
         self.lookup: Lookup | None = None
         self.on_commit: Callable[[str, int], None] = lambda _lane, _seq: None
@@ -249,6 +262,10 @@ class Intake:
         recorded = await orders.read_orders(connection, sorted(named)) if named else []
         skus = {sku for r in recorded for event in r.entry.events for sku in skus_in(event)}
         skus |= {sku for s in submissions for sku in skus_asked(s.request)}
+        held = {s.request.reservation_id for s in submissions if isinstance(s.request, OnHold)}
+        living = await holds.read_holds(connection, held) if held else {}
+        skus |= {allocation.sku for hold in living.values() for allocation in hold.allocations}
+        shared = [s.request.key(self._file.node_id) for s in submissions if isinstance(s.request, RightsRequest)]
         return Batch(
             Circumstances(
                 stream=self._file.streams["orders"],
@@ -257,6 +274,7 @@ class Intake:
                 zone=self._here.zone,
                 is_offline=self._is_offline(),
                 life=self._here.life,
+                is_confirmed=self._confirmed(),
             ),
             self._file.tails["orders"],
             positions=await stock.read_positions(connection, sorted(skus)) if skus else [],
@@ -265,7 +283,17 @@ class Intake:
             replays=replays,
             closed=await days.read_closed(connection) if any(isinstance(s.request, Close) for s in submissions) else (),
             evidence=await self._evidence(connection, submissions) if self.lookup is not None else None,
+            shelves=Shelves(
+                living,
+                await quotas.read_quotas(connection, sorted(skus)) if skus else {},
+                await rights.read_books(connection, shared) if shared else {},
+            ),
         )
+
+    def _confirmed(self) -> bool:
+        """Whether the centre has greeted this very file since it was opened: before that it may be an older copy."""
+        self._is_confirmed = self._is_confirmed or self._is_greeted()
+        return self._is_confirmed
 
     async def _evidence(self, connection: Connection, submissions: list[Submission]) -> Evidence | None:
         """What the orders of a batch are judged by; None where this store never received any reference data."""
@@ -277,12 +305,7 @@ class Intake:
         return Evidence(reference, await read_known(connection, dated, reference, self._here.now_ms()))
 
     async def _append(self, connection: Connection, batch: Batch) -> None:
-        if batch.rows:
-            await log.append(connection, batch.rows)
-        if batch.heads:
-            await orders.put_heads(connection, batch.heads.values())
-        if batch.positions:
-            await stock.put_positions(connection, batch.positions.values())
+        await write_batch(connection, batch)
         if batch.new_answered:
             day = self._here.now_ms() // _DAY_MS
             await idempotency.put_answered(connection, day, batch.new_answered)
@@ -341,19 +364,6 @@ class Intake:
         submissions = [item for item in items if isinstance(item, Submission)]
         _settle(submissions, [rejected_answer(told, problem_body(told))] * len(submissions))
         _fail([item for item in items if isinstance(item, Write | LogChange)], fault)
-
-
-async def read_replay(connection: Connection, entry_id: int) -> list[Recorded]:
-    """What the answer to an entry was made of: the entry, and those of the same order before it."""
-    found = await log.read_recorded(connection, "entry_id = ?", (entry_id,))
-    if not found:
-        raise RecordDamaged(f"entry {log.seq_of(entry_id)}")
-    recorded = found[0]
-    if recorded.entry.order_id is None:
-        return [recorded]
-    history = merge(await orders.read_order(connection, recorded.entry.order_id)).accepted
-    places = [each.origin for each in history]
-    return list(history[: places.index(recorded.origin) + 1]) if recorded.origin in places else [recorded]
 
 
 def _told(fault: StorageFault, became: str) -> Rejected:

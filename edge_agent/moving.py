@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from edge_agent.intake import read_replay
+from edge_agent.batch_file import read_replay
 from edge_agent.store import idempotency, log, losses, orders, retention, scrubbing
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile

@@ -283,6 +283,7 @@ class _Restoration:
         await self._moving.keep_answers(stream, 1, [order_id.bytes for order_id in order_ids], 0)
         await log.raise_clock(self._connection, max([self._moving.tail.hlc, *(entry.hlc for _, entry in new)]))
         moves = await self._refold.new_movements(entry for _, entry in alive)
+        await self._refold.take_stock_events(entry for _, entry in alive)
         await log.append(self._connection, delivered.rows_of(stream, batch, read))
         await self._refold.remember_keys((stream, seq, entry) for seq, entry in alive)
         after = await self._refold.merged(list(before))

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from edge_agent.moving import Moving
 from edge_agent.rebalance import shifted
-from edge_agent.store import idempotency, log, orders, stock
+from edge_agent.store import holds, idempotency, log, orders, quotas, rights, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.idempotency import Answered
 from edge_agent.store.log import Stream, subject_of
@@ -60,6 +60,13 @@ class Refolding:
             for event in entry.events
             for delta in deltas_of(event)
         ]
+
+    async def take_stock_events(self, new: Iterable[Entry]) -> None:
+        """Holds, quotas and rights follow entries of the past as those of today."""
+        entries = list(new)
+        await holds.take_events(self._connection, [event for entry in entries for event in entry.events])
+        await quotas.take_entries(self._connection, entries)
+        await rights.take_events(self._connection, [event for entry in entries for event in entry.events])
 
     async def write_heads(self, after: Mapping[UUID, Merged]) -> None:
         """The list of orders, as far as their placing is in the log."""

@@ -2,13 +2,14 @@
 
 import asyncio
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, astuple
 
+from edge_agent.stock_answers import stock_receipt
 from edge_core.errors import Rejected
 from edge_core.ids import digest16
 from edge_core.orders.commands import Role, StockMovement
@@ -20,6 +21,8 @@ from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.rendering import Origin, Receipt, Recorded, receipt, rfc3339, state_of
 from edge_core.orders.requests import CancelRequest, CloseRequest, OrderRequest, UnreceiptedReturn
 from edge_core.shapes import json_object
+from edge_core.stock.requests import QuotaRequest, ReservationRequest, RightsRequest, StockCount
+from edge_core.stock.stock_events import HoldEnded, HoldExtended, StockEvent
 
 PAYLOAD_HASH_BYTES: Final = 32
 _PROBLEM: Final = 400  # this status and those above it are answered with a problem document
@@ -52,7 +55,24 @@ class Close(Struct, frozen=True, array_like=True):
     sums: tuple[CurrencySums, ...]
 
 
-Request = TillOrder | Cancel | Ask | StockMovement | UnreceiptedReturn | Close
+class AskHold(Struct, frozen=True, array_like=True):
+    """A change of the hold that it names. Only the agent's own clock asks for `expire`."""
+
+    reservation_id: UUID
+    name: Literal["extend", "release", "expire"]
+    ttl_ms: int = 0
+
+
+class OrderHold(Struct, frozen=True, array_like=True):
+    """An order for the goods of the hold that it names."""
+
+    reservation_id: UUID
+    order: TillOrder
+
+
+OnHold = AskHold | OrderHold
+OnStock = StockMovement | StockCount | ReservationRequest | QuotaRequest | RightsRequest
+Request = TillOrder | Cancel | Ask | UnreceiptedReturn | OnStock | OnHold | Close
 
 
 class Submission(Struct, frozen=True):
@@ -142,7 +162,7 @@ def accepted_answer(entries: list[Recorded]) -> Answer:
     """The answer to the command that led to the last of these entries; the ones before are of the same order."""
     recorded = entries[-1]
     if recorded.entry.order_id is None:
-        return Answer(201, msgspec.json.encode(_receipt_without_order(recorded)))
+        return Answer(_status_without_order(recorded), msgspec.json.encode(_receipt_without_order(recorded)))
     return order_answer(state_of(entries), recorded, is_new=len(entries) == 1)
 
 
@@ -194,10 +214,17 @@ def z_report(recorded: Recorded) -> ZReport:
     )
 
 
+def _status_without_order(recorded: Recorded) -> int:
+    """What is changed was there before; everything else begins."""
+    return 200 if isinstance(recorded.entry.events[0], HoldExtended | HoldEnded) else 201
+
+
 def _receipt_without_order(recorded: Recorded) -> Struct:
     if isinstance(recorded.entry.events[0], DayClosed):
         return json_object(z_report(recorded))
-    (moved,) = (event for event in recorded.entry.events if isinstance(event, Movement))
+    moved = next(event for event in recorded.entry.events if isinstance(event, Movement))
+    if isinstance(moved, StockEvent):
+        return stock_receipt(moved, recorded)
     recorded_at = rfc3339(recorded.entry.recorded_at_ms)
     if isinstance(moved, GoodsTakenBack):
         return ReturnReceipt(

@@ -7,6 +7,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -35,6 +36,11 @@ class Surroundings(Struct, frozen=True):
     zone: ZoneInfo
     life: bytes
     machine: bytes = b""
+
+    @property
+    def today(self) -> str:
+        """The store's calendar date now."""
+        return datetime.fromtimestamp(self.now_ms() / 1000, UTC).astimezone(self.zone).date().isoformat()
 
 
 def real_surroundings(zone: ZoneInfo) -> Surroundings:

@@ -23,10 +23,14 @@ def uuid7(unix_ms: int, random_bits: int) -> UUID:
     )
 
 
-def named(namespace: bytes, text: str) -> UUID:
-    """A UUIDv8 (RFC 9562 section 5.8) that stands for a text in a namespace: the same for ever, also elsewhere."""
-    digest = blake2b(namespace + text.encode(), digest_size=16).digest()
+def uuid8(digest: bytes) -> UUID:
+    """A UUIDv8 (RFC 9562 section 5.8) that stands for whatever these 16 bytes were made of."""
     return UUID(int=int.from_bytes(digest, "big") & _NAMED_MASK | _VERSION_8 | _VARIANT_RFC9562)
+
+
+def named(namespace: bytes, text: str) -> UUID:
+    """A UUIDv8 that stands for a text in a namespace: the same for ever, also elsewhere."""
+    return uuid8(blake2b(namespace + text.encode(), digest_size=16).digest())
 
 
 def incarnation(unix_ms: int, random_bits: int, machine: bytes) -> UUID:

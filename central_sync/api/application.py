@@ -18,6 +18,7 @@ from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers, answer
 from central_sync.api.reference import ReferenceFiles
+from central_sync.api.rights import RightsDesk
 from central_sync.api.settling import Settling
 from edge_core.errors import Rejected, TransientFault
 from holdfast_runtime.problems import EXCEPTION_HANDLERS, problem_response
@@ -37,6 +38,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     handlers: Handlers,
     commands: Commands,
     assignments: Assignments,
+    rights: RightsDesk,
     settling: Settling,
     events: Events,
     enrolments: Enrolments,
@@ -58,6 +60,9 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     routes = [
         Route("/v1/nodes", guarded(handlers.nodes)),
         Route("/v1/nodes/{node_id}", guarded(handlers.node)),
+        Route("/v1/nodes/{node_id}/rights", guarded(rights.ask, "stock"), methods=["POST"]),
+        Route("/v1/rights", guarded(rights.page)),
+        Route("/v1/nodes/{node_id}/quotas", guarded(commands.set_quota, "stock"), methods=["POST"]),
         Route("/v1/orders", guarded(handlers.orders)),
         Route("/v1/orders", guarded(assignments.place_order, "order"), methods=["POST"]),
         Route("/v1/channels/{channel}/orders", guarded(assignments.place_channel_orders, "order"), methods=["POST"]),

@@ -13,15 +13,17 @@ from starlette.responses import Response
 
 from central_sync.api.handlers import answer, parse_limit, parse_number, parse_query, parse_uuid
 from central_sync.instructions import Issued, issue
-from central_sync.store import instructions, orders
+from central_sync.store import instructions, nodes, orders
 from central_sync.store.database import Connection, Database
 from central_sync.store.instructions import InstructionRow
 from central_sync.times import rfc3339
 from edge_core.errors import UNREADABLE, PeerFault, Rejected
 from edge_core.orders.requests import ApproveRequest, CancelRequest, HoldRequest, RefuseRequest
 from edge_core.shapes import json_object, json_reader
+from edge_core.stock.quota_book import check_plan
+from edge_core.stock.requests import QuotaRequest
 from edge_core.sync.hold_tasks import ApproveTask, HoldTask, RefuseTask
-from edge_core.sync.instruction import CancelTask, Task, decode_instruction
+from edge_core.sync.instruction import CancelTask, QuotaTask, Task, decode_instruction
 from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised
 from holdfast_runtime.requests import require_json, required_key, trace_of, undecodable
@@ -63,6 +65,8 @@ read_cancel: Final = json_reader(CancelRequest)
 _READ_HOLD: Final = json_reader(HoldRequest)
 _READ_APPROVE: Final = json_reader(ApproveRequest)
 _READ_REFUSE: Final = json_reader(RefuseRequest)
+read_quota: Final = json_reader(QuotaRequest)
+"""The body of a plan, read strictly."""
 
 
 class Commands:
@@ -91,25 +95,43 @@ class Commands:
     async def _ask_about(self, request: Request, read: Callable[[bytes], A], task_of: Callable[[A], Task]) -> Response:
         """Ask the node of the order that the path names, once for each key."""
         order_id = parse_uuid(request.path_params["order_id"], "order_id")
-        require_json(_header(request, "content-type"))
+        require_json(header(request, "content-type"))
         body = await read_body(request.scope, request.receive)
         try:
             asked = read(body)
         except UNREADABLE as error:
             raise ProblemRaised(undecodable(error)) from error
-        key, trace = required_key(_header(request, "idempotency-key")), trace_of(_header(request, "traceparent"))
+        key, trace = required_key(header(request, "idempotency-key")), trace_of(header(request, "traceparent"))
         async with self._database.transaction() as connection:
             issued = await ask_about(
                 connection, order_id, task_of(asked), key=key, now_ms=self._now_ms(), traceparent=trace
             )
             row = await instructions.one(connection, issued.instruction_id)
-        if row is None:
-            raise ProblemRaised(Rejected("instruction-not-found", "it is gone"))
-        response = answer(instruction_status(row), 202)
-        response.headers["location"] = f"/v1/instructions/{row.instruction_id}"
-        if issued.is_repeated:
-            response.headers["idempotency-replayed"] = "true"
-        return response
+        return issued_answer(issued, row)
+
+    async def set_quota(self, request: Request) -> Response:
+        """POST /v1/nodes/{node_id}/quotas."""
+        node_id = request.path_params["node_id"]
+        require_json(header(request, "content-type"))
+        try:
+            asked = read_quota(await read_body(request.scope, request.receive))
+        except UNREADABLE as error:
+            raise ProblemRaised(undecodable(error)) from error
+        refused = check_plan(asked.plan)
+        if refused is not None:
+            raise ProblemRaised(refused)
+        key, trace = required_key(header(request, "idempotency-key")), trace_of(header(request, "traceparent"))
+        task = QuotaTask(asked.sku, asked.plan)
+        async with self._database.transaction() as connection:
+            if not await nodes.page(connection, node_id):
+                raise ProblemRaised(Rejected("node-not-found", f"no node {node_id!r} ever said hello here"))
+            issued = await issue(
+                connection, node_id, task, subject=None, key=key, now_ms=self._now_ms(), traceparent=trace
+            )
+            if isinstance(issued, Rejected):
+                raise ProblemRaised(issued)
+            row = await instructions.one(connection, issued.instruction_id)
+        return issued_answer(issued, row)
 
     async def instruction(self, request: Request) -> Response:
         """GET /v1/instructions/{instruction_id}."""
@@ -163,6 +185,17 @@ async def ask_about(
     return issued
 
 
+def issued_answer(issued: Issued, row: InstructionRow | None) -> Response:
+    """What is in the log for a node, and where to read what becomes of it."""
+    if row is None:
+        raise ProblemRaised(Rejected("instruction-not-found", "it is gone"))
+    response = answer(instruction_status(row), 202)
+    response.headers["location"] = f"/v1/instructions/{row.instruction_id}"
+    if issued.is_repeated:
+        response.headers["idempotency-replayed"] = "true"
+    return response
+
+
 def _cancel_task(asked: CancelRequest) -> Task:
     return CancelTask(asked.reason, asked.operator_id, asked.expected_revision)
 
@@ -203,6 +236,7 @@ def _task(body: bytes | None) -> Any:
         return None  # asked by a later version of this software, which shares the database during an upgrade
 
 
-def _header(request: Request, name: str) -> bytes | None:
+def header(request: Request, name: str) -> bytes | None:
+    """A header as it came."""
     value = request.headers.get(name)
     return None if value is None else value.encode("latin-1")

@@ -19,12 +19,14 @@ from central_sync.api.documents import (
 )
 from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
 from central_sync.api.reference import MEDIA_TYPE, ReferenceList, ReferenceVersion
+from central_sync.api.rights import RightsAsked, RightsPage
 from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
 from central_sync.api.shared_contract import AUTH, COMMAND, CURSOR, KEY, LIMIT, LIST, TEXT
 from central_sync.fleet import NodeStatus
 from edge_core.orders.requests import ApproveRequest, CancelRequest, HoldRequest, RefuseRequest
 from edge_core.reference.datasets import KINDS
 from edge_core.shapes import object_shape
+from edge_core.stock.requests import QuotaRequest
 from holdfast_runtime.openapi import Operation, Parameter, openapi
 
 _NODE: Final = Parameter("node", "query", "Only this node.", TEXT)
@@ -71,6 +73,41 @@ OPERATIONS: Final = (
         parameters=(Parameter("node_id", "path", "The node.", TEXT),),
         problems=("node-not-found", *LIST),
         scope="read",
+        tag="fleet",
+    ),
+    Operation(
+        "post",
+        "/v1/nodes/{node_id}/rights",
+        "askForRights",
+        "Ask a node for rights to its goods, for the centre or for another node; the node decides",
+        {202: InstructionStatus},
+        body=object_shape(RightsAsked),
+        parameters=(Parameter("node_id", "path", "The node whose goods they are.", TEXT), KEY),
+        problems=("node-not-found", *COMMAND, *LIST),
+        scope="stock",
+        tag="fleet",
+    ),
+    Operation(
+        "get",
+        "/v1/rights",
+        "listRights",
+        "Who may promise which goods of which node",
+        {200: RightsPage},
+        parameters=(_NODE, Parameter("sku", "query", "Only this SKU.", TEXT), LIMIT, CURSOR),
+        problems=LIST,
+        scope="read",
+        tag="fleet",
+    ),
+    Operation(
+        "post",
+        "/v1/nodes/{node_id}/quotas",
+        "setNodeQuota",
+        "Ask a node to part what is free of a SKU between the channels; the node decides",
+        {202: InstructionStatus},
+        body=object_shape(QuotaRequest),
+        parameters=(Parameter("node_id", "path", "The node.", TEXT), KEY),
+        problems=("node-not-found", "duplicate-identifier", *COMMAND, *LIST),
+        scope="stock",
         tag="fleet",
     ),
     Operation(

@@ -17,6 +17,7 @@ from central_sync.ingest.projection import KnownOrder, Parked, Projection, block
 from central_sync.ingest.proposing import hold_answers_in
 from central_sync.ingest.reading import Reading, ReadPush
 from central_sync.instructions import about_assignments, answers_in
+from central_sync.rights import share
 from central_sync.store import (
     assignments,
     days,
@@ -159,6 +160,7 @@ async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, care
     outcome.hold_answers = hold_answers_in(plan.new, {(each.key, each.seq) for each in projection.parked})
     if outcome.hold_answers:
         await proposals.add(connection, outcome.hold_answers)
+    await share(connection, plan.new)
     moved = {key for key, _, _ in plan.ranges}
     await streams.advance(connection, [(key, outcome.cursors[key]) for key in sorted(moved)])
     await feed.add(connection, _shown(plan.ranges, projection.passed_over))

@@ -4,7 +4,7 @@ An entry that cannot be used is no reason to refuse its push: it carries its `fa
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, get_args
 from uuid import UUID
 
 import msgspec
@@ -17,15 +17,14 @@ from edge_core.clock import COUNTER_BITS
 from edge_core.errors import UNREADABLE, Fault, InvariantViolated, PeerFault
 from edge_core.limits import PUSH_ENTRIES_MAX
 from edge_core.orders.day_events import DayClosed
-from edge_core.orders.events import InstructionAnswered, Movement, OrderPlaced, StockMoved
+from edge_core.orders.events import InstructionAnswered, Movement, OrderPlaced
 from edge_core.orders.fold import fold_all
-from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.sale import STATUS, handed_over
 from edge_core.sync.entry import Entry, decode_entry, newer_version
 from edge_core.sync.messages import Early, Push
 from edge_core.sync.receive_stream import Batch, prepare
 
-_WITHOUT_ORDER: Final = (GoodsTakenBack, StockMoved, InstructionAnswered, DayClosed)
+_WITHOUT_ORDER: Final = (*get_args(Movement), InstructionAnswered, DayClosed)
 _LAST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _HLC_MAX: Final = _LAST_MS << COUNTER_BITS
 

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from edge_agent.api.batches import Batches, is_batch, read_batch
 from edge_agent.days import DayBooks
 from edge_agent.intake import Intake
-from edge_agent.submission import Answer, Ask, Cancel, Request
+from edge_agent.submission import Answer, Ask, AskHold, Cancel, OrderHold, Request
 from edge_core.errors import UNREADABLE, Rejected, StorageFault
 from edge_core.limits import BATCH_BODY_BYTES_MAX
 from edge_core.orders.commands import StockMovement
@@ -31,6 +31,17 @@ from edge_core.orders.requests import (
 )
 from edge_core.orders.validation import check_order, check_store, is_date
 from edge_core.shapes import json_reader
+from edge_core.stock.requests import (
+    ExtendRequest,
+    GrantRights,
+    MoveRights,
+    QuotaRequest,
+    ReleaseRequest,
+    ReservationRequest,
+    RightsRequest,
+    StockCount,
+    UseRights,
+)
 from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised, problem_headers
 from holdfast_runtime.requests import require_json, required_key, trace_of, undecodable
@@ -68,6 +79,16 @@ class Commands:
         self._read_movement = json_reader(StockMovement)
         self._batches = Batches(intake, self._read_order, stores)
         self._read_close = json_reader(CloseRequest)
+        self._read_count = json_reader(StockCount)
+        self._read_hold = json_reader(ReservationRequest)
+        self._rights_readers: dict[str, Callable[[bytes], RightsRequest]] = {
+            "grants": json_reader(GrantRights),
+            "uses": json_reader(UseRights),
+            "moves": json_reader(MoveRights),
+        }
+        self._read_quota = json_reader(QuotaRequest)
+        self._read_extend = json_reader(ExtendRequest)
+        self._read_release = json_reader(ReleaseRequest)
 
     async def place_order(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`POST /v1/orders`: an order under the key in the header, or without one an array of orders with their own."""
@@ -149,6 +170,53 @@ class Commands:
             raise ProblemRaised(Rejected(fault.slug, str(fault))) from fault
         await self._submit(wish, key, head, send)
 
+    async def count_stock(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/counts`."""
+        head = _head(scope)
+        count = await self._body(head, "stock", scope, receive, self._read_count)
+        await self._submit(count, required_key(head.idempotency_key), head, send)
+
+    async def hold_stock(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/reservations`."""
+        head = _head(scope)
+        hold = await self._body(head, "order", scope, receive, self._read_hold)
+        await self._submit(hold, required_key(head.idempotency_key), head, send)
+
+    async def set_quota(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/quotas`."""
+        head = _head(scope)
+        quota = await self._body(head, "stock", scope, receive, self._read_quota)
+        await self._submit(quota, required_key(head.idempotency_key), head, send)
+
+    async def share_rights(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/rights/{grants,uses,moves}`: the address says which."""
+        head = _head(scope)
+        read = self._rights_readers[scope["path"].rpartition("/")[2]]
+        request = await self._body(head, "stock", scope, receive, read)
+        await self._submit(request, required_key(head.idempotency_key), head, send)
+
+    async def order_hold(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/reservations/{reservation_id}/order`."""
+        head = _head(scope)
+        order = await self._body(head, "order", scope, receive, self._read_order)
+        found = check_order(order, self._stores)
+        if found is not None:
+            raise ProblemRaised(found)
+        await self._submit(OrderHold(_reservation(scope), order), required_key(head.idempotency_key), head, send)
+
+    async def extend_hold(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/reservations/{reservation_id}/extend`."""
+        head = _head(scope)
+        extend = await self._body(head, "order", scope, receive, self._read_extend)
+        request = AskHold(_reservation(scope), "extend", extend.ttl_ms)
+        await self._submit(request, required_key(head.idempotency_key), head, send)
+
+    async def release_hold(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`POST /v1/stock/reservations/{reservation_id}/release`."""
+        head = _head(scope)
+        await self._body(head, "order", scope, receive, self._read_release)
+        await self._submit(AskHold(_reservation(scope), "release"), required_key(head.idempotency_key), head, send)
+
     async def _body(
         self, head: Head, needed: TokenScope, scope: Scope, receive: Receive, read: Callable[[bytes], R]
     ) -> R:
@@ -183,6 +251,18 @@ def date_of(text: str) -> str:
     if not is_day(text):
         raise ProblemRaised(Rejected("invalid-parameter", "a day is named by its date, such as 2026-11-21"))
     return text
+
+
+def reservation_id_of(text: str) -> UUID:
+    """The reservation that a path names. Raises `ProblemRaised` for a text that names none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise ProblemRaised(Rejected("invalid-parameter", "a reservation is named by its UUID")) from None
+
+
+def _reservation(scope: Scope) -> UUID:
+    return reservation_id_of(scope["path_params"]["reservation_id"])
 
 
 def _head(scope: Scope) -> Head:

@@ -4,12 +4,12 @@ from typing import Any, Final
 
 from edge_agent.api.batches import BatchOrder, BatchReceipt
 from edge_agent.api.order_operations import JUDGED, PLACE_PROBLEMS, order_operations
-from edge_agent.api.queries import OrderPage, StockView
+from edge_agent.api.queries import OrderPage
+from edge_agent.api.stock_operations import stock_operations
 from edge_agent.days import DayReport
 from edge_agent.status import AgentStatus
-from edge_agent.submission import MovementReceipt, ReturnReceipt, ZReport
+from edge_agent.submission import ReturnReceipt, ZReport
 from edge_core.limits import BODY_BYTES_MAX, IDEMPOTENCY_KEY_CHARS_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
-from edge_core.orders.commands import StockMovement
 from edge_core.orders.document import TillOrder
 from edge_core.orders.rendering import OrderDocument, Receipt
 from edge_core.orders.requests import CloseRequest, UnreceiptedReturn
@@ -111,29 +111,7 @@ OPERATIONS: Final = (
         scope="order",
         tag="orders",
     ),
-    Operation(
-        "POST",
-        "/v1/stock/movements",
-        "moveStock",
-        "Record goods that came or are gone",
-        {201: MovementReceipt},
-        body=object_shape(StockMovement),
-        parameters=(_OPTIONAL_KEY, _TRACE),
-        problems=(*_WRITE, "invalid-time", "unit-mismatch", "lot-mismatch", "out-of-stock"),
-        scope="stock",
-        tag="stock",
-    ),
-    Operation(
-        "GET",
-        "/v1/stock/{sku}",
-        "getStock",
-        "The stock of a SKU at this location, by lot",
-        {200: StockView},
-        parameters=(Parameter("sku", "path", "The stock keeping unit.", {"type": "string"}),),
-        problems=(*_AUTH, "sku-not-found", "storage-unavailable"),
-        scope="read",
-        tag="stock",
-    ),
+    *stock_operations(_KEY, _OPTIONAL_KEY, _TRACE, write=_WRITE, place=(*PLACE_PROBLEMS, *JUDGED), auth=_AUTH),
     Operation(
         "GET",
         "/v1/days/{business_date}",

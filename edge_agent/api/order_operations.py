@@ -22,6 +22,8 @@ PLACE_PROBLEMS: Final = (
     "wrong-store",
     "unit-mismatch",
     "out-of-stock",
+    "lot-expired",
+    "quota-exhausted",
 )
 """What an order may be refused for when it is placed, on its own or for goods that came back."""
 
@@ -52,7 +54,7 @@ _ANY: Final = (
     "assignment-over",
 )
 _GROUP: Final = ("order-held", "unknown-reference", "group-ambiguous")
-_GOODS: Final = ("quantity-too-large", "out-of-stock", "unit-mismatch")
+_GOODS: Final = ("quantity-too-large", "out-of-stock", "lot-expired", "quota-exhausted", "unit-mismatch")
 _REFUND: Final = ("unknown-reference", "payment-mismatch")
 
 _COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(

@@ -1,7 +1,7 @@
 """The requests that only look: orders, stock, status. Each reads the file on the readers' connection."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -10,18 +10,23 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from edge_agent.api.commands import date_of, is_day, order_id_of
+from edge_agent.api.commands import date_of, is_day, order_id_of, reservation_id_of
 from edge_agent.days import DayBooks
 from edge_agent.status import Reporter
-from edge_agent.store import orders, stock
+from edge_agent.stock_answers import KeptGoods, kept_goods, quota_view, rights_view
+from edge_agent.store import holds, orders, quotas, rights, stock
 from edge_agent.store.file import StoreFile
 from edge_agent.store.orders import OrderFilter, OrderHead
 from edge_core.errors import RecordDamaged, Rejected, StorageFault
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from edge_core.orders.merge import merge
-from edge_core.orders.rendering import document
+from edge_core.orders.quoting import sellable_milli, step_milli
+from edge_core.orders.rendering import document, rfc3339
+from edge_core.orders.world import World
 from edge_core.shapes import json_object
 from edge_core.stock.ledger import Position
+from edge_core.stock.quota_book import fitted
+from edge_core.stock.rights_book import Backing
 from holdfast_runtime.problems import ProblemRaised
 from holdfast_runtime.tokens import TokenCheck
 
@@ -69,19 +74,32 @@ class StockView(Struct, frozen=True):
     sku: str
     unit: str
     on_hand_milli: int
+    rights_milli: int
     reserved_milli: int
     free_milli: int
     lots: tuple[LotView, ...]
 
 
+class ReservationView(Struct, frozen=True):
+    """A hold that lives: goods that are kept until a time."""
+
+    reservation_id: UUID
+    status: str
+    expires_at: str
+    lines: tuple[KeptGoods, ...]
+
+
 class Queries:
     """The handlers of `GET`."""
 
-    def __init__(self, file: StoreFile, tokens: TokenCheck, reporter: Reporter, days: DayBooks) -> None:
+    def __init__(
+        self, file: StoreFile, tokens: TokenCheck, reporter: Reporter, days: DayBooks, today: Callable[[], str]
+    ) -> None:
         self._file = file
         self._tokens = tokens
         self._reporter = reporter
         self._days = days
+        self._today = today
         self.on_damage: Callable[[], None] = lambda: None
 
     async def get_order(self, request: Request) -> Response:
@@ -113,7 +131,41 @@ class Queries:
         positions = await self._read(stock.read_positions(self._file.reader, [sku])) if _WORD.match(sku) else []
         if not positions:
             raise ProblemRaised(Rejected("sku-not-found", f"no stock of {sku!r} was ever recorded here"))
-        return _json(_stock(sku, positions))
+        key = self._file.node_id, sku
+        book = (await self._read(rights.read_books(self._file.reader, [key]))).get(key)
+        return _json(_stock(sku, positions, () if book is None else book.backing))
+
+    async def get_reservation(self, request: Request) -> Response:
+        """`GET /v1/stock/reservations/{reservation_id}`: one that lives."""
+        self._authorize(request)
+        subject = reservation_id_of(request.path_params["reservation_id"])
+        hold = (await self._read(holds.read_holds(self._file.reader, [subject]))).get(subject)
+        if hold is None:
+            detail = f"there is no reservation {subject} here, or it has ended"
+            raise ProblemRaised(Rejected("reservation-not-found", detail))
+        lines = kept_goods(hold.allocations)
+        return _json(ReservationView(subject, hold.status, rfc3339(hold.expires_at_ms), lines))
+
+    async def get_quota(self, request: Request) -> Response:
+        """`GET /v1/stock/quotas/{sku}`: as they are now, fitted to what is free."""
+        self._authorize(request)
+        sku = request.path_params["sku"]
+        known = _WORD.match(sku) is not None
+        found = (await self._read(quotas.read_quotas(self._file.reader, [sku]))).get(sku) if known else None
+        if found is None:
+            raise ProblemRaised(Rejected("sku-not-found", f"{sku!r} has no quotas here"))
+        world = World(None, {sku: await self._read(stock.read_positions(self._file.reader, [sku]))})
+        budgets = fitted(found, free_milli=sellable_milli(world, sku, self._today()), step_milli=step_milli(world, sku))
+        return _json(quota_view(sku, found.plan, budgets))
+
+    async def get_rights(self, request: Request) -> Response:
+        """`GET /v1/stock/rights/{owner_id}/{sku}`: what is known here of the rights to a location's goods."""
+        self._authorize(request)
+        key = request.path_params["owner_id"], request.path_params["sku"]
+        book = (await self._read(rights.read_books(self._file.reader, [key]))).get(key)
+        if book is None:
+            raise ProblemRaised(Rejected("sku-not-found", f"nothing is known of rights to {key[1]!r} of {key[0]!r}"))
+        return _json(rights_view(book, self._file.streams["orders"].incarnation, self._file.node_id))
 
     async def get_day(self, request: Request) -> Response:
         """`GET /v1/days/{business_date}`: the X report of a day, or its Z report."""
@@ -195,20 +247,23 @@ def _summary(head: OrderHead) -> OrderSummary:
     )
 
 
-def _stock(sku: str, positions: list[Position]) -> StockView:
+def _stock(sku: str, positions: list[Position], backing: Sequence[Backing]) -> StockView:
+    """What is set aside for rights is reserved in the ledger, and shown apart."""
+    aside = {each.lot: each.left_milli for each in backing}
     return StockView(
         sku=sku,
         unit=positions[0].unit,
         on_hand_milli=sum(p.on_hand_milli for p in positions),
-        reserved_milli=sum(p.reserved_milli for p in positions),
+        rights_milli=sum(aside.values()),
+        reserved_milli=sum(p.reserved_milli for p in positions) - sum(aside.values()),
         free_milli=sum(p.free_milli for p in positions),
-        lots=tuple(
-            LotView(
-                p.lot, p.expires_on, p.on_hand_milli, p.safety_milli, p.rights_milli, p.reserved_milli, p.free_milli
-            )
-            for p in positions
-        ),
+        lots=tuple(_lot(position, aside.get(position.lot, 0)) for position in positions),
     )
+
+
+def _lot(p: Position, aside_milli: int) -> LotView:
+    reserved_milli = p.reserved_milli - aside_milli
+    return LotView(p.lot, p.expires_on, p.on_hand_milli, p.safety_milli, aside_milli, reserved_milli, p.free_milli)
 
 
 def _json(value: Struct) -> Response:

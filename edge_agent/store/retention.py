@@ -20,7 +20,7 @@ from edge_agent.store.connection import fetch, translated
 from edge_agent.store.log import CLOSED_DAYS, Stream, read_streams, seq_of, stream_no_of
 from edge_agent.store.sound_cut import GivenUp, SoundCut, Whole, find_cut, read_whole, spoilt
 from edge_core.limits import STREAM_SEQ_BITS
-from edge_core.orders.events import Movement
+from edge_core.orders.events import Movement, deltas_of
 from edge_core.orders.merge import Merged
 from edge_core.orders.parts import is_open
 from edge_core.stock.ledger import StockDelta
@@ -235,7 +235,7 @@ async def _keep_sums(connection: aiosqlite.Connection, whole: Whole, known: Coll
     others = [recorded for s, entries in whole.others.items() if s not in known for recorded in entries]
     moved: dict[UUID, tuple[StockDelta, ...]] = {}  # one that was appended again counts once
     for recorded in others:
-        moved |= {e.movement_id: e.deltas for e in recorded.entry.events if isinstance(e, Movement)}
+        moved |= {e.movement_id: deltas_of(e) for e in recorded.entry.events if isinstance(e, Movement)}
     sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     of_orders = (delta for s, merged in whole.orders.items() if s not in known for delta in merged.deltas())
     for delta in chain(of_orders, *moved.values()):

@@ -18,11 +18,13 @@ from edge_agent.store.log import Stream, seq_of
 from edge_agent.store.orders import OrderFilter, OrderHead
 from edge_agent.store.verify_downlink import check_downlink
 from edge_agent.store.verify_reference import check_reference
+from edge_agent.store.verify_stock import StockBook
 from edge_core.errors import PeerFault, StorageFault
-from edge_core.orders.events import Movement, OrderPlaced
+from edge_core.orders.events import Movement, OrderPlaced, deltas_of
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Recorded
 from edge_core.stock.ledger import StockDelta
+from edge_core.stock.stock_events import StockEvent
 from edge_core.sync.chain import link
 from edge_core.sync.entry import Entry, decode_entry
 
@@ -80,6 +82,7 @@ class _Walk:
         self.come_again: set[bytes] = set()
         self.findings: list[Finding] = []
         self.cuts: list[KnownCut] = []
+        self.book = StockBook()
         self.stock: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
 
     def find(self, where: str, what: str) -> None:
@@ -97,7 +100,8 @@ async def verify_file(path: Path, on_progress: Callable[[int], None] = lambda _:
     try:
         # One snapshot for the whole walk: what is derived must follow from the log as it was at the same moment.
         await fetch(connection, "BEGIN")
-        for check in (_check_pages, _check_log, _check_heads, _check_derived, _check_downlink, _check_reference):
+        derived = (_check_heads, _check_derived, _check_downlink, _check_reference, _check_stock_book)
+        for check in (_check_pages, _check_log, *derived):
             try:
                 await check(walk)
             except (StorageFault, PeerFault) as fault:
@@ -207,11 +211,13 @@ def _note(walk: _Walk, entry: Entry) -> None:
     if log.subject_of(entry) in walk.come_again:
         return
     for event in entry.events:
+        if isinstance(event, StockEvent):
+            walk.book.note(entry.hlc, event)
         if isinstance(event, OrderPlaced):
             walk.placed += 1
         elif isinstance(event, Movement) and entry.order_id is None and event.movement_id.bytes not in walk.moved:
             walk.moved.add(event.movement_id.bytes)
-            _add(walk, event.deltas)
+            _add(walk, deltas_of(event))
 
 
 def _add(walk: _Walk, deltas: Iterable[StockDelta]) -> None:
@@ -257,6 +263,11 @@ async def _check_downlink(walk: _Walk) -> None:
 
 async def _check_reference(walk: _Walk) -> None:
     async for where, what in check_reference(walk.connection):
+        walk.find(where, what)
+
+
+async def _check_stock_book(walk: _Walk) -> None:
+    for where, what in await walk.book.check(walk.connection, is_whole=not walk.cuts):
         walk.find(where, what)
 
 

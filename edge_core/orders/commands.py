@@ -9,6 +9,8 @@ from edge_core.limits import MOVEMENT_LINES_MAX
 from edge_core.orders.day_events import CurrencySums
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
 from edge_core.orders.requests import CancelRequest, CloseRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
+from edge_core.stock.requests import QuotaRequest, ReservationRequest, RightsRequest, StockCount
+from edge_core.stock.rights import Life
 
 Role = Literal["store", "back_office", "centre", "timer"]
 
@@ -125,5 +127,60 @@ class CloseDay(Struct, frozen=True):
     request: CloseRequest
 
 
+class CountStock(Struct, frozen=True):
+    """Hold what was counted against the book, and post the difference."""
+
+    count_id: UUID
+    request: StockCount
+
+
+class HoldStock(Struct, frozen=True):
+    """Keep goods for somebody who has not decided yet. `now_ms` is Unix time."""
+
+    reservation_id: UUID
+    request: ReservationRequest
+    business_date: str
+    now_ms: int
+
+
+class ChangeHold(Struct, frozen=True):
+    """Make a hold last `ttl_ms` from now, give it up, or end it because its time is over."""
+
+    reservation_id: UUID
+    name: Literal["extend", "release", "expire"]
+    movement_id: UUID
+    now_ms: int
+    ttl_ms: int = 0
+
+
+class OrderHeldGoods(Struct, frozen=True):
+    """Place the order for which the goods of a hold were kept."""
+
+    reservation_id: UUID
+    place: PlaceOrder
+    now_ms: int
+
+
+class SetQuota(Struct, frozen=True):
+    """Part what is free of a SKU between the channels. `now_ms` is Unix time."""
+
+    movement_id: UUID
+    request: QuotaRequest
+    business_date: str
+    now_ms: int
+
+
+class ShareRights(Struct, frozen=True):
+    """Give, hear of, move or spend rights, as `life`. `is_confirmed`: the centre has greeted it since it started."""
+
+    movement_id: UUID
+    request: RightsRequest
+    life: Life
+    business_date: str
+    is_confirmed: bool
+
+
+OnHold = ChangeHold | OrderHeldGoods
 OnOrder = CancelOrder | AdvanceOrder | ExchangeOrder
-Command = PlaceOrder | TakeAssignment | OnOrder | TakeBack | MoveStock | CloseDay
+OnStock = TakeBack | MoveStock | CountStock | HoldStock | ChangeHold | SetQuota | ShareRights
+Command = PlaceOrder | TakeAssignment | OnOrder | OrderHeldGoods | CloseDay | OnStock

@@ -31,6 +31,7 @@ from edge_core.orders.losing import lost_goods
 from edge_core.orders.machines import GROUP
 from edge_core.orders.parts import add_up, cut_group
 from edge_core.orders.promising import Wanted, promise
+from edge_core.orders.quoting import Draw, channel_of, draw_quotas
 from edge_core.orders.requests import RedirectRequest, RejectRequest, ShipRequest, SplitRequest
 from edge_core.orders.settling import captures
 from edge_core.orders.state import OrderState
@@ -49,7 +50,13 @@ def promise_goods(case: Case) -> tuple[Event, ...] | Rejected:
         return allocations
     decision = "pickup" if group.method == "pickup" else "fulfil_here"
     routed = FulfillmentRouted(group.group_id, "pickup" if decision == "pickup" else "fulfil_here", command.location_id)
-    return routed, StockReserved(group.group_id, allocations)
+    order = case.state.order
+    channel = channel_of(order.channel, order.customer_tier, group.method)
+    draw = Draw(order.order_id, channel, command.business_date, command.now_ms)
+    drawn = draw_quotas(case.world, draw, allocations)
+    if isinstance(drawn, Rejected):
+        return drawn
+    return routed, StockReserved(group.group_id, allocations), *drawn
 
 
 def accept_group(case: Case) -> tuple[Event, ...]:

@@ -24,6 +24,7 @@ from edge_core.orders.further_events import (
 )
 from edge_core.orders.judgement import Basis, Finding, Proposal, Rung
 from edge_core.stock.ledger import Allocation, StockDelta, consume, release, reserve, restock
+from edge_core.stock.stock_events import HoldEnded, RightsGranted, RightsSpent, StockCounted, StockEvent, StockHeld
 
 
 class OrderPlaced(Struct, frozen=True, array_like=True, gc=False, tag="order.placed"):
@@ -245,9 +246,10 @@ Event = (
     | GoodsTakenBack
     | DayClosed
     | AssignmentTaken
+    | StockEvent
 )
 
-Movement = StockMoved | GoodsTakenBack
+Movement = StockMoved | GoodsTakenBack | StockEvent
 """What changes stock without being about an order; each has a `movement_id`."""
 
 LIFECYCLE_NAMES: Final = (
@@ -288,6 +290,11 @@ _DELTAS: Final[dict[type, Callable[[Any], tuple[StockDelta, ...]]]] = {
     GroupSplit: lambda event: release(event.released),
     ReturnInspected: lambda event: restock(event.restocked),
     GoodsTakenBack: lambda event: event.deltas,
+    StockCounted: lambda event: event.deltas,
+    StockHeld: lambda event: reserve(event.allocations),
+    HoldEnded: lambda event: release(event.allocations),
+    RightsGranted: lambda event: reserve(event.allocations),
+    RightsSpent: lambda event: release(event.allocations),
 }
 
 

@@ -5,7 +5,7 @@ Equal events in equal order give equal states, byte for byte under `edge_core.ca
 
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from msgspec.structs import replace
 
@@ -24,6 +24,7 @@ from edge_core.orders.events import (
     FulfillmentRouted,
     FulfillmentShipped,
     InstructionAnswered,
+    Movement,
     OrderApproved,
     OrderCancelled,
     OrderHeld,
@@ -33,12 +34,10 @@ from edge_core.orders.events import (
     PaymentAuthorized,
     PaymentCaptured,
     PaymentReversal,
-    StockMoved,
     StockReserved,
     name_of,
 )
 from edge_core.orders.fold_further import FURTHER, end_assignment, settle_return
-from edge_core.orders.further_events import GoodsTakenBack
 from edge_core.orders.machines import GROUP, ORDER, PAYMENT
 from edge_core.orders.parts import add_up, by_group, cut_group
 from edge_core.orders.state import GroupState, HoldState, OrderState, PaymentState, order_status
@@ -229,7 +228,7 @@ def _return(draft: Draft, event: OrderReturned) -> None:
     _reverse(draft, event.reversals, "order.returned")
 
 
-def _move(_draft: Draft, _event: StockMoved | InstructionAnswered | GoodsTakenBack | DayClosed) -> None:
+def _move(_draft: Draft, _event: Movement | InstructionAnswered | DayClosed) -> None:
     """These change the ledger, tell the centre something, or are of all orders; none of them changes an order."""
 
 
@@ -266,10 +265,9 @@ _EVOLVE: Final[Mapping[type, Callable[[Draft, Any], None]]] = MappingProxyType(
         FulfillmentDelivered: _advance,
         OrderCancelled: _cancel,
         OrderReturned: _return,
-        StockMoved: _move,
         InstructionAnswered: _move,
-        GoodsTakenBack: _move,
         DayClosed: _move,
+        **dict.fromkeys(get_args(Movement), _move),
         **FURTHER,
     }
 )

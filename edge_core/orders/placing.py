@@ -1,5 +1,8 @@
 """Taking an order in: its document, its payments, and goods promised, found, handed over, or waited for."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from edge_core.checks.judge import BUILT_IN, judge
 from edge_core.errors import Rejected
 from edge_core.orders.commands import PlaceOrder
@@ -17,6 +20,7 @@ from edge_core.orders.events import (
 )
 from edge_core.orders.judgement import Basis
 from edge_core.orders.promising import Wanted, promise
+from edge_core.orders.quoting import Draw, channel_of, draw_quotas
 from edge_core.orders.validation import CHECK_NAMES
 from edge_core.orders.world import World
 from edge_core.stock.ledger import Allocation, StockDelta, apply_delta
@@ -24,8 +28,11 @@ from edge_core.stock.ledger import Allocation, StockDelta, apply_delta
 MAIN_GROUP = "g1"
 
 
-def place_order(world: World, command: PlaceOrder) -> tuple[Event, ...] | Rejected:
-    """The events of taking an order in. A carry-out sale is over with them, unless it is held."""
+def place_order(
+    world: World, command: PlaceOrder, kept: Mapping[str, int] = MappingProxyType({})
+) -> tuple[Event, ...] | Rejected:
+    """The events of taking an order in. A carry-out sale is over with them,
+    unless it is held. `kept` was held for it, by SKU."""
     posted = command.posted
     judged = judge(world.evidence, posted, business_date=command.business_date, now_ms=command.now_ms)
     if isinstance(judged, Rejected):
@@ -35,6 +42,9 @@ def place_order(world: World, command: PlaceOrder) -> tuple[Event, ...] | Reject
     allocations = _allocate_lines(world, posted, command.business_date, found)
     if isinstance(allocations, Rejected):
         return allocations
+    drawn = _draw(world, command, allocations or (), kept)
+    if isinstance(drawn, Rejected):
+        return drawn
     events: list[Event] = [
         OrderPlaced(_document(command, judged.basis), posted.confirmations),
         OrderValidated(CHECK_NAMES, None if judged.basis is BUILT_IN else judged.basis),
@@ -46,12 +56,26 @@ def place_order(world: World, command: PlaceOrder) -> tuple[Event, ...] | Reject
     if allocations is None:
         events.append(FulfillmentRouted(MAIN_GROUP, "backorder", None))
         return *events, *hold
+    events += drawn
     pickup = posted.fulfillment.method == "pickup"
     events.append(FulfillmentRouted(MAIN_GROUP, "pickup" if pickup else "fulfil_here", command.location_id))
     events.append(StockReserved(MAIN_GROUP, allocations))
     if carry_out and not hold:  # goods of a sale that is held stay behind the counter, promised to it
         events.append(FulfillmentDelivered(MAIN_GROUP, allocations))
     return *events, *hold
+
+
+def _draw(
+    world: World, command: PlaceOrder, allocations: tuple[Allocation, ...], kept: Mapping[str, int]
+) -> tuple[Event, ...] | Rejected:
+    """What the order takes of its channel's budgets. While the centre is there, budgets follow the rates of sale."""
+    posted = command.posted
+    if not world.quotas:
+        return ()
+    tier = posted.customer.tier if posted.customer else None
+    channel = channel_of(posted.channel, tier, posted.fulfillment.method)
+    draw = Draw(command.order_id, channel, command.business_date, command.now_ms, kept, not command.offline)
+    return draw_quotas(world, draw, allocations, posted.lines)
 
 
 def _find_untracked(world: World, command: PlaceOrder) -> tuple[StockDelta, ...]:
@@ -79,7 +103,8 @@ def _allocate_lines(
             return None
         wanted.append((line, line.quantity_milli, None if line.sku in found_skus else line.lot, index))
     allocations = promise(stock, wanted, business_date)
-    if isinstance(allocations, Rejected) and allocations.slug == "out-of-stock" and posted.order_type == "preorder":
+    is_missing = isinstance(allocations, Rejected) and allocations.slug in {"out-of-stock", "lot-expired"}
+    if is_missing and posted.order_type == "preorder":
         return None
     return allocations
 

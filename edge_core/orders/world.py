@@ -1,6 +1,7 @@
 """What a decision may look at, and what it comes to."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from uuid import UUID
 
 from msgspec import Struct
@@ -12,6 +13,9 @@ from edge_core.orders.day_events import DayClosed
 from edge_core.orders.events import Event
 from edge_core.orders.state import GroupState, OrderState, ReturnState
 from edge_core.stock.ledger import Position
+from edge_core.stock.quota_book import SkuQuota
+from edge_core.stock.reservations import Reservation
+from edge_core.stock.rights_book import RightsBook
 
 
 class World(Struct, frozen=True):
@@ -24,6 +28,9 @@ class World(Struct, frozen=True):
     stock: Mapping[str, Sequence[Position]]
     closed: Sequence[DayClosed] = ()
     evidence: Evidence | None = None
+    hold: Reservation | None = None
+    quotas: Mapping[str, SkuQuota] = MappingProxyType({})
+    rights: Mapping[tuple[str, str], RightsBook] = MappingProxyType({})
 
 
 class Follow(Struct, frozen=True):

@@ -5,25 +5,27 @@ own first, then what its plan lets it take of others; what no plan lets others t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from edge_core.errors import InvariantViolated, Rejected
+from edge_core.limits import QUANTITY_MILLI_MAX, QUOTA_CHANNELS_MAX, QUOTA_WEIGHT_MAX
+from edge_core.orders.document import Part
 from edge_core.stock import shares
 from edge_core.stock.shares import Holding
 
 Channel = Literal["walk_in", "online", "pickup", "peer", "vip"]
 
 
-class Quota(Struct, frozen=True):
+class Quota(Part, frozen=True):
     """A channel's part in the plan: its weight, what it is given before all weights, whose budgets it may draw on."""
 
     channel: Channel
-    weight: int
-    minimum_milli: int = 0
-    draws_on: tuple[Channel, ...] = ()
+    weight: Annotated[int, Meta(ge=0, le=QUOTA_WEIGHT_MAX)]
+    minimum_milli: Annotated[int, Meta(ge=0, le=QUANTITY_MILLI_MAX)] = 0
+    draws_on: Annotated[tuple[Channel, ...], Meta(max_length=QUOTA_CHANNELS_MAX)] = ()
 
 
 class Budget(Struct, frozen=True, array_like=True, gc=False):

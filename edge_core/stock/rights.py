@@ -26,7 +26,7 @@ from edge_core.limits import RIGHTS_MILLI_MAX, RIGHTS_ROWS_MAX
 Total = Annotated[int, Meta(ge=0, le=RIGHTS_MILLI_MAX)]
 
 
-class Life(Struct, frozen=True, array_like=True, order=True, gc=False):
+class Life(Struct, frozen=True, array_like=True, order=True, forbid_unknown_fields=True, gc=False):
     """A node between two of its losses: what it knows of itself is whole."""
 
     node_id: str

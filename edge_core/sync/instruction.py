@@ -16,6 +16,8 @@ from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
 from edge_core.limits import INSTRUCTION_BYTES_MAX
 from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import CancelRequest, HandBackRequest
+from edge_core.stock.quotas import Quota
+from edge_core.stock.requests import QuotaRequest, RightsTask
 from edge_core.sync.hold_tasks import HoldingTask
 
 INSTRUCTION_VERSION: Final = 1
@@ -59,7 +61,18 @@ class WithdrawTask(Struct, frozen=True, array_like=True, gc=False, tag="order.wi
         return HandBackRequest(self.reason)
 
 
-Task = CancelTask | AssignTask | WithdrawTask | HoldingTask
+class QuotaTask(Struct, frozen=True, array_like=True, gc=False, tag="stock.set_quota"):
+    """Part what is free of a SKU between the channels of a store."""
+
+    sku: str
+    plan: tuple[Quota, ...]
+
+    def request(self) -> QuotaRequest:
+        """The same as somebody at the store would ask it."""
+        return QuotaRequest(self.sku, self.plan)
+
+
+Task = CancelTask | AssignTask | WithdrawTask | HoldingTask | QuotaTask | RightsTask
 
 
 class Instruction(Struct, frozen=True, array_like=True, gc=False):

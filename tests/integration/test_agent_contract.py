@@ -113,7 +113,7 @@ def test_each_route_that_is_served_is_described_and_each_one_described_is_served
 
 def _served() -> Iterator[tuple[str, set[str]]]:
     unused: Any = object()
-    commands, queries = Commands(unused, unused, frozenset(), unused), Queries(unused, unused, unused, unused)
+    commands, queries = Commands(unused, unused, frozenset(), unused), Queries(*[unused] * 5)
     app: Any = agent_app(commands, queries, [])
     (inner,) = [cell.cell_contents for cell in app.__closure__ if isinstance(cell.cell_contents, Starlette)]
     for route in inner.routes:

@@ -341,7 +341,7 @@ def test_stock_is_shown_by_lot_with_its_sums_and_sold_first_expired_first(till: 
     for name in ("on_hand_milli", "reserved_milli", "free_milli"):
         assert shown[name] == sum(lot[name] for lot in shown["lots"])
     refused = till.post("/v1/orders", headers=key(), json=sale("lots", 2_000))
-    assert slug(refused) == "out-of-stock"
+    assert slug(refused) == "lot-expired"
 
 
 def test_stock_that_is_written_off_cannot_be_sold_and_what_is_promised_cannot_be_written_off(

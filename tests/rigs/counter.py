@@ -9,7 +9,6 @@ from edge_core.errors import Rejected
 from edge_core.orders.commands import (
     AdvanceOrder,
     CancelOrder,
-    CloseDay,
     Command,
     ExchangeOrder,
     MovementLine,
@@ -115,7 +114,7 @@ class Counter:
         decided = decide(World(state, wanted, evidence=self.evidence), command)
         if isinstance(decided, Rejected):
             return decided
-        subject = None if isinstance(command, MoveStock | TakeBack | CloseDay) else command.order_id
+        subject = command.order_id if isinstance(command, PlaceOrder | OnOrder) else None
         self._record(subject, decided.events)
         if decided.follow is not None:
             self._record(decided.follow.order_id, decided.follow.events)

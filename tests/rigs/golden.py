@@ -66,7 +66,26 @@ from edge_core.orders.further_events import (
 )
 from edge_core.orders.judgement import Basis, EditionUsed, Finding, Proposal, Rung
 from edge_core.shapes import json_object
+from edge_core.stock.counting import CountLine, Shortage
 from edge_core.stock.ledger import Allocation, StockDelta
+from edge_core.stock.quota_book import ChannelRate, SkuQuota
+from edge_core.stock.quotas import Budget, Quota
+from edge_core.stock.requests import GrantRights, HearRights, MoveRights, SpendRights
+from edge_core.stock.rights import Life, Moved, Rights, Row
+from edge_core.stock.rights_book import Backing, RightsBook
+from edge_core.stock.shares import SaleRate
+from edge_core.stock.stock_events import (
+    HoldEnded,
+    HoldExtended,
+    QuotaChanged,
+    RightsGranted,
+    RightsHeard,
+    RightsMoved,
+    RightsSpent,
+    RightsUsed,
+    StockCounted,
+    StockHeld,
+)
 from edge_core.sync.audit_messages import (
     AuditCall,
     CurrencyTotal,
@@ -80,7 +99,14 @@ from edge_core.sync.audit_messages import (
 )
 from edge_core.sync.entry import Entry, encode_entry, new_entry
 from edge_core.sync.hold_tasks import ApproveTask, HoldTask, RefuseTask
-from edge_core.sync.instruction import AssignTask, CancelTask, Instruction, WithdrawTask, encode_instruction
+from edge_core.sync.instruction import (
+    AssignTask,
+    CancelTask,
+    Instruction,
+    QuotaTask,
+    WithdrawTask,
+    encode_instruction,
+)
 from edge_core.sync.messages import (
     Ack,
     AckedPosition,
@@ -153,6 +179,16 @@ FULL_ORDER = TillOrder(
 )  # fmt: skip
 
 FINDING = Finding("price", "higher than the book", "prices", 3, 9)
+PLAN = (Quota("walk_in", 50, 1_000, ("online",)), Quota("online", 20))
+QUOTA = SkuQuota(
+    "04012345000016", PLAN, (Budget("walk_in", 5_000), Budget("online", 2_000)),
+    (ChannelRate("walk_in", SaleRate(9_000, 86_400_000)), ChannelRate("online", SaleRate())), 1_795_000_000_000,
+)  # fmt: skip
+OWNER, HOLDER = Life("store-0001", INCARNATION), Life("store-0002", HISTORY)
+BOOK = RightsBook(
+    Rights("store-0001", "04012345000016", (Row(OWNER, 1_500, (Moved(HOLDER, 1_500),), 0, 0, True),)),
+    (Backing("L-1", "H87", 1_500, 500),),
+)
 
 EVENTS: tuple[Event, ...] = (
     placed(1, FULL_ORDER)[0],
@@ -198,6 +234,20 @@ EVENTS: tuple[Event, ...] = (
         (CurrencySums("EUR", 3, 400, 10, 390, 62, 5, 395, 1, 1, 1, 1, 1, (TenderSum("cash", 395, 100, 50),)),),
     ),
     AssignmentTaken(MOVEMENT, 2, 1_795_000_000_000),
+    StockCounted(
+        MOVEMENT, "cycle_count", "week-47",
+        (CountLine("04012345000016", "L-1", "KGM", 9_000, 9_003, "op-1", 1, "2026-12-31"),),
+        DELTAS, (Shortage("04012345000016", "L-1", "KGM", 3),), "manager-1",
+    ),
+    StockHeld(MOVEMENT, GOODS, 1_795_000_000_000, 1_795_000_900_000, "basket-1"),
+    HoldExtended(MOVEMENT, order_id(1), GOODS, 1_795_000_000_000, 1_795_001_800_000),
+    HoldEnded(MOVEMENT, order_id(1), "hardened", GOODS, order_id(2)),
+    QuotaChanged(MOVEMENT, "drawn", (QUOTA,)),
+    RightsGranted(MOVEMENT, BOOK, HOLDER, 1_500, GOODS),
+    RightsMoved(MOVEMENT, BOOK, HOLDER, 500),
+    RightsUsed(MOVEMENT, BOOK, 500, "web-1"),
+    RightsSpent(MOVEMENT, BOOK, HOLDER, 500, GOODS),
+    RightsHeard(MOVEMENT, BOOK),
 )  # fmt: skip
 PLAIN: tuple[Event, ...] = (
     placed(1, msgspec.structs.replace(FULL_ORDER, confirmations=None))[0],
@@ -243,6 +293,11 @@ INSTRUCTIONS = {
     ),
     "order.withdraw": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), WithdrawTask("timed-out"), TRACE),
     "the least that it can say": Instruction(1, MOVEMENT, 0, None, CancelTask("fraud")),
+    "stock.set_quota": Instruction(1, MOVEMENT, 1_795_000_000_000, None, QuotaTask("04012345000016", PLAN)),
+    "stock.grant_rights": Instruction(1, MOVEMENT, 9, None, GrantRights("04012345000016", 1_500, HOLDER)),
+    "stock.spend_rights": Instruction(1, MOVEMENT, 9, None, SpendRights("04012345000016", 500, HOLDER)),
+    "stock.move_rights": Instruction(1, MOVEMENT, 9, None, MoveRights("store-0001", "04012345000016", 500, HOLDER)),
+    "stock.hear_rights": Instruction(1, MOVEMENT, 9, None, HearRights(BOOK)),
 }  # fmt: skip
 
 _GRANT = Grant(8, 0, 0, 60_000)

@@ -190,7 +190,7 @@ def test_a_lot_past_its_date_is_never_promised(expires_on: str, *, is_sold: bool
     decision = decide(world(stock(lot="old", expires_on=expires_on)), place(1, one_line()))
     assert isinstance(decision, Accepted) == is_sold
     if isinstance(decision, Rejected):
-        assert decision.slug == "out-of-stock"
+        assert decision.slug == "lot-expired"
         assert "lots past their date are not sold" in decision.detail
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from edge_core.checks.known import Known
 from edge_core.checks.question import Evidence
 from edge_core.errors import Rejected
-from edge_core.orders.commands import AdvanceOrder, Role
+from edge_core.orders.commands import AdvanceOrder, OrderHeldGoods, Role
 from edge_core.orders.decide import decide
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Event, OrderApproved, OrderCancelled, OrderHeld, name_of
@@ -25,9 +25,10 @@ from edge_core.orders.requests import (
     SplitRequest,
     StepRequest,
 )
-from edge_core.orders.world import World
+from edge_core.orders.world import Accepted, World
 from edge_core.reference.documents import Offer
-from edge_core.stock.ledger import Position
+from edge_core.stock.ledger import Allocation, Position
+from edge_core.stock.reservations import Reservation
 from tests.rigs.judged import PLACED_MS, SKU, STRICT, basket, book, on_account, reference, sent
 from tests.rigs.orders import BUSINESS_DATE, order_id, place
 
@@ -57,6 +58,18 @@ def done(state: OrderState, name: str, request: OrderRequest, role: Role = "stor
     made = ask(state, name, request, role, now_ms)
     assert not isinstance(made, Rejected), made
     return fold_all(state, made), made
+
+
+def test_an_order_for_goods_that_were_kept_is_judged_like_any_other() -> None:
+    goods = (Allocation("1", SKU, None, "H87", 2_000),)
+    kept = Reservation(order_id(8), goods, PLACED_MS, PLACED_MS + MINUTES_MS)
+    shelf = {SKU: (Position(SKU, None, "H87", None, 2_000, reserved_milli=2_000),)}
+    world = World(None, shelf, evidence=Evidence(DEAR, Known()), hold=kept)
+    command = OrderHeldGoods(order_id(8), replace(place(1, basket()), now_ms=PLACED_MS), PLACED_MS)
+    decided = decide(world, command)
+    assert isinstance(decided, Accepted), decided
+    assert decided.follow is not None
+    assert fold_all(None, decided.follow.events).status == "held"
 
 
 def held(order: TillOrder, **how: Any) -> OrderState:

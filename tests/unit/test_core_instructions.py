@@ -48,6 +48,7 @@ CANCEL = Instruction(1, instruction_id("key-1"), 7, ORDER, CancelTask("fraud", "
 
 def test_an_instruction_is_read_as_what_was_written() -> None:
     assert decode_instruction(encode_instruction(CANCEL)) == CANCEL
+    assert CANCEL.task == CancelTask("fraud", "op-1", 3)
     assert CancelTask("fraud", "op-1", 3).request().expected_revision == 3
     assert kind_of(CANCEL.task) == "order.cancel"
 
