@@ -17,6 +17,7 @@ from edge_core.orders.commands import (
     PlaceOrder,
     Role,
     StockMovement,
+    TakeAssignment,
     TakeBack,
 )
 from edge_core.orders.decide import decide, skus_of
@@ -114,7 +115,7 @@ class Counter:
         decided = decide(World(state, wanted, evidence=self.evidence), command)
         if isinstance(decided, Rejected):
             return decided
-        subject = command.order_id if isinstance(command, PlaceOrder | OnOrder) else None
+        subject = command.order_id if isinstance(command, PlaceOrder | TakeAssignment | OnOrder) else None
         self._record(subject, decided.events)
         if decided.follow is not None:
             self._record(decided.follow.order_id, decided.follow.events)
