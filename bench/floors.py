@@ -21,7 +21,11 @@ _SYNC_FILE_BYTES: Final = 1024 * _SYNC_BYTES
 _SYNC_SAMPLES: Final = 400
 _SYNC_SECONDS_MAX: Final = 2.0
 _INSERT_ENTRY: Final = "INSERT INTO entry VALUES (?, ?, ?, ?)"
-_INSERT_HEAD: Final = "INSERT INTO order_head VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_HEAD: Final = """
+    INSERT INTO order_head (order_id, last_entry, revision, order_type, status, terminal_id, business_date, currency,
+        grand_total_minor)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 _INSERT_ANSWERED: Final = "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)"
 
 
