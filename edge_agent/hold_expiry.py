@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from edge_agent.chores import look_now_and_then
 from edge_agent.intake import Intake
 from edge_agent.store import holds
 from edge_agent.store.file import StoreFile
@@ -22,6 +23,10 @@ from holdfast_runtime.log import bounded
 _LOG: Final = structlog.get_logger()
 
 
+def _postponed(fault: StorageFault) -> None:
+    _LOG.warning("holds.postponed", error=bounded(fault))
+
+
 class HoldExpiry:
     """Looks now and then whether a hold's time is over."""
 
@@ -31,13 +36,8 @@ class HoldExpiry:
         self._here = surroundings
 
     async def run(self) -> None:
-        """Look for ever. A disk that fails is the intake's to mend; the next look comes in its time."""
-        while True:
-            await asyncio.sleep(HOLDS_LOOK_INTERVAL_MS / 1000)
-            try:
-                await self.look()
-            except StorageFault as fault:
-                _LOG.warning("holds.postponed", error=bounded(fault))
+        """Look for ever."""
+        await look_now_and_then(self.look, HOLDS_LOOK_INTERVAL_MS, _postponed)
 
     async def look(self) -> int:
         """End what has run out, and say how many holds. Raises `StorageFault`."""

@@ -6,13 +6,13 @@ It asks as a till would: the decision is the core's, once for each code that was
 and whoever comes at the same moment is either before it or after it.
 """
 
-import asyncio
 from collections import defaultdict
 from typing import Final
 from uuid import UUID
 
 import structlog
 
+from edge_agent.chores import look_now_and_then
 from edge_agent.intake import Intake
 from edge_agent.store import orders
 from edge_agent.store.file import StoreFile
@@ -30,6 +30,10 @@ from holdfast_runtime.log import bounded
 _LOG: Final = structlog.get_logger()
 
 
+def _postponed(fault: StorageFault) -> None:
+    _LOG.warning("overdue.postponed", error=bounded(fault))
+
+
 class Overdue:
     """Looks now and then whether a customer's time is over."""
 
@@ -39,13 +43,8 @@ class Overdue:
         self._here = surroundings
 
     async def run(self) -> None:
-        """Look for ever. A disk that fails is the intake's to mend; the next look comes in its time."""
-        while True:
-            await asyncio.sleep(OVERDUE_LOOK_INTERVAL_MS / 1000)
-            try:
-                await self.look()
-            except StorageFault as fault:
-                _LOG.warning("overdue.postponed", error=bounded(fault))
+        """Look for ever."""
+        await look_now_and_then(self.look, OVERDUE_LOOK_INTERVAL_MS, _postponed)
 
     async def look(self) -> int:
         """Take back what is overdue and pass on holds, and say how many there were of both. Raises `StorageFault`."""

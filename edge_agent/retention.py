@@ -5,12 +5,12 @@ the centre is heard and nothing is being restored. Sums and heads follow in the 
 stops nothing for good: `on_damage` has it looked at, and what is given up is left behind (`cutting.py`).
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
 import structlog
 
+from edge_agent.chores import look_now_and_then
 from edge_agent.cutting import Cutter, Gone
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
@@ -39,6 +39,10 @@ def window_of(*, days: int, days_max: int, bytes_max: int) -> Window:
     return Window(days * _DAY_MS, days_max * _DAY_MS, bytes_max, RETENTION_MARK_INTERVAL_MS, RETENTION_MEMORY_MS)
 
 
+def _postponed(fault: StorageFault) -> None:
+    _LOG.warning("retention.postponed", error=bounded(fault))
+
+
 class Retention:
     """Looks now and then whether something may go, and lets go of it."""
 
@@ -62,13 +66,8 @@ class Retention:
         self.cutter = Cutter(file, intake, lambda: session.is_settled)
 
     async def run(self) -> None:
-        """Look for ever. A disk that fails is the intake's to mend; the next look comes in its time."""
-        while True:
-            await asyncio.sleep(self._interval_ms / 1000)
-            try:
-                await self.look()
-            except StorageFault as fault:
-                _LOG.warning("retention.postponed", error=bounded(fault))
+        """Look for ever."""
+        await look_now_and_then(self.look, self._interval_ms, _postponed)
 
     async def look(self) -> int:
         """Note how old entries are, let go of what may go, and say how many entries went."""

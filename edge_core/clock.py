@@ -9,7 +9,6 @@ from typing import Final
 from edge_core.errors import InvariantViolated
 
 COUNTER_BITS: Final = 16
-_COUNTER_MAX: Final = (1 << COUNTER_BITS) - 1
 _MS_MAX: Final = (1 << 48) - 1
 
 

@@ -49,22 +49,6 @@ class ParkedRow(NamedTuple):
     payload: bytes
 
 
-class Settlement(NamedTuple):
-    """Who settled what was parked, and why."""
-
-    parked_id: int
-    node_id: str
-    settled_at: datetime
-    action: Action
-    who: str
-    why: str
-    incarnation: UUID | None
-    lane: str | None
-    seq: int | None
-    reason: str
-    detail: str
-
-
 _ADD_ENTRIES: Final = """
     INSERT INTO parked (node_id, topic, incarnation, lane, seq, reason, detail)
     SELECT * FROM unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::text[])
@@ -94,10 +78,6 @@ _SETTLE: Final = """
     WITH gone AS (DELETE FROM parked WHERE node_id = $1 AND id = $2 RETURNING *)
     INSERT INTO settlement (node_id, action, who, why, parked_id, received_at, incarnation, lane, seq, reason, detail)
     SELECT node_id, $3, $4, $5, id, received_at, incarnation, lane, seq, reason, detail FROM gone
-"""
-_SETTLEMENTS: Final = """
-    SELECT parked_id, node_id, settled_at, action, who, why, incarnation, lane, seq, reason, detail FROM settlement
-    WHERE $1::text IS NULL OR node_id = $1 ORDER BY settled_at DESC, id DESC LIMIT $2
 """
 
 
@@ -153,11 +133,6 @@ async def note(connection: Connection, node_id: str, parked_id: int, reason: str
 async def settle(connection: Connection, node_id: str, parked_id: int, *, action: Action, who: str, why: str) -> None:
     """It is parked no more; who did that, and why, is kept."""
     await connection.execute(_SETTLE, node_id, parked_id, action, shown(who, TEXT_CHARS_MAX), shown(why))
-
-
-async def settlements(connection: Connection, node_id: str | None, rows_max: int) -> list[Settlement]:
-    """What was settled, the newest first."""
-    return [Settlement(*row) for row in await connection.fetch(_SETTLEMENTS, node_id, rows_max)]
 
 
 def shown(text: str, chars_max: int = ERROR_TEXT_CHARS_MAX) -> str:

@@ -74,13 +74,6 @@ async def keep_answers(connection: aiosqlite.Connection, kept: Iterable[tuple[in
         )
 
 
-async def put_missing(connection: aiosqlite.Connection, day: int, answered: Answered) -> None:
-    """Write down what was answered before a loss, unless the key is known."""
-    if await read_answered(connection, [answered.key]):
-        return
-    await put_answered(connection, day, [answered])
-
-
 async def shift_entries(connection: aiosqlite.Connection, first: int, last: int, offset: int) -> None:
     """Entries `first` to `last` have moved by `offset` in the log."""
     with translated():

@@ -367,9 +367,3 @@ async def put_attempt(connection: aiosqlite.Connection, *, attempt: int) -> None
 async def read_attempt(connection: aiosqlite.Connection) -> int:
     """How often the connection was lost since the centre acked something."""
     return int((await fetch(connection, "SELECT connect_attempt FROM identity"))[0][0])
-
-
-async def count_entries(connection: aiosqlite.Connection, stream: Stream) -> int:
-    """How many entries of a stream the file holds; for `verify`, it reads the whole stream's keys."""
-    sql = "SELECT count(*) FROM entry WHERE entry_id BETWEEN ? AND ?"
-    return int((await fetch(connection, sql, (stream.entry_id(0), stream.entry_id(_SEQ_MASK))))[0][0])

@@ -79,11 +79,6 @@ class Reading:
             self._start = block.end
             yield block
 
-    @property
-    def is_between_blocks(self) -> bool:
-        """Whether the file may end here."""
-        return not self._buffer
-
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _FRAME: Final = msgspec.msgpack.Decoder(tuple[Header | None, tuple[Change, ...]])

@@ -5,7 +5,6 @@ out follows from the two times alone, and not from whether a timer has come roun
 even where nobody has given the goods back yet.
 """
 
-from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
@@ -97,11 +96,6 @@ def expire(reservation: Reservation, *, now_ms: int) -> Changed | None:
 def is_due(reservation: Reservation, now_ms: int) -> bool:
     """Whether a soft hold's time is over. A hard one never runs out."""
     return reservation.status == "soft" and now_ms >= reservation.expires_at_ms
-
-
-def next_due_ms(reservations: Iterable[Reservation]) -> int | None:
-    """When the next soft hold runs out: how long a timer may sleep."""
-    return min((each.expires_at_ms for each in reservations if each.status == "soft"), default=None)
 
 
 def _next(reservation: Reservation, on: str) -> Reservation:

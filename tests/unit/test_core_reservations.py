@@ -61,8 +61,6 @@ def test_nothing_runs_out_early_and_what_is_hard_never_does() -> None:
     assert rules.expire(held(), now_ms=NOW_MS + TTL_MS - 1) is None
     hard = done(rules.harden(held(), now_ms=NOW_MS))
     assert rules.expire(hard, now_ms=NOW_MS + RESERVATION_TTL_MS_MAX) is None
-    assert rules.next_due_ms([hard]) is None
-    assert rules.next_due_ms([hard, held()]) == NOW_MS + TTL_MS
 
 
 def test_an_extension_never_shortens_and_never_lasts_beyond_a_day() -> None:
