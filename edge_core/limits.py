@@ -307,6 +307,16 @@ CREDIT_OVERLAP_MS: Final = 3_600_000  # orders so long before the customers' dat
 CUSTOMER_DAY_MS: Final = 3 * 86_400_000  # orders of one business date are placed within so much, wherever the store is
 REFERENCE_ROW_BYTES_MAX: Final = 128 * 1024  # a promotion for a thousand items named with 64 characters has 70 KB
 
+# --- routing (docs/routing.md) ----------------------------------------------------------------------------------------
+ROUTING_COST_MILLI_MAX: Final = 10**11  # one part of a cost: a million of a currency with cents; sums stay below 2^50
+PARCEL_WEIGHT_G_MAX: Final = 10**9  # a thousand tonnes: no parcel, but a row of a freight table may say so
+ROUTING_PLACES_MAX: Final = 64  # that one order is weighed against: the nearest; twice what the budget names
+ROUTING_SERVICES_MAX: Final = 16  # carriers' services from one place
+ROUTING_OPTIONS_BITS: Final = 12  # 64 x 16 services and 500 lines on backorder fit into the order of preference
+ROUTING_LINES_EXACT_MAX: Final = 10  # 3^9 / 2 ways to divide them: some milliseconds; beyond that lines go in groups
+ROUTING_BRANCHES_MAX: Final = 64  # searches again because two parcels took the same goods; each costs as the first one
+TARIFF_BANDS_MAX: Final = 100  # of one service; the freight tables seen have up to 40
+
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------
 EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s, 10 s on a slow disk
 EMBEDDED_STOP_TIMEOUT_MS: Final = 10_000  # PostgreSQL writes a checkpoint; killed after this, which it survives too
