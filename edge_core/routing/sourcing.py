@@ -64,7 +64,7 @@ class _Search:
         """The cheapest plan in which no goods are promised twice, and whether the search was given up before it."""
         found = self._relaxed((), without)
         waiting = [found] if found else []
-        seen = {()}
+        seen: set[tuple[_Ban, ...]] = {()}
         branches = 0
         while waiting:
             node = heappop(waiting)

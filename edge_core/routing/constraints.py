@@ -1,0 +1,184 @@
+"""What must hold before a place may send goods: named predicates, each with the numbers that it compared.
+
+Three tables, by what is looked at: the order alone, a place, a need at a place, a service that carries a need. The
+first predicate of a table that fails is the reason that people are told (docs/routing.md, "Constraints").
+"""
+
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple
+
+from msgspec import Struct
+
+from edge_core.routing.question import Need, Place, Question, Service, Supply
+
+Unit = Literal["none", "thousandths", "ms", "g", "count"]
+
+
+class Refusal(Struct, frozen=True, array_like=True):
+    """A constraint that is not met: what there was, what was wanted, and in which unit.
+
+    `none` where it is a matter of yes and no. `line_id` and `service_id` say of what, where it is not the whole place.
+    """
+
+    constraint: str
+    has: int = 0
+    wants: int = 1
+    unit: Unit = "none"
+    line_id: str | None = None
+    service_id: str | None = None
+
+
+class Trip(NamedTuple):
+    """A service with the moment at which goods arrive by it."""
+
+    service: Service
+    arrives_at_ms: int
+
+
+# --- the order -------------------------------------------------------------------------------------------------------
+
+
+def is_not_held(question: Question) -> Refusal | None:
+    """An order with an active hold goes nowhere."""
+    return Refusal("no_active_hold") if question.is_held else None
+
+
+def has_attempts_left(question: Question) -> Refusal | None:
+    """After the last attempt a person decides."""
+    return None if question.attempts_left else Refusal("attempts_left", 0, 1, "count")
+
+
+# --- a place ---------------------------------------------------------------------------------------------------------
+
+
+def is_chosen(question: Question, place: Place) -> Refusal | None:
+    """Goods that the customer fetches are where the customer fetches them."""
+    elsewhere = question.method == "pickup" and place.location_id != question.pickup_at
+    return Refusal("pickup_place") if elsewhere else None
+
+
+def is_not_excluded(question: Question, place: Place) -> Refusal | None:
+    """Who said no a moment ago is not asked again."""
+    return Refusal("not_excluded") if place.location_id in question.excluded else None
+
+
+def is_active(_: Question, place: Place) -> Refusal | None:
+    """The place is in use at all."""
+    return None if place.is_active else Refusal("active")
+
+
+def is_open(_: Question, place: Place) -> Refusal | None:
+    """By its calendar somebody is there before the goods would have to leave."""
+    return None if place.is_open else Refusal("open")
+
+
+def is_accepting(_: Question, place: Place) -> Refusal | None:
+    """The place takes orders now."""
+    return None if place.is_accepting else Refusal("accepting")
+
+
+# --- a need at a place -----------------------------------------------------------------------------------------------
+
+
+def is_allowed_kind(_: Question, need: Need, place: Place, __: Supply | None) -> Refusal | None:
+    """The supplier lets the goods come from such a place."""
+    if not need.kinds or place.kind in need.kinds:
+        return None
+    return Refusal("supplier_place", line_id=need.line_id)
+
+
+def is_in_stock(_: Question, need: Need, __: Place, supply: Supply | None) -> Refusal | None:
+    """There are rights for what is wanted, what is kept for safety apart."""
+    free_milli = 0 if supply is None else supply.free_milli
+    if free_milli >= need.quantity_milli:
+        return None
+    return Refusal("rights", free_milli, need.quantity_milli, "thousandths", need.line_id)
+
+
+def is_enough_to_order(_: Question, need: Need, __: Place, supply: Supply | None) -> Refusal | None:
+    """The supplier delivers so little."""
+    if supply is None or need.quantity_milli >= supply.order_milli_min:
+        return None
+    return Refusal("supplier_minimum", need.quantity_milli, supply.order_milli_min, "thousandths", need.line_id)
+
+
+def is_within_capacity(_: Question, need: Need, place: Place, __: Supply | None) -> Refusal | None:
+    """The place can still pick so many today."""
+    left_milli = place.units_left_milli
+    if left_milli is None or left_milli >= need.quantity_milli:
+        return None
+    return Refusal("capacity", left_milli, need.quantity_milli, "thousandths", need.line_id)
+
+
+# --- a service that carries a need -----------------------------------------------------------------------------------
+
+
+def is_running(_: Question, __: Need, trip: Trip, ___: Supply) -> Refusal | None:
+    """The carrier works today."""
+    return None if trip.service.is_running else Refusal("carrier_running", service_id=trip.service.service_id)
+
+
+def is_carried(_: Question, need: Need, trip: Trip, ___: Supply) -> Refusal | None:
+    """The carrier has what goods of such traits need."""
+    if all(trait in trip.service.carries for trait in need.traits if trait in SPECIAL_TRAITS):
+        return None
+    return Refusal("handling", line_id=need.line_id, service_id=trip.service.service_id)
+
+
+def is_not_barred(question: Question, need: Need, trip: Trip, ___: Supply) -> Refusal | None:
+    """No law and no policy keeps such goods from that mode or from that region."""
+    for bar in question.bars:
+        trait = bar.trait is None or bar.trait in need.traits
+        mode = bar.mode is None or bar.mode == trip.service.mode
+        if trait and mode and (bar.region is None or bar.region == question.region):
+            return Refusal("regional_policy", line_id=need.line_id, service_id=trip.service.service_id)
+    return None
+
+
+def is_fresh(_: Question, need: Need, trip: Trip, supply: Supply) -> Refusal | None:
+    """The goods keep for as long as the customer may expect, from when they arrive."""
+    wants_ms = trip.arrives_at_ms + need.fresh_for_ms
+    if supply.expires_at_ms is None or supply.expires_at_ms >= wants_ms:
+        return None
+    return Refusal("shelf_life", supply.expires_at_ms, wants_ms, "ms", need.line_id, trip.service.service_id)
+
+
+def is_in_time(question: Question, need: Need, trip: Trip, ___: Supply) -> Refusal | None:
+    """With a promise that must be kept: the goods leave before the cut-off that keeps it."""
+    arrives_ms = trip.arrives_at_ms
+    if not question.prices.keeps_promise or arrives_ms <= question.promise_at_ms:
+        return None
+    return Refusal("cut_off", arrives_ms, question.promise_at_ms, "ms", need.line_id, trip.service.service_id)
+
+
+SPECIAL_TRAITS: Final = frozenset({"cold", "hazardous"})
+"""Traits that an ordinary van cannot serve."""
+
+ORDER: Final = (is_not_held, has_attempts_left)
+PLACE: Final = (is_chosen, is_not_excluded, is_active, is_open, is_accepting)
+NEED: Final = (is_allowed_kind, is_in_stock, is_enough_to_order, is_within_capacity)
+TRIP: Final = (is_running, is_carried, is_not_barred, is_fresh, is_in_time)
+
+
+def refused_order(question: Question) -> Refusal | None:
+    """Why the order goes nowhere."""
+    return _first(check(question) for check in ORDER)
+
+
+def refused_place(question: Question, place: Place) -> Refusal | None:
+    """Why nothing goes from a place."""
+    return _first(check(question, place) for check in PLACE)
+
+
+def refused_need(question: Question, need: Need, place: Place, supply: Supply | None) -> Refusal | None:
+    """Why a place cannot meet a need, however it would be carried."""
+    return _first(check(question, need, place, supply) for check in NEED)
+
+
+def refused_trip(question: Question, need: Need, trip: Trip, supply: Supply) -> Refusal | None:
+    """Why a service cannot carry a need."""
+    return _first(check(question, need, trip, supply) for check in TRIP)
+
+
+def _first(refusals: Iterable[Refusal | None]) -> Refusal | None:
+    return next((refusal for refusal in refusals if refusal is not None), None)

@@ -1,0 +1,66 @@
+"""The plan that sourcing finds is the best of all that there are, and the runner-up is the second."""
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_core.routing.grouping import solve_any
+from edge_core.routing.prices import price_set, price_sets
+from edge_core.routing.sourcing import overdrawn, solve
+from edge_core.routing.tariffs import IMPOSSIBLE, charge_milli, charges_milli
+from tests.rigs.sourcing import all_costs, random_problem
+
+SEEDS = st.randoms(use_true_random=False)
+
+
+@given(SEEDS, st.integers(1, 5), st.integers(1, 4), st.integers(1, 2))
+def test_no_plan_is_cheaper_and_only_the_best_is_cheaper_than_the_runner_up(
+    random: Random, lines: int, places: int, carriers: int
+) -> None:
+    problem = random_problem(random, lines=lines, places=places, carriers=carriers)
+    costs = all_costs(problem)
+    found = solve(problem)
+    if found is None:
+        assert costs == []
+        return
+    assert not found.is_truncated
+    assert found.plan.cost_milli == costs[0]
+    assert ([] if found.runner_up is None else [found.runner_up.cost_milli]) == costs[1:2]
+
+
+@given(SEEDS, st.integers(1, 6))
+def test_a_plan_sends_each_line_once_within_what_there_is(random: Random, lines: int) -> None:
+    problem = random_problem(random, lines=lines, places=6, carriers=3)
+    found = solve(problem)
+    for plan in (found.plan, found.runner_up) if found else ():
+        if plan is not None:
+            assert sum(parcel.lines for parcel in plan.parcels) == (1 << lines) - 1
+            assert len(plan.parcels) <= problem.parcels_max
+            assert overdrawn(problem, plan) is None
+
+
+@given(SEEDS, st.integers(1, 6))
+def test_the_table_of_prices_says_what_each_set_costs_by_itself(random: Random, lines: int) -> None:
+    problem = random_problem(random, lines=lines, places=5, carriers=2)
+    prices = price_sets(problem, problem.options)
+    for lines_of_set in range(1, 1 << lines):
+        assert prices[lines_of_set] == price_set(problem, problem.options, lines_of_set, without=-1)
+
+
+@given(SEEDS, st.lists(st.integers(0, 40_000)))
+def test_many_weights_are_charged_as_each_by_itself(random: Random, weights_g: list[int]) -> None:
+    weights_g.sort()
+    for tariff in random_problem(random, lines=1, places=1, carriers=3).tariffs:
+        assert charges_milli(tariff, weights_g) == [charge_milli(tariff, weight_g) for weight_g in weights_g]
+
+
+@given(SEEDS, st.integers(11, 14))
+def test_more_lines_than_an_exact_search_takes_get_a_plan_that_can_be_carried_out(random: Random, lines: int) -> None:
+    problem = random_problem(random, lines=lines, places=6, carriers=2)
+    found = solve_any(problem)
+    if found is not None:
+        assert sum(parcel.lines for parcel in found.plan.parcels) == (1 << lines) - 1
+        assert overdrawn(problem, found.plan) is None
+        assert all(parcel.cost_milli < IMPOSSIBLE >> 1 for parcel in found.plan.parcels)
+        assert found.is_truncated or len(found.plan.parcels) == 1
