@@ -319,6 +319,8 @@ ROUTING_BARS_MAX: Final = 1_000  # six traits, six modes and the regions that a 
 ROUTING_CARBON_MG_MAX: Final = 100_000_000  # 100 kg for a tonne-kilometre: a hundred times a light aircraft
 ROUTING_DISTANCE_M_MAX: Final = 20_100_000  # half of the Earth's circumference
 ROUTING_PARCELS_MAX: Final = 10  # each line of an exact search on its own
+ROUTING_CHANGES_MAX: Final = 10  # refused places that are tried again for an explanation; each costs a decision or four
+ROUTING_LACKS_MAX: Final = 4  # so many things at once are no small change any more
 TARIFF_BANDS_MAX: Final = 100  # of one service; the freight tables seen have up to 40
 
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------
