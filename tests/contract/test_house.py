@@ -35,7 +35,20 @@ PACED = {
 }
 
 CORE_MAY_IMPORT = {
-    *("__future__", "base64", "collections", "csv", "datetime", "functools", "hashlib", "re", "types", "typing"),
+    *(
+        "__future__",
+        "base64",
+        "bisect",
+        "collections",
+        "csv",
+        "datetime",
+        "functools",
+        "hashlib",
+        "heapq",
+        "re",
+        "types",
+        "typing",
+    ),
     *("uuid", "jmespath", "msgpack", "msgspec", "zstandard"),
 }
 # What is impure in modules that the core may import.
