@@ -27,6 +27,10 @@ except ImportError as error:
     raise ImportError(f"Holdfast needs uvloop and httptools beside uvicorn, and one is missing: {error}") from error
 
 
+WHOLE: Final = "holdfast.whole"
+"""In the scope of a request whose body has come: `read_body` waits for nothing then, and needs no timer."""
+
+
 class Phase(Enum):
     """What of a request the peer is sending now."""
 
@@ -99,14 +103,16 @@ class GuardedProtocol(HttpToolsProtocol):  # type: ignore[misc, unused-ignore]
 
     def on_url(self, url: bytes) -> None:
         """The request line counts as header."""
-        self._count(len(url))
+        self._header_bytes += len(url)
+        if self._header_bytes > HEADER_BYTES_MAX:
+            self._stop_parsing(_TOO_LARGE)
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Bound the sum and the number; the trailer of a chunked body is counted with them."""
-        self._count(len(name) + len(value) + 4)
+        self._header_bytes += len(name) + len(value) + 4
         super().on_header(name, value)
-        if len(self.headers) > HEADERS_MAX:
+        if self._header_bytes > HEADER_BYTES_MAX or len(self.headers) > HEADERS_MAX:
             self._stop_parsing(_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
@@ -127,6 +133,7 @@ class GuardedProtocol(HttpToolsProtocol):  # type: ignore[misc, unused-ignore]
     def on_message_complete(self) -> None:
         """The request is here; what follows is the next one."""
         super().on_message_complete()
+        self.scope[WHOLE] = True  # type: ignore[typeddict-unknown-key]
         self._phase = Phase.IDLE
         self._unparsed_bytes = 0
 
@@ -137,11 +144,6 @@ class GuardedProtocol(HttpToolsProtocol):  # type: ignore[misc, unused-ignore]
     def _is_quiet(self) -> bool:
         """Nothing is answered and uvicorn runs no timer: bytes came that were no request (blank lines, a late body)."""
         return (self.cycle is None or self.cycle.response_complete) and self.timeout_keep_alive_task is None
-
-    def _count(self, size: int) -> None:
-        self._header_bytes += size
-        if self._header_bytes > HEADER_BYTES_MAX:
-            self._stop_parsing(_TOO_LARGE)
 
     def _stop_parsing(self, why: Rejected) -> None:
         self._refusal = why
