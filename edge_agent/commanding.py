@@ -119,6 +119,8 @@ def _about_stock(request: OnStock, here: Circumstances) -> Command:
 def skus_asked(request: Request) -> Iterable[str]:
     """The SKUs that a request itself names; those of the order that it is about are in the order."""
     match request:
+        case TillOrder() | StockMovement() | UnreceiptedReturn() | StockCount() | ReservationRequest():
+            return [line.sku for line in request.lines]  # first: most are orders, and each case that fails costs 0.3 us
         case Cancel() | AskHold() | Close():
             return ()
         case QuotaRequest() | GrantRights() | SpendRights():
@@ -130,8 +132,6 @@ def skus_asked(request: Request) -> Iterable[str]:
         case Ask():
             asked = request.request
             return (line.sku for line in asked.order.lines) if isinstance(asked, ExchangeRequest) else ()
-        case TillOrder() | StockMovement() | UnreceiptedReturn() | StockCount() | ReservationRequest():
-            return (line.sku for line in request.lines)
 
 
 def order_in(request: Request) -> TillOrder | None:

@@ -7,7 +7,7 @@ with what it has.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Final
@@ -78,9 +78,9 @@ class ReferenceKeeper:
             self._begin_ms = self._here.monotonic_ms() + int(max(0, news.within_ms) * self._here.jitter())
             self._wake.set()
 
-    async def look_up(self, connection: Connection, needs: Needs) -> Reference | None:
+    async def look_up(self, connection: Connection, needs: Callable[[], Needs]) -> Reference | None:
         """What decisions need, read in their own transaction; None where nothing was ever received, at no cost."""
-        return await self._lookup.read(connection, needs) if self.used else None
+        return await self._lookup.read(connection, needs()) if self.used else None
 
     def suspect(self, dataset: str) -> None:
         """A dataset cannot be read: it is used no more, so that the centre sends it anew."""
