@@ -28,13 +28,12 @@ from edge_agent.submission import (
     rejected_answer,
 )
 from edge_core import clock
-from edge_core.checks.known import basket_mark
+from edge_core.checks.known import Basket
 from edge_core.checks.question import Evidence
 from edge_core.errors import PermanentFault, Rejected
 from edge_core.orders.commands import AdvanceOrder, Command, OnHold, OnOrder, PlaceOrder, TakeAssignment
 from edge_core.orders.day_events import DayClosed
 from edge_core.orders.decide import decide, skus_of
-from edge_core.orders.document import Order
 from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.merge import merge
@@ -302,19 +301,20 @@ class Batch:
 
     def _keep_order(self, order_id: UUID, state: OrderState, *, is_new: bool) -> None:
         self._states[order_id] = state
-        last_entry = self.rows[-1].entry_id
-        if is_new:
-            self.heads[order_id] = head_of(state, last_entry, self._see(state.order))
-        else:
-            placed = self.heads.get(order_id)
-            self.heads[order_id] = head_of(state, last_entry, placed.basket if placed is not None else None)
+        self.heads[order_id] = head_of(state, self.rows[-1].entry_id)
+        if is_new and self._evidence is not None:
+            self._evidence.known.take(state.order)
 
-    def _see(self, order: Order) -> int | None:
-        """Have a new order seen by the judgements that follow it; the mark of its goods, where one is looked for."""
-        if self._evidence is None:
-            return None
-        self._evidence.known.take(order, self._here.now_ms)
-        return basket_mark(order) if self._evidence.reference.rules.duplicate_window_ms else None
+    @property
+    def baskets(self) -> Sequence[Basket]:
+        """Those of the orders that were taken, where repeated ones are asked back."""
+        evidence = self._evidence
+        return evidence.known.taken if evidence is not None and evidence.reference.rules.duplicate_window_ms else ()
+
+    @property
+    def now_ms(self) -> int:
+        """The wall clock of the batch, in Unix milliseconds."""
+        return self._here.now_ms
 
 
 def _is_by_timer(submission: Submission) -> bool:

@@ -46,7 +46,7 @@ from edge_core.limits import (
 )
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import skus_in
-from edge_core.reference.lookup import Needs, Reference, needs_of
+from edge_core.reference.lookup import NOTHING, Needs, Reference, needs_of
 from edge_core.stock.requests import RightsRequest
 from holdfast_runtime.problems import INTERNAL_ERROR, problem_body
 
@@ -287,7 +287,7 @@ class Intake:
             answered=answered,
             replays=replays,
             closed=await days.read_closed(connection) if any(isinstance(each, Close) for each in others) else (),
-            evidence=await self._evidence(connection, submissions) if self.lookup is not None else None,
+            evidence=await self._evidence(connection, submissions),
             shelves=Shelves(
                 living,
                 await quotas.read_quotas(connection, sorted(skus)) if skus else {},
@@ -301,11 +301,10 @@ class Intake:
         return self._is_confirmed
 
     async def _evidence(self, connection: Connection, submissions: list[Submission]) -> Evidence | None:
-        """What the orders of a batch are judged by; None where this store never received any reference data."""
+        """What the orders of a batch are judged by; without reference data, by the built-in rules alone."""
         posted = [order for s in submissions if (order := order_in(s.request)) is not None]
-        reference = await self.lookup(connection, partial(needs_of, posted)) if self.lookup is not None else None
-        if reference is None or not reference.editions:
-            return None
+        found = await self.lookup(connection, partial(needs_of, posted)) if self.lookup is not None else None
+        reference = found or NOTHING
         dated = [(order, order.business_date or business_date(order.placed_at, self._here.zone)) for order in posted]
         return Evidence(reference, await read_known(connection, dated, reference, self._here.now_ms()))
 

@@ -18,7 +18,7 @@ from edge_core.orders.settling import owed_on_account_minor
 class OrderHead(Struct, frozen=True):
     """An order as a list shows it, and as the checks of later orders see it (docs/checks.md).
 
-    `credit_minor` is what is owed of it on account, `basket` the mark of its goods where repetitions are looked for.
+    `credit_minor` is what is owed of it on account.
     """
 
     order_id: UUID
@@ -32,7 +32,6 @@ class OrderHead(Struct, frozen=True):
     grand_total_minor: int
     customer_ref: str | None = None
     credit_minor: int = 0
-    basket: int | None = None
     coupons: tuple[str, ...] = ()
 
 
@@ -45,7 +44,7 @@ class OrderFilter(Struct, frozen=True):
     before: UUID | None = None
 
 
-def head_of(state: OrderState, last_entry: int, basket: int | None = None) -> OrderHead:
+def head_of(state: OrderState, last_entry: int) -> OrderHead:
     """The head of an order as it stands after the entry `last_entry`."""
     order = state.order
     return OrderHead(
@@ -60,7 +59,6 @@ def head_of(state: OrderState, last_entry: int, basket: int | None = None) -> Or
         order.totals.grand_total_minor,
         order.customer_ref,
         owed_on_account_minor(state) if order.customer_ref is not None else 0,
-        basket,
         tuple(coupons_of(order)) if order.adjustments else (),
     )
 
@@ -69,8 +67,8 @@ async def put_heads(connection: aiosqlite.Connection, heads: Iterable[OrderHead]
     """Write heads; an order that is there moves on."""
     sql = """
         INSERT INTO order_head (order_id, last_entry, revision, order_type, status, terminal_id,
-                                business_date, currency, grand_total_minor, customer_ref, credit_minor, basket)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                                business_date, currency, grand_total_minor, customer_ref, credit_minor)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (order_id) DO UPDATE
         SET last_entry = excluded.last_entry, revision = excluded.revision, status = excluded.status,
             credit_minor = excluded.credit_minor
@@ -90,7 +88,6 @@ async def put_heads(connection: aiosqlite.Connection, heads: Iterable[OrderHead]
             head.grand_total_minor,
             head.customer_ref,
             head.credit_minor,
-            head.basket,
         )
         for head in taken
     ]

@@ -1,19 +1,19 @@
 """The judgement on a posted order: every rule in turn, what they say put together, what is proposed. Pure.
 
-nothing was received -> taken by the till's prices, and that is said (`BUILT_IN`)
+nothing was received -> taken by the till's prices, and that is said (`BUILT_IN`), unless it was sent just before
 a rule says no       -> `Rejected`: nothing is recorded, the till hears what to do
 a rule doubts        -> a hold with its findings, its owner, its ladder, a proposal
 else                 -> straight through, with what it was judged by
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
 
 from edge_core.checks.crediting import look_at_credit
 from edge_core.checks.goods import look_at_compliance, look_at_items
+from edge_core.checks.known import placed_ms_of
 from edge_core.checks.pricing import look_at_prices
 from edge_core.checks.promoting import look_at_promotions
 from edge_core.checks.question import Doubt, Evidence, Look, Question
@@ -70,8 +70,10 @@ def judge(evidence: Evidence | None, posted: TillOrder, *, business_date: str, n
     """Judge an order. Without evidence there is nothing to judge by."""
     if evidence is None:
         return NO_DOUBT
-    placed_ms = int(datetime.fromisoformat(posted.placed_at).timestamp() * 1000)
-    question = Question(posted, evidence.reference, evidence.known, business_date, placed_ms, now_ms)
+    question = Question(posted, evidence.reference, evidence.known, business_date, placed_ms_of(posted), now_ms)
+    if not evidence.reference.editions:
+        refused = next(look_for_duplicate(question), None)
+        return refused if isinstance(refused, Rejected) else NO_DOUBT
     notes: list[Finding] = []
     doubts: list[Doubt] = []
     for rule in RULES:

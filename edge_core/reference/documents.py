@@ -12,6 +12,8 @@ from msgspec import Meta
 from edge_core.limits import (
     COMPLIANCE_AGE_YEARS_MAX,
     COMPLIANCE_REGIONS_MAX,
+    DUPLICATE_WINDOW_MS_DEFAULT,
+    DUPLICATE_WINDOW_MS_MAX,
     HOLD_LEVELS_MAX,
     IDENTIFIER_CHARS_MAX,
     LICENCES_MAX,
@@ -134,8 +136,8 @@ class Level(Part, frozen=True):
 class Rules(Part, frozen=True):
     """The thresholds of the checks; `rules_id` is their version, which every finding names.
 
-    The defaults are what a store goes by that never received any: what its tills send is taken, and checks that could
-    stop a customer on a guess are off (0 or null). docs/checks.md says what each does.
+    The defaults are what a store goes by that never received any: what its tills send is taken, but for what looks sent
+    twice, and checks that could stop a customer on a guess are off (null). docs/checks.md says what each does.
     """
 
     rules_id: Annotated[str, Meta(min_length=1, max_length=IDENTIFIER_CHARS_MAX)] = "built-in-1"
@@ -144,7 +146,7 @@ class Rules(Part, frozen=True):
     price_tolerance_minor: Amount = 1
     price_grace_ms: Span = 86_400_000
     stale_after_ms: Span = 3 * 86_400_000
-    duplicate_window_ms: Span = 0
+    duplicate_window_ms: Annotated[int, Meta(ge=0, le=DUPLICATE_WINDOW_MS_MAX)] = DUPLICATE_WINDOW_MS_DEFAULT
     day_amount_up_percent: Annotated[int, Meta(ge=1, le=RULE_PERCENT_MAX)] = 300
     address_edits_max: Annotated[int, Meta(ge=1, le=RULE_COUNT_MAX)] | None = None
     address_edits_window_ms: Span = 3_600_000

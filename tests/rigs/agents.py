@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 
 from holdfast_runtime.tokens import SCOPES, Scope, TokenFile
+from tests.rigs.orders import next_placed_at
 from tests.rigs.ports import free_port
 from tests.rigs.processes import Service, run, write_config
 
@@ -133,7 +134,7 @@ def sale(sku: str = "06901234567892", quantity_milli: int = 1_000, **changes: ob
         "channel": "pos",
         "store_id": NODE_ID,
         "terminal_id": "till-1",
-        "placed_at": "2026-11-21T09:30:00.000Z",
+        "placed_at": next_placed_at(),
         "currency": "CNY",
         "prices_include_tax": True,
         "lines": [line("1", sku, quantity_milli)],
