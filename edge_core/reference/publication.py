@@ -7,7 +7,6 @@ with `[` or `{` is JSON (the offers of a price).
 
 import csv
 from collections.abc import Iterator
-from io import StringIO
 from typing import Any, Final, Literal
 
 import msgspec
@@ -99,7 +98,8 @@ def _csv_rows(dataset: str, body: bytes) -> Iterator[tuple[int, Written]]:
     shape = object_shape(kind_named(dataset).document)
     line = 1
     try:
-        reader = csv.DictReader(StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        lines = body.decode("utf-8-sig").split("\n")  # str.splitlines would end rows at other characters too
+        reader = csv.DictReader((f"{each}\n" for each in lines), strict=True)
         names = reader.fieldnames or ()
         if len(set(names)) != len(names):
             yield 1, PermanentFault("a name stands twice in the first line")
