@@ -123,6 +123,7 @@ _ROWS: Final = (
     (3002, "token-unknown", 401, "The bearer token is not known"),
     (3003, "scope-missing", 403, "The bearer token does not allow this"),
     (3004, "enrolment-refused", 403, "The enrolment ticket does not let this machine in"),
+    (3005, "signature-wrong", 401, "What was sent is not signed with the channel's secret"),
     (4001, "busy", 503, "Too much is waiting; try again shortly"),
     (4002, "stopping", 503, "The agent is stopping; try again shortly"),
     (4003, "storage-unavailable", 503, "The store's file cannot be written"),

@@ -290,6 +290,10 @@ CHANNEL_EXPRESSION_DEPTH_MAX: Final = 50  # in one another; those that ship have
 CHANNEL_INTEGER_MAX: Final = 2**63 - 1  # no amount is larger, and larger ones take longer and longer
 CHANNEL_SENT_BYTES_MAX: Final = 1024 * 1024  # by HTTP at once; what is larger is a file, for the command line
 CHANNEL_ORDERS_SENT_MAX: Final = 100  # in one request: each is a transaction, some 3 ms
+CHANNEL_KEY_CHARS_MAX: Final = IDEMPOTENCY_KEY_CHARS_MAX  # of a channel's name for an order, with its own before it
+CHANNEL_SECRET_CHARS_MIN: Final = 16  # a shorter one can be guessed; those that shops make have 32 and more
+CHANNEL_SECRET_CHARS_MAX: Final = 256  # of a shop's signature: four times what shops make
+CHANNEL_REFUSALS_MAX: Final = 1_000  # kept of one channel: nobody reads more, and a wrong mapping refuses everything
 CHANNEL_COLUMNS_MAX: Final = 200  # of a file of rows; the widest export of a shop has some 80
 
 # --- reference data and the checks (docs/checks.md) -------------------------------------------------------------------

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from central_sync.api.access import Access
 from central_sync.api.assignments import Assignments
+from central_sync.api.channels import ChannelDesk
 from central_sync.api.commands import Commands
 from central_sync.api.documents import Health
 from central_sync.api.enrolments import Enrolments
@@ -38,6 +39,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     handlers: Handlers,
     commands: Commands,
     assignments: Assignments,
+    channels: ChannelDesk,
     rights: RightsDesk,
     settling: Settling,
     events: Events,
@@ -65,7 +67,8 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/nodes/{node_id}/quotas", guarded(commands.set_quota, "stock"), methods=["POST"]),
         Route("/v1/orders", guarded(handlers.orders)),
         Route("/v1/orders", guarded(assignments.place_order, "order"), methods=["POST"]),
-        Route("/v1/channels/{channel}/orders", guarded(assignments.place_channel_orders, "order"), methods=["POST"]),
+        Route("/v1/channels/refused", guarded(channels.refused)),
+        Route("/v1/channels/{channel}/orders", channels.place, methods=["POST"]),
         Route("/v1/assignments", guarded(assignments.assignments)),
         Route("/v1/assignments/{order_id}", guarded(assignments.assignment)),
         Route("/v1/assignments/{order_id}/assign", guarded(assignments.assign, "operate"), methods=["POST"]),
