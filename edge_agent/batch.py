@@ -212,10 +212,11 @@ class Batch:
             encode_entry(self._entry(follow.order_id, follow.events, traceparent))
         consumed = handed_over(decision.events)
         recorded = self._append(order_id, decision.events, traceparent, consumed)
+        if consumed is None:
+            self._keep_rights(decision.events)
         if order_id is None:
             self._closed += [event for event in decision.events if isinstance(event, DayClosed)]
             self._keep_hold(decision.events[0])
-            self._keep_rights(decision.events[0])
             return accepted_answer([recorded]) if follow is None else self._begin(follow, traceparent)
         before = self._state(order_id)
         is_sale = before is None and consumed is not None
@@ -236,12 +237,13 @@ class Batch:
         self._keep_order(follow.order_id, state, is_new=True)
         return order_answer(state, recorded, is_new=True)
 
-    def _keep_rights(self, event: Event) -> None:
+    def _keep_rights(self, events: tuple[Event, ...]) -> None:
         """What became known of rights is merged with what was known."""
-        if isinstance(event, RIGHTS_EVENTS):
-            key = event.news.rights.owner_id, event.news.rights.sku
-            known = self._rights.get(key) or empty(*key)
-            self._rights[key] = self.new_rights[key] = merge_books(known, event.news)
+        for event in events:
+            if isinstance(event, RIGHTS_EVENTS):
+                key = event.news.rights.owner_id, event.news.rights.sku
+                known = self._rights.get(key) or empty(*key)
+                self._rights[key] = self.new_rights[key] = merge_books(known, event.news)
 
     def _keep_hold(self, event: Event) -> None:
         """A hold that lives is known by its id; one that has ended is in the log alone."""
