@@ -16,8 +16,8 @@ from rich.console import Console
 from deploy.demo.audit import Result
 from deploy.demo.report import show_result
 from deploy.demo.screen import make_console
-from deploy.demo.services import HOST, free_port, is_free
 from deploy.demo.show import Plan, run
+from deploy.house.services import HOST, free_port, is_free
 from edge_core.errors import Fault
 
 _PAGE_PORT: Final = 7080

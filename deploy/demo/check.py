@@ -12,6 +12,8 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from deploy.house.looking import CentreOrder
+
 CANCELLED: Final = "cancelled"  # an order's status
 COMPLETED: Final = "completed"
 _BACK: Final = frozenset({"partially_returned", "returned"})
@@ -55,14 +57,6 @@ class EdgeBook(Struct, frozen=True):
     pending: int
     parked: int
     verified: bool
-
-
-class CentreOrder(Struct, frozen=True):
-    """One row of `GET /v1/orders` at the centre."""
-
-    order_id: str
-    status: str
-    grand_total_minor: int
 
 
 class CentreBook(Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""The product's programs as children of the demo: they start ready, end in every way there is, and never outlive it."""
+"""The product's programs as child processes: they start ready, end in every way there is, and never outlive us."""
 
 import asyncio
 import http.client
@@ -16,7 +16,7 @@ from edge_core.errors import PermanentFault
 
 HOST: Final = "127.0.0.1"
 _SCRIPTS: Final = Path(sysconfig.get_path("scripts"))
-_COMMAND_TIMEOUT_S: Final = 60  # `verify` of a demo takes a second
+_COMMAND_TIMEOUT_S: Final = 60  # `verify` of a day takes a second
 _PROBE_TIMEOUT_S: Final = 1
 _PORTS_TRIED: Final = 200
 
@@ -34,7 +34,7 @@ class Service:
 
     async def start(self) -> None:
         """Start it and wait until it is ready. Raises a `Fault` with the end of its log when it does not come up."""
-        self.child.start()  # in this thread, which lives as long as the demo (see Child)
+        self.child.start()  # in this thread, which lives as long as its house (see Child)
         await in_thread(lambda: self.child.wait_until(self._is_ready))
 
     async def kill(self) -> None:

@@ -1,4 +1,4 @@
-"""Everything that the demo needs, started: PostgreSQL, a broker, the centre, and three stores with a line each."""
+"""Everything that a house needs, started: PostgreSQL, a broker, the centre, and three stores with a line each."""
 
 import asyncio
 import json
@@ -10,8 +10,8 @@ from typing import Final
 from msgspec import Struct
 
 from central_sync.embedded import EmbeddedBroker, EmbeddedDatabase
-from deploy.demo.relay import Relay
-from deploy.demo.services import HOST, Service, free_port, in_thread, run_command, write_config
+from deploy.house.relay import Relay
+from deploy.house.services import HOST, Service, free_port, in_thread, run_command, write_config
 from edge_core.errors import PermanentFault
 
 _AGENT_PORT: Final = 7070
