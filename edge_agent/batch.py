@@ -98,7 +98,7 @@ class Batch:
         self.heads: dict[UUID, OrderHead] = {}
         self.positions: dict[tuple[str, str | None], Position] = {}
         self.new_answered: list[Answered] = []
-        self.decided: list[tuple[Event, ...]] = []
+        self.eventful: list[Event] = []
         shelves = shelves or Shelves()
         self._holds = shelves.holds
         self.new_holds: dict[UUID, Reservation] = {}
@@ -278,7 +278,8 @@ class Batch:
         body = encode_entry(entry)
         self.tail = Tail(entry.seq, link(self.tail.hash, body), entry.hlc)
         self.rows.append(EntryRow(stream.entry_id(entry.seq), subject_of(entry), self.tail.hash, body))
-        self.decided.append(events)
+        if consumed is None:
+            self.eventful += events
         self._move_stock(events, consumed)
         self._part_stock(entry)
         return Recorded(Origin(stream.node_id, stream.incarnation, stream.lane, entry.seq), entry)

@@ -248,7 +248,7 @@ class Intake:
             answers = [batch.decide(submission) for submission in submissions]
             await self._append(connection, batch)
         self.accepted += len(batch.rows)
-        self.holds.count(event for row in batch.decided for event in row)
+        self.holds.count(batch.eventful)
         self.rejected += sum(1 for row in batch.new_answered if row.entry_id is None)
         if batch.rows:
             self._file.tails["orders"] = batch.tail

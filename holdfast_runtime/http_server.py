@@ -68,11 +68,11 @@ async def read_body(
     Raises `ProblemRaised` with `body-too-large` (at once when Content-Length says so) or `request-timeout`, and
     `ClientGone`.
     """
+    if WHOLE in scope:
+        return await _collect(receive, bytes_max)
     for name, value in scope["headers"]:
         if name == b"content-length" and int(value) > bytes_max:  # the parser let only digits pass
             raise _too_large(bytes_max)
-    if WHOLE in scope:
-        return await _collect(receive, bytes_max)
     try:
         async with asyncio.timeout(timeout_ms / 1000):
             return await _collect(receive, bytes_max)

@@ -37,7 +37,9 @@ def require_json(content_type: bytes | None) -> None:
 
 def trace_of(header: bytes | None) -> str | None:
     """A `traceparent` (W3C Trace Context), or None where there is none that is well formed."""
-    trace = header.decode("latin-1") if header is not None else ""
+    if header is None:
+        return None
+    trace = header.decode("latin-1")
     return trace if _TRACEPARENT.match(trace) else None
 
 
