@@ -14,6 +14,7 @@ from central_sync import channel_commands, commands, parking_commands, reference
 from central_sync.config import load
 from edge_core.errors import Fault
 from edge_core.limits import TICKET_HOURS_DEFAULT, TICKET_HOURS_MAX
+from edge_core.sync.entry import LANES
 from holdfast_runtime import log
 from holdfast_runtime.config import config_errors_exit
 from holdfast_runtime.http_server import run as run_on_uvloop
@@ -31,6 +32,7 @@ examples:
   central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
   central-sync reference publish prices prices.csv   a new version of the price book, for every store
   central-sync verify                                walk every hash chain in the database
+  central-sync export --node store-0001              one store's log, as `edge-agent export` says it
   central-sync backup --to /backup                   dump the database, and let the stores know what is covered
   central-sync restore --from /backup/NAME.dump      put a dump into an empty database; the stores send the rest
 
@@ -107,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     channel_commands.add_parser(several, common)
     reference_commands.add_parser(several, common, printing)
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
+    export = several.add_parser("export", parents=[common], help="the stores' logs as JSON lines, as they are here")
+    export.add_argument("--node", metavar="ID", help="only this node's")
+    export.add_argument("--lane", choices=LANES, default="orders", help="which lane (default: orders)")
     _add_backup(several, [common, printing])
     return parser
 

@@ -146,4 +146,5 @@ def _named(what: str, orders: Sequence[str]) -> list[str]:
 
 def pounds(minor: int) -> str:
     """An amount of pence for people."""
-    return f"£{minor // 100:,}.{minor % 100:02}"
+    whole, pence = divmod(abs(minor), 100)
+    return f"{'-' if minor < 0 else ''}£{whole:,}.{pence:02}"
