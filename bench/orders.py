@@ -10,6 +10,8 @@ from edge_core.limits import MOVEMENT_LINES_MAX
 SKUS: Final = 2_000  # the assortment of a convenience store
 POOL_ORDERS: Final = 2_000
 STORE_ID: Final = "store-0001"
+CUSTOMERS: Final = 50_000  # of a chain that knows its customers
+PROMOTION: Final = "AUTUMN"  # a tenth off, which a tenth of the lines have
 _PLACED_AT: Final = "2026-11-21T09:30:00.000Z"
 _LINES_MAX: Final = 5
 _RECEIVED_MILLI: Final = 900_000_000  # of each SKU: millions of orders do not sell it out
@@ -21,10 +23,24 @@ def sku_of(index: int) -> str:
     return f"0{690_0000_000000 + index * 7:013d}"
 
 
-def order_pool(count: int = POOL_ORDERS, seed: int = 1) -> list[bytes]:
-    """JSON bodies of carry-out sales with 1 to 5 lines, about 1 KB each."""
+def price_of(article: int) -> int:
+    """What the n-th article costs, in minor units."""
+    return 90 + article * 37 % 4_900
+
+
+def customer_of(number: int) -> str:
+    """The reference of the n-th customer."""
+    return f"cust-{number:06}"
+
+
+def order_pool(count: int = POOL_ORDERS, seed: int = 1, *, has_customers: bool = False) -> list[bytes]:
+    """JSON bodies of carry-out sales with 1 to 5 lines, about 1 KB each; half of them name a customer, where asked."""
     rng = random.Random(seed)
-    return [msgspec.json.encode(_order(rng, number)) for number in range(count)]
+    orders = [_order(rng, number) for number in range(count)]
+    if has_customers:
+        for order in orders[::2]:
+            order["customer"] = {"ref": customer_of(rng.randrange(CUSTOMERS))}
+    return [msgspec.json.encode(order) for order in orders]
 
 
 def receipt_bodies() -> list[bytes]:
@@ -52,7 +68,7 @@ def _order(rng: random.Random, number: int) -> dict[str, Any]:
         {
             "adjustment_id": f"a{line['line_id']}",
             "kind": "promotion",
-            "code": "AUTUMN",
+            "code": PROMOTION,
             "amount_minor": -line["discount_minor"],
             "lines": [line["line_id"]],
         }
@@ -95,7 +111,7 @@ def _order(rng: random.Random, number: int) -> dict[str, Any]:
 
 def _line(rng: random.Random, position: int, article: int) -> dict[str, Any]:
     pieces = rng.choice([1, 1, 1, 2, 3])
-    price = 90 + article * 37 % 4_900
+    price = price_of(article)
     gross = pieces * price
     discount = gross // 10 if rng.random() < 0.1 else 0
     net = gross - discount
