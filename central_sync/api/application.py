@@ -18,6 +18,7 @@ from central_sync.api.documents import Health
 from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers, answer
+from central_sync.api.holds import Holds
 from central_sync.api.reference import ReferenceFiles
 from central_sync.api.rights import RightsDesk
 from central_sync.api.settling import Settling
@@ -41,6 +42,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     assignments: Assignments,
     channels: ChannelDesk,
     rights: RightsDesk,
+    holds: Holds,
     settling: Settling,
     events: Events,
     enrolments: Enrolments,
@@ -78,6 +80,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/orders/{order_id}/hold", guarded(commands.hold_order, "order"), methods=["POST"]),
         Route("/v1/orders/{order_id}/approve", guarded(commands.approve_order, "approve"), methods=["POST"]),
         Route("/v1/orders/{order_id}/refuse", guarded(commands.refuse_order, "approve"), methods=["POST"]),
+        Route("/v1/holds", guarded(holds.page)),
         Route("/v1/proposals", guarded(handlers.proposals)),
         Route("/v1/instructions", guarded(commands.instructions)),
         Route("/v1/instructions/{instruction_id}", guarded(commands.instruction)),

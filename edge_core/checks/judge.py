@@ -21,7 +21,7 @@ from edge_core.checks.risk import look_at_day_amount, look_at_insurance, look_at
 from edge_core.errors import Rejected
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import OrderHeld
-from edge_core.orders.judgement import Basis, EditionUsed, Finding, Owner, Proposal, Rung
+from edge_core.orders.judgment import Basis, EditionUsed, Finding, Owner, Proposal, Rung
 from edge_core.reference.documents import Level, Rules
 
 OWNERS: Final[tuple[Owner, ...]] = ("store", "back_office", "centre")
@@ -56,17 +56,17 @@ RULES: Final = (
 """Every check, in the order in which they are asked; the first no is the answer."""
 
 
-class Judgement(Struct, frozen=True):
+class Judgment(Struct, frozen=True):
     """What an order was judged by, and the hold that it needs, if any."""
 
     basis: Basis
     hold: OrderHeld | None = None
 
 
-NO_DOUBT: Final = Judgement(BUILT_IN)
+NO_DOUBT: Final = Judgment(BUILT_IN)
 
 
-def judge(evidence: Evidence | None, posted: TillOrder, *, business_date: str, now_ms: int) -> Judgement | Rejected:
+def judge(evidence: Evidence | None, posted: TillOrder, *, business_date: str, now_ms: int) -> Judgment | Rejected:
     """Judge an order. Without evidence there is nothing to judge by."""
     if evidence is None:
         return NO_DOUBT
@@ -84,7 +84,7 @@ def judge(evidence: Evidence | None, posted: TillOrder, *, business_date: str, n
                 doubts.append(said)
             else:
                 notes.append(said)
-    return Judgement(_basis(question, notes), _hold(question, doubts) if doubts else None)
+    return Judgment(_basis(question, notes), _hold(question, doubts) if doubts else None)
 
 
 def ladder_from(levels: Sequence[Level], owner: str) -> tuple[Rung, ...]:

@@ -16,7 +16,7 @@ from edge_core.limits import (
     DUPLICATE_WINDOW_MS_MAX,
     HOLD_LEVELS_MAX,
     IDENTIFIER_CHARS_MAX,
-    LICENCES_MAX,
+    LICENSES_MAX,
     OFFERS_PER_SKU_MAX,
     PROMOTION_SKUS_MAX,
     PROMOTION_TIERS_MAX,
@@ -25,7 +25,7 @@ from edge_core.limits import (
     TRAITS_MAX,
 )
 from edge_core.orders.document import Amount, Currency, Identifier, Part, Text, Trait, Unit
-from edge_core.orders.judgement import Owner
+from edge_core.orders.judgment import Owner
 from edge_core.shapes import Written
 
 PPM = 1_000_000
@@ -39,7 +39,7 @@ Place = Annotated[
     Meta(min_length=2, max_length=6, description="ISO 3166-1 alpha-2 or ISO 3166-2"),
     Written(r"^[A-Z]{2}(?:-[A-Z0-9]{1,3})?$(?!\n)"),
 ]
-Licences = Annotated[tuple[Identifier, ...], Meta(max_length=LICENCES_MAX)]
+Licenses = Annotated[tuple[Identifier, ...], Meta(max_length=LICENSES_MAX)]
 
 
 class Item(Part, frozen=True):
@@ -59,7 +59,7 @@ class Compliance(Part, frozen=True):
     sku: Identifier
     age_years_min: Annotated[int, Meta(ge=0, le=COMPLIANCE_AGE_YEARS_MAX)] = 0
     places_denied: Annotated[tuple[Place, ...], Meta(max_length=COMPLIANCE_REGIONS_MAX)] = ()
-    licence: Identifier | None = None
+    license: Identifier | None = None
 
 
 class Offer(Part, frozen=True):
@@ -122,7 +122,7 @@ class Account(Part, frozen=True):
     credit_limit_minor: Amount | None = None
     owed_minor: Amount = 0
     day_amount_minor: Amount | None = None
-    licences: Licences = ()
+    licenses: Licenses = ()
     is_blocked: bool = False
 
 

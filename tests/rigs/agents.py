@@ -13,7 +13,6 @@ from uuid import uuid4
 import httpx
 
 from holdfast_runtime.tokens import SCOPES, Scope, TokenFile
-from tests.rigs.orders import next_placed_at
 from tests.rigs.ports import free_port
 from tests.rigs.processes import Service, run, write_config
 
@@ -127,14 +126,17 @@ def key(name: str | None = None) -> dict[str, str]:
 
 
 def sale(sku: str = "06901234567892", quantity_milli: int = 1_000, **changes: object) -> dict[str, Any]:
-    """A carry-out sale of one line at 1.00 a piece, as a till posts it."""
+    """A carry-out sale of one line at 1.00 a piece, as a till posts it that was asked whether a second one is meant.
+
+    Without the confirmation the next equal sale would be asked back as sent twice (docs/checks.md).
+    """
     amount = quantity_milli // 10
     return {
         "order_type": "sale",
         "channel": "pos",
         "store_id": NODE_ID,
         "terminal_id": "till-1",
-        "placed_at": next_placed_at(),
+        "placed_at": "2026-11-21T09:30:00.000Z",
         "currency": "CNY",
         "prices_include_tax": True,
         "lines": [line("1", sku, quantity_milli)],
@@ -149,6 +151,7 @@ def sale(sku: str = "06901234567892", quantity_milli: int = 1_000, **changes: ob
             }
         ],
         "fulfillment": {"method": "carry_out"},
+        "confirmations": {"duplicate": True},
         **changes,
     }
 

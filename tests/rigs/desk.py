@@ -30,6 +30,7 @@ class Desk:
     def __init__(self, file: StoreFile, intake: Intake) -> None:
         self.file = file
         self.intake = intake
+        self._sold: dict[str, TillOrder] = {}
 
     async def sell(self, count: int) -> None:
         """Carry-out sales of two pieces of each of two things, all of them at once."""
@@ -37,7 +38,12 @@ class Desk:
 
     async def place(self, key: str) -> Answer:
         """One sale."""
-        return await self._ask(self._order("carry_out"), key)
+        self._sold[key] = self._order("carry_out")
+        return await self._ask(self._sold[key], key)
+
+    async def again(self, key: str) -> Answer:
+        """The same sale under the same key; whatever the answer is."""
+        return await self.intake.submit(self._sold[key], key, None)
 
     async def ship(self) -> UUID:
         """An order that stays open."""

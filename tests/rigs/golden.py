@@ -64,7 +64,7 @@ from edge_core.orders.further_events import (
     ReturnRequested,
     TakenBackLine,
 )
-from edge_core.orders.judgement import Basis, EditionUsed, Finding, Proposal, Rung
+from edge_core.orders.judgment import Basis, EditionUsed, Finding, Proposal, Rung
 from edge_core.shapes import json_object
 from edge_core.stock.counting import CountLine, Shortage
 from edge_core.stock.ledger import Allocation, StockDelta

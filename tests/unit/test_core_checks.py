@@ -8,7 +8,7 @@ from edge_core.checks.known import Earlier, Known, Use, basket_mark
 from edge_core.errors import Rejected
 from edge_core.limits import DUPLICATE_WINDOW_MS_DEFAULT
 from edge_core.orders.document import Adjustment, Confirmations, Customer
-from edge_core.orders.judgement import Proposal, Rung
+from edge_core.orders.judgment import Proposal, Rung
 from edge_core.reference.documents import Account, Compliance, Item, Level, Offer, Price, Promotion, Rules, VolumeTier
 from edge_core.reference.lookup import NOTHING
 from tests.rigs.judged import (
@@ -83,12 +83,12 @@ def test_goods_do_not_go_where_they_may_not(country: str, region: str | None) ->
     assert reasons(judged(sent(basket(), "US", "US-CA", ("insured",)), law)) == ()
 
 
-def test_a_licence_is_the_accounts_or_one_that_the_till_has_seen() -> None:
-    law = [Compliance(SKU, licence="spirits")]
-    assert refusal(judged(basket(of="c1"), reference(compliances=law, accounts=[Account("c1")]))) == "licence-missing"
-    holder = reference(compliances=law, accounts=[Account("c1", licences=("spirits",))])
+def test_a_license_is_the_accounts_or_one_that_the_till_has_seen() -> None:
+    law = [Compliance(SKU, license="spirits")]
+    assert refusal(judged(basket(of="c1"), reference(compliances=law, accounts=[Account("c1")]))) == "license-missing"
+    holder = reference(compliances=law, accounts=[Account("c1", licenses=("spirits",))])
     assert reasons(judged(basket(of="c1"), holder)) == ()
-    assert reasons(judged(basket(confirmations=Confirmations(licences=("spirits",))), holder)) == ()
+    assert reasons(judged(basket(confirmations=Confirmations(licenses=("spirits",))), holder)) == ()
 
 
 # --- prices ----------------------------------------------------------------------------------------------------------
