@@ -43,6 +43,7 @@ rights: $(STAMP) ## Random schedules of five stores that share rights; SCHEDULES
 	$(PYTHON) -m tests.rigs.rights_schedules --schedules $(or $(SCHEDULES),10000) $(ARGS)
 
 integration faults: export HOLDFAST_BROKERS := both
+integration faults: export HOLDFAST_PROGRAMS := cold
 integration: $(STAMP) mosquitto ## Shells with real brokers, SQLite and PostgreSQL, each test on each broker
 	$(PYTHON) -m pytest tests/integration $(ARGS)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from central_sync import channel_commands, commands, parking_commands, reference_commands
+from central_sync import channel_commands, commands, holds_commands, parking_commands, reference_commands
 from central_sync.config import load
 from edge_core.errors import Fault
 from edge_core.limits import TICKET_HOURS_DEFAULT, TICKET_HOURS_MAX
@@ -28,6 +28,7 @@ examples:
   central-sync orders place web-order.json           take an order in; a store that has the goods is found for it
   central-sync orders exceptions                     orders that no store would take: they wait for people
   central-sync orders exceptions assign ID NODE      ask this store
+  central-sync holds list                            orders that a check doubts, and who has to answer until when
   central-sync parked show 17                        what could not be used, with its bytes
   central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
   central-sync reference publish prices prices.csv   a new version of the price book, for every store
@@ -105,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     audit = several.add_parser("audit", parents=[common], help="have a node compare its file with what is here, now")
     audit.add_argument("node", metavar="NODE", help="the node's id")
+    holds_commands.add_parser(several, common, printing)
     parking_commands.add_parsers(several, common, printing)
     channel_commands.add_parser(several, common)
     reference_commands.add_parser(several, common, printing)

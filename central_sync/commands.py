@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from central_sync import ordering_commands, parking_commands, reference_commands, times
+from central_sync import holds_commands, ordering_commands, parking_commands, reference_commands, times
 from central_sync.api.commands import cancel, instruction_status, read_cancel
 from central_sync.api.documents import EnrolmentList, OrderPage, Ticket, enrolment_item, order_summary
 from central_sync.api.handlers import fleet
@@ -123,6 +123,16 @@ async def _orders(config: CentreConfig, arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def _holds(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    mistake = holds_commands.mistake(arguments)
+    if mistake:
+        sys.stderr.write(f"central-sync: {mistake}\n")
+        return _USAGE
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        return await holds_commands.run_holds(database, arguments)
+
+
 async def _on_parked(config: CentreConfig, arguments: argparse.Namespace) -> int:
     """`parked` and `breaker`."""
     mistake = parking_commands.mistake(arguments)
@@ -222,6 +232,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "orders": _orders,
         "audit": _audit,
         "enrol": _enrol,
+        "holds": _holds,
         "parked": _on_parked,
         "breaker": _on_parked,
         "channels": channels,

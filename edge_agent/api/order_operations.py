@@ -39,7 +39,7 @@ JUDGED: Final = (
     "customer-blocked",
     "age-unconfirmed",
     "place-denied",
-    "licence-missing",
+    "license-missing",
     "insurance-missing",
 )
 """What an order may be refused for by the checks against reference data (docs/checks.md)."""

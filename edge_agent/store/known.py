@@ -1,21 +1,16 @@
 """What the file knows of earlier orders, as far as the checks of a batch ask (docs/checks.md)."""
 
-from collections import defaultdict
 from collections.abc import Iterable
-from typing import Final
-from uuid import UUID
 
 import aiosqlite
 
+from edge_agent.store import baskets
 from edge_agent.store.connection import fetch
 from edge_core import ids
-from edge_core.checks.known import Earlier, Known, Use, coupons_of
+from edge_core.checks.known import Known, Use, basket_mark, coupons_of, placed_ms_of
 from edge_core.limits import CREDIT_OVERLAP_MS, CUSTOMER_DAY_MS
 from edge_core.orders.document import TillOrder
 from edge_core.reference.lookup import Reference
-
-_UUID7_RANDOM_BITS: Final = 80
-_NOT_STANDING: Final = "('cancelled', 'rejected')"
 
 Dated = tuple[TillOrder, str]
 """A posted order and its business date."""
@@ -26,31 +21,13 @@ async def read_known(
 ) -> Known:
     """What the rules of `reference` will ask about these orders. What they do not ask is not read."""
     orders = list(posted)
+    window_ms = reference.rules.duplicate_window_ms
+    placed = [(basket_mark(order), placed_ms_of(order)) for order, _ in orders] if window_ms else []
     return Known(
-        await _read_earlier(connection, orders, reference, now_ms),
-        await _read_uses(connection, orders, reference, now_ms),
+        await baskets.read_near(connection, placed, window_ms, now_ms) if placed else {},
+        await _read_uses(connection, orders, reference, now_ms) if reference.editions else {},
         await _read_coupons(connection, orders, reference),
     )
-
-
-async def _read_earlier(
-    connection: aiosqlite.Connection, orders: list[Dated], reference: Reference, now_ms: int
-) -> dict[str, list[Earlier]]:
-    window_ms = reference.rules.duplicate_window_ms
-    terminals = sorted({order.terminal_id for order, _ in orders})
-    if not window_ms or not terminals:
-        return {}
-    marks = ",".join("?" * len(terminals))
-    sql = f"""
-        SELECT terminal_id, order_id, basket FROM order_head
-        WHERE basket IS NOT NULL AND terminal_id IN ({marks}) AND order_id >= ? AND status NOT IN {_NOT_STANDING}
-    """  # noqa: S608 - only question marks and a constant are put in
-    found: dict[str, list[Earlier]] = defaultdict(list)
-    rows = await fetch(connection, sql, (*terminals, _first_id(now_ms - window_ms)))
-    for terminal_id, order_id, basket in rows:
-        named = UUID(bytes=order_id)
-        found[terminal_id].append(Earlier(named, named.int >> _UUID7_RANDOM_BITS, basket))
-    return found
 
 
 async def _read_uses(
@@ -68,7 +45,7 @@ async def _read_uses(
         WITH wanted (customer_ref, business_date) AS (VALUES {values})
         SELECT w.customer_ref, w.business_date,
                sum(CASE WHEN h.order_id >= ? THEN h.credit_minor ELSE 0 END),
-               sum(CASE WHEN h.business_date = w.business_date AND h.status NOT IN {_NOT_STANDING}
+               sum(CASE WHEN h.business_date = w.business_date AND h.status NOT IN {baskets.NOT_STANDING}
                         THEN h.grand_total_minor ELSE 0 END),
                sum(h.order_id >= ?)
         FROM wanted AS w JOIN order_head AS h ON h.customer_ref = w.customer_ref AND h.order_id >= ?
@@ -86,7 +63,7 @@ async def _read_coupons(connection: aiosqlite.Connection, orders: list[Dated], r
     marks = ",".join("?" * len(codes))
     sql = f"""
         SELECT DISTINCT u.code FROM coupon_use AS u LEFT JOIN order_head AS h ON h.order_id = u.order_id
-        WHERE u.code IN ({marks}) AND (h.status IS NULL OR h.status NOT IN {_NOT_STANDING})
+        WHERE u.code IN ({marks}) AND (h.status IS NULL OR h.status NOT IN {baskets.NOT_STANDING})
     """  # noqa: S608 - only question marks and a constant are put in
     return [code for (code,) in await fetch(connection, sql, codes)]
 

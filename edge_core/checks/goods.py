@@ -25,7 +25,7 @@ def look_at_compliance(q: Question) -> Iterator[Said]:
     the licence. The till is asked back: it confirms, and posts again."""
     confirmed = q.confirmations
     account = q.account
-    licences = {*confirmed.licences, *(account.licences if account is not None else ())}
+    licenses = {*confirmed.licenses, *(account.licenses if account is not None else ())}
     for index, line in enumerate(q.posted.lines):
         law = q.reference.compliance(line.sku)
         if law is None:
@@ -39,8 +39,8 @@ def look_at_compliance(q: Question) -> Iterator[Said]:
         denied = place_denied(q, law.places_denied)
         if denied is not None:
             yield Rejected("place-denied", f"{line.sku} may not go to {denied}", "/fulfillment/ship_to")
-        if law.licence is not None and law.licence not in licences:
-            yield Rejected("licence-missing", f"{line.sku} needs the licence {law.licence!r}", pointer)
+        if law.license is not None and law.license not in licenses:
+            yield Rejected("license-missing", f"{line.sku} needs the licence {law.license!r}", pointer)
 
 
 def place_denied(q: Question, places: tuple[str, ...]) -> str | None:

@@ -10,14 +10,15 @@ _PERCENT = 100
 
 
 def look_for_duplicate(q: Question) -> Iterator[Said]:
-    """The same till, the same basket, moments before, under another key: the till is asked whether it is meant. It
-    posts again with a new key and `/confirmations/duplicate`, or leaves it."""
+    """The same till, customer and basket, placed within moments, under another key: the till is asked whether a second
+    one is meant. It posts again with a new key and `/confirmations/duplicate`, or leaves it."""
     window_ms = q.rules.duplicate_window_ms
-    if not window_ms or q.confirmations.duplicate:
-        return
-    earlier = q.known.earlier(q.posted.terminal_id, basket_mark(q.posted), q.now_ms - window_ms)
+    if not window_ms or q.confirmations.duplicate or q.posted.order_type == "exchange":
+        return  # what is exchanged comes back once, so that its order cannot be had twice
+    earlier = q.known.earlier(basket_mark(q.posted), q.placed_ms, window_ms)
     if earlier is not None:
-        detail = f"order {earlier.order_id} of this till has the same goods, {q.now_ms - earlier.at_ms} ms before"
+        apart_ms = abs(q.placed_ms - earlier.placed_ms)
+        detail = f"order {earlier.order_id} of this till has the same goods, {apart_ms} ms apart: confirm a second one"
         yield Rejected("duplicate-suspected", detail, "/confirmations/duplicate")
 
 

@@ -184,6 +184,14 @@ async def test_a_header_or_trailer_without_an_end_is_cut_off(server: Server, sta
     writer.close()
 
 
+async def test_a_trailer_that_comes_at_once_counts_as_header(server: Server) -> None:
+    chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+    lines = b"".join(b"X%d: 1\r\n" % number for number in range(HEADERS_MAX + 1))
+    assert (await server.exchange(chunked + lines[:7] + b"\r\n"))[0] == 200
+    status, _, body = await server.exchange(chunked + lines + b"\r\n")
+    assert (status, code(body)) == (431, "HF1009")
+
+
 async def test_a_header_that_does_not_arrive_is_answered_408_and_closed(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

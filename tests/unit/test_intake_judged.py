@@ -1,7 +1,7 @@
 """Orders that are judged by reference data, through a store's file: what earlier orders there are counts."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,6 +19,7 @@ from edge_core.reference.documents import Account, Offer, Promotion, VolumeTier
 from edge_core.reference.lookup import NOTHING, Needs, Reference
 from tests.rigs.desk import Desk, opened_desk
 from tests.rigs.judged import SKU, STRICT, basket, book, discounted, on_account, reference
+from tests.rigs.orders import next_placed_at
 
 TOTAL = basket().totals.grand_total_minor
 LENIENT = replace(STRICT, duplicate_window_ms=0)
@@ -36,8 +37,8 @@ def judge_by(desk: Desk, found: Reference) -> list[Needs]:
     """From now on the desk's orders are judged by this. Returns what is looked up."""
     asked: list[Needs] = []
 
-    async def lookup(_: Connection, needs: Needs) -> Reference:
-        asked.append(needs)
+    async def lookup(_: Connection, needs: Callable[[], Needs]) -> Reference:
+        asked.append(needs())
         return found
 
     desk.intake.lookup = lookup
@@ -74,10 +75,28 @@ async def test_a_straight_order_stays_one_entry_and_its_needs_are_looked_up_once
     assert asked == [Needs(frozenset({SKU}), frozenset({"c1"}))]
 
 
-async def test_reference_data_without_an_edition_is_none(desk: Desk) -> None:
-    judge_by(desk, NOTHING)
+async def test_a_store_without_reference_data_asks_back_what_was_sent_twice(desk: Desk) -> None:
+    for lookup in (None, NOTHING):
+        if lookup is not None:
+            judge_by(desk, lookup)
+        order = basket(placed_at=next_placed_at())
+        assert "holds" not in body(await post(desk, order))
+        assert slug(await post(desk, order)) == "duplicate-suspected"
+        meant = replace(order, confirmations=Confirmations(duplicate=True))
+        assert (await post(desk, meant)).status == 201
+
+
+async def test_baskets_are_forgotten_after_the_next_minute(desk: Desk) -> None:
+    judge_by(desk, reference())
     assert (await post(desk, basket())).status == 201
-    assert await fetch(desk.file.reader, "SELECT 1 FROM order_head WHERE basket IS NOT NULL") == []
+    (minute,) = (await fetch(desk.file.reader, "SELECT minute FROM basket_seen"))[0]
+
+    async def age(connection: Connection) -> None:
+        await connection.execute("UPDATE basket_seen SET minute = ?", (minute - 2,))
+
+    await desk.intake.write(age)
+    assert (await post(desk, basket())).status == 201
+    assert len(await fetch(desk.file.reader, "SELECT 1 FROM basket_seen")) == 1
 
 
 async def test_a_held_sale_says_why_who_and_what_to_do_and_is_handed_over_on_approval(desk: Desk) -> None:
