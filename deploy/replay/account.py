@@ -96,7 +96,8 @@ def compare(name: str, book: Book, other_name: str, other: Book) -> list[str]:
     if book.repeated:
         found.append(_named(f"lines more than once in {name}", map(str, book.repeated)))
     found += _differing("line", name, book.sold, other_name, other.sold)
-    return found + _differing("return", name, book.backs, other_name, other.backs)
+    found += _differing("return", name, book.backs, other_name, other.backs)
+    return found + _differing("write-off", name, book.written_off, other_name, other.written_off)
 
 
 def _differing(what: str, name: str, here: Mapping[K, V], other_name: str, there: Mapping[K, V]) -> list[str]:

@@ -67,6 +67,16 @@ class _TakenBack(Struct, frozen=True, tag="return.unreceipted"):
     lines: tuple[_TakenLine, ...]
 
 
+class _Delta(Struct, frozen=True):
+    on_hand_milli: int
+
+
+class _Moved(Struct, frozen=True, tag="stock.moved"):
+    cause: str
+    reference: str | None
+    deltas: tuple[_Delta, ...]
+
+
 class _Head(Struct, frozen=True):
     type: str
 
@@ -82,7 +92,7 @@ class _Node(Struct, frozen=True):
 _NODE = msgspec.json.Decoder(_Node)
 _LINE = msgspec.json.Decoder(_Line)
 _HEAD = msgspec.json.Decoder(_Head)
-_KNOWN = {cls.__struct_config__.tag: msgspec.json.Decoder(cls) for cls in (_Placed, _Returned, _TakenBack)}
+_KNOWN = {cls.__struct_config__.tag: msgspec.json.Decoder(cls) for cls in (_Placed, _Returned, _TakenBack, _Moved)}
 
 
 async def read_books(stage: Stage) -> Books:
@@ -126,6 +136,8 @@ def read_line(book: Book, line: bytes) -> None:
                 book.add_back(event.reason, pieces, sum(reversal.amount_minor for reversal in event.reversals))
             case _TakenBack():
                 book.add_back(event.reason, sum(taken.quantity_milli for taken in event.lines), event.refund_minor)
+            case _Moved(cause="write_off"):
+                book.written_off[event.reference or ""] = -sum(delta.on_hand_milli for delta in event.deltas)
 
 
 async def _book(lines: AsyncIterator[bytes]) -> Book:

@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 from deploy.house.posting import AGAIN, ask, till_client
 from deploy.house.stage import BACK_OFFICE, TILL, Store
 from deploy.replay.bodies import order_body, return_body, unreceipted_body, write_off_body
-from deploy.replay.journal import Journal
+from deploy.replay.journal import Journal, lines_of
 from deploy.replay.mapping import ReturnWithoutReceipt, ReturnWithReceipt, Sale, Step, WriteOff
 from edge_core.errors import TYPE_PREFIX, TransientFault
 from edge_core.limits import BATCH_BODY_BYTES_MAX, BATCH_ORDERS_MAX
@@ -125,7 +125,7 @@ class Courier:
                 case ReturnWithReceipt():
                     order_id = self._journal.order_ids.get(step.sale_key)
                     if order_id is None:
-                        self._journal.reject(step, "order-not-found")
+                        self._journal.refuse(step.invoice, lines_of(step), "order-refused")
                         return
                     client, path, body = self._till, f"/v1/orders/{order_id}/return", return_body(step)
                 case ReturnWithoutReceipt():

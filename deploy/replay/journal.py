@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from msgspec import Struct, field
 
-from deploy.replay.mapping import Refused, ReturnWithoutReceipt, ReturnWithReceipt, Sale, Step, WriteOff
+from deploy.replay.mapping import Reason, ReturnWithoutReceipt, ReturnWithReceipt, Sale, Step, WriteOff
 from deploy.replay.source import SourceInvoice, SourceLine
 
 Accepted = Literal["sold", "returned", "returned-without-receipt", "written-off"]
@@ -42,7 +42,8 @@ class Back(Struct):
 
 
 class Book(Struct):
-    """What stands in a log, or should: the pence of each line that was sold by its row, and each return by its key.
+    """What stands in a log, or should: the pence of each line that was sold, by its row; each return, by its key; and
+    what was written off by its key, in thousandths.
 
     `repeated` are rows that stand there more than once, which no sound book has.
     """
@@ -50,6 +51,7 @@ class Book(Struct):
     orders: int = 0
     sold: dict[int, int] = field(default_factory=dict)
     backs: dict[str, Back] = field(default_factory=dict)
+    written_off: dict[str, int] = field(default_factory=dict)
     repeated: list[int] = field(default_factory=list)
 
     @property
@@ -81,6 +83,7 @@ class Book(Struct):
             self.add_sold(row, amount_minor)
         for key, back in other.backs.items():
             self.add_back(key, back.quantity_milli, back.refund_minor)
+        self.written_off |= other.written_off
         self.repeated += other.repeated
 
 
@@ -106,9 +109,9 @@ class Journal:
         found = Counter((bool(count[True]), bool(count[False])) for count in self._invoices.values())
         return found[True, False], found[True, True], found[False, True]
 
-    def refuse(self, refused: Refused) -> None:
-        """A line that is not sent."""
-        self._note(refused.invoice, (refused.line,), Fate(BY_REPLAY, refused.reason))
+    def refuse(self, invoice: SourceInvoice, lines: Iterable[SourceLine], reason: Reason) -> None:
+        """Lines of an invoice that are not sent."""
+        self._note(invoice, lines, Fate(BY_REPLAY, reason))
 
     def reject(self, step: Step, slug: str) -> None:
         """A step that an agent said no to, with the slug of its problem."""
@@ -131,6 +134,7 @@ class Journal:
                 is_known = isinstance(step, ReturnWithReceipt)
                 self._note(step.invoice, lines, Fate("returned" if is_known else "returned-without-receipt"))
             case WriteOff():
+                book.written_off[step.key] = -step.line.quantity * 1000
                 self._note(step.invoice, (step.line,), Fate("written-off"))
 
     def _note(self, invoice: SourceInvoice, lines: Iterable[SourceLine], fate: Fate) -> None:

@@ -16,7 +16,9 @@ from deploy.replay.source import SourceInvoice, SourceLine, whole_pence
 from edge_core.limits import LINES_MAX
 
 T = TypeVar("T")
-Reason = Literal["bad-debt", "own-cost", "stock-found", "no-quantity", "negative-price", "fraction-of-a-penny"]
+Reason = Literal[
+    "bad-debt", "own-cost", "stock-found", "no-quantity", "negative-price", "fraction-of-a-penny", "order-refused"
+]
 
 REASONS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -26,6 +28,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "no-quantity": "a quantity of nought",
         "negative-price": "a price below nought",
         "fraction-of-a-penny": "a unit price that whole pence cannot say without another amount",
+        "order-refused": "what would come back is of an order that the agent refused",
     }
 )
 """Why a line is not sent to any agent, for people."""

@@ -92,7 +92,7 @@ async def _send(plan: Plan, stores: Sequence[Store], found: Survey, journal: Jou
                 index = store_index(invoice, len(stores))
                 for step in mapper.steps(invoice):
                     if isinstance(step, Refused):
-                        journal.refuse(step)
+                        journal.refuse(step.invoice, (step.line,), step.reason)
                     elif (following := portions[index].add(step)) is not None:
                         await queues[index].put(portions[index])
                         portions[index] = following
