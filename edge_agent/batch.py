@@ -13,6 +13,7 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from edge_agent.commanding import Circumstances, command_of
+from edge_agent.store.address_edits import AddressEdit
 from edge_agent.store.idempotency import Answered
 from edge_agent.store.log import EntryRow, Tail, subject_of
 from edge_agent.store.orders import OrderHead, head_of
@@ -28,6 +29,7 @@ from edge_agent.submission import (
     rejected_answer,
 )
 from edge_core import clock
+from edge_core.checks.changing import sources_in
 from edge_core.checks.known import Basket
 from edge_core.checks.question import Evidence
 from edge_core.errors import PermanentFault, Rejected
@@ -38,6 +40,7 @@ from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
+from edge_core.orders.settling import owed_on_account_minor
 from edge_core.orders.world import Accepted, Follow, World
 from edge_core.stock.ledger import Position, apply_delta, total
 from edge_core.stock.quota_book import SkuQuota
@@ -98,6 +101,7 @@ class Batch:
         self.positions: dict[tuple[str, str | None], Position] = {}
         self.new_answered: list[Answered] = []
         self.decided: list[tuple[Event, ...]] = []
+        self.edits: list[AddressEdit] = []
         shelves = shelves or Shelves()
         self._holds = shelves.holds
         self.new_holds: dict[UUID, Reservation] = {}
@@ -213,6 +217,8 @@ class Batch:
             return accepted_answer([recorded]) if follow is None else self._begin(follow, traceparent)
         if isinstance(command, AdvanceOrder) and _gives_code(command):
             return pickup_answer(self._advance_order(order_id, recorded), recorded, command.secret)
+        if isinstance(command, AdvanceOrder):
+            self._note_edit(command)
         is_new = self._state(order_id) is None
         state = self._advance_order(order_id, recorded)
         if follow is None:
@@ -281,10 +287,23 @@ class Batch:
         before = self._state(order_id)
         state = fold_all(before, recorded.entry.events)
         self._states[order_id] = state
-        self.heads[order_id] = head_of(state, self.rows[-1].entry_id)
-        if before is None and self._evidence is not None:
+        more_minor = 0 if before is None else owed_on_account_minor(state) - owed_on_account_minor(before)
+        former = self.heads.get(order_id)
+        credit_at_ms = self._here.now_ms if more_minor > 0 else former.credit_at_ms if former is not None else 0
+        self.heads[order_id] = head_of(state, self.rows[-1].entry_id, credit_at_ms=credit_at_ms)
+        if self._evidence is not None and before is None:
             self._evidence.known.take(state.order)
+        elif self._evidence is not None and more_minor > 0 and state.order.customer_ref is not None:
+            self._evidence.known.owe(state.order.customer_ref, more_minor)
         return state
+
+    def _note_edit(self, command: AdvanceOrder) -> None:
+        """An address was edited: that counts for the edits that follow."""
+        sources = sources_in(command.order_id, command.request, command.role)
+        if sources:
+            self.edits.append(AddressEdit(self.rows[-1].entry_id, sources))
+            if self._evidence is not None:
+                self._evidence.known.note_edit(sources)
 
     @property
     def baskets(self) -> Sequence[Basket]:

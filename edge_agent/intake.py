@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from edge_agent.batch import Batch, Shelves
 from edge_agent.batch_file import read_replay, write_batch
+from edge_agent.changing import changes_asked
 from edge_agent.commanding import Circumstances, business_date, order_in, skus_asked
 from edge_agent.hold_count import HoldCount
 from edge_agent.store import days, holds, idempotency, orders, quotas, rights, stock
@@ -44,6 +45,7 @@ from edge_core.limits import (
     STORE_REOPEN_DELAY_MS_MAX,
 )
 from edge_core.orders.events import skus_in
+from edge_core.orders.rendering import Recorded
 from edge_core.reference.lookup import NOTHING, Needs, Reference, needs_of
 from edge_core.stock.requests import RightsRequest
 from holdfast_runtime.problems import INTERNAL_ERROR, problem_body
@@ -282,7 +284,7 @@ class Intake:
             answered=answered,
             replays=replays,
             closed=await days.read_closed(connection) if any(isinstance(s.request, Close) for s in submissions) else (),
-            evidence=await self._evidence(connection, submissions),
+            evidence=await self._evidence(connection, submissions, recorded),
             shelves=Shelves(
                 living,
                 await quotas.read_quotas(connection, sorted(skus)) if skus else {},
@@ -295,13 +297,17 @@ class Intake:
         self._is_confirmed = self._is_confirmed or self._is_greeted()
         return self._is_confirmed
 
-    async def _evidence(self, connection: Connection, submissions: list[Submission]) -> Evidence | None:
-        """What the orders of a batch are judged by; without reference data, by the built-in rules alone."""
+    async def _evidence(
+        self, connection: Connection, submissions: list[Submission], recorded: list[Recorded]
+    ) -> Evidence:
+        """What orders and changes of a batch are judged by; without reference data, by the built-in rules alone."""
         posted = [order for s in submissions if (order := order_in(s.request)) is not None]
-        found = await self.lookup(connection, needs_of(posted)) if self.lookup is not None else None
+        changes, changed = changes_asked(submissions, recorded)
+        needs = needs_of(posted, changed)
+        found = await self.lookup(connection, needs) if self.lookup is not None else None
         reference = found or NOTHING
         dated = [(order, order.business_date or business_date(order.placed_at, self._here.zone)) for order in posted]
-        return Evidence(reference, await read_known(connection, dated, reference, self._here.now_ms()))
+        return Evidence(reference, await read_known(connection, dated, reference, self._here.now_ms(), changes))
 
     async def _append(self, connection: Connection, batch: Batch) -> None:
         await write_batch(connection, batch)
