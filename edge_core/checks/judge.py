@@ -84,7 +84,8 @@ def judge(evidence: Evidence | None, posted: TillOrder, *, business_date: str, n
                 doubts.append(said)
             else:
                 notes.append(said)
-    return Judgment(_basis(question, notes), _hold(question, doubts) if doubts else None)
+    hold = hold_of(question.rules, doubts, hold_id=FIRST_HOLD, now_ms=now_ms) if doubts else None
+    return Judgment(_basis(question, notes), hold)
 
 
 def ladder_from(levels: Sequence[Level], owner: str) -> tuple[Rung, ...]:
@@ -106,16 +107,17 @@ def propose(proposals: Sequence[Proposal]) -> Proposal:
     return Proposal(chosen[0].answer, "; ".join(dict.fromkeys(proposal.because for proposal in chosen)))
 
 
-def _hold(question: Question, doubts: list[Doubt]) -> OrderHeld:
+def hold_of(rules: Rules, doubts: Sequence[Doubt], *, hold_id: str, now_ms: int) -> OrderHeld:
+    """The hold of some doubts, of which there is at least one: for the highest of their owners, with his ladder."""
     owner = max((doubt.owner for doubt in doubts), key=rank_of)
-    ladder = ladder_from(question.rules.ladder, owner)
+    ladder = ladder_from(rules.ladder, owner)
     return OrderHeld(
-        hold_id=FIRST_HOLD,
+        hold_id=hold_id,
         reasons=tuple(dict.fromkeys(doubt.finding.rule for doubt in doubts)),
         owner=ladder[0].owner,
-        due_at_ms=question.now_ms + ladder[0].within_ms,
+        due_at_ms=now_ms + ladder[0].within_ms,
         ladder=ladder[1:],
-        rules_id=question.rules.rules_id,
+        rules_id=rules.rules_id,
         findings=tuple(doubt.finding for doubt in doubts),
         proposal=propose([doubt.proposal for doubt in doubts]),
     )

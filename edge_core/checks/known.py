@@ -4,6 +4,7 @@ The shell reads it from the file before a batch is decided, and adds each order 
 comes a moment later in the same batch is judged with the ones before it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import blake2b
@@ -49,10 +50,12 @@ class Known:
         earlier: Mapping[int, Iterable[Earlier]] | None = None,
         uses: Mapping[tuple[str, str], Use] | None = None,
         coupons: Iterable[str] = (),
+        edits: Mapping[str, int] | None = None,
     ) -> None:
         self._earlier = {mark: list(several) for mark, several in (earlier or {}).items()}
         self._uses = dict(uses or {})
         self._coupons = set(coupons)
+        self._edits = Counter(edits or {})
         self.taken: list[Basket] = []
 
     def earlier(self, mark: int, placed_ms: int, window_ms: int) -> Earlier | None:
@@ -67,6 +70,20 @@ class Known:
     def is_used(self, coupon: str) -> bool:
         """Whether a coupon was taken here before, by an order that stands."""
         return coupon in self._coupons
+
+    def edits(self, source: str) -> int:
+        """How often addresses were edited from a source within the window of the rules."""
+        return self._edits[source]
+
+    def note_edit(self, sources: Iterable[str]) -> None:
+        """An address was edited: the next edit is judged with it."""
+        self._edits.update(sources)
+
+    def owe(self, customer_ref: str, more_minor: int) -> None:
+        """A customer owes more on account than before: the next order or payment is judged with it."""
+        for ref, date in [pair for pair in self._uses if pair[0] == customer_ref]:
+            use = self._uses[ref, date]
+            self._uses[ref, date] = Use(use.credit_minor + more_minor, use.day_minor, use.orders)
 
     def take(self, order: Order) -> None:
         """An order was taken: the next one is judged with it. `taken` names the baskets that came so."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from edge_core.checks.known import basket_mark
 from edge_core.checks.question import Question, Said, doubt
 from edge_core.errors import Rejected
+from edge_core.reference.documents import Rules
 
 _PERCENT = 100
 
@@ -50,10 +51,17 @@ def look_at_velocity(q: Question) -> Iterator[Said]:
 
 def look_at_insurance(q: Question) -> Iterator[Said]:
     """What is worth so much and is to be sent has to be insured: otherwise it may not ship."""
-    from_minor = q.rules.insured_from_minor
-    if from_minor is None or q.posted.fulfillment.method != "ship":
-        return
-    worth_minor = sum(line.net_minor for line in q.posted.lines if "insured" not in line.traits)
-    if worth_minor >= from_minor:
-        detail = f"{worth_minor} of the goods are not insured; from {from_minor} on they may not be sent"
-        yield Rejected("insurance-missing", detail, "/lines")
+    if q.posted.fulfillment.method == "ship":
+        worth_minor = sum(line.net_minor for line in q.posted.lines if "insured" not in line.traits)
+        refused = uninsured(q.rules, worth_minor, "/lines")
+        if refused is not None:
+            yield refused
+
+
+def uninsured(rules: Rules, worth_minor: int, pointer: str) -> Rejected | None:
+    """Why goods of which so much is not insured may not be sent; None where they may."""
+    from_minor = rules.insured_from_minor
+    if from_minor is None or worth_minor < from_minor:
+        return None
+    detail = f"{worth_minor} of the goods are not insured; from {from_minor} on they may not be sent"
+    return Rejected("insurance-missing", detail, pointer)

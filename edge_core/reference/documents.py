@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from edge_core.limits import (
+    ADDRESS_EDITS_MAX_DEFAULT,
+    ADDRESS_EDITS_WINDOW_MS_MAX,
     COMPLIANCE_AGE_YEARS_MAX,
     COMPLIANCE_REGIONS_MAX,
     DUPLICATE_WINDOW_MS_DEFAULT,
@@ -148,8 +150,8 @@ class Rules(Part, frozen=True):
     stale_after_ms: Span = 3 * 86_400_000
     duplicate_window_ms: Annotated[int, Meta(ge=0, le=DUPLICATE_WINDOW_MS_MAX)] = DUPLICATE_WINDOW_MS_DEFAULT
     day_amount_up_percent: Annotated[int, Meta(ge=1, le=RULE_PERCENT_MAX)] = 300
-    address_edits_max: Annotated[int, Meta(ge=1, le=RULE_COUNT_MAX)] | None = None
-    address_edits_window_ms: Span = 3_600_000
+    address_edits_max: Annotated[int, Meta(ge=1, le=RULE_COUNT_MAX)] | None = ADDRESS_EDITS_MAX_DEFAULT
+    address_edits_window_ms: Annotated[int, Meta(ge=0, le=ADDRESS_EDITS_WINDOW_MS_MAX)] = 3_600_000
     insured_from_minor: Amount | None = None
     velocity_orders_max: Annotated[int, Meta(ge=1, le=RULE_COUNT_MAX)] | None = None
     velocity_window_ms: Span = 600_000

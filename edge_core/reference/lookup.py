@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from edge_core.orders.document import TillOrder
+from edge_core.orders.document import Order, TillOrder
 from edge_core.reference.documents import Account, Compliance, Item, Offer, Price, Promotion, Rules
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -86,14 +86,18 @@ NOTHING: Final = Reference(_NONE)
 """What a store looks up in that never received anything: built-in rules, and no rows."""
 
 
-def needs_of(orders: Iterable[TillOrder]) -> Needs:
-    """The keys that decisions on these orders will ask for."""
+def needs_of(orders: Iterable[TillOrder], changed: Iterable[Order] = ()) -> Needs:
+    """The keys that decisions on these orders, and changes of those that are there, will ask for."""
     skus: set[str] = set()
     customers: set[str] = set()
     for order in orders:
         skus.update(line.sku for line in order.lines)
         if order.customer is not None:
             customers.add(order.customer.ref)
+    for placed in changed:
+        skus.update(line.sku for line in placed.lines)
+        if placed.customer_ref is not None:
+            customers.add(placed.customer_ref)
     return Needs(frozenset(skus), frozenset(customers))
 
 

@@ -12,9 +12,18 @@ from msgspec.structs import replace
 
 from edge_agent.store.connection import Connection, fetch
 from edge_agent.submission import Answer, Ask, Cancel, submission
+from edge_core import ids
 from edge_core.orders.commands import Role
-from edge_core.orders.document import Adjustment, Confirmations, TillOrder
-from edge_core.orders.requests import ApproveRequest, CancelRequest, HoldRequest, OrderRequest, RefuseRequest
+from edge_core.orders.document import Address, Adjustment, Confirmations, FulfillmentRequest, Payment, TillOrder
+from edge_core.orders.requests import (
+    ApproveRequest,
+    CancelRequest,
+    HoldRequest,
+    OrderRequest,
+    PayRequest,
+    RedirectRequest,
+    RefuseRequest,
+)
 from edge_core.reference.documents import Account, Offer, Promotion, VolumeTier
 from edge_core.reference.lookup import NOTHING, Needs, Reference
 from tests.rigs.desk import Desk, opened_desk
@@ -210,6 +219,44 @@ async def test_velocity_counts_the_orders_of_one_customer(desk: Desk) -> None:
     states = [body(await post(desk, basket(of="c1")))["status"] for _ in range(4)]
     assert states == ["completed"] * 3 + ["held"]
     assert body(await post(desk, basket(of="c2")))["status"] == "completed"
+
+
+async def test_payments_on_account_that_come_at_once_never_exceed_the_limit(desk: Desk) -> None:
+    judge_by(desk, reference(accounts=[Account("c1", credit_limit_minor=3 * TOTAL)], rules=_no_velocity()))
+    waiting = replace(basket(of="c1"), order_type="pickup", fulfillment=FulfillmentRequest("pickup"), payments=())
+    placed = [UUID(body(await post(desk, waiting))["order_id"]) for _ in range(6)]
+    owed = PayRequest(Payment("p1", "on_account", TOTAL, "captured", "offline"))
+    answers = await asyncio.gather(*(ask(desk, order_id, "pay", owed) for order_id in placed))
+    assert sorted(slug(answer) for answer in answers) == [""] * 3 + ["credit-exceeded"] * 3
+    assert slug(await post(desk, on_account(basket(of="c1")))) == "credit-exceeded"
+
+
+async def test_what_an_old_order_came_to_owe_lately_counts(desk: Desk) -> None:
+    older = reference(accounts=[Account("c1", credit_limit_minor=TOTAL)], rules=_no_velocity())
+    judge_by(desk, older)
+    waiting = replace(basket(of="c1"), order_type="pickup", fulfillment=FulfillmentRequest("pickup"), payments=())
+    order_id = UUID(body(await post(desk, waiting))["order_id"])
+
+    async def age(connection: Connection) -> None:  # the order was placed before the customers' data was made
+        await connection.execute("UPDATE order_head SET order_id = ?", (ids.uuid7(1_000_000, 1).bytes,))
+
+    owed = PayRequest(Payment("p1", "on_account", TOTAL, "captured", "offline"))
+    assert (await ask(desk, order_id, "pay", owed)).status == 200
+    await desk.intake.write(age)
+    assert slug(await post(desk, on_account(basket(of="c1")))) == "credit-exceeded"
+
+
+async def test_edits_of_addresses_are_counted_by_their_source_over_orders_and_restarts(desk: Desk) -> None:
+    judge_by(desk, reference(rules=LENIENT))
+    pickup = replace(basket(), order_type="pickup", fulfillment=FulfillmentRequest("pickup"))
+    placed = [UUID(body(await post(desk, pickup))["order_id"]) for _ in range(5)]
+    home = RedirectRequest("ship", Address("A. Receiver", "DE"), operator_id="op-1")
+    first = [await ask(desk, order_id, "redirect", home) for order_id in placed[:2]]
+    at_once = await asyncio.gather(*(ask(desk, order_id, "redirect", home) for order_id in placed[2:4]))
+    states = [body(answer)["status"] for answer in (*first, *at_once)]
+    assert states == ["in_fulfillment"] * 3 + ["held"]
+    other = await ask(desk, placed[4], "redirect", replace(home, operator_id="op-2"))
+    assert body(other)["status"] == "in_fulfillment"
 
 
 async def test_the_back_office_answers_what_the_tills_may_not(desk: Desk) -> None:
