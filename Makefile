@@ -22,7 +22,7 @@ demo: $(STAMP) ## Three stores and a centre on this machine, with failures; ARGS
 	$(PYTHON) -m deploy.demo $(ARGS)
 
 test: lint mosquitto rigs ## Everything that CI runs but the demo: lint and all tiers, on real brokers and a real PostgreSQL
-	$(PYTHON) -m pytest -n 3 --dist loadfile $(TIERS) $(ARGS)
+	$(PYTHON) -m pytest -n 3 --dist worksteal $(TIERS) $(ARGS)
 
 unit: $(STAMP) ## The core alone, in seconds
 	$(PYTHON) -m pytest tests/unit $(ARGS)
