@@ -68,6 +68,12 @@ class AssignmentConfig(Struct, frozen=True, forbid_unknown_fields=True):
     )
 
 
+class ChannelsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The shops that send their orders by themselves, each with its mapping and its secret (docs/channels.md)."""
+
+    file: Path | None = None
+
+
 class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """What is written to stdout."""
 
@@ -82,6 +88,7 @@ class CentreConfig(Struct, frozen=True, forbid_unknown_fields=True):
     broker: BrokerConfig = BrokerConfig()
     ingest: IngestConfig = IngestConfig()
     assignment: AssignmentConfig = AssignmentConfig()
+    channels: ChannelsConfig = ChannelsConfig()
     log: LogConfig = LogConfig()
 
 

@@ -38,6 +38,8 @@ from edge_core.stock.requests import (
     MoveRights,
     QuotaRequest,
     ReservationRequest,
+    ReturnRights,
+    SettleRights,
     SpendRights,
     StockCount,
     UseRights,
@@ -115,7 +117,9 @@ def _about_stock(request: OnStock, here: Circumstances) -> Command:
             return CountStock(here.new_id(), request)
         case ReservationRequest():
             return HoldStock(here.new_id(), request, here.today, here.now_ms)
-        case GrantRights() | SpendRights() | UseRights() | MoveRights() | HearRights():
+        case (
+            GrantRights() | SpendRights() | UseRights() | MoveRights() | HearRights() | ReturnRights() | SettleRights()
+        ):
             return ShareRights(here.new_id(), request, here.own_life, here.today, here.is_confirmed)
         case QuotaRequest():
             return SetQuota(here.new_id(), request, here.today, here.now_ms)
@@ -128,10 +132,12 @@ def skus_asked(request: Request) -> Iterable[str]:
             return [line.sku for line in request.lines]  # first: most are orders, and each case that fails costs 0.3 us
         case Cancel() | AskHold() | Close():
             return ()
-        case QuotaRequest() | GrantRights() | SpendRights():
+        case QuotaRequest() | GrantRights() | SpendRights() | SettleRights():
             return (request.sku,)
-        case UseRights() | MoveRights() | HearRights():
+        case UseRights() | MoveRights() | ReturnRights():
             return ()
+        case HearRights():
+            return (request.book.rights.sku,)
         case OrderHold():
             return (line.sku for line in request.order.lines)
         case Ask():
@@ -195,7 +201,9 @@ def assigned(task: AssignTask, order_id: UUID, here: Circumstances, *, is_accept
         offline=False,
         now_ms=here.now_ms,
     )
-    return TakeAssignment(place, task.central_order_id, task.attempt, task.accept_by_ms, is_accepted)
+    return TakeAssignment(
+        place, task.central_order_id, task.attempt, task.accept_by_ms, is_accepted, here.own_life, task.spent
+    )
 
 
 def centre_command(order_id: UUID, name: str, request: OrderRequest, here: Circumstances) -> AdvanceOrder:

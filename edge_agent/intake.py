@@ -8,7 +8,6 @@ who waits is told so, nothing more is taken, and the file is opened and checked 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Final
 
 import structlog
@@ -17,12 +16,12 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential
 
 from edge_agent.batch import Batch, Shelves
 from edge_agent.batch_file import read_replay, write_batch
-from edge_agent.commanding import Circumstances, business_date, order_in, skus_asked
+from edge_agent.commanding import Circumstances, skus_asked
+from edge_agent.evidence import Lookup, gather_evidence
 from edge_agent.hold_count import HoldCount
 from edge_agent.store import days, holds, idempotency, orders, quotas, rights, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
-from edge_agent.store.known import read_known
 from edge_agent.submission import (
     Answer,
     Ask,
@@ -35,7 +34,6 @@ from edge_agent.submission import (
     submission,
 )
 from edge_agent.surroundings import Surroundings
-from edge_core.checks.question import Evidence
 from edge_core.errors import Fault, OutcomeUnknown, RecordDamaged, Rejected, StorageFault
 from edge_core.limits import (
     IDEMPOTENCY_DAYS_MAX,
@@ -46,7 +44,6 @@ from edge_core.limits import (
 )
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import skus_in
-from edge_core.reference.lookup import Needs, Reference, needs_of
 from edge_core.stock.requests import RightsRequest
 from holdfast_runtime.problems import INTERNAL_ERROR, problem_body
 
@@ -71,11 +68,6 @@ class LogChange(Struct, frozen=True):
 
     change: Callable[[Connection], Awaitable[None]]
     done: "asyncio.Future[None]"
-
-
-Lookup = Callable[[Connection, Callable[[], Needs]], Awaitable[Reference | None]]
-"""Reads the rows of reference data that a batch needs, in its transaction; None where nothing was ever received: then
-nobody asks what it needs."""
 
 
 class Intake:
@@ -287,7 +279,7 @@ class Intake:
             answered=answered,
             replays=replays,
             closed=await days.read_closed(connection) if any(isinstance(each, Close) for each in others) else (),
-            evidence=await self._evidence(connection, submissions) if self.lookup is not None else None,
+            evidence=await gather_evidence(connection, self.lookup, submissions, recorded, self._here),
             shelves=Shelves(
                 living,
                 await quotas.read_quotas(connection, sorted(skus)) if skus else {},
@@ -299,15 +291,6 @@ class Intake:
         """Whether the centre has greeted this very file since it was opened: before that it may be an older copy."""
         self._is_confirmed = self._is_confirmed or self._is_greeted()
         return self._is_confirmed
-
-    async def _evidence(self, connection: Connection, submissions: list[Submission]) -> Evidence | None:
-        """What the orders of a batch are judged by; None where this store never received any reference data."""
-        posted = [order for s in submissions if (order := order_in(s.request)) is not None]
-        reference = await self.lookup(connection, partial(needs_of, posted)) if self.lookup is not None else None
-        if reference is None or not reference.editions:
-            return None
-        dated = [(order, order.business_date or business_date(order.placed_at, self._here.zone)) for order in posted]
-        return Evidence(reference, await read_known(connection, dated, reference, self._here.now_ms()))
 
     async def _append(self, connection: Connection, batch: Batch) -> None:
         await write_batch(connection, batch)

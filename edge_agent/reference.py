@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from edge_agent.intake import Intake
-from edge_agent.reference_download import Downloads
+from edge_agent.reference_download import AnotherVersion, Downloads
 from edge_agent.reference_source import FileMissing, Source
 from edge_agent.store import reference
 from edge_agent.store.connection import Connection
@@ -136,6 +136,9 @@ class ReferenceKeeper:
         except FileMissing as missing:  # the centre names the newest with its next answer
             self._done(version)
             raise TransientFault(f"the centre has no {missing}") from missing
+        except AnotherVersion:  # as after a restore of the centre, which gives a number twice
+            self._done(version)
+            raise
         self.used[row.dataset] = row
         self.applied += 1
         self.last_error = None

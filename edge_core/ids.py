@@ -68,6 +68,15 @@ def display_number(store_id: str, terminal_id: str, code: str, seq: int) -> str:
     return f"{store_id}-{terminal_id}-{code}-{seq}"
 
 
+def close_code(z_number: int, close_id: UUID) -> str:
+    """What people call a Z report: its number, and eight characters (40 bits) that stand for this very close.
+
+    A store that lost its disk, or whose file was put back, counts the same numbers again until it hears what was closed
+    before. On paper the reports differ all the same.
+    """
+    return f"{z_number}-{base64.b32encode(blake2b(close_id.bytes, digest_size=5).digest()).decode().lower()}"
+
+
 def central_order_id(key: str) -> UUID:
     """The id of the order that was posted to the centre under an `Idempotency-Key`."""
     return named(b"holdfast/order\x00", key)

@@ -290,6 +290,10 @@ CHANNEL_EXPRESSION_DEPTH_MAX: Final = 50  # in one another; those that ship have
 CHANNEL_INTEGER_MAX: Final = 2**63 - 1  # no amount is larger, and larger ones take longer and longer
 CHANNEL_SENT_BYTES_MAX: Final = 1024 * 1024  # by HTTP at once; what is larger is a file, for the command line
 CHANNEL_ORDERS_SENT_MAX: Final = 100  # in one request: each is a transaction, some 3 ms
+CHANNEL_KEY_CHARS_MAX: Final = IDEMPOTENCY_KEY_CHARS_MAX  # of a channel's name for an order, with its own before it
+CHANNEL_SECRET_CHARS_MIN: Final = 16  # a shorter one can be guessed; those that shops make have 32 and more
+CHANNEL_SECRET_CHARS_MAX: Final = 256  # of a shop's signature: four times what shops make
+CHANNEL_REFUSALS_MAX: Final = 1_000  # kept of one channel: nobody reads more, and a wrong mapping refuses everything
 CHANNEL_COLUMNS_MAX: Final = 200  # of a file of rows; the widest export of a shop has some 80
 
 # --- reference data and the checks (docs/checks.md) -------------------------------------------------------------------
@@ -299,10 +303,15 @@ PROMOTION_SKUS_MAX: Final = 1_000  # of one promotion; one for more goods is for
 PROMOTION_TIERS_MAX: Final = 10  # of a volume discount: a price tag prints three
 COMPLIANCE_REGIONS_MAX: Final = 300  # places where one item may not go: every country
 COMPLIANCE_AGE_YEARS_MAX: Final = 150  # nobody is older
-LICENCES_MAX: Final = 32  # of one customer; a chemist has three
+LICENSES_MAX: Final = 32  # of one customer; a chemist has three
 HOLD_LEVELS_MAX: Final = 5  # rungs of the ladder; there are three owners
 RULE_PERCENT_MAX: Final = 100_000  # a rise by a thousand times is no threshold any more
 RULE_COUNT_MAX: Final = 10_000  # orders or edits in a window: more is no threshold any more
+DUPLICATE_WINDOW_MS_DEFAULT: Final = 10_000  # nobody is served, and has paid, within so much: one tap too many
+DUPLICATE_WINDOW_MS_MAX: Final = 60_000  # two customers a minute apart may want the same; baskets are kept so long
+ADDRESS_EDITS_MAX_DEFAULT: Final = 3  # by one person, or of one order, within an hour: nobody mistypes a fourth
+ADDRESS_EDITS_WINDOW_MS_MAX: Final = 86_400_000  # edits are kept for so long: a shift and the night after it
+BASKETS_FORGOTTEN_PER_BATCH: Final = 512  # four times what a batch adds, so that they never pile up
 CREDIT_OVERLAP_MS: Final = 3_600_000  # orders so long before the customers' data was made may not be in it: they count
 CUSTOMER_DAY_MS: Final = 3 * 86_400_000  # orders of one business date are placed within so much, wherever the store is
 REFERENCE_ROW_BYTES_MAX: Final = 128 * 1024  # a promotion for a thousand items named with 64 characters has 70 KB

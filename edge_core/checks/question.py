@@ -7,7 +7,7 @@ from msgspec import Struct
 from edge_core.checks.known import Known
 from edge_core.errors import Rejected
 from edge_core.orders.document import Confirmations, TillOrder
-from edge_core.orders.judgement import Answer, Finding, Owner, Proposal
+from edge_core.orders.judgment import Answer, Finding, Owner, Proposal
 from edge_core.reference.documents import Account, Rules
 from edge_core.reference.lookup import Reference
 

@@ -11,7 +11,7 @@ from edge_core.checks.judge import ladder_from, rank_of
 from edge_core.errors import InvariantViolated, Rejected
 from edge_core.orders.cancelling import cancel_rest
 from edge_core.orders.events import Event, FulfillmentDelivered, OrderApproved, OrderCancelled, OrderHeld
-from edge_core.orders.judgement import Answer
+from edge_core.orders.judgment import Answer
 from edge_core.orders.requests import ApproveRequest, CancelRequest, EscalateRequest, HoldRequest, RefuseRequest
 from edge_core.orders.state import HoldState
 from edge_core.orders.world import Case

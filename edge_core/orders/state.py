@@ -5,7 +5,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from edge_core.orders.document import Address, GroupLine, Method, Order, Payment
-from edge_core.orders.judgement import Finding, Proposal, Rung
+from edge_core.orders.judgment import Finding, Proposal, Rung
 from edge_core.stock.ledger import Allocation
 
 

@@ -6,9 +6,11 @@ from msgspec.structs import replace
 from edge_core.checks.judge import BUILT_IN, NO_DOUBT, RULES, judge, ladder_from, propose
 from edge_core.checks.known import Earlier, Known, Use, basket_mark
 from edge_core.errors import Rejected
-from edge_core.orders.document import Adjustment, Confirmations
-from edge_core.orders.judgement import Proposal, Rung
+from edge_core.limits import DUPLICATE_WINDOW_MS_DEFAULT
+from edge_core.orders.document import Adjustment, Confirmations, Customer
+from edge_core.orders.judgment import Proposal, Rung
 from edge_core.reference.documents import Account, Compliance, Item, Level, Offer, Price, Promotion, Rules, VolumeTier
+from edge_core.reference.lookup import NOTHING
 from tests.rigs.judged import (
     DAY_MS,
     HOUR_MS,
@@ -29,7 +31,6 @@ from tests.rigs.judged import (
 from tests.rigs.orders import BUSINESS_DATE, order_id, placed, with_line
 
 TOTAL = basket().totals.grand_total_minor
-TILL = basket().terminal_id
 
 
 def test_a_store_that_never_received_anything_sells_by_the_tills_prices_and_says_so() -> None:
@@ -82,12 +83,12 @@ def test_goods_do_not_go_where_they_may_not(country: str, region: str | None) ->
     assert reasons(judged(sent(basket(), "US", "US-CA", ("insured",)), law)) == ()
 
 
-def test_a_licence_is_the_accounts_or_one_that_the_till_has_seen() -> None:
-    law = [Compliance(SKU, licence="spirits")]
-    assert refusal(judged(basket(of="c1"), reference(compliances=law, accounts=[Account("c1")]))) == "licence-missing"
-    holder = reference(compliances=law, accounts=[Account("c1", licences=("spirits",))])
+def test_a_license_is_the_accounts_or_one_that_the_till_has_seen() -> None:
+    law = [Compliance(SKU, license="spirits")]
+    assert refusal(judged(basket(of="c1"), reference(compliances=law, accounts=[Account("c1")]))) == "license-missing"
+    holder = reference(compliances=law, accounts=[Account("c1", licenses=("spirits",))])
     assert reasons(judged(basket(of="c1"), holder)) == ()
-    assert reasons(judged(basket(confirmations=Confirmations(licences=("spirits",))), holder)) == ()
+    assert reasons(judged(basket(confirmations=Confirmations(licenses=("spirits",))), holder)) == ()
 
 
 # --- prices ----------------------------------------------------------------------------------------------------------
@@ -253,7 +254,7 @@ def test_who_is_blocked_is_refused() -> None:
 
 def test_the_same_basket_of_a_till_moments_later_is_asked_back_unless_it_is_meant() -> None:
     order = basket(lines=2)
-    known = Known({TILL: [Earlier(order_id(1), PLACED_MS - 5_000, basket_mark(order))]})
+    known = Known({basket_mark(order): [Earlier(order_id(1), PLACED_MS - 5_000)]})
     found = judged(order, known=known)
     assert isinstance(found, Rejected)
     assert (found.slug, found.pointer) == ("duplicate-suspected", "/confirmations/duplicate")
@@ -262,7 +263,24 @@ def test_the_same_basket_of_a_till_moments_later_is_asked_back_unless_it_is_mean
     assert refusal(judged(replace(order, confirmations=Confirmations(duplicate=True)), known=known)) is None
     assert refusal(judged(basket(lines=1), known=known)) is None
     assert refusal(judged(replace(order, terminal_id="till-2"), known=known)) is None
-    assert refusal(judged(order, known=known, now_ms=PLACED_MS + 25_001)) is None
+    assert refusal(judged(replace(order, customer=Customer("c1")), known=known)) is None
+
+
+def test_of_a_repeated_basket_counts_when_the_till_placed_it_and_not_when_it_came() -> None:
+    order = basket()
+    window_ms = STRICT.duplicate_window_ms
+    for apart_ms, found in ((window_ms, "duplicate-suspected"), (window_ms + 1, None)):
+        for placed_ms in (PLACED_MS - apart_ms, PLACED_MS + apart_ms):
+            known = Known({basket_mark(order): [Earlier(order_id(1), placed_ms)]})
+            assert refusal(judged(order, known=known, now_ms=PLACED_MS + DAY_MS)) == found
+
+
+def test_a_store_that_never_received_anything_asks_back_what_was_sent_twice() -> None:
+    order = basket()
+    known = Known({basket_mark(order): [Earlier(order_id(1), PLACED_MS - DUPLICATE_WINDOW_MS_DEFAULT)]})
+    assert refusal(judged(order, NOTHING, known)) == "duplicate-suspected"
+    meant = judged(replace(order, confirmations=Confirmations(duplicate=True)), NOTHING, known)
+    assert meant == judged(order, NOTHING) == NO_DOUBT
 
 
 @pytest.mark.parametrize(("before", "held"), [(4_000 - TOTAL, False), (4_001 - TOTAL, True)])
@@ -319,14 +337,15 @@ def test_one_reason_to_refuse_is_enough() -> None:
 def test_an_order_of_the_same_batch_counts_for_the_next() -> None:
     known = Known(uses={("c1", BUSINESS_DATE): Use(100, 200, 1)})
     event = placed(1, on_account(basket(of="c1")))[0]
-    known.take(event.order, PLACED_MS)  # type: ignore[union-attr]
+    known.take(event.order)  # type: ignore[union-attr]
     assert known.use("c1", BUSINESS_DATE) == Use(100 + TOTAL, 200 + TOTAL, 2)
     assert known.use("c1", "2026-11-22") == Use()
     assert refusal(judged(on_account(basket(of="c1")), known=known)) == "duplicate-suspected"
 
 
-def test_built_in_rules_stop_nobody_on_a_guess() -> None:
+def test_built_in_rules_stop_nobody_on_a_guess_but_for_what_looks_sent_twice() -> None:
     rules = Rules()
-    assert (rules.duplicate_window_ms, rules.velocity_orders_max, rules.insured_from_minor) == (0, None, None)
+    assert (rules.velocity_orders_max, rules.insured_from_minor) == (None, None)
+    assert rules.duplicate_window_ms == DUPLICATE_WINDOW_MS_DEFAULT
     assert rules.till_price_allowed
     assert len({rule.name for rule in RULES}) == len(RULES)

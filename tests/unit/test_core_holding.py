@@ -13,7 +13,7 @@ from edge_core.orders.decide import decide
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Event, OrderApproved, OrderCancelled, OrderHeld, name_of
 from edge_core.orders.fold import OrderState, fold_all
-from edge_core.orders.judgement import Rung
+from edge_core.orders.judgment import Rung
 from edge_core.orders.requests import (
     ApproveRequest,
     EscalateRequest,

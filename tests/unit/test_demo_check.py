@@ -3,7 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from deploy.demo.check import CentreBook, CentreOrder, EdgeBook, StoreBooks, TillBook, differences, pounds
+from deploy.demo.check import CentreBook, EdgeBook, StoreBooks, TillBook, differences, pounds
+from deploy.house.looking import CentreOrder
 
 
 def sound_books() -> StoreBooks:

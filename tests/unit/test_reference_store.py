@@ -1,6 +1,7 @@
 """Reference data in the store's file: what decisions find, what a version replaces, and what is never used."""
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
@@ -21,12 +22,13 @@ from edge_agent.store.verify import verify_file
 from edge_agent.surroundings import real_surroundings
 from edge_core import ids
 from edge_core.errors import PeerFault, TransientFault
+from edge_core.limits import REFERENCE_FREE_BYTES_MIN
 from edge_core.reference.datasets import encode_row
 from edge_core.reference.documents import Item, Promotion, Rules, VolumeTier
 from edge_core.reference.files import Header, encode_file
 from edge_core.reference.lookup import Needs
 from edge_core.reference.versions import content_hash, diff, snapshot
-from edge_core.sync.reference_messages import Version
+from edge_core.sync.reference_messages import Published, Version
 
 HERE = real_surroundings(ZoneInfo("UTC"))
 MADE_AT_MS = 1_795_000_000_000
@@ -237,6 +239,33 @@ async def test_a_version_that_is_not_the_one_that_was_named_is_refused(parts: Pa
     with pytest.raises(PeerFault, match="another version"):
         await parts.fetch(Version("catalogue", 1, bytes(32)))
     await parts.fetch(version)
+
+
+async def test_a_number_that_the_centre_gave_twice_is_asked_about_and_not_waited_for(parts: Parts) -> None:
+    """A centre that came back from a backup published another version under the number that is being fetched."""
+    parts.shelf.publish("catalogue", 1, goods(3))
+    parts.keeper.heard(Published(ids.uuid7(1, 1), (Version("catalogue", 1, bytes(32)),), 0))
+    keeping = asyncio.create_task(parts.keeper.run())
+    async with asyncio.timeout(10):
+        while not parts.keeper.failures:
+            await asyncio.sleep(0)
+    assert parts.keeper.fetching("catalogue") == 0, "the centre names only what is not being fetched"
+    keeping.cancel()
+
+
+async def test_a_download_stops_where_the_disk_has_no_room_left_for_it_and_goes_on_there(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = parts.shelf.publish("catalogue", 1, goods(4_000))
+    free = iter([REFERENCE_FREE_BYTES_MIN] * 3)
+    real = shutil.disk_usage(parts.file.path.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: real._replace(free=next(free, 0)))
+    with pytest.raises(TransientFault, match="too few for reference data"):
+        await parts.fetch(version)
+    assert parts.downloads.blocks == 2
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: real)
+    assert (await parts.fetch(version)).rows == 4_000
+    assert [start > 0 for _, start in parts.shelf.asked] == [False, True]
 
 
 async def test_a_dataset_that_cannot_be_read_is_left_out_and_fetched_anew(parts: Parts, tmp_path: Path) -> None:
