@@ -1,7 +1,7 @@
 """SQLite without threads: what the product uses of `aiosqlite`, run in place by the real `sqlite3` on real files.
 
-Before each call the task lets the others go on, if any are ready, and the process that it belongs to may die there, or right after the
-call. The disk of a machine may be full or broken: then what would write fails as SQLite says it fails.
+Before each call the task lets the others go on, if any are ready, and the process that it belongs to may die there, or
+right after the call. The disk of a machine may be full or broken: then what would write fails as SQLite says it fails.
 """
 
 import asyncio

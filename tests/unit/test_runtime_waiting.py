@@ -25,19 +25,26 @@ def test_word_that_comes_ends_the_wait_and_leaves_no_timer_behind() -> None:
         loop.call_later(5, wake.set)
         await wait_for_word(wake, 60)
         heard_s = loop.time()
-        await asyncio.sleep(100)
+        await _passed(loop, 100)
         return heard_s, wake.is_set()
 
     assert run_loop(live) == (5, False)
 
 
 def test_a_wait_that_is_cancelled_leaves_the_event_as_it_was() -> None:
-    async def live(_: VirtualLoop) -> bool:
+    async def live(loop: VirtualLoop) -> bool:
         wake = asyncio.Event()
         waiting = asyncio.create_task(wait_for_word(wake, 60))
-        await asyncio.sleep(1)
+        await _passed(loop, 1)
         waiting.cancel()
-        await asyncio.sleep(100)
+        await _passed(loop, 100)
         return waiting.cancelled() and not wake.is_set()
 
     assert run_loop(live)
+
+
+async def _passed(loop: VirtualLoop, seconds: float) -> None:
+    """Until so many virtual seconds have passed."""
+    passed = loop.create_future()
+    loop.call_later(seconds, passed.set_result, None)
+    await passed
