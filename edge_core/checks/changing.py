@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from edge_core.checks.crediting import why_not_owe
-from edge_core.checks.goods import place_denied
+from edge_core.checks.goods import place_denied, place_unknown
 from edge_core.checks.judge import hold_of
 from edge_core.checks.question import Doubt, Evidence, doubt
 from edge_core.checks.risk import uninsured
@@ -43,9 +43,13 @@ def check_sending(
         return None
     for line, _ in sent:
         law = evidence.reference.compliance(line.sku)
-        denied = place_denied(address, law.places_denied) if law is not None else None
+        if law is None:
+            continue
+        denied, vague = place_denied(address, law.places_denied), place_unknown(address, law.places_denied)
         if denied is not None:
             return Rejected("place-denied", f"{line.sku} may not go to {denied}", "/ship_to")
+        if vague is not None:
+            return Rejected("place-denied", f"{line.sku} may not go everywhere, and {vague}", "/ship_to")
     return uninsured(evidence.reference.rules, worth_minor, "/method")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from edge_core.checks.question import Question, Said, doubt
+from edge_core.checks.question import TILL_WAS_AWAY, Question, Said, doubt
 from edge_core.errors import Rejected
 from edge_core.orders.document import Line
 from edge_core.reference.documents import PPM, Offer
@@ -33,6 +33,7 @@ def _look_at_line(q: Question, index: int, line: Line) -> Iterator[Said]:
             yield doubt(finding, "store", "approve", "compare the price with the shelf, and approve it if it is right")
         return
     if good is not None and _is_near(q, line.unit_price_minor, good):
+        yield from _look_at_now(q, line)
         return
     ends = [_end_of(offer, offers) for offer in offers if _was_near(q, line.unit_price_minor, offer)]
     ended_ms = max((end for end in ends if end is not None and end <= q.placed_ms), default=None)
@@ -50,6 +51,14 @@ def _look_at_line(q: Question, index: int, line: Line) -> Iterator[Said]:
     else:
         because = "the price is outside the tolerance of a price book that is up to date"
         yield doubt(q.found("price", told, _BOOK), "store", "refuse", because)
+
+
+def _look_at_now(q: Question, line: Line) -> Iterator[Said]:
+    """A price that was good when the till says that it sold, long ago, and is not good any more."""
+    now = q.reference.price(line.sku, q.posted.currency, q.tier, q.now_ms) if q.came_late else None
+    if now is not None and not _is_near(q, line.unit_price_minor, now):
+        told = f"{line.sku} costs {now.unit_price_minor} now; the till placed the order {q.apart_ms} ms from now"
+        yield doubt(q.found("price", told, _BOOK), "store", "approve", TILL_WAS_AWAY)
 
 
 def _is_near(q: Question, given_minor: int, offer: Offer) -> bool:

@@ -160,6 +160,7 @@ class Rules(Part, frozen=True):
         Level("back_office", 2 * 3_600_000),
         Level("centre", 24 * 3_600_000),
     )
+    hand_discount_ppm_max: Share | None = None
 
 
 Document = Item | Compliance | Price | Promotion | Account | Rules

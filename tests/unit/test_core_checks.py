@@ -7,7 +7,7 @@ from edge_core.checks.judge import BUILT_IN, NO_DOUBT, RULES, judge, ladder_from
 from edge_core.checks.known import Earlier, Known, Use, basket_mark
 from edge_core.errors import Rejected
 from edge_core.limits import DUPLICATE_WINDOW_MS_DEFAULT
-from edge_core.orders.document import Adjustment, Confirmations, Customer
+from edge_core.orders.document import Adjustment, Confirmations, Customer, FulfillmentRequest
 from edge_core.orders.judgment import Proposal, Rung
 from edge_core.reference.documents import Account, Compliance, Item, Level, Offer, Price, Promotion, Rules, VolumeTier
 from edge_core.reference.lookup import NOTHING
@@ -81,6 +81,16 @@ def test_goods_do_not_go_where_they_may_not(country: str, region: str | None) ->
     law = reference(compliances=[Compliance(SKU, places_denied=("SA", "US-UT"))])
     assert refusal(judged(sent(basket(), country, region, ("insured",)), law)) == "place-denied"
     assert reasons(judged(sent(basket(), "US", "US-CA", ("insured",)), law)) == ()
+
+
+def test_goods_that_may_not_go_everywhere_are_not_sent_to_a_place_that_is_left_open() -> None:
+    law = reference(compliances=[Compliance(SKU, places_denied=("US-UT",))])
+    assert reasons(judged(sent(basket(), "US", None, ("insured",)), law)) == ("compliance",)
+    assert reasons(judged(sent(basket(), "DE", None, ("insured",)), law)) == ()
+    nowhere = replace(basket(), order_type="ship", fulfillment=FulfillmentRequest("ship"))
+    assert reasons(judged(nowhere, law)) == ("compliance",)
+    fetched = replace(nowhere, order_type="pickup", fulfillment=FulfillmentRequest("pickup"))
+    assert reasons(judged(fetched, law)) == ()
 
 
 def test_a_license_is_the_accounts_or_one_that_the_till_has_seen() -> None:
@@ -204,6 +214,45 @@ def test_a_volume_promotion_gives_by_the_tier_that_the_quantity_reaches(milli: i
     assert refusal(judged(discounted(most, promoted(most), order=order), by)) is None
     too_much = judged(discounted(most + 1, promoted(most + 1), order=order), by)
     assert refusal(too_much) == "discount-too-large"
+
+
+def test_a_promotion_gives_once_however_a_till_divides_it() -> None:
+    by = reference(promotions=[TEN])
+    assert refusal(judged(discounted(50, promoted(20), promoted(30)), by)) is None
+    assert refusal(judged(discounted(51, promoted(20), promoted(31)), by)) == "discount-too-large"
+
+
+def test_a_volume_that_is_reached_together_counts_for_each_of_its_lines() -> None:
+    by = reference(promotions=[Promotion("ten", (VolumeTier(4_000, off_ppm=100_000),))])
+    each = [replace(promoted(50), lines=(line_id,), adjustment_id=line_id) for line_id in ("1", "2")]
+    both = with_line(discounted(100, *each, order=basket(lines=2)), net_minor=450, discount_minor=50)
+    assert refusal(judged(both, by)) is None
+    assert refusal(judged(discounted(50, promoted(50), order=basket(lines=2)), by)) == "discount-too-large"
+
+
+def test_what_is_off_for_a_part_of_a_unit_may_be_rounded_up() -> None:
+    order = with_line(basket(), quantity_milli=1_500, gross_minor=375)
+    by = reference(promotions=[Promotion("ten", (VolumeTier(0, off_unit_minor=33),))])  # 49.5
+    assert refusal(judged(discounted(50, promoted(50), order=order), by)) is None
+    assert refusal(judged(discounted(51, promoted(51), order=order), by)) == "discount-too-large"
+
+
+def test_a_till_that_says_it_sold_long_ago_is_believed_by_a_person_alone() -> None:
+    over = replace(TEN, until_ms=PLACED_MS + 1)
+    prices = [book(SKU, Offer("CNY", UNIT_PRICE, until_ms=PLACED_MS + 1), Offer("CNY", 999, from_ms=PLACED_MS + 1))]
+    for now_ms, held in ((PLACED_MS + DAY_MS, ()), (PLACED_MS + DAY_MS + 1, ("price", "promotion"))):
+        order = discounted(50, promoted(50))
+        assert reasons(judged(order, reference(promotions=[over], prices=prices), now_ms=now_ms)) == held
+    assert reasons(judged(basket(), reference(), now_ms=PLACED_MS + 2 * DAY_MS)) == ()  # the price is the same now
+
+
+@pytest.mark.parametrize(("kind", "minor", "held"), [("manual", 100, ()), ("manual", 101, ("discount",))])
+def test_what_is_taken_off_by_hand_is_held_from_a_share_on(kind: str, minor: int, held: tuple[str, ...]) -> None:
+    rules = replace(STRICT, hand_discount_ppm_max=200_000)
+    by_hand = discounted(minor, promoted(minor, "boss", kind))
+    assert reasons(judged(by_hand, reference(rules=rules))) == held
+    assert reasons(judged(discounted(minor), reference(rules=rules))) == held  # for no reason that is named
+    assert reasons(judged(by_hand, reference())) == ()
 
 
 def test_an_exclusive_promotion_stands_alone_on_its_goods() -> None:
