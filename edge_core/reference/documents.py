@@ -161,6 +161,7 @@ class Rules(Part, frozen=True):
         Level("centre", 24 * 3_600_000),
     )
     hand_discount_ppm_max: Share | None = None
+    credit_share_ppm: Share = PPM
 
 
 Document = Item | Compliance | Price | Promotion | Account | Rules

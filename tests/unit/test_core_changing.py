@@ -137,6 +137,12 @@ def test_a_customer_who_was_blocked_meanwhile_pays_nothing_on_account() -> None:
     assert slug(at.ask(placed, "pay", pay())) == "customer-blocked"
 
 
+def test_what_is_more_than_the_stores_share_is_not_paid_on_account() -> None:
+    rules = replace(Rules(), credit_share_ppm=500_000)
+    at = shop(reference(accounts=[Account("c1", credit_limit_minor=2 * TOTAL - 1)], rules=rules))
+    assert slug(at.ask(at.place(UNPAID), "pay", pay())) == "credit-exceeded"
+
+
 def test_without_customers_data_a_payment_on_account_is_taken() -> None:
     at = shop(reference(without=["customers"], rules=Rules()))
     assert names(at.ask(at.place(UNPAID), "pay", pay())) == ["payment.captured"]
