@@ -39,7 +39,8 @@ def test_goods_that_may_not_go_to_a_place_are_not_redirected_to_it() -> None:
     at = shop(reference(compliances=[Compliance(SKU, places_denied=("DE-BY",))], rules=Rules()))
     placed = at.place(DEAR)
     assert slug(at.ask(placed, "redirect", home())) == "place-denied"
-    assert names(at.ask(placed, "redirect", home(OFFICE))) == ["group.redirected"]
+    assert slug(at.ask(placed, "redirect", home(OFFICE))) == "place-denied"  # it names no region
+    assert names(at.ask(placed, "redirect", home(replace(OFFICE, region="DE-BE")))) == ["group.redirected"]
     assert slug(at.ask(placed, "redirect", home())) == "place-denied"
 
 
@@ -134,6 +135,12 @@ def test_a_customer_who_was_blocked_meanwhile_pays_nothing_on_account() -> None:
         reference(accounts=[Account("c1", credit_limit_minor=10**9, is_blocked=True)], rules=Rules()), Known()
     )
     assert slug(at.ask(placed, "pay", pay())) == "customer-blocked"
+
+
+def test_what_is_more_than_the_stores_share_is_not_paid_on_account() -> None:
+    rules = replace(Rules(), credit_share_ppm=500_000)
+    at = shop(reference(accounts=[Account("c1", credit_limit_minor=2 * TOTAL - 1)], rules=rules))
+    assert slug(at.ask(at.place(UNPAID), "pay", pay())) == "credit-exceeded"
 
 
 def test_without_customers_data_a_payment_on_account_is_taken() -> None:

@@ -193,6 +193,16 @@ async def test_debts_that_are_in_the_customers_data_are_not_counted_twice(desk: 
     assert (await post(desk, on_account(basket(of="c1")))).status == 201
 
 
+async def test_a_store_whose_clock_is_behind_counts_what_it_took_since_it_had_the_data(desk: Desk) -> None:
+    limited = reference(accounts=[Account("c1", credit_limit_minor=TOTAL)], rules=_no_velocity())
+    ahead = {
+        name: replace(edition, made_at_ms=2**42, used_since_ms=1_000) for name, edition in limited.editions.items()
+    }
+    judge_by(desk, replace(limited, editions=ahead))
+    assert (await post(desk, on_account(basket(of="c1")))).status == 201
+    assert slug(await post(desk, on_account(basket(of="c1")))) == "credit-exceeded"
+
+
 async def test_a_coupon_for_one_use_is_taken_once_and_again_where_its_order_was_called_off(desk: Desk) -> None:
     tier = (VolumeTier(0, off_ppm=100_000),)
     promotion = Promotion("welcome", tier, coupon="HELLO", single_use=True)
