@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from central_sync import channel_commands, commands, parking_commands, reference_commands
+from central_sync import channel_commands, commands, parking_commands, reference_commands, rights_commands
 from central_sync.config import load
 from edge_core.errors import Fault
 from edge_core.limits import TICKET_HOURS_DEFAULT, TICKET_HOURS_MAX
@@ -30,6 +30,7 @@ examples:
   central-sync parked show 17                        what could not be used, with its bytes
   central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
   central-sync reference publish prices prices.csv   a new version of the price book, for every store
+  central-sync rights moves                          which rights to goods were moved, and why
   central-sync verify                                walk every hash chain in the database
   central-sync backup --to /backup                   dump the database, and let the stores know what is covered
   central-sync restore --from /backup/NAME.dump      put a dump into an empty database; the stores send the rest
@@ -105,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("node", metavar="NODE", help="the node's id")
     parking_commands.add_parsers(several, common, printing)
     channel_commands.add_parser(several, common)
+    rights_commands.add_parser(several, common, printing)
     reference_commands.add_parser(several, common, printing)
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
     _add_backup(several, [common, printing])
