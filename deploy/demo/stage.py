@@ -77,7 +77,7 @@ async def opened_stage(folder: Path, page_port: int) -> AsyncIterator[Stage]:
         for server in (database, broker):
             stack.push_async_callback(in_thread, server.stop)
         dsn, broker_url, stores = await asyncio.gather(
-            in_thread(database.start), in_thread(broker.start), _stores(folder, broker.port, stack)
+            in_thread(database.start), in_thread(broker.start), _stores(folder, broker.port, page_port, stack)
         )
         config = _centre_config(folder, page_port, dsn, broker_url)
         centre = Service("central-sync", config, page_port)
@@ -100,19 +100,19 @@ def _centre_config(folder: Path, port: int, dsn: str, broker_url: str) -> Path:
     return write_config(folder / "central-sync.toml", sections)
 
 
-async def _stores(folder: Path, broker_port: int, stack: AsyncExitStack) -> tuple[Store, ...]:
+async def _stores(folder: Path, broker_port: int, page_port: int, stack: AsyncExitStack) -> tuple[Store, ...]:
     stores = []
     port = _AGENT_PORT
     for place in PLACES:
         port = free_port(port)
         line = await stack.enter_async_context(Relay(broker_port))
-        stores.append(_store(folder / place.node_id, place, port, line))
+        stores.append(_store(folder / place.node_id, place, port, line, page_port))
         port += 1
     await asyncio.gather(*map(_add_tokens, stores))
     return tuple(stores)
 
 
-def _store(folder: Path, place: Place, port: int, line: Relay) -> Store:
+def _store(folder: Path, place: Place, port: int, line: Relay, page_port: int) -> Store:
     folder.mkdir()
     node: dict[str, str | int | float] = {
         "id": place.node_id,
@@ -127,6 +127,7 @@ def _store(folder: Path, place: Place, port: int, line: Relay) -> Store:
         "api": {"host": HOST, "port": port, "tokens_file": str(folder / "tokens.json")},
         "store": {"path": str(folder / "store.db"), "reserve_bytes": _RESERVE_BYTES},
         "broker": {"url": f"mqtt://{HOST}:{line.port}"},
+        "centre": {"url": f"http://{HOST}:{page_port}"},
     }
     config = write_config(folder / "edge-agent.toml", sections)
     return Store(place, Service("edge-agent", config, port), line, config, {})
