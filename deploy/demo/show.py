@@ -47,9 +47,8 @@ async def run(plan: Plan, console: Console, enough: asyncio.Event, on_told: Call
         ledger = load()
         published = datasets(ledger)
         await office.publish(stage, published)
-        console.print(
-            f"The office has published {', '.join(f'{len(rows):,} {name}' for name, rows in published.items())}"
-        )
+        rows = ", ".join(f"{dataset} ({len(rows):,})" for dataset, rows in published.items())
+        console.print(f"The office has published {rows}", soft_wrap=True)
         tills = Tills(stage.stores, ledger, plan.rate)
         watch = Watch(stage, tills.books)
         screen = make_screen(console, clock, watch, tills, stage.url)
