@@ -17,8 +17,8 @@ POSTED = {body for each in OPERATIONS for body in (each.body, each.batch_of) if 
 PUBLISHED = {kind.document for kind in KINDS.values()}
 BODIES: set[type[Struct]] = {*POSTED, *PUBLISHED, *get_args(OrderRequest)}
 WITHOUT_NUMBERS = {
-    *("AssignRequest", "BatchOrder", "CloseRequest", "DiscardRequest", "EnrolmentRequest", "Item", "ReleaseRequest"),
-    "ReplayRequest",
+    *("AssignRequest", "BatchOrder", "CloseRequest", "DiscardRequest", "EnrolmentRequest", "GroupRequest", "Item"),
+    *("ReleaseRequest", "ReplayRequest"),
 }
 
 
