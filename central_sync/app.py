@@ -23,6 +23,7 @@ from central_sync.api.contract import centre_openapi
 from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers
+from central_sync.api.holds import Holds
 from central_sync.api.live import LiveFeed
 from central_sync.api.reference import ReferenceFiles
 from central_sync.api.rendering import server_sent_events
@@ -158,6 +159,7 @@ def _assemble(
     desk = Desk(times.now_ms, config.assignment.accept_seconds * 1000, lambda s: telemetry.assignments.labels(s).inc())
     app = application(
         handlers=Handlers(database, times.now),
+        holds=Holds(database),
         commands=Commands(database, times.now_ms),
         assignments=Assignments(database, Decisions(database, desk), times.now_ms),
         channels=ChannelDesk(database, access, channels, times.now_ms, telemetry),

@@ -109,7 +109,7 @@ _ROWS: Final = (
     (2088, "customer-blocked", 409, "The customer is blocked"),
     (2089, "age-unconfirmed", 422, "The buyer's age has to be confirmed"),
     (2090, "place-denied", 422, "The goods may not go to that place"),
-    (2091, "licence-missing", 422, "The buyer needs a licence for these goods"),
+    (2091, "license-missing", 422, "The buyer needs a licence for these goods"),
     (2092, "insurance-missing", 422, "Goods of that value may not be sent without insurance"),
     (2093, "hold-not-found", 404, "The order has no such hold"),
     (2094, "hold-not-overdue", 409, "Those who have to answer the hold still have time"),

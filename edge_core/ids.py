@@ -1,6 +1,7 @@
 """Identifiers made from values that the caller brings: time and randomness stay outside the core."""
 
 import base64
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 from uuid import UUID
@@ -52,6 +53,7 @@ def is_same_machine(one: UUID, other: UUID) -> bool:
     return one.bytes[-_MARK_BYTES:] == other.bytes[-_MARK_BYTES:]
 
 
+@lru_cache(maxsize=16)  # every order of one start of one life asks for the same
 def life_code(incarnation: UUID, life: bytes) -> str:
     """Eight characters (40 bits) that stand for an incarnation and one start of the process in display numbers.
 

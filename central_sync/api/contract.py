@@ -18,6 +18,7 @@ from central_sync.api.documents import (
     StockPage,
 )
 from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
+from central_sync.api.holds import HeldList
 from central_sync.api.reference import (
     MEDIA_TYPE,
     GroupRequest,
@@ -170,6 +171,17 @@ OPERATIONS: Final = (
             ("approve", "Ask the node of an order that is held to let it go on", ApproveRequest, "approve"),
             ("refuse", "Ask the node of an order that is held to call it off", RefuseRequest, "approve"),
         )
+    ),
+    Operation(
+        "get",
+        "/v1/holds",
+        "listHolds",
+        "Orders that are held, the newest first: who has to answer until when, and what is proposed",
+        {200: HeldList},
+        parameters=(_NODE, LIMIT, CURSOR),
+        problems=LIST,
+        scope="read",
+        tag="orders",
     ),
     Operation(
         "get",

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from deploy.demo.check import Day, DayBooks, TillBook
 from deploy.demo.invoices import Document
-from deploy.demo.stage import TILL, Stage, Store
+from deploy.house.stage import TILL, Stage, Store
 from edge_core.errors import PermanentFault, TransientFault
 
 _ANSWER_TIMEOUT_S: Final = 20

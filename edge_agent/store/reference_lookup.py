@@ -18,10 +18,10 @@ from edge_core.reference.documents import Document, Rules
 from edge_core.reference.lookup import Edition, Needs, Reference
 
 _LOOK_UP: Final = """
-    SELECT dataset, set_no, version, made_at_ms, hash, NULL, NULL FROM reference_dataset
+    SELECT dataset, set_no, version, made_at_ms, applied_at_ms, hash, NULL, NULL FROM reference_dataset
     WHERE (?1 IS NULL OR dataset = ?1) AND row_count > 0
     UNION ALL
-    SELECT held.dataset, held.set_no, held.version, held.made_at_ms, held.hash, row.key, row.body
+    SELECT held.dataset, held.set_no, held.version, held.made_at_ms, held.applied_at_ms, held.hash, row.key, row.body
     FROM reference_dataset AS held
     CROSS JOIN json_each(CASE held.dataset WHEN 'customers' THEN ?3 WHEN 'rules' THEN ?4 ELSE ?2 END) AS wanted
     CROSS JOIN reference_row AS row ON row.set_no = held.set_no AND row.key = wanted.value
@@ -62,11 +62,11 @@ class Lookup:
         editions: dict[str, Edition] = {}
         rows: dict[str, dict[str, Any]] = {name: {} for name in KINDS}
         promotions: tuple[Any, ...] = ()
-        for dataset, set_no, version, made_at_ms, content_hash, key, body in found:
+        for dataset, set_no, version, made_at_ms, used_since_ms, content_hash, key, body in found:
             if key is not None:
                 rows[dataset][key] = decode_row(dataset, body)
             else:
-                editions[dataset] = Edition(dataset, version, made_at_ms)
+                editions[dataset] = Edition(dataset, version, made_at_ms, used_since_ms)
                 if dataset == _WHOLE:
                     promotions = await self._all_promotions(connection, set_no, content_hash)
         return Reference(

@@ -10,18 +10,30 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from edge_core.orders.document import TillOrder
+from edge_core.orders.document import Order, TillOrder
 from edge_core.reference.documents import Account, Compliance, Item, Offer, Price, Promotion, Rules
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Edition(Struct, frozen=True, array_like=True, gc=False):
-    """A dataset as it was received: its version, and when the centre made it (Unix ms), which gives its age."""
+    """A dataset as it was received: its version, and when the centre made it (Unix ms), which gives its age.
+
+    `used_since_ms` is when this store put it into use, by its own clock, where that is known.
+    """
 
     dataset: str
     version: int
     made_at_ms: int
+    used_since_ms: int | None = None
+
+    @property
+    def known_until_ms(self) -> int:
+        """What happened here before this moment of the store's clock may be in the data; all that came later is not.
+
+        A store whose clock is behind the centre's uses an edition, by its own clock, before it was made.
+        """
+        return self.made_at_ms if self.used_since_ms is None else min(self.made_at_ms, self.used_since_ms)
 
 
 class Needs(Struct, frozen=True):
@@ -86,14 +98,18 @@ NOTHING: Final = Reference(_NONE)
 """What a store looks up in that never received anything: built-in rules, and no rows."""
 
 
-def needs_of(orders: Iterable[TillOrder]) -> Needs:
-    """The keys that decisions on these orders will ask for."""
+def needs_of(orders: Iterable[TillOrder], changed: Iterable[Order] = ()) -> Needs:
+    """The keys that decisions on these orders, and changes of those that are there, will ask for."""
     skus: set[str] = set()
     customers: set[str] = set()
     for order in orders:
         skus.update(line.sku for line in order.lines)
         if order.customer is not None:
             customers.add(order.customer.ref)
+    for placed in changed:
+        skus.update(line.sku for line in placed.lines)
+        if placed.customer_ref is not None:
+            customers.add(placed.customer_ref)
     return Needs(frozenset(skus), frozenset(customers))
 
 

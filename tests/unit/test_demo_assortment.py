@@ -7,7 +7,7 @@ import msgspec
 from deploy.demo.assortment import PROMOTION, datasets, takes_promotion, with_promotion
 from deploy.demo.invoices import to_order
 from deploy.demo.records import load
-from edge_core.checks.judge import Judgement, judge
+from edge_core.checks.judge import Judgment, judge
 from edge_core.checks.known import Known
 from edge_core.checks.question import Evidence
 from edge_core.orders.document import TillOrder
@@ -51,7 +51,7 @@ def test_every_order_of_the_sample_passes_the_checks_by_what_was_published_with_
             posted = READ(msgspec.json.encode(document))
             assert check_order(posted) is None
             found = judge(Evidence(reference, Known()), posted, business_date="2026-11-22", now_ms=NOW_MS)
-            assert isinstance(found, Judgement), found
+            assert isinstance(found, Judgment), found
             assert found.hold is None
             taken += any(each.code == PROMOTION for each in posted.adjustments)
     assert taken > 400

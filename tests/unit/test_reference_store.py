@@ -125,7 +125,9 @@ def promotion(name: str, off_ppm: int = 100_000) -> bytes:
 async def test_decisions_find_the_rows_that_they_need_and_how_old_they_are(parts: Parts) -> None:
     await parts.fetch(parts.shelf.publish("catalogue", 3, goods(500)))
     await parts.fetch(parts.shelf.publish("rules", 1, {"rules": encode_row(Rules("strict"))}))
-    found = await parts.keeper.look_up(parts.file.reader, Needs(frozenset({"s00007", "nowhere"}), frozenset({"c"})))
+    found = await parts.keeper.look_up(
+        parts.file.reader, lambda: Needs(frozenset({"s00007", "nowhere"}), frozenset({"c"}))
+    )
     assert found is not None
     assert list(found.items) == ["s00007"]
     assert (found.rules.rules_id, found.has("prices"), found.account("c")) == ("strict", False, None)
@@ -139,21 +141,21 @@ async def test_a_dataset_that_was_withdrawn_is_as_if_it_had_never_been_received(
     for dataset in ("catalogue", "promotions"):
         await parts.fetch(parts.shelf.publish(dataset, 2, {}))
     await parts.fetch(parts.shelf.publish("rules", 1, {"rules": encode_row(Rules("strict"))}))
-    found = await parts.keeper.look_up(parts.file.reader, Needs(frozenset({"s00001"})))
+    found = await parts.keeper.look_up(parts.file.reader, lambda: Needs(frozenset({"s00001"})))
     assert found is not None
     assert (set(found.editions), found.promotions) == ({"rules"}, ())
 
 
 async def test_a_store_that_never_received_anything_is_asked_nothing(parts: Parts) -> None:
-    assert await parts.keeper.look_up(parts.file.reader, Needs(frozenset({"s"}))) is None
+    assert await parts.keeper.look_up(parts.file.reader, lambda: Needs(frozenset({"s"}))) is None
 
 
 async def test_promotions_are_those_of_the_version_that_is_used(parts: Parts) -> None:
     old = {"p1": promotion("p1"), "p2": promotion("p2")}
     await parts.fetch(parts.shelf.publish("promotions", 1, old))
-    first = await parts.keeper.look_up(parts.file.reader, Needs())
+    first = await parts.keeper.look_up(parts.file.reader, Needs)
     await parts.fetch(parts.shelf.publish("promotions", 2, {"p2": promotion("p2", 1)}, old=(1, old)))
-    second = await parts.keeper.look_up(parts.file.reader, Needs())
+    second = await parts.keeper.look_up(parts.file.reader, Needs)
     assert first is not None
     assert second is not None
     assert [each.promotion_id for each in first.promotions] == ["p1", "p2"]
@@ -283,7 +285,7 @@ async def test_a_dataset_that_cannot_be_read_is_left_out_and_fetched_anew(parts:
     with closing(sqlite3.connect(tmp_path / "store.db")) as hand, hand:
         hand.execute("UPDATE reference_row SET body = x'c1' WHERE key = 's00001'")
     keeping = asyncio.create_task(parts.keeper.run())
-    found = await parts.keeper.look_up(parts.file.reader, Needs(frozenset({"s00001"})))
+    found = await parts.keeper.look_up(parts.file.reader, lambda: Needs(frozenset({"s00001"})))
     assert found is not None
     assert (found.has("catalogue"), len(found.promotions)) == (False, 1)
     async with asyncio.timeout(10):
