@@ -25,7 +25,7 @@ replay: $(STAMP) ## A year of real sales through three stores, each line account
 	$(PYTHON) -m deploy.replay $(if $(DATA),--data $(DATA)) $(ARGS)
 
 test: lint mosquitto rigs ## Everything that CI runs but the demo: lint and all tiers, on real brokers and a real PostgreSQL
-	$(PYTHON) -m pytest -n 3 --dist loadfile $(TIERS) $(ARGS)
+	$(PYTHON) -m pytest -n 3 --dist worksteal $(TIERS) $(ARGS)
 
 unit: $(STAMP) ## The core alone, in seconds
 	$(PYTHON) -m pytest tests/unit $(ARGS)
