@@ -7,7 +7,7 @@ with what it has.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from edge_agent.intake import Intake
-from edge_agent.reference_download import Downloads
+from edge_agent.reference_download import AnotherVersion, Downloads
 from edge_agent.reference_source import FileMissing, Source
 from edge_agent.store import reference
 from edge_agent.store.connection import Connection
@@ -79,9 +79,9 @@ class ReferenceKeeper:
             self._begin_ms = self._here.monotonic_ms() + int(max(0, news.within_ms) * self._here.jitter())
             self._wake.set()
 
-    async def look_up(self, connection: Connection, needs: Needs) -> Reference | None:
+    async def look_up(self, connection: Connection, needs: Callable[[], Needs]) -> Reference | None:
         """What decisions need, read in their own transaction; None where nothing was ever received, at no cost."""
-        return await self._lookup.read(connection, needs) if self.used else None
+        return await self._lookup.read(connection, needs()) if self.used else None
 
     def suspect(self, dataset: str) -> None:
         """A dataset cannot be read: it is used no more, so that the centre sends it anew."""
@@ -134,6 +134,9 @@ class ReferenceKeeper:
         except FileMissing as missing:  # the centre names the newest with its next answer
             self._done(version)
             raise TransientFault(f"the centre has no {missing}") from missing
+        except AnotherVersion:  # as after a restore of the centre, which gives a number twice
+            self._done(version)
+            raise
         self.used[row.dataset] = row
         self.applied += 1
         self.last_error = None
