@@ -32,12 +32,12 @@ class _Days(Struct, frozen=True):
     days: tuple[_Report, ...]
 
 
-class _Judgement(Struct, frozen=True):
+class _Judgment(Struct, frozen=True):
     priced_by: str = ""
 
 
 class _Order(Struct, frozen=True):
-    judgement: _Judgement = _Judgement()
+    judgment: _Judgment = _Judgment()
 
 
 async def publish(stage: Stage, datasets: dict[str, list[Document]]) -> None:
@@ -62,7 +62,7 @@ async def close_days(store: Store, book: TillBook) -> DayBooks:
             found.codes.append(closed.z_code or "")
         for order_id in list(book.orders)[-1:]:
             answer = await _asked(client.get(f"/v1/orders/{order_id}"), _OK)
-            found.priced_by = msgspec.json.decode(answer, type=_Order).judgement.priced_by
+            found.priced_by = msgspec.json.decode(answer, type=_Order).judgment.priced_by
     return found
 
 

@@ -83,7 +83,7 @@ async def opened_stage(
         dsn, broker_url, stores = await asyncio.gather(
             in_thread(database.start),
             in_thread(broker.start),
-            _stores(folder, broker.port, (agent_port, page_port), stack),
+            _stores(folder, broker.port, agent_port, page_port, stack),
         )
         config = _centre_config(folder, page_port, dsn, broker_url)
         centre = Service("central-sync", config, page_port)
@@ -106,9 +106,9 @@ def _centre_config(folder: Path, port: int, dsn: str, broker_url: str) -> Path:
     return write_config(folder / "central-sync.toml", sections)
 
 
-async def _stores(folder: Path, broker_port: int, ports: tuple[int, int], stack: AsyncExitStack) -> tuple[Store, ...]:
-    """The stores, their agents on ports from the first one on, with the centre's page on the second."""
-    port, page_port = ports
+async def _stores(
+    folder: Path, broker_port: int, port: int, page_port: int, stack: AsyncExitStack
+) -> tuple[Store, ...]:
     stores = []
     for place in PLACES:
         port = free_port(port)

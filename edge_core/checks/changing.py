@@ -83,6 +83,11 @@ def sources_in(order_id: UUID, request: OrderRequest, role: str) -> tuple[str, .
     return f"order {order_id}", f"operator {request.operator_id}" if named else f"unnamed {role}"
 
 
+def is_edit(known: Address | None, wanted: Address | None) -> bool:
+    """Whether an address takes the place of another one; the first address of what was to be fetched does not."""
+    return known is not None and wanted not in {None, known}
+
+
 def review_edits(evidence: Evidence | None, command: AdvanceOrder, *, hold_id: str) -> tuple[OrderHeld, ...]:
     """More edits of addresses from one source in the window than people make are held for the back office."""
     most = evidence.reference.rules.address_edits_max if evidence is not None else None

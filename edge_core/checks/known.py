@@ -65,7 +65,7 @@ class Known:
             id(order.lines),
             order.terminal_id,
             _customer_of(order),
-        )  # the lines are kept, so that the number stays theirs
+        )  # lines are kept: the number stays theirs
         known = self._marks.get(key)
         if known is None:
             known = self._marks[key] = order.lines, basket_mark(order)

@@ -18,7 +18,7 @@ PUBLISHED = {kind.document for kind in KINDS.values()}
 BODIES: set[type[Struct]] = {*POSTED, *PUBLISHED, *get_args(OrderRequest)}
 WITHOUT_NUMBERS = {
     *("AssignRequest", "BatchOrder", "CloseRequest", "DiscardRequest", "EnrolmentRequest", "GroupRequest", "Item"),
-    *("ReleaseRequest", "ReplayRequest"),
+    *("ReleaseRequest", "ReplayRequest", "SettleAsked"),
 }
 
 

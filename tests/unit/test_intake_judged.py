@@ -27,7 +27,7 @@ from edge_core.orders.requests import (
 from edge_core.reference.documents import Account, Offer, Promotion, VolumeTier
 from edge_core.reference.lookup import NOTHING, Needs, Reference
 from tests.rigs.desk import Desk, opened_desk
-from tests.rigs.judged import SKU, STRICT, basket, book, discounted, on_account, reference
+from tests.rigs.judged import SKU, STRICT, basket, book, discounted, on_account, reference, sent
 from tests.rigs.orders import next_placed_at
 
 TOTAL = basket().totals.grand_total_minor
@@ -258,9 +258,9 @@ async def test_what_an_old_order_came_to_owe_lately_counts(desk: Desk) -> None:
 
 async def test_edits_of_addresses_are_counted_by_their_source_over_orders_and_restarts(desk: Desk) -> None:
     judge_by(desk, reference(rules=LENIENT))
-    pickup = replace(basket(), order_type="pickup", fulfillment=FulfillmentRequest("pickup"))
-    placed = [UUID(body(await post(desk, pickup))["order_id"]) for _ in range(5)]
-    home = RedirectRequest("ship", Address("A. Receiver", "DE"), operator_id="op-1")
+    parcel = sent(basket(), traits=("insured",))
+    placed = [UUID(body(await post(desk, parcel))["order_id"]) for _ in range(5)]
+    home = RedirectRequest("ship", Address("Somebody else", "DE"), operator_id="op-1")
     first = [await ask(desk, order_id, "redirect", home) for order_id in placed[:2]]
     at_once = await asyncio.gather(*(ask(desk, order_id, "redirect", home) for order_id in placed[2:4]))
     states = [body(answer)["status"] for answer in (*first, *at_once)]
