@@ -11,6 +11,7 @@ from edge_agent.submission import Submission
 from edge_agent.surroundings import Surroundings
 from edge_core.checks.question import Evidence
 from edge_core.orders.rendering import Recorded
+from edge_core.orders.validation import is_moment
 from edge_core.reference.lookup import NOTHING, Needs, Reference, needs_of
 
 Lookup = Callable[[Connection, Callable[[], Needs]], Awaitable[Reference | None]]
@@ -26,7 +27,9 @@ async def gather_evidence(
     here: Surroundings,
 ) -> Evidence:
     """The evidence of a batch; without reference data, the built-in rules and what the file knows."""
-    posted = [order for each in submissions if (order := order_in(each.request)) is not None]
+    asked = (order_in(each.request) for each in submissions)
+    # The decision refuses an order of a moment that does not exist: nothing is looked up by it.
+    posted = [order for order in asked if order is not None and is_moment(order.placed_at)]
     changes, changed = changes_asked(submissions, recorded)
     found = await lookup(connection, partial(needs_of, posted, changed)) if lookup is not None else None
     reference = found or NOTHING
