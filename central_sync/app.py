@@ -39,6 +39,7 @@ from central_sync.housekeeping import Housekeeper
 from central_sync.ingest.backlog import Backlog
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.worker import Ingester
+from central_sync.rebalancing import Rebalancer
 from central_sync.store import breakers, nodes
 from central_sync.store.database import Database
 from central_sync.store.migrate import migrate
@@ -71,6 +72,7 @@ class Centre(Struct, frozen=True):
     live: LiveFeed
     housekeeper: Housekeeper
     assigner: Assigner
+    rebalancer: Rebalancer
     app: ASGIApp
 
 
@@ -181,6 +183,7 @@ def _assemble(
         live,
         Housekeeper(database, telemetry),
         Assigner(database, telemetry, desk),
+        Rebalancer(database, times.now_ms, after_ms=config.rights.rebalance_seconds * 1000),
         app,
     )
 

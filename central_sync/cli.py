@@ -10,7 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from central_sync import channel_commands, commands, holds_commands, parking_commands, reference_commands
+from central_sync import (
+    channel_commands,
+    commands,
+    holds_commands,
+    parking_commands,
+    reference_commands,
+    rights_commands,
+)
 from central_sync.config import load
 from edge_core.errors import Fault
 from edge_core.limits import TICKET_HOURS_DEFAULT, TICKET_HOURS_MAX
@@ -32,6 +39,7 @@ examples:
   central-sync parked show 17                        what could not be used, with its bytes
   central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
   central-sync reference publish prices prices.csv   a new version of the price book, for every store
+  central-sync rights moves                          which rights to goods were moved, and why
   central-sync verify                                walk every hash chain in the database
   central-sync export --node store-0001              one store's log, as `edge-agent export` says it
   central-sync backup --to /backup                   dump the database, and let the stores know what is covered
@@ -109,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     holds_commands.add_parser(several, common, printing)
     parking_commands.add_parsers(several, common, printing)
     channel_commands.add_parser(several, common)
+    rights_commands.add_parser(several, common, printing)
     reference_commands.add_parser(several, common, printing)
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
     export = several.add_parser("export", parents=[common], help="the stores' logs as JSON lines, as they are here")

@@ -11,7 +11,14 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from central_sync import holds_commands, ordering_commands, parking_commands, reference_commands, times
+from central_sync import (
+    holds_commands,
+    ordering_commands,
+    parking_commands,
+    reference_commands,
+    rights_commands,
+    times,
+)
 from central_sync.api.commands import cancel, instruction_status, read_cancel
 from central_sync.api.documents import EnrolmentList, OrderPage, Ticket, enrolment_item, order_summary
 from central_sync.api.handlers import fleet
@@ -224,6 +231,12 @@ async def _list_enrolments(config: CentreConfig, arguments: argparse.Namespace) 
     return 0
 
 
+async def _rights(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        return await rights_commands.rights_command(database, arguments)
+
+
 COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
     {
         "run": _run,
@@ -238,6 +251,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "channels": channels,
         "reference": _reference,
         "export": _export,
+        "rights": _rights,
         "verify": _verify,
         "backup": back_up,
         "restore": restore,

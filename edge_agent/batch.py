@@ -29,7 +29,7 @@ from edge_agent.submission import (
     rejected_answer,
 )
 from edge_core import clock
-from edge_core.checks.changing import sources_in
+from edge_core.checks.changing import is_edit, sources_in
 from edge_core.checks.known import Basket
 from edge_core.checks.question import Evidence
 from edge_core.errors import PermanentFault, Rejected
@@ -38,6 +38,7 @@ from edge_core.orders.day_events import DayClosed
 from edge_core.orders.decide import decide, skus_of
 from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
+from edge_core.orders.further_events import GroupRedirected
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.orders.sale import handed_over, state_of
@@ -231,7 +232,7 @@ class Batch:
         if isinstance(command, AdvanceOrder) and _gives_code(command):
             return pickup_answer(state, recorded, command.secret)
         if isinstance(command, AdvanceOrder):
-            self._note_edit(command)
+            self._note_edit(command, decision.events, before)
         if follow is None:
             return order_answer(state, recorded, is_new=False)
         return self._begin(follow, traceparent)
@@ -319,10 +320,13 @@ class Batch:
         elif self._evidence is not None and more_minor > 0 and state.order.customer_ref is not None:
             self._evidence.known.owe(state.order.customer_ref, more_minor)
 
-    def _note_edit(self, command: AdvanceOrder) -> None:
+    def _note_edit(self, command: AdvanceOrder, events: Sequence[Event], before: OrderState | None) -> None:
         """An address was edited: that counts for the edits that follow."""
-        sources = sources_in(command.order_id, command.request, command.role)
-        if sources:
+        if before is None or not isinstance(events[0], GroupRedirected):
+            return
+        known = {group.group_id: group.ship_to for group in before.groups}.get(events[0].group_id)
+        if is_edit(known or before.order.ship_to, events[0].ship_to):
+            sources = sources_in(command.order_id, command.request, command.role)
             self.edits.append(AddressEdit(self.rows[-1].entry_id, sources))
             if self._evidence is not None:
                 self._evidence.known.note_edit(sources)

@@ -112,6 +112,11 @@ class Intake:
         return self._fenced
 
     @property
+    def is_confirmed(self) -> bool:
+        """Whether the centre was seen to greet this very file since it was opened."""
+        return self._confirmed()
+
+    @property
     def is_closed(self) -> bool:
         """Whether `close` was called."""
         return self._closing.is_set()

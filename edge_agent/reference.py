@@ -8,7 +8,7 @@ with what it has.
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
@@ -30,6 +30,7 @@ from edge_core.reference.lookup import Needs, Reference
 from edge_core.sync.chain import HASH_BYTES
 from edge_core.sync.reference_messages import Held, Published, Version
 from holdfast_runtime.log import bounded
+from holdfast_runtime.waiting import wait_for_word
 
 _LOG: Final = structlog.get_logger()
 _NOTHING: Final = bytes(HASH_BYTES)
@@ -109,10 +110,7 @@ class ReferenceKeeper:
         """Until there is something to do, and the time of the next download has come."""
         if not self._wanted:
             await self._wake.wait()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0, self._begin_ms - self._here.monotonic_ms()) / 1000):
-                await self._wake.wait()
-        self._wake.clear()
+        await wait_for_word(self._wake, max(0, self._begin_ms - self._here.monotonic_ms()) / 1000)
 
     async def _fetch_all(self) -> None:
         blocks = self._downloads.blocks

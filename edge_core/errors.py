@@ -93,6 +93,7 @@ _ROWS: Final = (
     (2066, "lot-expired", 409, "Only lots past their date are left"),
     (2067, "reservation-not-found", 404, "There is no such reservation here, or it has ended"),
     (2068, "rights-unconfirmed", 409, "Rights are spent once the centre has greeted the node"),
+    (2069, "rights-not-settled", 409, "The life is not over, and may spend the rights that it holds"),
     (2070, "assignment-over", 409, "The order is no longer assigned to this store"),
     (2071, "order-changed", 409, "The order was changed since it was assigned, and cannot go back"),
     (2072, "not-assigned", 409, "The order was not assigned by the centre"),

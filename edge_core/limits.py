@@ -232,6 +232,14 @@ SALE_RATE_WINDOW_MS: Final = 7 * 86_400_000  # a week has all its days in it; ol
 QUOTA_WEIGHT_MAX: Final = 1_000  # of one channel; per mille are fine enough for a plan that people write
 QUOTA_CHANNELS_MAX: Final = 5  # there are five
 QUOTA_RATE_MS_MIN: Final = 86_400_000  # a rate is looked at once a day was watched: morning and evening differ
+RIGHTS_LOOK_INTERVAL_MS: Final = 10_000  # between two looks of the centre for rights to be moved or settled
+RIGHTS_REBALANCE_MS_DEFAULT: Final = 600_000  # between two looks at one SKU: some sales must have come in between
+RIGHTS_BOOKS_PER_LOOK: Final = 256  # SKUs that are seen to in one look, each in a transaction of some 5 ms
+RIGHTS_MOVE_PATIENCE_MS: Final = 3_600_000  # a move that nobody has answered for so long holds the next one up no more
+RIGHTS_MOVES_KEPT: Final = 10_000  # of what was moved and why; older ones are in the nodes' logs
+RIGHTS_LAST_WORD_INTERVAL_MS: Final = (
+    5_000  # between two looks of a node whether it was replaced and still holds rights
+)
 REBALANCE_TOLERANCE_PERCENT: Final = 25  # short of one's share by less: not worth a message, and tomorrow it may turn
 RESERVATION_TTL_MS_DEFAULT: Final = 15 * 60_000  # a basket on its way through a checkout
 HOLDS_LOOK_INTERVAL_MS: Final = 5_000  # between two looks for holds that ran out: some seconds in fifteen minutes
@@ -246,6 +254,8 @@ REFERENCE_BODY_BYTES_MAX: Final = 128 * 1024 * 1024  # of what is published at o
 REFERENCE_BODY_TIMEOUT_MS: Final = 120_000  # to receive it at the centre
 REFERENCE_MISTAKES_MAX: Final = 20  # of a file that are named; the others are counted
 REFERENCE_VERSIONS_MAX: Final = 8  # kept of a dataset: a store that was away for a week of daily prices gets a delta
+REFERENCE_SCOPES_MAX: Final = 65  # of a dataset: for all, and 64 price zones; each keeps its own versions
+REFERENCE_GROUP_NODES_MAX: Final = 10_000  # of one group: twice the largest fleet that is measured
 REFERENCE_DELTA_CHANGES_MAX: Final = 2_000  # applied in one transaction, a till waits 20 ms; beyond, a snapshot
 REFERENCE_BLOCK_BYTES: Final = 16 * 1024  # of rows, taken in one transaction of the edge: some 150 rows, 2 ms
 REFERENCE_BLOCK_BYTES_MAX: Final = (

@@ -9,7 +9,7 @@ from typing import Final
 from deploy.demo.invoices import Document, to_order, to_utc
 from deploy.demo.records import Invoice, Line
 from deploy.replay.mapping import ReturnWithoutReceipt, ReturnWithReceipt, Sale, WriteOff
-from deploy.replay.source import SourceLine, whole_pence
+from deploy.replay.source import SourceLine
 from edge_core.limits import TEXT_CHARS_MAX
 
 TERMINAL: Final = "till-1"
@@ -66,7 +66,7 @@ def write_off_body(step: WriteOff) -> Document:
 
 def _demo_line(line: SourceLine) -> Line:
     description = line.description[:TEXT_CHARS_MAX] or line.sku
-    return Line(line.sku, description, line.quantity, whole_pence(line.price))
+    return Line(line.sku, description, line.quantity, line.price_minor)
 
 
 def _pieces_milli(line: SourceLine) -> int:

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeVar
 
 from msgspec import Struct
 
-from deploy.replay.source import SourceInvoice, SourceLine, whole_pence
+from deploy.replay.source import SourceInvoice, SourceLine
 from edge_core.limits import LINES_MAX
 
 T = TypeVar("T")
@@ -125,7 +125,7 @@ class Mapper:
         key = self._part(invoice.number)
         for line in lines:
             if invoice.customer is not None:
-                place = invoice.customer, line.sku, whole_pence(line.price)
+                place = invoice.customer, line.sku, line.price_minor
                 self._has[place].append(_Sold(key, line.row, line.quantity))
         return Sale(key, invoice, lines)
 
@@ -149,7 +149,7 @@ class Mapper:
         """The customer's latest line of the same goods at the same price that still has so many pieces."""
         if invoice.customer is None:
             return None
-        found = self._has.get((invoice.customer, line.sku, whole_pence(line.price)), ())
+        found = self._has.get((invoice.customer, line.sku, line.price_minor), ())
         return next((sold for sold in reversed(found) if sold.left >= -line.quantity), None)
 
     def _part(self, number: str) -> str:
@@ -170,7 +170,7 @@ def refusal(invoice: SourceInvoice, line: SourceLine) -> Reason | None:
         return "own-cost"
     if line.quantity > 0 and line.price == 0 and invoice.customer is None:
         return "stock-found"
-    if whole_pence(line.price) * line.quantity != line.amount_minor:
+    if line.price_minor * line.quantity != line.amount_minor:
         return "fraction-of-a-penny"
     return None
 

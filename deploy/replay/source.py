@@ -31,18 +31,19 @@ class Unreadable(Exception):  # noqa: N818 - it names what the file is
 
 
 class SourceLine(Struct, frozen=True, gc=False):
-    """One line of the file. `row` counts from 1 behind the heading; the price is pence, with what fraction it has."""
+    """One line of the file. `row` counts from 1 behind the heading; `price` is pence, with what fraction it has.
+
+    In whole pence are `price_minor` of one piece, and `amount_minor` of all: negative where goods or money went the
+    other way.
+    """
 
     row: int
     sku: str
     description: str
     quantity: int
     price: Decimal
-
-    @property
-    def amount_minor(self) -> int:
-        """What the line is worth, in whole pence; negative where goods or money went the other way."""
-        return whole_pence(self.price * self.quantity)
+    price_minor: int
+    amount_minor: int
 
 
 class SourceInvoice(Struct, frozen=True):
@@ -63,6 +64,11 @@ class Survey(Struct):
     exact_pence: Decimal = Decimal(0)
 
 
+def source_line(row: int, sku: str, description: str, quantity: int, price: Decimal) -> SourceLine:
+    """A line with its amounts rounded."""
+    return SourceLine(row, sku, description, quantity, price, whole_pence(price), whole_pence(price * quantity))
+
+
 def whole_pence(pence: Decimal) -> int:
     """Rounded half away from zero."""
     return int(pence) if pence == int(pence) else int(pence.quantize(_PENNY, ROUND_HALF_UP))
@@ -76,7 +82,7 @@ def read_invoices(path: Path, limit: int | None = None) -> Iterator[SourceInvoic
             missing = _COLUMNS - set(rows.fieldnames or ())
             if missing:
                 raise Unreadable(f"{path}: there is no column {', '.join(sorted(missing))}")
-            yield from itertools.islice(_invoices(rows), limit)
+            yield from _first(limit, _invoices(rows))
     except _NO_LEDGER as error:
         raise Unreadable(f"{path}: {error}") from error
 
@@ -95,6 +101,16 @@ def survey(invoices: Iterable[SourceInvoice]) -> Survey:
     return found
 
 
+def _first(limit: int | None, invoices: Iterator[SourceInvoice]) -> Iterator[SourceInvoice]:
+    """So many numbers, each with all of its lines up to there: one of them goes on after others."""
+    numbers: set[str] = set()
+    for invoice in invoices:
+        numbers.add(invoice.number)
+        if limit is not None and len(numbers) > limit:
+            return
+        yield invoice
+
+
 def _invoices(rows: Iterable[Mapping[str, str]]) -> Iterator[SourceInvoice]:
     for number, group in itertools.groupby(enumerate(rows, start=1), key=lambda pair: pair[1]["InvoiceNo"]):
         (first_row, head), *rest = group
@@ -108,15 +124,10 @@ def _invoices(rows: Iterable[Mapping[str, str]]) -> Iterator[SourceInvoice]:
 
 def _line(row: int, fields: Mapping[str, str]) -> SourceLine:
     try:
-        return SourceLine(
-            row,
-            fields["StockCode"].strip().upper(),
-            fields["Description"].strip(),
-            int(fields["Quantity"]),
-            Decimal(fields["UnitPrice"]) * 100,
-        )
+        quantity, price = int(fields["Quantity"]), Decimal(fields["UnitPrice"]) * 100
     except (ValueError, InvalidOperation) as error:
         raise Unreadable(f"line {row}: {error}") from error
+    return source_line(row, fields["StockCode"].strip().upper(), fields["Description"].strip(), quantity, price)
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,6 @@ from typing import Final
 from uuid import UUID
 
 import aiosqlite
-import msgspec
 
 from edge_agent.store.connection import fetch, translated
 from edge_core.checks.known import Basket, Earlier
@@ -17,15 +16,6 @@ from edge_core.limits import BASKETS_FORGOTTEN_PER_BATCH, DUPLICATE_WINDOW_MS_MA
 
 NOT_STANDING: Final = "('cancelled', 'rejected')"
 """The states of orders that came to nothing: they count for no check."""
-
-_READ: Final = f"""
-    SELECT DISTINCT seen.mark, seen.order_id, seen.placed_ms
-    FROM json_each(?1) AS minute
-    CROSS JOIN json_each(?2) AS wanted
-    CROSS JOIN basket_seen AS seen ON seen.minute = minute.value AND seen.mark = wanted.value ->> 0
-         AND seen.placed_ms BETWEEN wanted.value ->> 1 AND wanted.value ->> 2
-    CROSS JOIN order_head AS head ON head.order_id = seen.order_id AND head.status NOT IN {NOT_STANDING}
-"""  # noqa: S608 - a constant. CROSS JOIN keeps SQLite to this order: a seek for each basket and minute
 
 
 async def read_near(
@@ -36,10 +26,21 @@ async def read_near(
     `placed` are pairs of a basket mark and the moment (Unix ms) at which the till says that it was placed.
     """
     wanted = sorted({(mark, at_ms - window_ms, at_ms + window_ms) for mark, at_ms in placed})
+    marks = ",".join(["(?,?,?)"] * len(wanted))
+    # CROSS JOIN keeps SQLite to this order (sqlite.org/optoverview.html): a seek for each basket and minute
+    sql = f"""
+        WITH minute (minute) AS (VALUES (?), (?)), wanted (mark, from_ms, to_ms) AS (VALUES {marks})
+        SELECT DISTINCT seen.mark, seen.order_id, seen.placed_ms
+        FROM minute CROSS JOIN wanted
+        CROSS JOIN basket_seen AS seen ON seen.minute = minute.minute AND seen.mark = wanted.mark
+             AND seen.placed_ms BETWEEN wanted.from_ms AND wanted.to_ms
+        CROSS JOIN order_head AS head ON head.order_id = seen.order_id AND head.status NOT IN {NOT_STANDING}
+    """  # noqa: S608 - only question marks and a constant are put in
     minutes = _minute(now_ms) - 1, _minute(now_ms)
     found: dict[int, list[Earlier]] = defaultdict(list)
-    rows = await fetch(connection, _READ, (_encoded(minutes), _encoded(wanted)))
-    for mark, order_id, placed_ms in rows:
+    for mark, order_id, placed_ms in await fetch(
+        connection, sql, (*minutes, *(each for row in wanted for each in row))
+    ):
         found[mark].append(Earlier(UUID(bytes=order_id), placed_ms))
     return found
 
@@ -59,7 +60,3 @@ async def put(connection: aiosqlite.Connection, taken: Sequence[Basket], now_ms:
 
 def _minute(now_ms: int) -> int:
     return now_ms // DUPLICATE_WINDOW_MS_MAX
-
-
-def _encoded(values: Sequence[object]) -> str:
-    return msgspec.json.encode(values).decode()

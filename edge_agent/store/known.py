@@ -56,7 +56,7 @@ async def _read_uses(
     connection: aiosqlite.Connection, wanted: Sequence[tuple[str, str]], reference: Reference, now_ms: int
 ) -> dict[tuple[str, str], Use]:
     edition = reference.editions.get("customers")
-    credit_since_ms = max(0, edition.made_at_ms - CREDIT_OVERLAP_MS) if edition is not None else 0
+    credit_since_ms = max(0, edition.known_until_ms - CREDIT_OVERLAP_MS) if edition is not None else 0
     recent_since_ms = now_ms - reference.rules.velocity_window_ms
     since_ms = min(credit_since_ms, recent_since_ms, now_ms - CUSTOMER_DAY_MS)
     values = ",".join(["(?,?)"] * len(wanted))

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from edge_core.checks.crediting import why_not_owe
-from edge_core.checks.goods import place_denied
+from edge_core.checks.crediting import share_minor, why_not_owe
+from edge_core.checks.goods import place_denied, place_unknown
 from edge_core.checks.judge import hold_of
 from edge_core.checks.question import Doubt, Evidence, doubt
 from edge_core.checks.risk import uninsured
@@ -43,9 +43,13 @@ def check_sending(
         return None
     for line, _ in sent:
         law = evidence.reference.compliance(line.sku)
-        denied = place_denied(address, law.places_denied) if law is not None else None
+        if law is None:
+            continue
+        denied, vague = place_denied(address, law.places_denied), place_unknown(address, law.places_denied)
         if denied is not None:
             return Rejected("place-denied", f"{line.sku} may not go to {denied}", "/ship_to")
+        if vague is not None:
+            return Rejected("place-denied", f"{line.sku} may not go everywhere, and {vague}", "/ship_to")
     return uninsured(evidence.reference.rules, worth_minor, "/method")
 
 
@@ -59,8 +63,13 @@ def check_debt(evidence: Evidence | None, debt: Debt) -> Rejected | None:
     if account.currency not in {None, debt.currency}:
         detail = f"the limit is in {account.currency}, the order in {debt.currency}"
         return Rejected("credit-exceeded", detail, "/payment/tender")
-    use = evidence.known.use(account.customer_ref, debt.business_date)
-    return why_not_owe(account, use.credit_minor, debt.amount_minor, "/payment/amount_minor")
+    here_minor = evidence.known.use(account.customer_ref, debt.business_date).credit_minor
+    refused = why_not_owe(account, here_minor, debt.amount_minor, "/payment/amount_minor")
+    may_minor = share_minor(account, evidence.reference.rules)
+    if refused is None and here_minor + debt.amount_minor > may_minor:
+        detail = f"{here_minor + debt.amount_minor} are this store's, which may grant {may_minor} by itself"
+        return Rejected("credit-exceeded", detail, "/payment/amount_minor")
+    return refused
 
 
 def sources_in(order_id: UUID, request: OrderRequest, role: str) -> tuple[str, ...]:
@@ -72,6 +81,11 @@ def sources_in(order_id: UUID, request: OrderRequest, role: str) -> tuple[str, .
         return ()
     named = request.operator_id is not None
     return f"order {order_id}", f"operator {request.operator_id}" if named else f"unnamed {role}"
+
+
+def is_edit(known: Address | None, wanted: Address | None) -> bool:
+    """Whether an address takes the place of another one; the first address of what was to be fetched does not."""
+    return known is not None and wanted not in {None, known}
 
 
 def review_edits(evidence: Evidence | None, command: AdvanceOrder, *, hold_id: str) -> tuple[OrderHeld, ...]:

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from edge_core.checks.known import on_account_minor
 from edge_core.checks.question import Question, Said, doubt
 from edge_core.errors import Rejected
-from edge_core.reference.documents import Account
+from edge_core.reference.documents import PPM, Account, Rules
 
 _SET = "customers"
 
 
 def look_at_credit(q: Question) -> Iterator[Said]:
     """What is owed, here and elsewhere, and what this order adds has to stay within the limit; orders that this store
-    took since the data was made count. Who is blocked is refused; on account without an account is held."""
+    took since the data was made count. Who is blocked is refused; on account without an account is held, and what is
+    more than the store's share of what is free."""
     account = q.account
     if account is not None and account.is_blocked:
         yield _blocked(account)
@@ -32,6 +33,21 @@ def look_at_credit(q: Question) -> Iterator[Said]:
     refused = why_not_owe(account, here_minor, wanted_minor, "/payments")
     if refused is not None:
         yield refused
+    elif here_minor + wanted_minor > share_minor(account, q.rules):
+        told = (
+            f"{here_minor + wanted_minor} are this store's, which may grant {share_minor(account, q.rules)} by itself"
+        )
+        finding = q.found("credit", told, _SET)
+        yield doubt(finding, "centre", "approve", "ask what the other stores took on account since the data was made")
+
+
+def share_minor(account: Account, rules: Rules) -> int:
+    """How much of what is free of a limit a store may grant by itself until the next edition of the data.
+
+    With as many stores as shares, all of them together never exceed the limit, whatever they cannot tell each other.
+    """
+    free_minor = max(0, (account.credit_limit_minor or 0) - account.owed_minor)
+    return free_minor * rules.credit_share_ppm // PPM
 
 
 def why_not_owe(account: Account, here_minor: int, wanted_minor: int, pointer: str) -> Rejected | None:

@@ -15,7 +15,7 @@ from edge_core.checks.crediting import look_at_credit
 from edge_core.checks.goods import look_at_compliance, look_at_items
 from edge_core.checks.known import placed_ms_of
 from edge_core.checks.pricing import look_at_prices
-from edge_core.checks.promoting import look_at_promotions
+from edge_core.checks.promoting import look_at_discounts, look_at_promotions
 from edge_core.checks.question import Doubt, Evidence, Look, Question
 from edge_core.checks.risk import look_at_day_amount, look_at_insurance, look_at_velocity, look_for_duplicate
 from edge_core.errors import Rejected
@@ -48,6 +48,7 @@ RULES: Final = (
     Rule("compliance", ("compliance", "customers"), look_at_compliance),
     Rule("price", ("prices", "customers"), look_at_prices),
     Rule("promotion", ("promotions",), look_at_promotions),
+    Rule("discount", (), look_at_discounts),
     Rule("credit", ("customers",), look_at_credit),
     Rule("insurance", (), look_at_insurance),
     Rule("day-amount", ("customers",), look_at_day_amount),

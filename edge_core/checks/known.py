@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from edge_core.orders.document import Order, TillOrder
+from edge_core.orders.document import Line, Order, TillOrder
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _BASKET_BYTES: Final = 8
@@ -56,7 +56,20 @@ class Known:
         self._uses = dict(uses or {})
         self._coupons = set(coupons)
         self._edits = Counter(edits or {})
+        self._marks: dict[tuple[int, str, str | None], tuple[tuple[Line, ...], int]] = {}
         self.taken: list[Basket] = []
+
+    def mark_of(self, order: TillOrder | Order) -> int:
+        """The mark of an order's basket, made once: a posted order and the document made of it have the same lines."""
+        key = (
+            id(order.lines),
+            order.terminal_id,
+            _customer_of(order),
+        )  # lines are kept: the number stays theirs
+        known = self._marks.get(key)
+        if known is None:
+            known = self._marks[key] = order.lines, basket_mark(order)
+        return known[1]
 
     def earlier(self, mark: int, placed_ms: int, window_ms: int) -> Earlier | None:
         """The order with the same basket mark that was placed nearest to a moment, and no further from it than that."""
@@ -87,7 +100,7 @@ class Known:
 
     def take(self, order: Order) -> None:
         """An order was taken: the next one is judged with it. `taken` names the baskets that came so."""
-        basket = Basket(basket_mark(order), Earlier(order.order_id, placed_ms_of(order)))
+        basket = Basket(self.mark_of(order), Earlier(order.order_id, placed_ms_of(order)))
         self._earlier.setdefault(basket.mark, []).append(basket.seen)
         self.taken.append(basket)
         self._coupons.update(coupons_of(order))
@@ -106,13 +119,15 @@ _UNUSED: Final = Use()
 
 def basket_mark(order: TillOrder | Order) -> int:
     """63 bits that stand for a till, its customer, and goods, quantities and prices, in whatever order they came."""
-    if isinstance(order, TillOrder):
-        customer_ref = order.customer.ref if order.customer is not None else None
-    else:
-        customer_ref = order.customer_ref
     goods = sorted((line.sku, line.quantity_milli, line.net_minor) for line in order.lines)
-    whole = _ENCODER.encode((order.terminal_id, customer_ref, goods))
+    whole = _ENCODER.encode((order.terminal_id, _customer_of(order), goods))
     return int.from_bytes(blake2b(whole, digest_size=_BASKET_BYTES).digest(), "big") >> 1
+
+
+def _customer_of(order: TillOrder | Order) -> str | None:
+    if isinstance(order, TillOrder):
+        return None if order.customer is None else order.customer.ref
+    return order.customer_ref
 
 
 def placed_ms_of(order: TillOrder | Order) -> int:

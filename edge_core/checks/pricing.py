@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from edge_core.checks.question import Question, Said, doubt
+from edge_core.checks.question import TILL_WAS_AWAY, Question, Said, doubt
 from edge_core.errors import Rejected
 from edge_core.orders.document import Line
 from edge_core.reference.documents import PPM, Offer
@@ -25,6 +25,8 @@ def look_at_prices(q: Question) -> Iterator[Said]:
         good = good_at(offers, q.placed_ms)
         if good is None or not _is_near(q, line.unit_price_minor, good):
             yield from _look_closer(q, index, line, offers, good)
+        elif q.came_late:
+            yield from _look_at_now(q, line, offers)
 
 
 def _look_closer(q: Question, index: int, line: Line, offers: list[Offer], good: Offer | None) -> Iterator[Said]:
@@ -52,6 +54,14 @@ def _look_closer(q: Question, index: int, line: Line, offers: list[Offer], good:
     else:
         because = "the price is outside the tolerance of a price book that is up to date"
         yield doubt(q.found("price", told, _BOOK), "store", "refuse", because)
+
+
+def _look_at_now(q: Question, line: Line, offers: list[Offer]) -> Iterator[Said]:
+    """A price that was good when the till says that it sold, long ago, and is not good any more."""
+    now = good_at(offers, q.now_ms)
+    if now is not None and not _is_near(q, line.unit_price_minor, now):
+        told = f"{line.sku} costs {now.unit_price_minor} now; the till placed the order {q.apart_ms} ms from now"
+        yield doubt(q.found("price", told, _BOOK), "store", "approve", TILL_WAS_AWAY)
 
 
 def _is_near(q: Question, given_minor: int, offer: Offer) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from edge_core.checks.known import basket_mark
 from edge_core.checks.question import Question, Said, doubt
 from edge_core.errors import Rejected
 from edge_core.reference.documents import Rules
@@ -16,7 +15,7 @@ def look_for_duplicate(q: Question) -> Iterator[Said]:
     window_ms = q.rules.duplicate_window_ms
     if not window_ms or q.confirmations.duplicate or q.posted.order_type == "exchange":
         return  # what is exchanged comes back once, so that its order cannot be had twice
-    earlier = q.known.earlier(basket_mark(q.posted), q.placed_ms, window_ms)
+    earlier = q.known.earlier(q.known.mark_of(q.posted), q.placed_ms, window_ms)
     if earlier is not None:
         apart_ms = abs(q.placed_ms - earlier.placed_ms)
         detail = f"order {earlier.order_id} of this till has the same goods, {apart_ms} ms apart: confirm a second one"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from edge_core.checks.changing import review_edits
+from edge_core.checks.changing import is_edit, review_edits
 from edge_core.errors import InvariantViolated, Rejected
 from edge_core.ids import pickup_code_hash
 from edge_core.orders.cancelling import cancel_group, hand_over
@@ -160,6 +160,10 @@ def redirect_group(case: Case) -> tuple[Event, ...]:
 
 def review_address(case: Case) -> tuple[Event, ...]:
     """Addresses that are edited again and again from one source are looked at before anything leaves."""
+    request = case.command.request
+    wanted = request.ship_to if isinstance(request, RedirectRequest) else None
+    if not is_edit(case.group.ship_to or case.state.order.ship_to, wanted):
+        return ()
     return review_edits(case.world.evidence, case.command, hold_id=f"h{case.state.revision + 1}")
 
 

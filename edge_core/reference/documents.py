@@ -160,6 +160,8 @@ class Rules(Part, frozen=True):
         Level("back_office", 2 * 3_600_000),
         Level("centre", 24 * 3_600_000),
     )
+    hand_discount_ppm_max: Share | None = None
+    credit_share_ppm: Share = PPM
 
 
 Document = Item | Compliance | Price | Promotion | Account | Rules

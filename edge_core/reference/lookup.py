@@ -17,11 +17,23 @@ _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Edition(Struct, frozen=True, array_like=True, gc=False):
-    """A dataset as it was received: its version, and when the centre made it (Unix ms), which gives its age."""
+    """A dataset as it was received: its version, and when the centre made it (Unix ms), which gives its age.
+
+    `used_since_ms` is when this store put it into use, by its own clock, where that is known.
+    """
 
     dataset: str
     version: int
     made_at_ms: int
+    used_since_ms: int | None = None
+
+    @property
+    def known_until_ms(self) -> int:
+        """What happened here before this moment of the store's clock may be in the data; all that came later is not.
+
+        A store whose clock is behind the centre's uses an edition, by its own clock, before it was made.
+        """
+        return self.made_at_ms if self.used_since_ms is None else min(self.made_at_ms, self.used_since_ms)
 
 
 class Needs(Struct, frozen=True):

@@ -28,6 +28,7 @@ _LATER: Final = (
     "edge_agent.store.verify",
     "central_sync.service",
     "holdfast_runtime.log",
+    "httpx",
     "uvloop",
 )
 

@@ -19,6 +19,7 @@ HOME = Address("A. Receiver", "DE", region="DE-BY")
 OFFICE = Address("Office", "DE")
 DEAR = till_order(lines=1, method="pickup")
 TOTAL = DEAR.totals.grand_total_minor
+SENT = replace(DEAR, order_type="ship", fulfillment=FulfillmentRequest("ship", ship_to=HOME))
 INSURED_FROM = replace(Rules(), insured_from_minor=TOTAL)
 
 
@@ -39,7 +40,8 @@ def test_goods_that_may_not_go_to_a_place_are_not_redirected_to_it() -> None:
     at = shop(reference(compliances=[Compliance(SKU, places_denied=("DE-BY",))], rules=Rules()))
     placed = at.place(DEAR)
     assert slug(at.ask(placed, "redirect", home())) == "place-denied"
-    assert names(at.ask(placed, "redirect", home(OFFICE))) == ["group.redirected"]
+    assert slug(at.ask(placed, "redirect", home(OFFICE))) == "place-denied"  # it names no region
+    assert names(at.ask(placed, "redirect", home(replace(OFFICE, region="DE-BE")))) == ["group.redirected"]
     assert slug(at.ask(placed, "redirect", home())) == "place-denied"
 
 
@@ -60,8 +62,7 @@ def test_a_dear_order_is_not_sent_in_cheap_parts() -> None:
 
 def test_the_address_of_a_parcel_can_be_edited_and_not_to_what_it_is() -> None:
     at = shop(reference(rules=Rules()))
-    posted = replace(DEAR, order_type="ship", fulfillment=FulfillmentRequest("ship", ship_to=HOME))
-    placed = at.place(posted)
+    placed = at.place(SENT)
     assert slug(at.ask(placed, "redirect", home())) == "method-mismatch"
     assert names(at.ask(placed, "redirect", home(OFFICE, operator_id="op-1"))) == ["group.redirected"]
     assert at.states[placed].groups[0].ship_to == OFFICE
@@ -71,27 +72,35 @@ def test_the_address_of_a_parcel_can_be_edited_and_not_to_what_it_is() -> None:
 @pytest.mark.parametrize("source", ["operator op-1", "order", "unnamed store"])
 def test_more_edits_from_one_source_than_people_make_are_taken_and_held(source: str) -> None:
     at = shop(reference(rules=Rules()))
-    placed = at.place(DEAR)
+    placed = at.place(SENT)
     operator = None if source == "unnamed store" else "op-1" if source != "order" else "op-2"
     counted = f"order {placed}" if source == "order" else source
     at.evidence = Evidence(reference(rules=Rules()), Known(edits={counted: ADDRESS_EDITS_MAX_DEFAULT - 1}))
-    assert names(at.ask(placed, "redirect", home(operator_id=operator))) == ["group.redirected"]
+    assert names(at.ask(placed, "redirect", home(OFFICE, operator_id=operator))) == ["group.redirected"]
     at.evidence = Evidence(reference(rules=Rules()), Known(edits={counted: ADDRESS_EDITS_MAX_DEFAULT}))
-    found = at.ask(placed, "redirect", home(OFFICE, operator_id=operator))
+    found = at.ask(placed, "redirect", home(operator_id=operator))
     assert names(found) == ["group.redirected", "order.held"]
     assert isinstance(found, tuple)
     held = found[1]
     assert isinstance(held, OrderHeld)
     assert (held.reasons, held.owner) == (("address-edits",), "back_office")
     assert counted in held.findings[0].says
-    assert slug(at.ask(placed, "redirect", home())) == "order-held"
+    assert slug(at.ask(placed, "redirect", home(OFFICE))) == "order-held"
     assert names(at.ask(placed, "approve", ApproveRequest(operator_id="boss"), "back_office")) == ["order.approved"]
 
 
 def test_where_the_rules_say_so_edits_are_not_counted() -> None:
     rules = replace(Rules(), address_edits_max=None)
     at = shop(reference(rules=rules), Known(edits={"unnamed store": 1_000}))
-    assert names(at.ask(at.place(DEAR), "redirect", home())) == ["group.redirected"]
+    assert names(at.ask(at.place(SENT), "redirect", home(OFFICE))) == ["group.redirected"]
+
+
+def test_the_first_address_of_what_was_to_be_fetched_is_no_edit() -> None:
+    at = shop(reference(rules=Rules()), Known(edits={"unnamed store": 1_000}))
+    placed = at.place(DEAR)
+    assert names(at.ask(placed, "redirect", home())) == ["group.redirected"]
+    assert names(at.ask(placed, "redirect", RedirectRequest("pickup"))) == ["group.redirected"]
+    assert names(at.ask(placed, "redirect", home(OFFICE))) == ["group.redirected", "order.held"]
 
 
 # --- on account ------------------------------------------------------------------------------------------------------
@@ -134,6 +143,12 @@ def test_a_customer_who_was_blocked_meanwhile_pays_nothing_on_account() -> None:
         reference(accounts=[Account("c1", credit_limit_minor=10**9, is_blocked=True)], rules=Rules()), Known()
     )
     assert slug(at.ask(placed, "pay", pay())) == "customer-blocked"
+
+
+def test_what_is_more_than_the_stores_share_is_not_paid_on_account() -> None:
+    rules = replace(Rules(), credit_share_ppm=500_000)
+    at = shop(reference(accounts=[Account("c1", credit_limit_minor=2 * TOTAL - 1)], rules=rules))
+    assert slug(at.ask(at.place(UNPAID), "pay", pay())) == "credit-exceeded"
 
 
 def test_without_customers_data_a_payment_on_account_is_taken() -> None:

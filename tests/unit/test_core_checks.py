@@ -7,9 +7,9 @@ from edge_core.checks.judge import BUILT_IN, NO_DOUBT, RULES, judge, ladder_from
 from edge_core.checks.known import Earlier, Known, Use, basket_mark
 from edge_core.errors import Rejected
 from edge_core.limits import DUPLICATE_WINDOW_MS_DEFAULT
-from edge_core.orders.document import Adjustment, Confirmations, Customer
+from edge_core.orders.document import Confirmations, Customer, FulfillmentRequest
 from edge_core.orders.judgment import Proposal, Rung
-from edge_core.reference.documents import Account, Compliance, Item, Level, Offer, Price, Promotion, Rules, VolumeTier
+from edge_core.reference.documents import Account, Compliance, Item, Level, Offer, Price, Rules
 from edge_core.reference.lookup import NOTHING
 from tests.rigs.judged import (
     DAY_MS,
@@ -20,7 +20,6 @@ from tests.rigs.judged import (
     UNIT_PRICE,
     basket,
     book,
-    discounted,
     judged,
     on_account,
     reasons,
@@ -81,6 +80,16 @@ def test_goods_do_not_go_where_they_may_not(country: str, region: str | None) ->
     law = reference(compliances=[Compliance(SKU, places_denied=("SA", "US-UT"))])
     assert refusal(judged(sent(basket(), country, region, ("insured",)), law)) == "place-denied"
     assert reasons(judged(sent(basket(), "US", "US-CA", ("insured",)), law)) == ()
+
+
+def test_goods_that_may_not_go_everywhere_are_not_sent_to_a_place_that_is_left_open() -> None:
+    law = reference(compliances=[Compliance(SKU, places_denied=("US-UT",))])
+    assert reasons(judged(sent(basket(), "US", None, ("insured",)), law)) == ("compliance",)
+    assert reasons(judged(sent(basket(), "DE", None, ("insured",)), law)) == ()
+    nowhere = replace(basket(), order_type="ship", fulfillment=FulfillmentRequest("ship"))
+    assert reasons(judged(nowhere, law)) == ("compliance",)
+    fetched = replace(nowhere, order_type="pickup", fulfillment=FulfillmentRequest("pickup"))
+    assert reasons(judged(fetched, law)) == ()
 
 
 def test_a_license_is_the_accounts_or_one_that_the_till_has_seen() -> None:
@@ -161,69 +170,6 @@ def test_a_price_that_the_book_does_not_have_is_the_tills_where_the_rules_allow_
     assert by_till.basis.priced_by == "till"
 
 
-# --- promotions ------------------------------------------------------------------------------------------------------
-
-TEN = Promotion("ten", (VolumeTier(0, off_ppm=100_000),))
-COUPON = Promotion("welcome", (VolumeTier(0, off_ppm=100_000),), coupon="HELLO", single_use=True)
-
-
-def promoted(minor: int, code: str = "ten", kind: str = "promotion") -> Adjustment:
-    return Adjustment(f"a-{code}-{minor}", kind, -minor, code, ("1",))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(("minor", "slug"), [(50, None), (49, None), (51, "discount-too-large")])
-def test_a_promotion_gives_what_it_gives_and_no_minor_unit_more(minor: int, slug: str | None) -> None:
-    assert refusal(judged(discounted(minor, promoted(minor)), reference(promotions=[TEN]))) == slug
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        replace(TEN, promotion_id="other"),
-        replace(TEN, from_ms=PLACED_MS + 1),
-        replace(TEN, until_ms=PLACED_MS),
-        replace(TEN, skus=("other",)),
-        replace(TEN, spend_minor_min=TOTAL + 1),
-        replace(TEN, coupon="NEEDS-ONE"),
-    ],
-)
-def test_a_promotion_that_is_not_good_for_the_order_is_refused(wrong: Promotion) -> None:
-    assert refusal(judged(discounted(50, promoted(50)), reference(promotions=[wrong]))) == "promotion-invalid"
-
-
-def test_what_is_unknown_to_old_promotions_is_held() -> None:
-    assert reasons(judged(discounted(50, promoted(50)), reference(age_ms=9 * DAY_MS))) == ("promotion",)
-
-
-@pytest.mark.parametrize(("milli", "most"), [(1_000, 0), (2_000, 25), (3_000, 225)])
-def test_a_volume_promotion_gives_by_the_tier_that_the_quantity_reaches(milli: int, most: int) -> None:
-    tiers = (VolumeTier(2_000, off_ppm=50_000), VolumeTier(3_000, off_ppm=100_000, off_unit_minor=50))
-    gross = milli * UNIT_PRICE // 1_000
-    order = with_line(basket(), quantity_milli=milli, gross_minor=gross)
-    by = reference(promotions=[Promotion("ten", tiers)])
-    assert refusal(judged(discounted(most, promoted(most), order=order), by)) is None
-    too_much = judged(discounted(most + 1, promoted(most + 1), order=order), by)
-    assert refusal(too_much) == "discount-too-large"
-
-
-def test_an_exclusive_promotion_stands_alone_on_its_goods() -> None:
-    alone = [replace(TEN, stacking="exclusive"), replace(TEN, promotion_id="more")]
-    both = discounted(20, promoted(10), promoted(10, "more"))
-    assert refusal(judged(both, reference(promotions=alone))) == "promotion-stacking"
-    assert refusal(judged(both, reference(promotions=[TEN, alone[1]]))) is None
-
-
-def test_a_coupon_for_one_use_is_not_taken_twice_nor_any_coupon_twice_in_an_order() -> None:
-    once = discounted(50, promoted(50, "HELLO", "coupon"))
-    by = reference(promotions=[COUPON])
-    assert refusal(judged(once, by)) is None
-    assert refusal(judged(once, by, Known(coupons=["HELLO"]))) == "coupon-used"
-    for_all = reference(promotions=[replace(COUPON, single_use=False)])
-    assert refusal(judged(once, for_all, Known(coupons=["HELLO"]))) is None
-    twice = discounted(50, promoted(20, "HELLO", "coupon"), promoted(30, "HELLO", "coupon"))
-    assert refusal(judged(twice, for_all)) == "coupon-used"
-
-
 # --- credit ----------------------------------------------------------------------------------------------------------
 
 
@@ -247,6 +193,18 @@ def test_on_account_without_a_limit_that_counts_is_held_for_the_back_office(acco
 def test_who_is_blocked_is_refused() -> None:
     by = reference(accounts=[Account("c1", is_blocked=True)])
     assert refusal(judged(basket(of="c1"), by)) == "customer-blocked"
+
+
+def test_a_store_grants_no_more_than_its_share_of_what_is_free_without_the_centre() -> None:
+    rules = replace(STRICT, credit_share_ppm=250_000)
+    limit = 4 * TOTAL + 100  # 100 are owed, so a quarter of what is free is one order
+    by = reference(accounts=[Account("c1", credit_limit_minor=limit, owed_minor=100)], rules=rules)
+    assert reasons(judged(on_account(basket(of="c1")), by)) == ()
+    found = judged(on_account(basket(of="c1")), by, Known(uses={("c1", BUSINESS_DATE): Use(credit_minor=1)}))
+    assert reasons(found) == ("credit",)
+    assert not isinstance(found, Rejected)
+    assert found.hold is not None
+    assert found.hold.owner == "centre"
 
 
 # --- risk ------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from edge_core.stock.ledger import Allocation, Position, release
 from edge_core.stock.requests import GrantRights, HearRights, ReturnRights, RightsRequest, SettleRights, SpendRights
 from edge_core.stock.rights import CENTRE_ID, Life, balance_milli
 from edge_core.stock.rights_book import RightsBook
-from edge_core.stock.stock_events import RIGHTS_EVENTS, RightsHeard, RightsMoved, RightsReturned
+from edge_core.stock.stock_events import RightsGranted, RightsHeard, RightsMoved, RightsReturned, RightsSpent
 from tests.rigs.orders import BUSINESS_DATE, START_MS
 
 SKU = "milk"
@@ -43,14 +43,18 @@ class Desk:
         if isinstance(events, Rejected):
             return events
         (event,) = events
-        assert isinstance(event, RIGHTS_EVENTS)
-        self.book = rights_book.merge(self.book, event.news)
+        self.book = rights_book.merge(self.book, _news(event))
         return event
 
     def grant(self, to: Life, quantity_milli: int) -> RightsBook:
         event = self.ask(GrantRights(SKU, quantity_milli, to))
-        assert isinstance(event, RIGHTS_EVENTS), event
-        return event.news
+        assert not isinstance(event, Rejected), event
+        return _news(event)
+
+
+def _news(event: Event) -> RightsBook:
+    assert isinstance(event, RightsGranted | RightsMoved | RightsSpent | RightsHeard | RightsReturned), event
+    return event.news
 
 
 def test_rights_that_a_holder_gives_back_free_their_goods_at_the_location_once() -> None:

@@ -27,7 +27,7 @@ from edge_core.orders.requests import (
 from edge_core.reference.documents import Account, Offer, Promotion, VolumeTier
 from edge_core.reference.lookup import NOTHING, Needs, Reference
 from tests.rigs.desk import Desk, opened_desk
-from tests.rigs.judged import SKU, STRICT, basket, book, discounted, on_account, reference
+from tests.rigs.judged import SKU, STRICT, basket, book, discounted, on_account, reference, sent
 from tests.rigs.orders import next_placed_at
 
 TOTAL = basket().totals.grand_total_minor
@@ -193,6 +193,16 @@ async def test_debts_that_are_in_the_customers_data_are_not_counted_twice(desk: 
     assert (await post(desk, on_account(basket(of="c1")))).status == 201
 
 
+async def test_a_store_whose_clock_is_behind_counts_what_it_took_since_it_had_the_data(desk: Desk) -> None:
+    limited = reference(accounts=[Account("c1", credit_limit_minor=TOTAL)], rules=_no_velocity())
+    ahead = {
+        name: replace(edition, made_at_ms=2**42, used_since_ms=1_000) for name, edition in limited.editions.items()
+    }
+    judge_by(desk, replace(limited, editions=ahead))
+    assert (await post(desk, on_account(basket(of="c1")))).status == 201
+    assert slug(await post(desk, on_account(basket(of="c1")))) == "credit-exceeded"
+
+
 async def test_a_coupon_for_one_use_is_taken_once_and_again_where_its_order_was_called_off(desk: Desk) -> None:
     tier = (VolumeTier(0, off_ppm=100_000),)
     promotion = Promotion("welcome", tier, coupon="HELLO", single_use=True)
@@ -248,9 +258,9 @@ async def test_what_an_old_order_came_to_owe_lately_counts(desk: Desk) -> None:
 
 async def test_edits_of_addresses_are_counted_by_their_source_over_orders_and_restarts(desk: Desk) -> None:
     judge_by(desk, reference(rules=LENIENT))
-    pickup = replace(basket(), order_type="pickup", fulfillment=FulfillmentRequest("pickup"))
-    placed = [UUID(body(await post(desk, pickup))["order_id"]) for _ in range(5)]
-    home = RedirectRequest("ship", Address("A. Receiver", "DE"), operator_id="op-1")
+    parcel = sent(basket(), traits=("insured",))
+    placed = [UUID(body(await post(desk, parcel))["order_id"]) for _ in range(5)]
+    home = RedirectRequest("ship", Address("Somebody else", "DE"), operator_id="op-1")
     first = [await ask(desk, order_id, "redirect", home) for order_id in placed[:2]]
     at_once = await asyncio.gather(*(ask(desk, order_id, "redirect", home) for order_id in placed[2:4]))
     states = [body(answer)["status"] for answer in (*first, *at_once)]

@@ -12,12 +12,12 @@ from deploy.replay.books import Books, CentreView, read_line
 from deploy.replay.journal import Back as BookedBack
 from deploy.replay.journal import Book, Journal
 from deploy.replay.mapping import Back, ReturnWithReceipt, Sale, WriteOff
-from deploy.replay.source import SourceInvoice, SourceLine, Survey
+from deploy.replay.source import SourceInvoice, Survey, source_line
 
 INVOICE = SourceInvoice("536365", datetime(2011, 7, 1, tzinfo=UTC), "17850", ())
-CUPS, BAGS = SourceLine(1, "CUP", "a cup", 6, Decimal(255)), SourceLine(2, "BAG", "a bag", 1, Decimal(1000))
-CUPS_BACK = SourceLine(3, "CUP", "a cup", -2, Decimal(255))
-GONE, FEE = SourceLine(4, "CUP", "smashed", -1, Decimal(0)), SourceLine(5, "AMAZONFEE", "", -1, Decimal(99))
+CUPS, BAGS = source_line(1, "CUP", "a cup", 6, Decimal(255)), source_line(2, "BAG", "a bag", 1, Decimal(1000))
+CUPS_BACK = source_line(3, "CUP", "a cup", -2, Decimal(255))
+GONE, FEE = source_line(4, "CUP", "smashed", -1, Decimal(0)), source_line(5, "AMAZONFEE", "", -1, Decimal(99))
 SALE = Sale("536365", INVOICE, (CUPS, BAGS))
 RETURN = ReturnWithReceipt("C1", INVOICE, "536365", (Back(CUPS_BACK, 1),))
 SURVEY = Survey(lines=5, invoices=1, amount_minor=1530 + 1000 - 510 - 99, exact_pence=Decimal(1921))
