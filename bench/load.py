@@ -33,6 +33,7 @@ class Job(Struct, frozen=True):
     seconds: float
     warm_s: float = 0.5
     rate_per_s: float = 0
+    has_customers: bool = False
 
 
 class Result(Struct, frozen=True):
@@ -154,9 +155,10 @@ def main() -> None:
     """Read jobs from stdin, write results to stdout, until stdin ends."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    orders = orders_without_end()
+    orders = {has_customers: orders_without_end(has_customers=has_customers) for has_customers in (False, True)}
     for line in sys.stdin:
-        result = uvloop.run(run_job(msgspec.json.decode(line, type=Job), orders))
+        job = msgspec.json.decode(line, type=Job)
+        result = uvloop.run(run_job(job, orders[job.has_customers]))
         sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
         sys.stdout.flush()
 

@@ -4,9 +4,12 @@ from uuid import UUID
 
 from central_sync.attempts import Desk, assignment_of
 from central_sync.instructions import issue
+from central_sync.ordering import posted_of
+from central_sync.spending import spend, spendable
 from central_sync.store import assignments, nodes
 from central_sync.store.database import Database
 from edge_core.assignment import steps
+from edge_core.assignment.choosing import demand_of
 from edge_core.errors import Rejected
 from edge_core.sync.instruction import CancelTask
 
@@ -29,7 +32,10 @@ class Decisions:
             before = await assignment_of(connection, row)
             if before.status not in {"unassigned", "exception"}:
                 return Rejected("assignment-not-possible", f"the order is {before.status}", state=before.status)
-            await self._desk.write(connection, row, before, self._desk.offer(before, node_id))
+            demand = demand_of(posted_of(row))
+            spent = await spend(connection, node_id, demand, await spendable(connection, demand))
+            promised = () if isinstance(spent, Rejected) else spent  # people know more: the node has to decide
+            await self._desk.write(connection, row, before, self._desk.offer(before, node_id, promised))
         return None
 
     async def cancel(self, order_id: UUID, reason: str) -> Rejected | None:

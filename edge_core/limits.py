@@ -232,6 +232,14 @@ SALE_RATE_WINDOW_MS: Final = 7 * 86_400_000  # a week has all its days in it; ol
 QUOTA_WEIGHT_MAX: Final = 1_000  # of one channel; per mille are fine enough for a plan that people write
 QUOTA_CHANNELS_MAX: Final = 5  # there are five
 QUOTA_RATE_MS_MIN: Final = 86_400_000  # a rate is looked at once a day was watched: morning and evening differ
+RIGHTS_LOOK_INTERVAL_MS: Final = 10_000  # between two looks of the centre for rights to be moved or settled
+RIGHTS_REBALANCE_MS_DEFAULT: Final = 600_000  # between two looks at one SKU: some sales must have come in between
+RIGHTS_BOOKS_PER_LOOK: Final = 256  # SKUs that are seen to in one look, each in a transaction of some 5 ms
+RIGHTS_MOVE_PATIENCE_MS: Final = 3_600_000  # a move that nobody has answered for so long holds the next one up no more
+RIGHTS_MOVES_KEPT: Final = 10_000  # of what was moved and why; older ones are in the nodes' logs
+RIGHTS_LAST_WORD_INTERVAL_MS: Final = (
+    5_000  # between two looks of a node whether it was replaced and still holds rights
+)
 REBALANCE_TOLERANCE_PERCENT: Final = 25  # short of one's share by less: not worth a message, and tomorrow it may turn
 RESERVATION_TTL_MS_DEFAULT: Final = 15 * 60_000  # a basket on its way through a checkout
 HOLDS_LOOK_INTERVAL_MS: Final = 5_000  # between two looks for holds that ran out: some seconds in fifteen minutes
@@ -290,6 +298,10 @@ CHANNEL_EXPRESSION_DEPTH_MAX: Final = 50  # in one another; those that ship have
 CHANNEL_INTEGER_MAX: Final = 2**63 - 1  # no amount is larger, and larger ones take longer and longer
 CHANNEL_SENT_BYTES_MAX: Final = 1024 * 1024  # by HTTP at once; what is larger is a file, for the command line
 CHANNEL_ORDERS_SENT_MAX: Final = 100  # in one request: each is a transaction, some 3 ms
+CHANNEL_KEY_CHARS_MAX: Final = IDEMPOTENCY_KEY_CHARS_MAX  # of a channel's name for an order, with its own before it
+CHANNEL_SECRET_CHARS_MIN: Final = 16  # a shorter one can be guessed; those that shops make have 32 and more
+CHANNEL_SECRET_CHARS_MAX: Final = 256  # of a shop's signature: four times what shops make
+CHANNEL_REFUSALS_MAX: Final = 1_000  # kept of one channel: nobody reads more, and a wrong mapping refuses everything
 CHANNEL_COLUMNS_MAX: Final = 200  # of a file of rows; the widest export of a shop has some 80
 
 # --- reference data and the checks (docs/checks.md) -------------------------------------------------------------------

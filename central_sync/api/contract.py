@@ -20,7 +20,7 @@ from central_sync.api.documents import (
 from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
 from central_sync.api.holds import HeldList
 from central_sync.api.reference import MEDIA_TYPE, ReferenceList, ReferenceVersion
-from central_sync.api.rights import RightsAsked, RightsPage
+from central_sync.api.rights_contract import RIGHTS
 from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
 from central_sync.api.shared_contract import AUTH, COMMAND, CURSOR, KEY, LIMIT, LIST, TEXT
 from central_sync.fleet import NodeStatus
@@ -55,6 +55,7 @@ def _settling(verb: str, operation_id: str, summary: str, body: type[Struct], *p
 
 OPERATIONS: Final = (
     *ASSIGNMENTS,
+    *RIGHTS,
     Operation(
         "get",
         "/v1/nodes",
@@ -73,29 +74,6 @@ OPERATIONS: Final = (
         {200: NodeStatus},
         parameters=(Parameter("node_id", "path", "The node.", TEXT),),
         problems=("node-not-found", *LIST),
-        scope="read",
-        tag="fleet",
-    ),
-    Operation(
-        "post",
-        "/v1/nodes/{node_id}/rights",
-        "askForRights",
-        "Ask a node for rights to its goods, for the centre or for another node; the node decides",
-        {202: InstructionStatus},
-        body=object_shape(RightsAsked),
-        parameters=(Parameter("node_id", "path", "The node whose goods they are.", TEXT), KEY),
-        problems=("node-not-found", *COMMAND, *LIST),
-        scope="stock",
-        tag="fleet",
-    ),
-    Operation(
-        "get",
-        "/v1/rights",
-        "listRights",
-        "Who may promise which goods of which node",
-        {200: RightsPage},
-        parameters=(_NODE, Parameter("sku", "query", "Only this SKU.", TEXT), LIMIT, CURSOR),
-        problems=LIST,
         scope="read",
         tag="fleet",
     ),

@@ -5,16 +5,13 @@ from collections.abc import Sequence
 from typing import Final
 
 import httpx
-import msgspec
 from msgspec import Struct
 
-from deploy.demo.check import CANCELLED, CentreBook, CentreOrder, EdgeBook, StoreBooks, TillBook, differences
-from deploy.demo.services import run_command
-from deploy.demo.stage import TILL, Stage, Store
+from deploy.demo.check import CANCELLED, CentreBook, EdgeBook, StoreBooks, TillBook, differences
 from deploy.demo.story import CutOff
-from deploy.demo.watch import AgentStatus, NodeStatus
-from edge_core.errors import TransientFault
-from edge_core.limits import PAGE_ROWS_MAX
+from deploy.house.looking import agent_status, centre_orders, node_status
+from deploy.house.services import run_command
+from deploy.house.stage import Stage, Store
 
 _ANSWER_TIMEOUT_S: Final = 10
 
@@ -59,11 +56,6 @@ class Result(Struct, frozen=True):
     seconds: float
 
 
-class _OrderPage(Struct, frozen=True):
-    orders: tuple[CentreOrder, ...]
-    next_cursor: str | None
-
-
 async def audit(
     stage: Stage, books: dict[str, TillBook], *, cut_off: CutOff | None, cancellations_left_out: int, seconds: float
 ) -> Result:
@@ -105,10 +97,9 @@ def _flows(stores: Sequence[StoreBooks]) -> dict[str, int]:
 
 async def _books(client: httpx.AsyncClient, stage: Stage, store: Store, tills: TillBook) -> StoreBooks:
     node_id = store.place.node_id
-    headers = {"authorization": f"Bearer {store.tokens[TILL]}"}
-    status = msgspec.json.decode(await _get(client, f"{store.url}/v1/status", headers), type=AgentStatus).orders
-    node = msgspec.json.decode(await _get(client, f"{stage.url}/v1/nodes/{node_id}"), type=NodeStatus)
-    orders = await _orders(client, stage, node_id)
+    status = (await agent_status(client, store)).orders
+    node = await node_status(client, stage, node_id)
+    orders = await centre_orders(client, stage, node_id)
     verified = await run_command("edge-agent", "verify", "--config", store.config)
     return StoreBooks(
         node_id,
@@ -116,28 +107,6 @@ async def _books(client: httpx.AsyncClient, stage: Stage, store: Store, tills: T
         EdgeBook(status.accepted, status.confirmed, status.pending, status.parked, verified.returncode == 0),
         CentreBook(node.orders.durable_seq, node.orders.parked, node.differences, orders),
     )
-
-
-async def _orders(client: httpx.AsyncClient, stage: Stage, node_id: str) -> tuple[CentreOrder, ...]:
-    orders: list[CentreOrder] = []
-    cursor: str | None = None
-    while True:
-        parameters = {"node": node_id, "limit": str(PAGE_ROWS_MAX)} | ({"cursor": cursor} if cursor else {})
-        url = httpx.URL(f"{stage.url}/v1/orders", params=parameters)
-        page = msgspec.json.decode(await _get(client, url), type=_OrderPage)
-        orders += page.orders
-        cursor = page.next_cursor
-        if cursor is None:
-            return tuple(orders)
-
-
-async def _get(client: httpx.AsyncClient, url: str | httpx.URL, headers: dict[str, str] | None = None) -> bytes:
-    try:
-        answer = await client.get(url, headers=headers)
-        answer.raise_for_status()
-    except httpx.HTTPError as error:
-        raise TransientFault(f"{url} cannot be asked for its books: {error!r}") from error
-    return answer.content
 
 
 def _result(books: StoreBooks) -> StoreResult:

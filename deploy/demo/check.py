@@ -12,6 +12,8 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from deploy.house.looking import CentreOrder
+
 CANCELLED: Final = "cancelled"  # an order's status
 COMPLETED: Final = "completed"
 _BACK: Final = frozenset({"partially_returned", "returned"})
@@ -55,14 +57,6 @@ class EdgeBook(Struct, frozen=True):
     pending: int
     parked: int
     verified: bool
-
-
-class CentreOrder(Struct, frozen=True):
-    """One row of `GET /v1/orders` at the centre."""
-
-    order_id: str
-    status: str
-    grand_total_minor: int
 
 
 class CentreBook(Struct, frozen=True):
@@ -152,4 +146,5 @@ def _named(what: str, orders: Sequence[str]) -> list[str]:
 
 def pounds(minor: int) -> str:
     """An amount of pence for people."""
-    return f"£{minor // 100:,}.{minor % 100:02}"
+    whole, pence = divmod(abs(minor), 100)
+    return f"{'-' if minor < 0 else ''}£{whole:,}.{pence:02}"

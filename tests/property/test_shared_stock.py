@@ -58,6 +58,14 @@ class Sharing(RuleBasedStateMachine):
     def move(self, at: int, to: int, pieces: int) -> None:
         self.run(self.shops.move(at, to, pieces))
 
+    @rule(at=HOLDERS, pieces=PIECES)
+    def give_back(self, at: int, pieces: int) -> None:
+        self.run(self.shops.give_back(at, pieces))
+
+    @rule(at=HOLDERS)
+    def say_last_word(self, at: int) -> None:
+        self.run(self.shops.say_last_word(at))
+
     @rule(at=st.integers(0, 4), word=NUMBERS)
     def hear(self, at: int, word: int) -> None:
         self.run(self.shops.hear(at, word))
@@ -118,6 +126,47 @@ async def test_a_file_that_is_put_back_spends_its_rights_again_only_where_it_is_
     await holder.greet(is_fenced=is_fenced)
     assert await shops.use(1, 4) is not is_fenced
     assert (shops.promised > shops.came) is not is_fenced
+    for machine in shops.machines:
+        await machine.stop()
+
+
+async def test_rights_that_come_back_are_sold_by_the_owner_and_by_nobody_else(tmp_path: Path) -> None:
+    shops = Shops(tmp_path, 2)
+    for machine in shops.machines:
+        await machine.start()
+    await shops.receive(4)
+    assert await shops.grant(1, 4)
+    await shops.hear(1, 0)
+    assert await shops.use(1, 1)
+    await shops.say_last_word(1)
+    assert not await shops.use(1, 1), "the next life holds nothing"
+    assert not await shops.sell(), "the owner has not heard of it"
+    await shops.hear(0, 2)
+    await shops.hear(0, 2)
+    assert await shops.sell()
+    assert not await shops.sell(), "three came back, two are sold"
+    assert shops.promised <= shops.came
+    await shops.converge()
+    for machine in shops.machines:
+        await machine.stop()
+
+
+async def test_a_machine_that_was_never_greeted_gives_nothing_back(tmp_path: Path) -> None:
+    shops = Shops(tmp_path, 2)
+    for machine in shops.machines:
+        await machine.start()
+    holder = shops.machines[1]
+    await shops.receive(4)
+    assert await shops.grant(1, 4)
+    await shops.hear(1, 0)
+    holder.back_up()
+    assert await shops.use(1, 4)
+    await holder.put_back(0)
+    words = len(shops.words)
+    await shops.say_last_word(1)
+    assert len(shops.words) == words, "it has forgotten what it promised"
+    await shops.converge()
+    assert not await shops.sell()
     for machine in shops.machines:
         await machine.stop()
 

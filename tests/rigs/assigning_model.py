@@ -21,6 +21,7 @@ from edge_core.orders.events import Event
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.further_events import AssignmentTaken
 from edge_core.orders.requests import HandBackRequest
+from edge_core.stock.rights import Life
 from tests.rigs.counter import Counter
 from tests.rigs.orders import BUSINESS_DATE, START_MS
 
@@ -52,6 +53,7 @@ class ModelStore:
     def __init__(self, node_id: str, pieces: int, *, is_automatic: bool) -> None:
         self.node_id = node_id
         self.counter = Counter()
+        self.life = Life(node_id, ids.uuid7(START_MS, 1))
         if pieces:
             self.counter.receive(SKU, pieces * 1_000)
         self.is_automatic = is_automatic
@@ -96,7 +98,12 @@ class ModelStore:
         place = PlaceOrder(asked.posted, subject, "W-1", "key", bytes(32), self.node_id, BUSINESS_DATE, offline=False)
         offer = asked.ask
         command = TakeAssignment(
-            place, asked.order_id, offer.attempt.number, offer.accept_by_ms, is_accepted=self.is_automatic
+            place,
+            asked.order_id,
+            offer.attempt.number,
+            offer.accept_by_ms,
+            is_accepted=self.is_automatic,
+            life=self.life,
         )
         return self.counter.submit(command)
 

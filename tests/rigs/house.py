@@ -32,6 +32,7 @@ class CentreProcess:
         *,
         admit: Admit = "any",
         accept_seconds: int = 900,
+        rebalance_seconds: int = 600,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.dsn = dsn
@@ -39,6 +40,7 @@ class CentreProcess:
         self._path = folder / f"{name}.toml"
         self._admit = admit
         self._accept_seconds = accept_seconds
+        self._rebalance_seconds = rebalance_seconds
         self._port = free_port()
         self.service = Service("central-sync", self._write(), url=f"http://127.0.0.1:{self._port}")
         self.http = httpx.AsyncClient(base_url=self.service.url, timeout=TIMEOUT_S, trust_env=False, verify=False)
@@ -133,6 +135,7 @@ class CentreProcess:
             "broker": {"url": self._broker_url},
             "ingest": {"admit": self._admit},
             "assignment": {"accept_seconds": self._accept_seconds},
+            "rights": {"rebalance_seconds": self._rebalance_seconds},
         }
         return write_config(self._path, sections)
 

@@ -45,6 +45,29 @@ def test_a_line_of_csv_is_named_even_after_a_cell_of_several_lines() -> None:
     ]
 
 
+def test_a_file_without_a_row_is_a_mistake_since_it_would_empty_every_store() -> None:
+    for body, form in ((b"[]", "json"), (b"", "csv"), (b"sku,unit,description\n", "csv")):
+        found = read_publication("catalogue", body, form)
+        assert found.mistakes == (Mistake(1, "there is no row"),), (body, form)
+
+
+def test_a_line_that_was_cut_does_not_become_a_row_with_defaults() -> None:
+    found = read_publication("catalogue", b"sku,unit,description,is_listed\na,H87,x,false\nb,H87,y", "csv")
+    assert found.mistakes == (Mistake(3, "there are fewer cells than the first line has names"),)
+
+
+def test_a_name_that_stands_twice_in_the_first_line_is_a_mistake() -> None:
+    found = read_publication("catalogue", b"sku,unit,description,sku\na,H87,x,b\n", "csv")
+    assert found.mistakes == (Mistake(1, "a name stands twice in the first line"),)
+
+
+def test_only_the_end_of_a_line_ends_a_row_of_csv() -> None:
+    """`str.splitlines` also ends lines at characters that office programs put into descriptions."""
+    body = "sku,unit,description\na,H87,one\u2028two\x0bthree\x85four\r\nb,H87,\n".encode()
+    found = read_publication("catalogue", body, "csv")
+    assert [mistake.line for mistake in found.mistakes] == [3]
+
+
 def test_a_key_that_stands_twice_is_a_mistake() -> None:
     row = {"sku": "a", "description": "x", "unit": "H87"}
     body = "[\n" + ",\n".join([json.dumps(row)] * 2) + "]"

@@ -3,7 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from deploy.demo.check import CentreBook, CentreOrder, EdgeBook, StoreBooks, TillBook, differences, pounds
+from deploy.demo.check import CentreBook, EdgeBook, StoreBooks, TillBook, differences, pounds
+from deploy.house.looking import CentreOrder
 
 
 def sound_books() -> StoreBooks:
@@ -133,6 +134,8 @@ def test_many_orders_are_counted_and_only_some_of_them_named() -> None:
     assert "store-1: 20 orders missing at the centre: x0, x1, x10, x11, x12 and 15 more" in differences(books)
 
 
-@pytest.mark.parametrize(("minor", "text"), [(0, "£0.00"), (7, "£0.07"), (123456, "£1,234.56")])
+@pytest.mark.parametrize(
+    ("minor", "text"), [(0, "£0.00"), (7, "£0.07"), (123456, "£1,234.56"), (-1, "-£0.01"), (-123456, "-£1,234.56")]
+)
 def test_pence_are_shown_as_pounds(minor: int, text: str) -> None:
     assert pounds(minor) == text

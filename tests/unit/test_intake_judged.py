@@ -1,7 +1,7 @@
 """Orders that are judged by reference data, through a store's file: what earlier orders there are counts."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -46,8 +46,8 @@ def judge_by(desk: Desk, found: Reference) -> list[Needs]:
     """From now on the desk's orders are judged by this. Returns what is looked up."""
     asked: list[Needs] = []
 
-    async def lookup(_: Connection, needs: Needs) -> Reference:
-        asked.append(needs)
+    async def lookup(_: Connection, needs: Callable[[], Needs]) -> Reference:
+        asked.append(needs())
         return found
 
     desk.intake.lookup = lookup

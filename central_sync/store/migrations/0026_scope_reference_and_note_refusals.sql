@@ -1,0 +1,12 @@
+-- Orders that shops sent by themselves and that were not taken: a webhook that is answered with an error is switched off.
+CREATE TABLE channel_refusal (
+    channel text NOT NULL,
+    key text NOT NULL,  -- the order's name at the channel, '' where it could not be read
+    slug text NOT NULL,
+    detail text NOT NULL,
+    pointer text,
+    times integer NOT NULL DEFAULT 1,
+    refused_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (channel, key)
+);
+CREATE INDEX channel_refusal_newest ON channel_refusal (refused_at DESC, channel, key);
