@@ -53,7 +53,7 @@ faults: export HOLDFAST_KILLS := $(or $(KILLS),$(HOLDFAST_KILLS),300)
 faults: export HOLDFAST_CUTS := $(or $(CUTS),$(HOLDFAST_CUTS),100)
 faults: $(STAMP) mosquitto rigs ## Processes killed and stopped, roads broken, power cut, with a table; KILLS=300 CUTS=100
 	timeout --foreground --signal=INT --kill-after=30 900 \
-		$(PYTHON) -m pytest -v -n 2 --dist worksteal tests/faults $(ARGS)
+		$(PYTHON) -m pytest -v -n 3 --dist worksteal tests/faults $(ARGS)
 
 bench: $(STAMP) ## What is claimed about speed, each figure beside its floor; ARGS=--json for programs
 	$(PYTHON) -m bench $(ARGS)

@@ -1,11 +1,12 @@
 """What the command line looks up in the file of an agent, which may be running or not."""
 
 from collections.abc import AsyncIterator
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-import httpx
 from msgspec import Struct
 
 from edge_agent.config import AgentConfig
@@ -158,11 +159,14 @@ async def migrate_file(config: AgentConfig) -> list[str]:
 
 
 def _probe(config: AgentConfig) -> str:
-    address = f"http://{config.api.host}:{config.api.port}/readyz"
+    """Whether the agent takes orders. One plain question: httpx would take longer to import than it takes to answer."""
+    here = f"{config.api.host}:{config.api.port}"
+    connection = HTTPConnection(config.api.host, config.api.port, timeout=_PROBE_TIMEOUT_S)
     try:
-        answer = httpx.get(address, timeout=_PROBE_TIMEOUT_S, trust_env=False)
-    except httpx.HTTPError as error:
-        return f"does not answer at {config.api.host}:{config.api.port} ({error})"
-    if answer.is_success:
-        return f"takes orders at {config.api.host}:{config.api.port}"
-    return f"answers at {config.api.host}:{config.api.port} and takes no orders ({answer.status_code})"
+        connection.request("GET", "/readyz")
+        status = connection.getresponse().status
+    except (OSError, HTTPException) as error:
+        return f"does not answer at {here} ({error})"
+    finally:
+        connection.close()
+    return f"takes orders at {here}" if status == HTTPStatus.OK else f"answers at {here} and takes no orders ({status})"

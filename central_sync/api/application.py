@@ -96,9 +96,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/session", access.end, methods=["DELETE"]),
         Route("/v1/events", guarded(events.events)),
         Route("/v1/enrolments", enrolments.enrol, methods=["POST"]),
-        Route("/v1/reference", guarded(reference.list)),
-        Route("/v1/reference/{dataset}", reference.publish, methods=["PUT"]),
-        Route("/v1/reference/{dataset}/{version}", guarded(reference.file)),
+        *_reference(reference, guarded),
         *_probes(readiness),
         *extra,
     ]
@@ -130,6 +128,18 @@ def _parked(handlers: Handlers, settling: Settling, guarded: Guard) -> list[Rout
         Route("/v1/parked/{parked_id}", guarded(settling.show)),
         Route("/v1/parked/{parked_id}/replay", settling.replay, methods=["POST"]),
         Route("/v1/parked/{parked_id}/discard", settling.discard, methods=["POST"]),
+    ]
+
+
+def _reference(reference: ReferenceFiles, guarded: Guard) -> list[Route]:
+    """What is published for the stores. Publishing looks at the scope itself: it keeps the name of who did."""
+    return [
+        Route("/v1/reference", guarded(reference.list)),
+        Route("/v1/reference/groups", guarded(reference.groups)),
+        Route("/v1/reference/groups/{group}", reference.set_group, methods=["PUT"]),
+        Route("/v1/reference/{dataset}", reference.publish, methods=["PUT"]),
+        Route("/v1/reference/{dataset}", reference.withdraw, methods=["DELETE"]),
+        Route("/v1/reference/{dataset}/{version}", guarded(reference.file)),
     ]
 
 

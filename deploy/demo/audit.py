@@ -7,7 +7,8 @@ from typing import Final
 import httpx
 from msgspec import Struct
 
-from deploy.demo.check import CANCELLED, CentreBook, EdgeBook, StoreBooks, TillBook, differences
+from deploy.demo import office
+from deploy.demo.check import CANCELLED, CentreBook, DayBooks, EdgeBook, StoreBooks, TillBook, differences, total
 from deploy.demo.story import CutOff
 from deploy.house.looking import agent_status, centre_orders, node_status
 from deploy.house.services import run_command
@@ -28,6 +29,7 @@ class StoreResult(Struct, frozen=True):
     collected: int
     returns: int
     exchanges: int
+    closes: int
     entries_due: int
     asked_again: int
     replayed: int
@@ -41,6 +43,9 @@ class StoreResult(Struct, frozen=True):
     centre_cancelled: int
     till_total_minor: int
     centre_total_minor: int
+    z_orders: int
+    z_discount_minor: int
+    z_total_minor: int
     edge_verified: bool
 
 
@@ -57,13 +62,24 @@ class Result(Struct, frozen=True):
 
 
 async def audit(
-    stage: Stage, books: dict[str, TillBook], *, cut_off: CutOff | None, cancellations_left_out: int, seconds: float
+    stage: Stage,
+    books: dict[str, TillBook],
+    days: dict[str, DayBooks],
+    *,
+    cut_off: CutOff | None,
+    cancellations_left_out: int,
+    seconds: float,
 ) -> Result:
     """Compare everything. `cut_off` is None when the script did not come so far. Raises a `Fault`."""
     async with httpx.AsyncClient(timeout=_ANSWER_TIMEOUT_S, trust_env=False) as client:
         verified, stores = await asyncio.gather(
             run_command("central-sync", "verify", "--config", stage.centre_config),
-            asyncio.gather(*(_books(client, stage, store, books[store.place.node_id]) for store in stage.stores)),
+            asyncio.gather(
+                *(
+                    _books(client, stage, store, books[store.place.node_id], days[store.place.node_id])
+                    for store in stage.stores
+                )
+            ),
         )
     found = [text for store in stores for text in differences(store)]
     if verified.returncode != 0:
@@ -92,11 +108,13 @@ def _flows(stores: Sequence[StoreBooks]) -> dict[str, int]:
         "pickup": sum(len(book.brought["pickup"]) for book in tills),
         "return": sum(book.returns for book in tills),
         "exchange": sum(book.exchanges for book in tills),
+        "promotion": sum(book.promoted for book in tills),
     }
 
 
-async def _books(client: httpx.AsyncClient, stage: Stage, store: Store, tills: TillBook) -> StoreBooks:
+async def _books(client: httpx.AsyncClient, stage: Stage, store: Store, tills: TillBook, days: DayBooks) -> StoreBooks:
     node_id = store.place.node_id
+    await office.read_closed(stage, node_id, days)
     status = (await agent_status(client, store)).orders
     node = await node_status(client, stage, node_id)
     orders = await centre_orders(client, stage, node_id)
@@ -106,6 +124,7 @@ async def _books(client: httpx.AsyncClient, stage: Stage, store: Store, tills: T
         tills,
         EdgeBook(status.accepted, status.confirmed, status.pending, status.parked, verified.returncode == 0),
         CentreBook(node.orders.durable_seq, node.orders.parked, node.differences, orders),
+        days,
     )
 
 
@@ -120,6 +139,7 @@ def _result(books: StoreBooks) -> StoreResult:
         collected=len(books.tills.brought["pickup"]),
         returns=books.tills.returns,
         exchanges=books.tills.exchanges,
+        closes=books.tills.closes,
         entries_due=books.tills.entries,
         asked_again=books.tills.asked_again,
         replayed=books.tills.replayed,
@@ -133,5 +153,8 @@ def _result(books: StoreBooks) -> StoreResult:
         centre_cancelled=sum(order.status == CANCELLED for order in books.centre.orders),
         till_total_minor=sum(books.tills.orders.values()),
         centre_total_minor=sum(order.grand_total_minor for order in books.centre.orders),
+        z_orders=total(books.days.centre).orders,
+        z_discount_minor=total(books.days.centre).discount_minor,
+        z_total_minor=total(books.days.centre).grand_total_minor,
         edge_verified=books.edge.verified,
     )

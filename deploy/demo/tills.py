@@ -15,6 +15,7 @@ import httpx
 import msgspec
 from msgspec import Struct
 
+from deploy.demo.assortment import takes_promotion, with_promotion
 from deploy.demo.check import TillBook
 from deploy.demo.flows import Back, Sold, coming_back, is_exchange, steps_of, to_exchange, to_return
 from deploy.demo.invoices import Document, stock_receipts, to_order
@@ -31,6 +32,7 @@ class Receipt(Struct, frozen=True):
 
     order_id: str
     grand_total_minor: int
+    business_date: str
 
 
 class StepAnswer(Struct, frozen=True):
@@ -60,6 +62,7 @@ class Tills:
         self._rounds_done = 0
         self._is_last_round = False
         self._cancelled_whole = {record.original for record in ledger.cancellations if record.whole}
+        self._taken_back = {record.original for record in ledger.cancellations}
         self._tills = _share_out(stores, ledger)
         self._stop = asyncio.Event()
 
@@ -130,6 +133,8 @@ class Tills:
             placed_at=datetime.now(UTC),
             type_="ship" if is_called_off else None,
         )
+        if order["order_type"] == "sale" and invoice.number not in self._taken_back and takes_promotion(invoice):
+            order = with_promotion(order)
         key = f"{invoice.number}-{number}"
         answer = await self._ask(client, book, "/v1/orders", order, key)
         if answer.status_code == 409 and answer.json()["type"] == _DUPLICATE:  # each invoice is a sale of its own
@@ -139,7 +144,8 @@ class Tills:
             receipt = msgspec.json.decode(answer.content, type=Receipt)
             if receipt.order_id in book.orders:
                 book.refusals.append(f"invoice {invoice.number} was given order {receipt.order_id}, which is another's")
-            book.orders[receipt.order_id] = receipt.grand_total_minor
+            book.keep(receipt.order_id, receipt.grand_total_minor, receipt.business_date)
+            book.promoted += bool(order["adjustments"])
             sold = Sold(receipt.order_id, invoice, [line.quantity for line in invoice.lines])
             till.sold[invoice.number] = sold
             if not is_called_off:
@@ -197,7 +203,7 @@ class Tills:
         answer = await self._ask(client, book, f"/v1/orders/{sold.order_id}/exchange", body, key)
         if _is_expected(answer, 201, book):
             receipt = msgspec.json.decode(answer.content, type=Receipt)
-            book.orders[receipt.order_id] = receipt.grand_total_minor
+            book.keep(receipt.order_id, receipt.grand_total_minor, receipt.business_date)
             book.exchanges += 1
             book.returned.add(sold.order_id)
 

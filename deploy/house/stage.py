@@ -81,7 +81,9 @@ async def opened_stage(
         for server in (database, broker):
             stack.push_async_callback(in_thread, server.stop)
         dsn, broker_url, stores = await asyncio.gather(
-            in_thread(database.start), in_thread(broker.start), _stores(folder, broker.port, agent_port, stack)
+            in_thread(database.start),
+            in_thread(broker.start),
+            _stores(folder, broker.port, agent_port, page_port, stack),
         )
         config = _centre_config(folder, page_port, dsn, broker_url)
         centre = Service("central-sync", config, page_port)
@@ -104,17 +106,19 @@ def _centre_config(folder: Path, port: int, dsn: str, broker_url: str) -> Path:
     return write_config(folder / "central-sync.toml", sections)
 
 
-async def _stores(folder: Path, broker_port: int, port: int, stack: AsyncExitStack) -> tuple[Store, ...]:
+async def _stores(
+    folder: Path, broker_port: int, port: int, page_port: int, stack: AsyncExitStack
+) -> tuple[Store, ...]:
     stores = []
     for place in PLACES:
         port = free_port(port)
         line = await stack.enter_async_context(Relay(broker_port))
-        stores.append(_store(folder / place.node_id, place, port, line))
+        stores.append(_store(folder / place.node_id, place, port, line, page_port))
         port += 1
     return tuple(stores)
 
 
-def _store(folder: Path, place: Place, port: int, line: Relay) -> Store:
+def _store(folder: Path, place: Place, port: int, line: Relay, page_port: int) -> Store:
     folder.mkdir()
     node: dict[str, str | int | float] = {
         "id": place.node_id,
@@ -129,6 +133,7 @@ def _store(folder: Path, place: Place, port: int, line: Relay) -> Store:
         "api": {"host": HOST, "port": port, "tokens_file": str(folder / "tokens.json")},
         "store": {"path": str(folder / "store.db"), "reserve_bytes": _RESERVE_BYTES},
         "broker": {"url": f"mqtt://{HOST}:{line.port}"},
+        "centre": {"url": f"http://{HOST}:{page_port}"},
     }
     config = write_config(folder / "edge-agent.toml", sections)
     tokens = TokenFile(folder / "tokens.json")

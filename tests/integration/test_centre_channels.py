@@ -131,10 +131,9 @@ async def send(centre: RunningCentre, case: Case, body: bytes | None = None) -> 
 
 async def hook(centre: RunningCentre, body: bytes, signed: str | None = None, path: str = BERLIN) -> httpx.Response:
     """Send what a shop sends by itself: no token, a signature."""
-    name = "x-shopify-hmac-sha256" if path == BERLIN else "x-wc-webhook-signature"
-    return await centre.http.post(
-        path, content=body, headers={name: (signature(body) if signed is None else signed).encode("latin-1")}
-    )
+    name = b"x-shopify-hmac-sha256" if path == BERLIN else b"x-wc-webhook-signature"
+    text = signature(body) if signed is None else signed
+    return await centre.http.post(path, content=body, headers={name: text.encode("latin-1")})
 
 
 async def orders(centre: RunningCentre) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """The replay of a part of the sample through real processes: it accounts for every line, or it fails."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +17,13 @@ INVOICES = 40
 pytestmark = pytest.mark.slow
 
 
-def replayed(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[object, dict[str, Any]]:
-    """The exit code of a replay of the sample's first invoices, and its account."""
+def replayed(capsys: pytest.CaptureFixture[str]) -> tuple[object, dict[str, Any]]:
+    """The exit code of a replay of the sample's first invoices, and its account.
+
+    Its folder is its own, not pytest's: another run of pytest would close that one's parents to PostgreSQL's user.
+    """
     with pytest.raises(SystemExit) as ended:
-        main(["--data", str(SAMPLE), "--limit", str(INVOICES), "--json", "--keep", str(folder)])
+        main(["--data", str(SAMPLE), "--limit", str(INVOICES), "--json"])
     said = capsys.readouterr()
     assert said.out, said.err
     account: dict[str, Any] = json.loads(said.out)["account"]
@@ -29,9 +31,9 @@ def replayed(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[object, 
 
 
 def test_every_line_of_the_sample_is_accounted_for_at_the_stores_and_at_the_centre(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code, account = replayed(tmp_path, capsys)
+    code, account = replayed(capsys)
     assert (code, account["differences"]) == (0, [])
     fates = {row["how"]: row["lines"] for row in account["fates"]}
     assert sum(fates.values()) == account["source_lines"]
@@ -44,7 +46,7 @@ def test_every_line_of_the_sample_is_accounted_for_at_the_stores_and_at_the_cent
 
 
 def test_a_line_that_is_lost_on_its_way_to_the_agent_fails_the_replay(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lost: list[int] = []
 
@@ -55,7 +57,7 @@ def test_a_line_that_is_lost_on_its_way_to_the_agent_fails_the_replay(
         return order_body(sale, store_id)
 
     monkeypatch.setattr(courier, "order_body", without_last_line)
-    code, account = replayed(tmp_path, capsys)
+    code, account = replayed(capsys)
     assert code == 1
     assert f"1 lines missing in the stores' logs, but in the answers: {lost[0]}" in account["differences"]
     assert any("the file less what was refused" in text for text in account["differences"])

@@ -43,6 +43,21 @@ class _Call(asyncio.Handle):
         self._source_traceback = None
 
 
+class _Timer(asyncio.TimerHandle):
+    """The same at a time of the loop."""
+
+    __slots__ = ()
+    _when: float
+    _scheduled: bool
+
+    def __init__(
+        self, when: float, callback: Callable[..., object], args: Any, loop: asyncio.AbstractEventLoop, context: Any
+    ) -> None:
+        _Call.__init__(self, callback, args, loop, context)  # type: ignore[arg-type]  # as its base has them
+        self._when = when
+        self._scheduled = True
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """`time()` is virtual seconds since the loop was made.
 
@@ -84,9 +99,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_at(
         self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer = _Timer(when, callback, args, self, context)
         heappush(self._scheduled, (when, timer))
-        timer._scheduled = True  # type: ignore[attr-defined]  # private, and left out of the stubs
         return timer
 
     def call_later(

@@ -7,7 +7,7 @@ import pytest
 from edge_core.errors import PermanentFault
 from edge_core.limits import REFERENCE_MISTAKES_MAX
 from edge_core.reference.datasets import RULES_KEY
-from edge_core.reference.publication import Mistake, read_publication
+from edge_core.reference.publication import Form, Mistake, read_publication
 from edge_core.reference.versions import content_hash
 
 JSON = b"""[
@@ -46,7 +46,8 @@ def test_a_line_of_csv_is_named_even_after_a_cell_of_several_lines() -> None:
 
 
 def test_a_file_without_a_row_is_a_mistake_since_it_would_empty_every_store() -> None:
-    for body, form in ((b"[]", "json"), (b"", "csv"), (b"sku,unit,description\n", "csv")):
+    empty: list[tuple[bytes, Form]] = [(b"[]", "json"), (b"", "csv"), (b"sku,unit,description\n", "csv")]
+    for body, form in empty:
         found = read_publication("catalogue", body, form)
         assert found.mistakes == (Mistake(1, "there is no row"),), (body, form)
 

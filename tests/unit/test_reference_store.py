@@ -135,6 +135,17 @@ async def test_decisions_find_the_rows_that_they_need_and_how_old_they_are(parts
     assert found.age_ms("catalogue", MADE_AT_MS + 5) == 5
 
 
+async def test_a_dataset_that_was_withdrawn_is_as_if_it_had_never_been_received(parts: Parts) -> None:
+    await parts.fetch(parts.shelf.publish("catalogue", 1, goods(3)))
+    await parts.fetch(parts.shelf.publish("promotions", 1, {"p": promotion("p")}))
+    for dataset in ("catalogue", "promotions"):
+        await parts.fetch(parts.shelf.publish(dataset, 2, {}))
+    await parts.fetch(parts.shelf.publish("rules", 1, {"rules": encode_row(Rules("strict"))}))
+    found = await parts.keeper.look_up(parts.file.reader, lambda: Needs(frozenset({"s00001"})))
+    assert found is not None
+    assert (set(found.editions), found.promotions) == ({"rules"}, ())
+
+
 async def test_a_store_that_never_received_anything_is_asked_nothing(parts: Parts) -> None:
     assert await parts.keeper.look_up(parts.file.reader, lambda: Needs(frozenset({"s"}))) is None
 
