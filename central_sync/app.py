@@ -153,7 +153,7 @@ def _assemble(
     app = application(
         handlers=Handlers(database, times.now),
         commands=Commands(database, times.now_ms),
-        assignments=Assignments(database, Decisions(database, desk), times.now_ms),
+        assignments=Assignments(database, Decisions(desk), times.now_ms),
         rights=RightsDesk(database, times.now_ms),
         settling=Settling(database, access),
         events=Events(live),
