@@ -8,7 +8,6 @@ of the order is the lock, so any number of processes may do this at once.
 """
 
 import asyncio
-from contextlib import suppress
 from uuid import UUID
 
 import structlog
@@ -32,6 +31,7 @@ from edge_core.limits import (
 )
 from edge_core.orders.document import TillOrder
 from edge_core.stock.rights_book import Spent
+from holdfast_runtime.waiting import wait_for_word
 
 _log = structlog.get_logger("assignment")
 
@@ -82,10 +82,7 @@ class Assigner:
 
     async def _serve(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(ASSIGNMENT_LOOK_INTERVAL_MS / 1000):
-                    await self._wake.wait()
-            self._wake.clear()
+            await wait_for_word(self._wake, ASSIGNMENT_LOOK_INTERVAL_MS / 1000)
             try:
                 if await self.look() >= ASSIGNMENT_STEPS_MAX:
                     self._wake.set()

@@ -69,6 +69,12 @@ class AssignmentConfig(Struct, frozen=True, forbid_unknown_fields=True):
     )
 
 
+class ChannelsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The shops that send their orders by themselves, each with its mapping and its secret (docs/channels.md)."""
+
+    file: Path | None = None
+
+
 class RightsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """How often rights to a SKU may be moved by rate of sale; 0 for never by itself."""
 
@@ -89,6 +95,7 @@ class CentreConfig(Struct, frozen=True, forbid_unknown_fields=True):
     broker: BrokerConfig = BrokerConfig()
     ingest: IngestConfig = IngestConfig()
     assignment: AssignmentConfig = AssignmentConfig()
+    channels: ChannelsConfig = ChannelsConfig()
     rights: RightsConfig = RightsConfig()
     log: LogConfig = LogConfig()
 

@@ -4,6 +4,7 @@ The same content again is a version too: a store's copy is as old as what the ce
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
@@ -15,12 +16,14 @@ from msgspec.structs import replace
 
 from central_sync.store import reference
 from central_sync.store.database import Connection, Database
-from central_sync.store.reference import VersionRow
-from edge_core.limits import REFERENCE_DELTA_CHANGES_MAX, REFERENCE_VERSIONS_MAX
+from central_sync.store.reference import ALL, VersionRow
+from edge_core.errors import Rejected
+from edge_core.limits import REFERENCE_DELTA_CHANGES_MAX, REFERENCE_SCOPES_MAX, REFERENCE_VERSIONS_MAX
 from edge_core.reference.files import Header, encode_file, read_file
 from edge_core.reference.versions import applied, content_hash, diff, snapshot
 
 _ETAG_BYTES: Final = 16
+_SCOPE: Final = re.compile(r"(?:region|group)/[!-~](?:[ -~]{0,62}[!-~])?")
 _log: Final = structlog.get_logger("reference")
 
 
@@ -31,23 +34,42 @@ class PublishedVersion(Struct, frozen=True):
     deltas_from: tuple[int, ...]
 
 
+def read_scope(text: str | None) -> str | Rejected:
+    """Whom a version is for, as somebody writes it: `all` or nothing, `region/NAME`, `group/NAME`."""
+    if text is None or text == ALL or _SCOPE.fullmatch(text):
+        return text or ALL
+    return Rejected("invalid-parameter", f"expected all, region/NAME or group/NAME, found {text[:80]!r}", "for")
+
+
 async def publish(
-    database: Database, dataset: str, rows: Mapping[str, bytes], *, who: str, now: datetime
-) -> PublishedVersion:
-    """Make the rows the newest version of their dataset, in one transaction."""
+    database: Database, dataset: str, rows: Mapping[str, bytes], *, who: str, now: datetime, scope: str = ALL
+) -> PublishedVersion | Rejected:
+    """Make the rows the newest version of their dataset for a scope, in one transaction.
+
+    Without rows the dataset is withdrawn: a region or group takes what is for all again, a store without that is as if
+    it had never received it.
+    """
     async with database.transaction() as connection:
         await reference.lock(connection, dataset)
-        before = await reference.kept(connection, dataset)
-        version = 1 + max((row.version for row in before), default=0)
+        kept = await reference.kept(connection, dataset)
+        if len({row.scope for row in kept} | {scope, ALL}) > REFERENCE_SCOPES_MAX:
+            return Rejected("reference-invalid", f"{dataset} is published for {REFERENCE_SCOPES_MAX} scopes already")
+        version = 1 + max((row.version for row in kept), default=0)
         published_hash = await asyncio.to_thread(content_hash, rows)
         header = Header("snapshot", dataset, version, published_hash, len(rows), len(rows), int(now.timestamp() * 1000))
         file = await asyncio.to_thread(_snapshot, header, rows)
-        row = VersionRow(dataset, version, published_hash, len(rows), now, who, len(file))
+        row = VersionRow(dataset, version, published_hash, len(rows), now, who, len(file), scope)
         await reference.add(connection, row, file, _etag(file))
-        await reference.forget_old(connection, dataset, REFERENCE_VERSIONS_MAX)
-        deltas = await _add_deltas(connection, header, rows, before[: REFERENCE_VERSIONS_MAX - 1])
-    _log.info("reference.published", dataset=dataset, version=version, rows=len(rows), who=who)
+        await reference.forget_old(connection, dataset, scope, REFERENCE_VERSIONS_MAX)
+        deltas = await _add_deltas(connection, header, rows, _before(kept, scope))
+    _log.info("reference.published", dataset=dataset, version=version, rows=len(rows), who=who, scope=scope)
     return PublishedVersion(row, deltas)
+
+
+def _before(kept: list[VersionRow], scope: str) -> list[VersionRow]:
+    """What nodes of a scope may have: its earlier versions, and what is for all, which they had before its first."""
+    own = [row for row in kept if row.scope == scope][: REFERENCE_VERSIONS_MAX - 1]
+    return own if scope == ALL else [*own, *[row for row in kept if row.scope == ALL][:1]]
 
 
 async def _add_deltas(

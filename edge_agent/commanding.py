@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -44,6 +46,9 @@ from edge_core.stock.requests import (
 )
 from edge_core.stock.rights import Life
 from edge_core.sync.instruction import AssignTask
+
+_TO_THE_DAY: Final = len("2026-11-21")
+_TO_THE_MINUTE: Final = len("2026-11-21T09:30")
 
 
 class Circumstances(Struct, frozen=True):
@@ -123,6 +128,8 @@ def _about_stock(request: OnStock, here: Circumstances) -> Command:
 def skus_asked(request: Request) -> Iterable[str]:
     """The SKUs that a request itself names; those of the order that it is about are in the order."""
     match request:
+        case TillOrder() | StockMovement() | UnreceiptedReturn() | StockCount() | ReservationRequest():
+            return [line.sku for line in request.lines]  # first: most are orders, and each case that fails costs 0.3 us
         case Cancel() | AskHold() | Close():
             return ()
         case QuotaRequest() | GrantRights() | SpendRights() | SettleRights():
@@ -136,8 +143,6 @@ def skus_asked(request: Request) -> Iterable[str]:
         case Ask():
             asked = request.request
             return (line.sku for line in asked.order.lines) if isinstance(asked, ExchangeRequest) else ()
-        case TillOrder() | StockMovement() | UnreceiptedReturn() | StockCount() | ReservationRequest():
-            return (line.sku for line in request.lines)
 
 
 def order_in(request: Request) -> TillOrder | None:
@@ -217,5 +222,14 @@ def centre_command(order_id: UUID, name: str, request: OrderRequest, here: Circu
 
 
 def business_date(moment: str, zone: ZoneInfo) -> str:
-    """The store's own calendar date at a moment of a document."""
-    return datetime.fromisoformat(moment).astimezone(zone).date().isoformat()
+    """The store's own calendar date at a moment of a document: the same for a whole minute, since clocks differ by
+    whole minutes."""
+    return _date_in_minute(moment[:_TO_THE_MINUTE], zone)
+
+
+@lru_cache(maxsize=64)  # tills say when they took an order, so those of one commit share their minute
+def _date_in_minute(minute: str, zone: ZoneInfo) -> str:
+    try:
+        return datetime.fromisoformat(f"{minute}Z").astimezone(zone).date().isoformat()
+    except ValueError:  # no such day: the decision refuses the moment by its own checks, and takes no date of it
+        return minute[:_TO_THE_DAY]

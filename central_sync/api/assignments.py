@@ -1,13 +1,11 @@
-"""The orders of the centre itself: `POST /v1/orders`, a channel's own documents, and what becomes of them at nodes.
+"""The orders of the centre itself: `POST /v1/orders`, and what becomes of them at nodes.
 
 An order is answered `201` once it is committed here. Which node fulfils it is found afterwards (docs/assignment.md).
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from hashlib import blake2b
-from importlib.resources import files
 from typing import Final
 from uuid import UUID
 
@@ -25,10 +23,7 @@ from central_sync.store.database import Connection, Database
 from central_sync.store.decided_keys import Decided
 from central_sync.times import rfc3339
 from edge_core.assignment.state import Assignment, Attempt
-from edge_core.channels import mapping
-from edge_core.channels.adapt import Adapted, Refused, adapt
-from edge_core.errors import UNREADABLE, InvariantViolated, Rejected
-from edge_core.limits import CHANNEL_ORDERS_SENT_MAX, CHANNEL_SENT_BYTES_MAX
+from edge_core.errors import UNREADABLE, Rejected
 from edge_core.orders.document import Identifier, TillOrder
 from edge_core.orders.rendering import rfc3339 as rfc3339_of_ms
 from edge_core.orders.requests import CancelRequest
@@ -55,22 +50,6 @@ class CentralReceipt(Struct, frozen=True):
     grand_total_minor: int
     placed_at: str
     received_at: str
-
-
-class RefusedByChannel(Struct, frozen=True):
-    """An order of a channel that was not taken: `key` is its name there, where that much could be read."""
-
-    key: str | None
-    type: str
-    detail: str
-    pointer: str | None
-
-
-class ChannelOrders(Struct, frozen=True):
-    """What became of the orders that a channel sent."""
-
-    taken: tuple[CentralReceipt, ...]
-    refused: tuple[RefusedByChannel, ...]
 
 
 class AttemptStatus(Struct, frozen=True):
@@ -141,25 +120,6 @@ class Assignments:
             raise ProblemRaised(placed)
         return _placed_answer(placed)
 
-    async def place_channel_orders(self, request: Request) -> Response:
-        """POST /v1/channels/{channel}/orders: the order's name at the channel is its key."""
-        found = shipped_mapping(request.path_params["channel"])
-        given = {name: parse_query(request, name) for name in found.given}
-        missing = [name for name, value in given.items() if value is None]
-        if missing:
-            detail = f"the mapping of {found.channel} asks for the query parameters {', '.join(missing)}"
-            raise ProblemRaised(Rejected("invalid-parameter", detail, missing[0]))
-        body = await read_body(request.scope, request.receive, bytes_max=CHANNEL_SENT_BYTES_MAX)
-        values = {name: value for name, value in given.items() if value is not None}
-        outcomes = await asyncio.to_thread(adapt, found, body, values)
-        if len(outcomes) > CHANNEL_ORDERS_SENT_MAX:
-            raise ProblemRaised(Rejected("body-too-large", f"at most {CHANNEL_ORDERS_SENT_MAX} orders at once"))
-        taken, refused = await self._take(outcomes, trace_of(_header(request, "traceparent")))
-        if not taken and len(refused) == 1:
-            raise ProblemRaised(refused[0][1])
-        shown = tuple(RefusedByChannel(k, r.code.type_uri, r.detail, r.pointer) for k, r in refused)
-        return answer(ChannelOrders(tuple(map(receipt, taken)), shown), 200 if refused else 201)
-
     async def assignments(self, request: Request) -> Response:
         """GET /v1/assignments."""
         limit, cursor = parse_limit(request), parse_query(request, "cursor")
@@ -201,22 +161,6 @@ class Assignments:
         act = partial(self._decisions.cancel, order_id=order_id, request=asked, key=key)
         return await self._decide(key, order_id, asked, act)
 
-    async def _take(
-        self, outcomes: Sequence[Adapted | Refused], trace: str | None
-    ) -> tuple[list[Placed], list[tuple[str | None, Rejected]]]:
-        taken: list[Placed] = []
-        refused: list[tuple[str | None, Rejected]] = []
-        for outcome in outcomes:
-            if isinstance(outcome, Refused):
-                refused.append((outcome.key, outcome.rejected))
-                continue
-            placed = await self._place(outcome.order, outcome.key, trace)
-            if isinstance(placed, Rejected):
-                refused.append((outcome.key, placed))
-            else:
-                taken.append(placed)
-        return taken, refused
-
     async def _place(self, posted: TillOrder, key: str, trace: str | None) -> Placed | Rejected:
         async with self._database.transaction() as connection:
             return await place(connection, posted, key, now_ms=self._now_ms(), traceparent=trace)
@@ -255,17 +199,6 @@ async def _read_status(connection: Connection, order_id: UUID) -> AssignmentStat
 def _json(body: bytes) -> Response:
     """A document that is encoded already."""
     return Response(body, headers={"cache-control": "no-store"}, media_type="application/json")
-
-
-def shipped_mapping(channel: str) -> mapping.Mapping:
-    """The mapping that ships for a channel. Raises `ProblemRaised` where there is none."""
-    for document in (files("edge_core.channels") / "documents").iterdir():
-        if document.name == f"{channel}.json":
-            found = mapping.load(document.read_bytes())
-            if not isinstance(found, mapping.Mapping):
-                raise InvariantViolated(f"the mapping of {channel} that ships is wrong: {found}")
-            return found
-    raise ProblemRaised(Rejected("channel-not-found", f"no mapping for {channel!r} ships with this version"))
 
 
 def receipt(placed: Placed) -> CentralReceipt:

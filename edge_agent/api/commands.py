@@ -268,20 +268,8 @@ def _reservation(scope: Scope) -> UUID:
 
 
 def _head(scope: Scope) -> Head:
-    found: dict[str, bytes] = {}
-    for name, value in scope["headers"]:
-        field = _FIELDS.get(name)
-        if field is not None:
-            found[field] = value
-    return Head(**found)
-
-
-_FIELDS: Final = {
-    b"authorization": "authorization",
-    b"content-type": "content_type",
-    b"idempotency-key": "idempotency_key",
-    b"traceparent": "traceparent",
-}
+    find = dict(scope["headers"]).get
+    return Head(find(b"authorization"), find(b"content-type"), find(b"idempotency-key"), find(b"traceparent"))
 
 
 async def _answer(answer: Answer, send: Send) -> None:

@@ -22,7 +22,7 @@ from edge_core.orders.further_events import (
     ReturnInspected,
     ReturnStep,
 )
-from edge_core.orders.judgement import Basis, Finding, Proposal, Rung
+from edge_core.orders.judgment import Basis, Finding, Proposal, Rung
 from edge_core.stock.ledger import Allocation, StockDelta, consume, release, reserve, restock
 from edge_core.stock.stock_events import (
     HoldEnded,

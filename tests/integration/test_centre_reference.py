@@ -10,7 +10,7 @@ import pytest
 
 from central_sync import times
 from central_sync.ingest.announcing import announcements
-from central_sync.reference import publish
+from central_sync.reference import PublishedVersion, publish
 from central_sync.store import reference
 from edge_agent.reference_source import Source
 from edge_core.errors import TransientFault
@@ -23,7 +23,7 @@ from edge_core.sync.reference_messages import Held
 from holdfast_runtime.tokens import TokenFile
 from tests.rigs.agents import slug
 from tests.rigs.brokers import Broker
-from tests.rigs.centre import RunningCentre, running_centre
+from tests.rigs.centre import RunningCentre, greet, running_centre
 from tests.rigs.reference import items
 from tests.rigs.streams import NodeLog
 
@@ -116,7 +116,7 @@ async def test_the_same_content_again_is_a_version_with_an_empty_delta(centre: R
 
 
 async def test_no_more_versions_are_kept_than_agreed(centre: RunningCentre) -> None:
-    for count in range(REFERENCE_VERSIONS_MAX + 2):
+    for count in range(1, REFERENCE_VERSIONS_MAX + 3):
         await put(centre, items(count))
     kept = [row["version"] for row in (await centre.get("/v1/reference"))["versions"]]
     assert kept == list(range(REFERENCE_VERSIONS_MAX + 2, 2, -1))
@@ -127,6 +127,7 @@ async def test_no_more_versions_are_kept_than_agreed(centre: RunningCentre) -> N
 async def test_a_node_is_told_what_it_neither_has_nor_fetches_of_what_it_takes(centre: RunningCentre) -> None:
     database = centre.centre.database
     made = await publish(database, "catalogue", _rows(), who="test", now=times.now())
+    assert isinstance(made, PublishedVersion)
     await publish(database, "prices", {}, who="test", now=times.now())
     row = made.row
 
@@ -148,10 +149,56 @@ async def test_a_node_is_told_what_it_neither_has_nor_fetches_of_what_it_takes(c
 
 
 async def test_publications_of_one_dataset_at_once_get_numbers_of_their_own(centre: RunningCentre) -> None:
-    made = await asyncio.gather(*(put(centre, items(count)) for count in range(4)))
+    made = await asyncio.gather(*(put(centre, items(count)) for count in range(1, 5)))
     assert sorted(each["version"] for each in made) == [1, 2, 3, 4]
     async with centre.centre.database.reading() as connection:
-        assert [(v.dataset, v.version) for v in await reference.newest(connection)] == [("catalogue", 4)]
+        newest = await reference.newest(connection, ["store-1"])
+    assert [(v.dataset, v.version) for v in newest["store-1"]] == [("catalogue", 4)]
+
+
+async def test_a_node_takes_what_is_for_its_group_before_its_region_before_all(centre: RunningCentre) -> None:
+    database = centre.centre.database
+    logs = [NodeLog(f"store-{number}") for number in (1, 2, 3)]
+    await greet(database, *logs)
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE node SET region = 'north' WHERE node_id <> 'store-3'")
+    await put(centre, items(1))
+    for scope, count in (("region/north", 2), ("group/outlets", 3)):
+        made = await centre.http.put(CATALOGUE, json=items(count), params={"for": scope})
+        assert (made.status_code, made.json()["scope"]) == (201, scope)
+    answer = await centre.http.put("/v1/reference/groups/outlets", json={"nodes": ["store-2", "never-seen"]})
+    assert answer.json() == {"group": "outlets", "nodes": ["never-seen", "store-2"]}
+
+    async def newest() -> dict[str, int]:
+        async with database.reading() as connection:
+            found = await reference.newest(connection, ["store-1", "store-2", "store-3", "never-seen"])
+        return {node: version.version for node, (version,) in found.items()}
+
+    assert await newest() == {"store-1": 2, "store-2": 3, "store-3": 1, "never-seen": 3}
+    assert made.json()["deltas_from"] == [1], "from what its nodes had before"
+    withdrawn = await centre.http.delete(CATALOGUE, params={"for": "group/outlets"})
+    assert (withdrawn.status_code, withdrawn.json()["rows"]) == (201, 0)
+    assert await newest() == {"store-1": 2, "store-2": 2, "store-3": 1, "never-seen": 1}
+    await centre.http.put("/v1/reference/groups/others", json={"nodes": ["store-2"]})
+    assert (await centre.get("/v1/reference/groups"))["groups"] == [
+        {"group": "others", "nodes": ["store-2"]},
+        {"group": "outlets", "nodes": ["never-seen"]},
+    ]
+
+
+async def test_each_scope_keeps_versions_of_its_own(centre: RunningCentre) -> None:
+    await put(centre, items(1))
+    for count in range(2, REFERENCE_VERSIONS_MAX + 4):
+        assert (await centre.http.put(CATALOGUE, json=items(count), params={"for": "group/a"})).status_code == 201
+    kept = [row["version"] for row in (await centre.get("/v1/reference"))["versions"] if row["scope"] == "all"]
+    assert kept == [1]
+    assert len((await centre.get("/v1/reference"))["versions"]) == REFERENCE_VERSIONS_MAX + 1
+
+
+@pytest.mark.parametrize("scope", ["group/", "store/a", "group", "group/a\x00", "group/" + "a" * 65, "Group/a"])
+async def test_a_scope_that_is_none_is_refused(centre: RunningCentre, scope: str) -> None:
+    assert slug(await centre.http.put(CATALOGUE, json=items(1), params={"for": scope})) == "invalid-parameter"
+    assert (await centre.get("/v1/reference"))["versions"] == []
 
 
 async def test_publishing_takes_the_scope_operate_and_fetching_takes_read(

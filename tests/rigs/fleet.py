@@ -22,7 +22,7 @@ from edge_agent.submission import Cancel
 from edge_core.orders.commands import MovementLine, StockMovement
 from edge_core.orders.requests import CancelRequest
 from tests.rigs.house import CentreProcess
-from tests.rigs.orders import till_order
+from tests.rigs.orders import of_next_customer, till_order
 from tests.rigs.processes import run
 from tests.rigs.waiting import eventually
 
@@ -55,12 +55,13 @@ class FleetNode:
         if self.tail_seq == 0:
             lines = tuple(MovementLine(line.sku, 10**9, "H87") for line in order.lines)
             await self.agent.intake.submit(StockMovement("receipt", lines), str(uuid4()), None)
-        answers = await asyncio.gather(*(self.agent.intake.submit(order, str(uuid4()), None) for _ in range(count)))
+        orders = [of_next_customer(order) for _ in range(count)]
+        answers = await asyncio.gather(*(self.agent.intake.submit(each, str(uuid4()), None) for each in orders))
         assert {answer.status for answer in answers} == {201}
 
     async def ship(self) -> UUID:
         """An order that stays open."""
-        order = till_order(store_id=self.node_id, method="ship")
+        order = of_next_customer(till_order(store_id=self.node_id, method="ship"))
         answer = await self.agent.intake.submit(order, str(uuid4()), None)
         assert answer.status == 201, answer.body
         return UUID(json.loads(answer.body)["order_id"])

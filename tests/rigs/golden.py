@@ -64,7 +64,7 @@ from edge_core.orders.further_events import (
     ReturnRequested,
     TakenBackLine,
 )
-from edge_core.orders.judgement import Basis, EditionUsed, Finding, Proposal, Rung
+from edge_core.orders.judgment import Basis, EditionUsed, Finding, Proposal, Rung
 from edge_core.shapes import json_object
 from edge_core.stock.counting import CountLine, Shortage
 from edge_core.stock.ledger import Allocation, StockDelta
@@ -221,7 +221,7 @@ EVENTS: tuple[Event, ...] = (
     StockMoved(MOVEMENT, "receipt", "DN-1", DELTAS),
     InstructionAnswered(MOVEMENT, "order.cancel", order_id(1), "refused", "command-not-allowed", "too late"),
     GroupSplit("g1", "g2", (GroupLine("1", 500),), GOODS),
-    GroupRedirected("g1", "ship", Address("B. Payer", "DE")),
+    GroupRedirected("g1", "ship", Address("B. Payer", "DE"), "op-1"),
     ReturnRequested("r1", (("1", 1_500),), "too-small"),
     ReturnApproved("r1", "op-1"),
     ReturnRefused("r1", "worn", "op-1"),

@@ -14,7 +14,7 @@ from edge_core.orders.decide import decide
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Event, OrderApproved, OrderCancelled, OrderHeld, name_of
 from edge_core.orders.fold import OrderState, fold_all
-from edge_core.orders.judgement import Rung
+from edge_core.orders.judgment import Rung
 from edge_core.orders.requests import (
     ApproveRequest,
     EscalateRequest,
@@ -139,7 +139,14 @@ def test_a_refusal_frees_the_goods_and_gives_the_money_back() -> None:
     assert (state.status, state.holds, state.held) == ("cancelled", (), ())
 
 
-@pytest.mark.parametrize("operator", [None, "op-17"])
+@pytest.mark.parametrize("operator", ["op-17", "OP-17"])
+def test_the_back_office_does_not_approve_its_own_order_either(operator: str) -> None:
+    order = held(basket())
+    assert slug(ask(order, "approve", ApproveRequest(operator_id=operator), "back_office")) == "approval-needed"
+    assert slug(ask(order, "approve", ApproveRequest(operator_id="boss"), "back_office")) is None
+
+
+@pytest.mark.parametrize("operator", [None, "op-17", "Op-17"])
 def test_whoever_placed_an_order_does_not_approve_it(operator: str | None) -> None:
     order = held(basket())
     assert slug(ask(order, "approve", ApproveRequest(operator_id=operator))) == "approval-needed"
