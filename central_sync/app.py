@@ -163,7 +163,7 @@ def _assemble(
         handlers=Handlers(database, times.now),
         holds=Holds(database),
         commands=Commands(database, times.now_ms),
-        assignments=Assignments(database, Decisions(database, desk), times.now_ms),
+        assignments=Assignments(database, Decisions(desk), times.now_ms),
         channels=ChannelDesk(database, access, channels, times.now_ms, telemetry),
         rights=RightsDesk(database, times.now_ms),
         settling=Settling(database, access),

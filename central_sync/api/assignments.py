@@ -3,7 +3,9 @@
 An order is answered `201` once it is committed here. Which node fulfils it is found afterwards (docs/assignment.md).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
@@ -15,9 +17,10 @@ from starlette.responses import Response
 from central_sync.api.handlers import answer, parse_limit, parse_query, parse_uuid
 from central_sync.decisions import Decisions
 from central_sync.ordering import Placed, place, posted_of
-from central_sync.store import assignments
+from central_sync.store import assignments, decided_keys
 from central_sync.store.assignments import CLAIMED, CentralOrder
 from central_sync.store.database import Connection, Database
+from central_sync.store.decided_keys import Decided
 from central_sync.times import rfc3339
 from edge_core.assignment.state import Assignment, Attempt
 from edge_core.errors import UNREADABLE, Rejected
@@ -29,6 +32,10 @@ from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised
 from holdfast_runtime.requests import require_json, required_key, trace_of, undecodable
 
+Act = Callable[[Connection], Awaitable[Rejected | None]]
+"""What people decide, in the transaction of the caller."""
+_HASH_BYTES: Final = 32
+_ENCODER: Final = msgspec.json.Encoder()
 _READ: Final = json_reader(TillOrder)
 _READ_CANCEL: Final = json_reader(CancelRequest)
 
@@ -138,7 +145,9 @@ class Assignments:
             asked = msgspec.json.decode(await read_body(request.scope, request.receive), type=AssignRequest)
         except UNREADABLE as error:
             raise ProblemRaised(undecodable(error)) from error
-        return await self._done(order_id, await self._decisions.assign(order_id, asked.node_id))
+        key = required_key(_header(request, "idempotency-key"))
+        act = partial(self._decisions.assign, order_id=order_id, node_id=asked.node_id)
+        return await self._decide(key, order_id, asked, act)
 
     async def cancel(self, request: Request) -> Response:
         """POST /v1/assignments/{order_id}/cancel."""
@@ -148,23 +157,48 @@ class Assignments:
             asked = _READ_CANCEL(await read_body(request.scope, request.receive))
         except UNREADABLE as error:
             raise ProblemRaised(undecodable(error)) from error
-        return await self._done(order_id, await self._decisions.cancel(order_id, asked.reason))
+        key = required_key(_header(request, "idempotency-key"))
+        act = partial(self._decisions.cancel, order_id=order_id, request=asked, key=key)
+        return await self._decide(key, order_id, asked, act)
 
     async def _place(self, posted: TillOrder, key: str, trace: str | None) -> Placed | Rejected:
         async with self._database.transaction() as connection:
             return await place(connection, posted, key, now_ms=self._now_ms(), traceparent=trace)
 
-    async def _done(self, order_id: UUID, refused: Rejected | None) -> Response:
-        if refused is not None:
-            raise ProblemRaised(refused)
-        return answer(await self._status(order_id))
+    async def _decide(self, key: str, order_id: UUID, asked: AssignRequest | CancelRequest, act: Act) -> Response:
+        """Decide once for each key; the same key and request hear the same answer again. A refusal is not kept."""
+        payload = type(asked).__name__.encode() + order_id.bytes + _ENCODER.encode(asked)
+        payload_hash = blake2b(payload, digest_size=_HASH_BYTES).digest()
+        async with self._database.transaction() as connection:
+            known = await decided_keys.find(connection, key)
+            if known is None:
+                refused = await act(connection)
+                if refused is not None:
+                    raise ProblemRaised(refused)
+                body = msgspec.json.encode(await _read_status(connection, order_id))
+                await decided_keys.keep(connection, key, Decided(payload_hash, body))
+                return _json(body)
+        if known.payload_hash != payload_hash:
+            raise ProblemRaised(Rejected("idempotency-key-reused", "this key was sent before with another request"))
+        response = _json(known.answer)
+        response.headers["idempotency-replayed"] = "true"
+        return response
 
     async def _status(self, order_id: UUID) -> AssignmentStatus:
         async with self._database.reading() as connection:
-            row = await assignments.one(connection, order_id)
-            if row is None:
-                raise ProblemRaised(Rejected("order-not-found", f"order {order_id} was not posted to the centre"))
-            return (await statuses(connection, [row]))[0]
+            return await _read_status(connection, order_id)
+
+
+async def _read_status(connection: Connection, order_id: UUID) -> AssignmentStatus:
+    row = await assignments.one(connection, order_id)
+    if row is None:
+        raise ProblemRaised(Rejected("order-not-found", f"order {order_id} was not posted to the centre"))
+    return (await statuses(connection, [row]))[0]
+
+
+def _json(body: bytes) -> Response:
+    """A document that is encoded already."""
+    return Response(body, headers={"cache-control": "no-store"}, media_type="application/json")
 
 
 def receipt(placed: Placed) -> CentralReceipt:

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from edge_core import ids
 from edge_core.errors import Rejected
 from edge_core.orders.commands import TakeAssignment
-from edge_core.orders.events import Event, FulfillmentAccepted, StockReserved
+from edge_core.orders.events import Event, FulfillmentAccepted, OrderHeld, StockReserved
 from edge_core.orders.further_events import AssignmentTaken
 from edge_core.orders.placing import place_order
 from edge_core.orders.world import World
@@ -31,7 +31,9 @@ def take_assignment(world: World, command: TakeAssignment) -> tuple[Event, ...] 
     if not reserved:
         return Rejected("out-of-stock", "the goods are not kept here, or none are free")
     taken = AssignmentTaken(command.central_order_id, command.attempt, command.accept_by_ms)
-    accepted = [FulfillmentAccepted(group_id) for group_id in reserved] if command.is_accepted else []
+    is_held = any(isinstance(event, OrderHeld) for event in rest)  # somebody has to look first: then people accept it
+    is_accepted = command.is_accepted and not is_held
+    accepted = [FulfillmentAccepted(group_id) for group_id in reserved] if is_accepted else []
     return placed, taken, *spent, *rest, *accepted
 
 

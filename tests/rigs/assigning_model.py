@@ -15,6 +15,7 @@ from edge_core.assignment.choosing import Candidate, choose
 from edge_core.assignment.standing import Answered, standing_of
 from edge_core.assignment.state import Assignment, Offer, Stepped, Withdraw, Word
 from edge_core.errors import Rejected
+from edge_core.limits import ASSIGNMENT_ATTEMPTS_MAX
 from edge_core.orders.commands import PlaceOrder, TakeAssignment
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Event
@@ -222,7 +223,11 @@ class ModelCentre:
         candidates = [Candidate(name, {(SKU, "H87"): 9_000_000}, 0) for name in sorted(self.online)]
         node_id = None if steps.is_exhausted(assignment) else choose(posted, candidates, assignment.tried).node_id
         if node_id is None:
-            return steps.find_nobody(assignment, self.now_ms)
+            found = steps.find_nobody(assignment, self.now_ms)
+            is_worn_out = len(assignment.attempts) >= ASSIGNMENT_ATTEMPTS_MAX
+            assert (found.assignment.reason == "attempts-exhausted") == is_worn_out, found
+            return found
+        assert node_id not in assignment.tried, f"{node_id} is asked by itself once more"
         return self._offer(assignment, node_id)
 
     def _offer(self, assignment: Assignment, node_id: str) -> Stepped:

@@ -22,3 +22,12 @@ CREATE TABLE rights_move (
     instruction_id uuid
 );
 CREATE INDEX rights_move_of ON rights_move (owner_id, sku, number);
+
+-- The answers to what people decide here by themselves, under the key of the request; kept as long as keys at a store are.
+CREATE TABLE decided_key (
+    key text PRIMARY KEY,
+    payload_hash bytea NOT NULL,
+    answer bytea NOT NULL,
+    decided_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX decided_key_at ON decided_key (decided_at);
