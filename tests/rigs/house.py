@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 
 from edge_core.sync.admission import Admit
-from tests.rigs.agents import TIMEOUT_S
+from tests.rigs.agents import TIMEOUT_S, key
 from tests.rigs.brokers import Broker
 from tests.rigs.ports import free_port
 from tests.rigs.processes import Service, run, write_config
@@ -87,6 +87,18 @@ class CentreProcess:
             if page["next_cursor"] is None:
                 return found
             cursor = {"cursor": page["next_cursor"]}
+
+    async def have_done(self, path: str, body: Json) -> None:
+        """Ask the centre for what a node is to do, and wait until the node says that it has done it."""
+        asked = await self.http.post(path, json=body, headers=key())
+        assert asked.status_code == 202, asked.text
+
+        async def look() -> bool:
+            found = await self.get(asked.headers["location"])
+            assert found["state"] == "applied", found
+            return True
+
+        await eventually(look, 30)
 
     async def node(self, node_id: str = "store-0001") -> Json:
         """How the fleet view shows a node."""

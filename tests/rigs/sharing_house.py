@@ -1,6 +1,5 @@
 """A house whose first store shares goods with the centre: rights asked for, and what the centre holds of them."""
 
-from tests.rigs.agents import key
 from tests.rigs.house import House
 from tests.rigs.stores import SKU, Json, Store
 from tests.rigs.waiting import eventually
@@ -9,16 +8,7 @@ from tests.rigs.waiting import eventually
 async def granted(house: House, quantity_milli: int, *, sku: str = SKU, to_node: str | None = None) -> None:
     """Ask the first store for rights to its goods, for the centre or a node, and wait until it has given them."""
     body = {"sku": sku, "quantity_milli": quantity_milli, **({} if to_node is None else {"to_node": to_node})}
-    path = f"/v1/nodes/{house.store.node_id}/rights"
-    asked = await house.centre.http.post(path, json=body, headers=key())
-    assert asked.status_code == 202, asked.text
-
-    async def look() -> bool:
-        found = await house.centre.get(asked.headers["location"])
-        assert found["state"] == "applied", found
-        return True
-
-    await eventually(look, 30)
+    await house.centre.have_done(f"/v1/nodes/{house.store.node_id}/rights", body)
     await house.store.drained()
 
 
