@@ -146,8 +146,13 @@ class _Server:
         self._process.wait()
 
 
-@cache
 def _server() -> _Server:
+    """The server that sees the mounts that this thread sees: a test may have left those that are common to all."""
+    return _server_in(Path("/proc/thread-self/ns/mnt").readlink())
+
+
+@cache
+def _server_in(_mounts: Path) -> _Server:
     server = _Server()
     atexit.register(server.end)
     return server
