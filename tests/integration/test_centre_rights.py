@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from central_sync import rights as desk
+from central_sync.rebalancing import Rebalancer
 from central_sync.store import rights
 from central_sync.store.database import Database
 from central_sync.store.rights import RightsKey
@@ -20,10 +21,11 @@ from edge_core.orders.world import World
 from edge_core.stock import rights_book
 from edge_core.stock.holds import end_id
 from edge_core.stock.ledger import Allocation, Position, StockDelta
-from edge_core.stock.requests import GrantRights
+from edge_core.stock.requests import GrantRights, SettleRights
 from edge_core.stock.rights import Life
 from edge_core.stock.rights_book import RightsBook
 from edge_core.stock.stock_events import HoldEnded, RightsGranted, StockHeld
+from edge_core.sync.instruction import decode_instruction
 from tests.rigs.centre import greet, migrated, push, rows
 from tests.rigs.orders import BUSINESS_DATE, START_MS
 from tests.rigs.streams import NodeLog
@@ -111,6 +113,26 @@ async def test_a_centre_that_was_put_back_holds_nothing_until_it_is_given_rights
         (book,) = await rights.page(connection, owner_id=None, sku=None, after=None, rows_max=9)
     assert desk.spendable_milli([book], life) == {RightsKey(log.node_id, SKU): 0}
     assert await spend(database, log, 1_000) == "rights-exceeded"
+
+
+async def test_a_centre_that_was_put_back_asks_each_location_once_to_settle_for_its_former_life(
+    database: Database, log: NodeLog
+) -> None:
+    former = await centre(database)
+    (event,) = grants(log, (former, 2_000))
+    log.record([event])
+    await push(database, log.push())
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE centre SET history_id = $1", uuid4())
+    now_ms = START_MS
+    rebalancer = Rebalancer(database, lambda: now_ms, after_ms=1_000)
+    for _ in range(2):
+        await rebalancer.look()
+        now_ms += 1_001
+    asked = await rows(database, "SELECT kind, body FROM instruction")
+    assert [kind for kind, _ in asked] == ["stock.settle_rights"]
+    task = decode_instruction(asked[0][1]).task
+    assert task == SettleRights(SKU, former)
 
 
 async def test_rights_for_another_node_are_passed_on_to_it_once(database: Database, log: NodeLog) -> None:
