@@ -256,7 +256,7 @@ async def test_what_an_old_order_came_to_owe_lately_counts(desk: Desk) -> None:
     assert slug(await post(desk, on_account(basket(of="c1")))) == "credit-exceeded"
 
 
-async def test_edits_of_addresses_are_counted_by_their_source_over_orders_and_restarts(desk: Desk) -> None:
+async def test_edits_of_addresses_are_counted_by_their_source_over_orders_and_batches(desk: Desk) -> None:
     judge_by(desk, reference(rules=LENIENT))
     parcel = sent(basket(), traits=("insured",))
     placed = [UUID(body(await post(desk, parcel))["order_id"]) for _ in range(5)]
@@ -267,6 +267,21 @@ async def test_edits_of_addresses_are_counted_by_their_source_over_orders_and_re
     assert states == ["in_fulfillment"] * 3 + ["held"]
     other = await ask(desk, placed[4], "redirect", replace(home, operator_id="op-2"))
     assert body(other)["status"] == "in_fulfillment"
+
+
+async def test_edits_that_were_made_under_a_clock_years_ahead_count_no_more_and_are_forgotten(desk: Desk) -> None:
+    judge_by(desk, reference(rules=LENIENT))
+    order_id = UUID(body(await post(desk, sent(basket(), traits=("insured",))))["order_id"])
+    places = [RedirectRequest("ship", Address(str(n), "DE"), operator_id="op-1") for n in range(5)]
+    for place in places[:3]:
+        await ask(desk, order_id, "redirect", place)
+
+    async def set_back(connection: Connection) -> None:  # as if the clock had been a year ahead of what it is now
+        await connection.execute("UPDATE address_edit SET at_ms = at_ms + ?", (365 * 86_400_000,))
+
+    await desk.intake.write(set_back)
+    assert body(await ask(desk, order_id, "redirect", places[3]))["status"] == "in_fulfillment"
+    assert len(await fetch(desk.file.reader, "SELECT 1 FROM address_edit")) == 2  # of the order, and of the operator
 
 
 async def test_the_back_office_answers_what_the_tills_may_not(desk: Desk) -> None:
