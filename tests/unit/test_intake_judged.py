@@ -10,6 +10,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from edge_agent.moving import Moving, Outcome
+from edge_agent.refolding import Refolding
 from edge_agent.store.connection import Connection, fetch
 from edge_agent.submission import Answer, Ask, Cancel, submission
 from edge_core import ids
@@ -254,6 +256,22 @@ async def test_what_an_old_order_came_to_owe_lately_counts(desk: Desk) -> None:
     assert (await ask(desk, order_id, "pay", owed)).status == 200
     await desk.intake.write(age)
     assert slug(await post(desk, on_account(basket(of="c1")))) == "credit-exceeded"
+
+
+async def test_what_an_old_order_came_to_owe_lately_counts_also_where_its_file_was_lost(desk: Desk) -> None:
+    waiting = replace(basket(of="c1"), order_type="pickup", fulfillment=FulfillmentRequest("pickup"), payments=())
+    order_id = UUID(body(await post(desk, waiting))["order_id"])
+    owed = PayRequest(Payment("p1", "on_account", TOTAL, "captured", "offline"))
+    assert (await ask(desk, order_id, "pay", owed)).status == 200
+    listed = await fetch(desk.file.reader, "SELECT * FROM order_head")
+
+    async def list_again(connection: Connection) -> None:  # as a recovery does, of what came back from the centre
+        await connection.execute("DELETE FROM order_head")
+        refold = Refolding(connection, Moving(connection, desk.file, Outcome()), 0, lambda: 0)
+        await refold.write_heads(await refold.merged([order_id]))
+
+    await desk.intake.write(list_again)
+    assert await fetch(desk.file.reader, "SELECT * FROM order_head") == listed
 
 
 async def test_edits_of_addresses_are_counted_by_their_source_over_orders_and_batches(desk: Desk) -> None:
