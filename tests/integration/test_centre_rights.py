@@ -14,6 +14,7 @@ from central_sync.store.database import Database
 from central_sync.store.rights import RightsKey
 from edge_core import ids
 from edge_core.errors import Rejected
+from edge_core.limits import RIGHTS_REBALANCE_MS_DEFAULT
 from edge_core.orders.commands import ShareRights
 from edge_core.orders.events import StockMoved
 from edge_core.orders.sharing import share_rights
@@ -115,8 +116,9 @@ async def test_a_centre_that_was_put_back_holds_nothing_until_it_is_given_rights
     assert await spend(database, log, 1_000) == "rights-exceeded"
 
 
+@pytest.mark.parametrize("after_ms", [1_000, 0], ids=["by rate", "by hand alone"])
 async def test_a_centre_that_was_put_back_asks_each_location_once_to_settle_for_its_former_life(
-    database: Database, log: NodeLog
+    database: Database, log: NodeLog, after_ms: int
 ) -> None:
     former = await centre(database)
     (event,) = grants(log, (former, 2_000))
@@ -125,10 +127,10 @@ async def test_a_centre_that_was_put_back_asks_each_location_once_to_settle_for_
     async with database.transaction() as connection:
         await connection.execute("UPDATE centre SET history_id = $1", uuid4())
     now_ms = START_MS
-    rebalancer = Rebalancer(database, lambda: now_ms, after_ms=1_000)
+    rebalancer = Rebalancer(database, lambda: now_ms, after_ms=after_ms)
     for _ in range(2):
-        await rebalancer.look()
-        now_ms += 1_001
+        assert await rebalancer.look() == 0
+        now_ms += RIGHTS_REBALANCE_MS_DEFAULT + 1
     asked = await rows(database, "SELECT kind, body FROM instruction")
     assert [kind for kind, _ in asked] == ["stock.settle_rights"]
     task = decode_instruction(asked[0][1]).task
