@@ -57,14 +57,15 @@ class Rebalancer:
     def __init__(
         self, database: Database, now_ms: Callable[[], int], *, after_ms: int = RIGHTS_REBALANCE_MS_DEFAULT
     ) -> None:
-        """`after_ms` is between two looks at one SKU; 0 moves nothing by itself."""
+        """`after_ms` is between two looks at one SKU; with 0 they move nothing, and only settle what was left."""
         self._database = database
         self._now_ms = now_ms
-        self._after_ms = after_ms
+        self._moves = after_ms > 0
+        self._after_ms = after_ms or RIGHTS_REBALANCE_MS_DEFAULT
 
     async def run(self) -> None:
         """Look for ever. While the database is away it is left for later."""
-        interval_ms = min(RIGHTS_LOOK_INTERVAL_MS, self._after_ms or RIGHTS_LOOK_INTERVAL_MS)
+        interval_ms = min(RIGHTS_LOOK_INTERVAL_MS, self._after_ms)
         while True:
             await asyncio.sleep(interval_ms / 1000)
             try:
@@ -74,8 +75,6 @@ class Rebalancer:
 
     async def look(self) -> int:
         """See to the SKUs that are due; how many moves were asked for. Raises `TransientFault`."""
-        if not self._after_ms:
-            return 0
         async with self._database.transaction() as connection:
             due = await parties.due(connection, self._now_ms() - self._after_ms, RIGHTS_BOOKS_PER_LOOK)
             if due:
@@ -97,7 +96,7 @@ class Rebalancer:
         rates = {each.node_id: await _seen(connection, table, each) for each in there}
         await _settle_former(connection, table)
         living = {each.node_id: life for each in there if (life := _life_of(each, centre)) is not None}
-        if free is None or key.owner_id not in living:
+        if not self._moves or free is None or key.owner_id not in living:
             return 0
         if await rights_moves.is_pending(connection, key, RIGHTS_MOVE_PATIENCE_MS):
             return 0

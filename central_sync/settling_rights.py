@@ -40,7 +40,8 @@ async def settle_life(
 ) -> tuple[Settled, ...] | Rejected:
     """Give back what a life has left that people say is gone for good; once, and nothing the second time.
 
-    Refused for the life that the node lives now. A location that nobody ever heard of keeps what it has set aside.
+    Refused for the life that the node lives now. A location that nobody ever heard of keeps what it has set aside. What
+    is refused at one location has changed nothing at any.
     """
     life, present = Life(node_id, incarnation), await nodes.page(connection, node_id)
     if not present:
@@ -48,15 +49,18 @@ async def settle_life(
     if present[0].incarnation == incarnation:
         detail = f"{node_id} lives as incarnation {incarnation}, and may spend what it holds"
         return Rejected("rights-not-settled", detail, "/incarnation", state="present")
-    found: list[Settled] = []
-    for key in await _left_by(connection, life):
-        settled = await _settle(connection, key, life, reason, now_ms)
-        if isinstance(settled, Rejected):
-            return settled
-        found += [] if settled is None else [settled]
+    found: list[tuple[Settled, RightsBook]] = []
+    for key, book in (await rights.lock(connection, await _left_by(connection, life))).items():
+        left_milli = balance_milli(book.rights, life)
+        after = await _settled(connection, book, life)
+        if isinstance(after, Rejected):
+            return after
+        found += [] if after is None else [(Settled(*key, left_milli), after)]
+    for settled, after in found:
+        await _write(connection, settled, after, life, reason, now_ms)
     if found:
         _log.warning("rights.settled", node_id=node_id, incarnation=str(incarnation), skus=len(found), reason=reason)
-    return tuple(found)
+    return tuple(settled for settled, _ in found)
 
 
 async def _left_by(connection: Connection, life: Life) -> list[RightsKey]:
@@ -71,23 +75,25 @@ async def _left_by(connection: Connection, life: Life) -> list[RightsKey]:
     return found
 
 
-async def _settle(
-    connection: Connection, key: RightsKey, life: Life, reason: str, now_ms: int
-) -> Settled | Rejected | None:
-    owner = await nodes.page(connection, key.owner_id)
-    book = (await rights.lock(connection, [key]))[key]
-    left_milli = balance_milli(book.rights, life)
-    if not owner or left_milli <= 0:
+async def _settled(connection: Connection, book: RightsBook, life: Life) -> RightsBook | Rejected | None:
+    """A locked book once its location has what a life left; None where that is nothing, or nobody is there."""
+    owner_id = book.rights.owner_id
+    owner = await nodes.page(connection, owner_id)
+    if not owner or balance_milli(book.rights, life) <= 0:
         return None
-    after = rules.settle(rules.void(book.rights, life), life, Life(key.owner_id, owner[0].incarnation))
-    if isinstance(after, Rejected):
-        return after
-    await rights.put(connection, [replace(book, rights=after)])
-    task = HearRights(RightsBook(replace(after, rows=(row_of(after, life),))))
-    name = f"rights.settled/{key.owner_id}/{key.sku}/{life.incarnation}/{now_ms}"
-    issued = await issue(connection, key.owner_id, task, subject=None, key=name, now_ms=now_ms)
+    after = rules.settle(rules.void(book.rights, life), life, Life(owner_id, owner[0].incarnation))
+    return after if isinstance(after, Rejected) else replace(book, rights=after)
+
+
+async def _write(
+    connection: Connection, settled: Settled, after: RightsBook, life: Life, reason: str, now_ms: int
+) -> None:
+    owner_id, sku, left_milli = settled
+    await rights.put(connection, [after])
+    task = HearRights(RightsBook(replace(after.rights, rows=(row_of(after.rights, life),))))
+    name = f"rights.settled/{owner_id}/{sku}/{life.incarnation}/{now_ms}"
+    issued = await issue(connection, owner_id, task, subject=None, key=name, now_ms=now_ms)
     instruction_id = issued.instruction_id if isinstance(issued, Issued) else None
     figures = msgspec.json.encode({"incarnation": str(life.incarnation), "reason": reason}).decode()
-    move = NewMove(*key, life.node_id, key.owner_id, left_milli, "settled", figures, instruction_id)
+    move = NewMove(owner_id, sku, life.node_id, owner_id, left_milli, "settled", figures, instruction_id)
     await rights_moves.add(connection, move)
-    return Settled(key.owner_id, key.sku, left_milli)

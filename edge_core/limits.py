@@ -300,6 +300,7 @@ CHANNEL_EXPRESSION_DEPTH_MAX: Final = 50  # in one another; those that ship have
 CHANNEL_INTEGER_MAX: Final = 2**63 - 1  # no amount is larger, and larger ones take longer and longer
 CHANNEL_SENT_BYTES_MAX: Final = 1024 * 1024  # by HTTP at once; what is larger is a file, for the command line
 CHANNEL_ORDERS_SENT_MAX: Final = 100  # in one request: each is a transaction, some 3 ms
+CHANNEL_DETAIL_CHARS_MAX: Final = 1_200  # of why an order was refused: the longest expression, and as much beside it
 CHANNEL_KEY_CHARS_MAX: Final = IDEMPOTENCY_KEY_CHARS_MAX  # of a channel's name for an order, with its own before it
 CHANNEL_SECRET_CHARS_MIN: Final = 16  # a shorter one can be guessed; those that shops make have 32 and more
 CHANNEL_SECRET_CHARS_MAX: Final = 256  # of a shop's signature: four times what shops make

@@ -20,15 +20,6 @@ _JOIN: Final = """
     UNION SELECT owner_id, sku, owner_id, true FROM unnest($1::text[], $2::text[]) AS new (owner_id, sku)
     ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING
 """
-_LEAVE: Final = """
-    WITH gone AS (
-        DELETE FROM rights_party WHERE owner_id = $1 AND sku = $2 AND node_id = $3 AND NOT is_owner RETURNING 1)
-    SELECT count(*) FROM gone
-"""
-_LEAVE_ALONE: Final = """
-    DELETE FROM rights_party AS owner WHERE owner_id = $1 AND sku = $2 AND is_owner
-        AND NOT EXISTS (SELECT FROM rights_party AS p WHERE p.owner_id = $1 AND p.sku = $2 AND NOT p.is_owner)
-"""
 _DUE: Final = """
     SELECT owner_id, sku FROM rights_party WHERE is_owner AND (seen_at_ms IS NULL OR seen_at_ms <= $1)
     ORDER BY seen_at_ms NULLS FIRST, owner_id, sku LIMIT $2
@@ -80,13 +71,6 @@ async def join(connection: Connection, parties: Iterable[Party]) -> None:
     columns = list(zip(*sorted(set(parties)), strict=True))
     if columns:
         await connection.execute(_JOIN, *columns)
-
-
-async def leave(connection: Connection, party: Party) -> bool:
-    """End that somebody shares; False where nobody of that name did."""
-    gone: int = await connection.fetchval(_LEAVE, *party)
-    await connection.execute(_LEAVE_ALONE, party.owner_id, party.sku)
-    return gone > 0
 
 
 async def due(connection: Connection, seen_before_ms: int, rows_max: int) -> list[RightsKey]:

@@ -64,6 +64,14 @@ _FORGET: Final = """
         SELECT version FROM reference_version WHERE dataset = $1 AND scope = $2 ORDER BY version DESC LIMIT $3
     )
 """
+_FORGET_WITHDRAWN: Final = """
+    DELETE FROM reference_version WHERE dataset = $1 AND scope <> 'all' AND version < $2 AND scope IN (
+        SELECT scope FROM (
+            SELECT DISTINCT ON (scope) scope, row_count FROM reference_version WHERE dataset = $1
+            ORDER BY scope, version DESC
+        ) AS newest WHERE row_count = 0
+    )
+"""
 _SNAPSHOT: Final = "FROM reference_version WHERE dataset = $1 AND version = $2 AND $3::bigint = 0"
 _DELTA: Final = "FROM reference_delta WHERE dataset = $1 AND version = $2 AND from_version = $3"
 _FILE: Final = f"""
@@ -111,6 +119,11 @@ async def add_delta(
 async def forget_old(connection: Connection, dataset: str, scope: str, versions_max: int) -> None:
     """Keep the newest versions for a scope, and the deltas between them."""
     await connection.execute(_FORGET, dataset, scope, versions_max)
+
+
+async def forget_withdrawn(connection: Connection, dataset: str, newest: int) -> None:
+    """Keep nothing for scopes from which a dataset was withdrawn; its `newest` version stays, for the next number."""
+    await connection.execute(_FORGET_WITHDRAWN, dataset, newest)
 
 
 async def file_of(connection: Connection, dataset: str, version: int, from_version: int = 0) -> FileRow | None:

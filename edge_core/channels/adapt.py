@@ -16,7 +16,12 @@ from edge_core.channels.rows import orders_of
 from edge_core.channels.sources import source_of
 from edge_core.channels.template import Unmapped, evaluate, fill
 from edge_core.errors import UNREADABLE, InvariantViolated, Rejected
-from edge_core.limits import CHANNEL_BODY_BYTES_MAX, CHANNEL_KEY_CHARS_MAX, CHANNEL_ORDERS_MAX
+from edge_core.limits import (
+    CHANNEL_BODY_BYTES_MAX,
+    CHANNEL_DETAIL_CHARS_MAX,
+    CHANNEL_KEY_CHARS_MAX,
+    CHANNEL_ORDERS_MAX,
+)
 from edge_core.orders.currency import CURRENCIES, minor_digits
 from edge_core.orders.document import TillOrder
 from edge_core.shapes import json_reader
@@ -143,4 +148,7 @@ def _mapped(mapping: Mapping, sent: Any, context: Context) -> TillOrder:
 
 
 def _rejected(error: Unmapped) -> Rejected:
-    return Rejected("channel-order-unmapped", str(error), error.pointer or None)
+    """What was found may be as long as what was sent: of a long text the two ends are told."""
+    text, end = str(error), CHANNEL_DETAIL_CHARS_MAX // 2
+    shown = text if len(text) <= CHANNEL_DETAIL_CHARS_MAX else f"{text[: end - 5]} ... {text[-end:]}"
+    return Rejected("channel-order-unmapped", shown, error.pointer or None)

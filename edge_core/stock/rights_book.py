@@ -185,7 +185,9 @@ def settle_told(book: RightsBook, ended: Life, heir: Life) -> Granted | Rejected
     Safe at the owner, which hears of every promise of the centre before it counts: what it was not told was no promise.
     """
     left_milli = unspent_milli(book, ended)
-    row = replace(rules.row_of(book.rights, ended), is_void=True, used_milli=book.told_milli(ended), returned_milli=0)
+    row = rules.row_of(book.rights, ended)
+    # What it promised and took back untold stands in both figures: without it, what was told would count as returned.
+    row = replace(row, is_void=True, used_milli=max(row.used_milli, book.told_milli(ended) + row.returned_milli))
     settled = rules.settle(rules.merge(book.rights, replace(book.rights, rows=(row,))), ended, heir)
     if isinstance(settled, Rejected):
         return settled

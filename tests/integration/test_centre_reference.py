@@ -12,9 +12,15 @@ from central_sync import times
 from central_sync.ingest.announcing import announcements
 from central_sync.reference import PublishedVersion, publish
 from central_sync.store import reference
+from central_sync.store.reference import ALL
 from edge_agent.reference_source import Source
-from edge_core.errors import TransientFault
-from edge_core.limits import REFERENCE_DELTA_CHANGES_MAX, REFERENCE_SPREAD_MS, REFERENCE_VERSIONS_MAX
+from edge_core.errors import Rejected, TransientFault
+from edge_core.limits import (
+    REFERENCE_DELTA_CHANGES_MAX,
+    REFERENCE_SCOPES_MAX,
+    REFERENCE_SPREAD_MS,
+    REFERENCE_VERSIONS_MAX,
+)
 from edge_core.reference.files import read_file
 from edge_core.reference.publication import read_publication
 from edge_core.reference.versions import applied, content_hash
@@ -193,6 +199,47 @@ async def test_each_scope_keeps_versions_of_its_own(centre: RunningCentre) -> No
     kept = [row["version"] for row in (await centre.get("/v1/reference"))["versions"] if row["scope"] == "all"]
     assert kept == [1]
     assert len((await centre.get("/v1/reference"))["versions"]) == REFERENCE_VERSIONS_MAX + 1
+
+
+async def test_what_is_withdrawn_from_a_group_makes_room_for_others_and_its_number_is_not_given_again(
+    centre: RunningCentre,
+) -> None:
+    database, rows = centre.centre.database, _rows()
+
+    async def make(scope: str, rows: dict[str, bytes]) -> int:
+        made = await publish(database, "catalogue", rows, who="test", now=times.now(), scope=scope)
+        return 0 if isinstance(made, Rejected) else made.row.version
+
+    assert await make(ALL, rows) == 1
+    for number in range(2, REFERENCE_SCOPES_MAX + 1):
+        assert await make(f"group/{number}", rows) == number
+    assert await make("group/another", rows) == 0
+    assert await make("group/2", {}) == REFERENCE_SCOPES_MAX + 1
+    assert await make("group/another", rows) == REFERENCE_SCOPES_MAX + 2
+    kept = {(row["scope"], row["version"]) for row in (await centre.get("/v1/reference"))["versions"]}
+    assert "group/2" not in {scope for scope, _ in kept}
+    assert {("group/3", 3), ("group/another", REFERENCE_SCOPES_MAX + 2)} <= kept
+    assert await make("group/2", rows) == 0, "there is no room left"
+
+
+@pytest.mark.parametrize("end", ["withdrawn", "left"])
+async def test_a_node_for_which_nothing_is_left_is_told_that(centre: RunningCentre, end: str) -> None:
+    group = "/v1/reference/groups/outlets"
+    await centre.http.put(group, json={"nodes": ["store-1"]})
+    made = await centre.http.put(CATALOGUE, json=items(2), params={"for": "group/outlets"})
+
+    async def newest() -> list[tuple[int, int]]:
+        async with centre.centre.database.reading() as connection:
+            found = (await reference.newest(connection, ["store-1"]))["store-1"]
+            rows = {row.version: row.row_count for row in await reference.kept(connection)}
+        return [(version.version, rows[version.version]) for version in found]
+
+    assert await newest() == [(made.json()["version"], 2)]
+    if end == "withdrawn":
+        await centre.http.delete(CATALOGUE, params={"for": "group/outlets"})
+    else:
+        await centre.http.put(group, json={"nodes": []})
+    assert [rows for _, rows in await newest()] == [0]
 
 
 @pytest.mark.parametrize("scope", ["group/", "store/a", "group", "group/a\x00", "group/" + "a" * 65, "Group/a"])

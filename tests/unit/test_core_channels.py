@@ -9,7 +9,12 @@ import pytest
 from edge_core.channels.adapt import Adapted, Refused, adapt, source_pointer
 from edge_core.channels.mapping import Mapping, load
 from edge_core.errors import InvariantViolated, Rejected
-from edge_core.limits import CHANNEL_BODY_BYTES_MAX, CHANNEL_COLUMNS_MAX, CHANNEL_ORDERS_MAX
+from edge_core.limits import (
+    CHANNEL_BODY_BYTES_MAX,
+    CHANNEL_COLUMNS_MAX,
+    CHANNEL_DETAIL_CHARS_MAX,
+    CHANNEL_ORDERS_MAX,
+)
 from edge_core.orders.document import TillOrder
 from edge_core.orders.validation import check_order
 
@@ -164,6 +169,15 @@ def test_what_cannot_be_mapped_is_refused_with_the_place_and_the_expression(
     if (pointer, says) != ("/lines", "not supported between"):
         assert rejected.pointer == pointer
         assert says in rejected.detail
+
+
+def test_a_refusal_tells_no_more_of_a_long_value_than_anybody_reads() -> None:
+    order = msgspec.json.decode(sent("shopify"))
+    order["total_price"] = "1" * 500_000
+    rejected = refused("shopify", msgspec.json.encode(order))
+    assert len(rejected.detail) == CHANNEL_DETAIL_CHARS_MAX
+    assert rejected.detail.startswith("expected a decimal number, found '111")
+    assert "; by " in rejected.detail
 
 
 def test_an_order_that_would_take_for_ever_is_refused() -> None:

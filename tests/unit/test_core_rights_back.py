@@ -12,7 +12,7 @@ from edge_core.stock import rights_book
 from edge_core.stock.ledger import Allocation, Position, release
 from edge_core.stock.requests import GrantRights, HearRights, ReturnRights, RightsRequest, SettleRights, SpendRights
 from edge_core.stock.rights import CENTRE_ID, Life, balance_milli
-from edge_core.stock.rights_book import RightsBook
+from edge_core.stock.rights_book import Granted, RightsBook
 from edge_core.stock.stock_events import RightsGranted, RightsHeard, RightsMoved, RightsReturned, RightsSpent
 from tests.rigs.orders import BUSINESS_DATE, START_MS
 
@@ -50,6 +50,11 @@ class Desk:
         event = self.ask(GrantRights(SKU, quantity_milli, to))
         assert not isinstance(event, Rejected), event
         return _news(event)
+
+
+def _book(granted: Granted | Rejected) -> RightsBook:
+    assert not isinstance(granted, Rejected), granted
+    return granted.book
 
 
 def _news(event: Event) -> RightsBook:
@@ -97,6 +102,21 @@ def test_what_an_ended_life_of_the_centre_had_not_told_comes_back_and_is_honoure
     assert late.slug == "rights-exceeded"
     assert balance_milli(owner.book.rights, CENTRE) == 0
     assert not isinstance(owner.ask(SpendRights(SKU, 1_000, NEXT_CENTRE)), Rejected)
+
+
+def test_a_promise_that_an_ended_life_of_the_centre_took_back_pays_for_none_that_it_told() -> None:
+    owner = Desk(OWNER)
+    owner.grant(HOLDER, 5_000)
+    book = rights_book.merge(owner.book, owner.grant(CENTRE, 9_000))
+    taken_back = rights_book.give_back(_book(rights_book.use(book, CENTRE, 4_000)), CENTRE, 4_000)
+    home = rights_book.move(_book(taken_back), CENTRE, OWNER, 1_000)
+    assert not isinstance(home, Rejected)
+    owner.ask(HearRights(home.news))
+    owner.ask(SpendRights(SKU, 3_000, CENTRE))
+    back = owner.ask(SettleRights(SKU, CENTRE))
+    assert isinstance(back, RightsReturned)
+    assert (back.quantity_milli, owner.book.set_aside_milli) == (5_000, 5_000), "the holder's goods are there still"
+    assert (balance_milli(owner.book.rights, CENTRE), balance_milli(owner.book.rights, HOLDER)) == (0, 5_000)
 
 
 def test_the_centre_cannot_spend_what_was_set_aside_for_others() -> None:
