@@ -161,8 +161,8 @@ async def _move(
 
 
 async def _give_back(connection: Connection, table: _Table, owner: Life, quantity_milli: int) -> HearRights | None:
-    """The centre's own rights go back to their location, which hears it."""
-    to = present_life(table.book.rights, owner.node_id) or owner
+    """The centre's own rights go back to their location, which hears it: to its last life, that can take them."""
+    to = max(present_life(table.book.rights, owner.node_id) or owner, owner)
     moved = rights_book.move(table.book, table.centre, to, quantity_milli)
     if isinstance(moved, Rejected):
         return None

@@ -23,7 +23,7 @@ from edge_core.orders.world import World
 from edge_core.stock import rights_book
 from edge_core.stock.holds import end_id
 from edge_core.stock.ledger import Allocation, Position, StockDelta
-from edge_core.stock.requests import GrantRights, SettleRights
+from edge_core.stock.requests import GrantRights, HearRights, SettleRights
 from edge_core.stock.rights import Life, Moved, Rights, Row, balance_milli
 from edge_core.stock.rights_book import RightsBook
 from edge_core.stock.stock_events import HoldEnded, RightsGranted, StockHeld
@@ -136,6 +136,26 @@ async def test_a_centre_that_was_put_back_asks_each_location_once_to_settle_for_
     assert [kind for kind, _ in asked] == ["stock.settle_rights"]
     task = decode_instruction(asked[0][1]).task
     assert task == SettleRights(SKU, former)
+
+
+async def test_the_centre_gives_rights_back_to_the_life_that_their_location_lives_now(
+    database: Database, log: NodeLog
+) -> None:
+    (event,) = grants(log, (await centre(database), 4_000))
+    receipt = StockMoved(ids.uuid7(START_MS, 8), "receipt", None, (StockDelta(SKU, None, "H87", 9_000),))
+    log.record([receipt])
+    log.record([event])
+    await push(database, log.push())
+    anew = NodeLog(log.node_id, ids.uuid7(START_MS, 2))
+    await greet(database, anew)
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE rights_party SET sold_milli = 9000, span_ms = 86400000 WHERE is_owner")
+        await connection.execute("UPDATE node_status SET last_seen = now(), is_gone = false, refused = NULL")
+    assert await Rebalancer(database, lambda: START_MS, after_ms=1_000).look() == 1
+    (asked,) = await rows(database, "SELECT body FROM instruction WHERE kind = 'stock.hear_rights'")
+    task = decode_instruction(asked[0]).task
+    assert isinstance(task, HearRights)
+    assert [moved.to for row in task.book.rights.rows for moved in row.moved] == [Life(log.node_id, anew.incarnation)]
 
 
 async def test_what_cannot_be_settled_at_one_location_is_settled_at_none(database: Database, log: NodeLog) -> None:
