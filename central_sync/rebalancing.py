@@ -33,7 +33,7 @@ from edge_core.limits import (
 from edge_core.stock import rights_book
 from edge_core.stock.rebalancing import Planned, Sharer, plan, promised_at_location, promised_by, sharer
 from edge_core.stock.requests import GrantRights, HearRights, ReturnRights, SettleRights
-from edge_core.stock.rights import CENTRE_ID, Life, begin, lives, present_life, row_of
+from edge_core.stock.rights import CENTRE_ID, Life, Rights, Row, begin, lives, row_of
 from edge_core.stock.rights_book import RightsBook
 from edge_core.stock.shares import SaleRate, observe, step_of
 
@@ -149,6 +149,7 @@ async def _move(
     elif giver == CENTRE_ID:
         task = await _give_back(connection, table, owner, quantity_milli)
     else:
+        await _tell_life(connection, table, giver, owner)
         task = ReturnRights(table.key.owner_id, sku, quantity_milli)
     if task is None:
         return
@@ -160,10 +161,18 @@ async def _move(
     _log.info("rights.moved", owner_id=table.key.owner_id, sku=sku, giver=giver, taker=taker, why=planned.why)
 
 
+async def _tell_life(connection: Connection, table: _Table, holder_id: str, owner: Life) -> None:
+    """A holder gives back to the last life of the location that it knows: it is told once of each that began anew."""
+    if not any(each.node_id == owner.node_id and each != owner for each in lives(table.book.rights)):
+        return
+    book = RightsBook(Rights(table.key.owner_id, table.key.sku, (Row(owner),)))
+    key = f"rights.life/{table.key.owner_id}/{table.key.sku}/{holder_id}/{owner.incarnation}"
+    await issue(connection, holder_id, HearRights(book), subject=None, key=key, now_ms=table.now_ms)
+
+
 async def _give_back(connection: Connection, table: _Table, owner: Life, quantity_milli: int) -> HearRights | None:
-    """The centre's own rights go back to their location, which hears it: to its last life, that can take them."""
-    to = max(present_life(table.book.rights, owner.node_id) or owner, owner)
-    moved = rights_book.move(table.book, table.centre, to, quantity_milli)
+    """The centre's own rights go back to their location, which hears it."""
+    moved = rights_book.move(table.book, table.centre, owner, quantity_milli)
     if isinstance(moved, Rejected):
         return None
     await rights.put(connection, [moved.book])

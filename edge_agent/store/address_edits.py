@@ -20,13 +20,15 @@ class AddressEdit(Struct, frozen=True):
     sources: tuple[str, ...]
 
 
-async def count(connection: aiosqlite.Connection, sources: Sequence[str], since_ms: int) -> dict[str, int]:
-    """How many edits each source made after a moment."""
+async def count(
+    connection: aiosqlite.Connection, sources: Sequence[str], now_ms: int, window_ms: int
+) -> dict[str, int]:
+    """How many edits each source made within a time of now, before it or after: clocks are set back."""
     marks = ",".join("?" * len(sources))
     sql = f"""
-        SELECT source, count(*) FROM address_edit WHERE at_ms > ? AND source IN ({marks}) GROUP BY source
+        SELECT source, count(*) FROM address_edit WHERE at_ms > ? AND at_ms < ? AND source IN ({marks}) GROUP BY source
     """  # noqa: S608 - only question marks are put in
-    return dict(await fetch(connection, sql, (since_ms, *sources)))
+    return dict(await fetch(connection, sql, (now_ms - window_ms, now_ms + window_ms, *sources)))
 
 
 async def put(connection: aiosqlite.Connection, edits: Iterable[AddressEdit], now_ms: int) -> None:
@@ -34,4 +36,7 @@ async def put(connection: aiosqlite.Connection, edits: Iterable[AddressEdit], no
     rows = [(now_ms, source, edit.entry_id) for edit in edits for source in edit.sources]
     with translated():
         await connection.executemany("INSERT OR IGNORE INTO address_edit VALUES (?, ?, ?)", rows)
-        await connection.execute("DELETE FROM address_edit WHERE at_ms < ?", (now_ms - ADDRESS_EDITS_WINDOW_MS_MAX,))
+        await connection.execute(
+            "DELETE FROM address_edit WHERE at_ms < ? OR at_ms > ?",
+            (now_ms - ADDRESS_EDITS_WINDOW_MS_MAX, now_ms + ADDRESS_EDITS_WINDOW_MS_MAX),
+        )

@@ -46,7 +46,7 @@ async def read_known(
         await baskets.read_near(connection, placed, window_ms, now_ms) if placed else {},
         await _read_uses(connection, asked, reference, now_ms) if asked else {},
         await _read_coupons(connection, orders, reference),
-        await address_edits.count(connection, changes.sources, now_ms - rules.address_edits_window_ms)
+        await address_edits.count(connection, changes.sources, now_ms, rules.address_edits_window_ms)
         if changes.sources and rules.address_edits_max is not None
         else {},
     )

@@ -21,6 +21,7 @@ from edge_core.orders.document import Address, Line
 from edge_core.orders.events import OrderHeld
 from edge_core.orders.judgment import Finding
 from edge_core.orders.requests import OrderRequest, RedirectRequest
+from edge_core.people import as_read
 
 _RULE: Final = "address-edits"
 
@@ -79,8 +80,8 @@ def sources_in(order_id: UUID, request: OrderRequest, role: str) -> tuple[str, .
     """
     if not isinstance(request, RedirectRequest) or request.ship_to is None:
         return ()
-    named = request.operator_id is not None
-    return f"order {order_id}", f"operator {request.operator_id}" if named else f"unnamed {role}"
+    operator_id = request.operator_id
+    return f"order {order_id}", f"unnamed {role}" if operator_id is None else f"operator {as_read(operator_id)}"
 
 
 def is_edit(known: Address | None, wanted: Address | None) -> bool:

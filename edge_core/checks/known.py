@@ -4,7 +4,7 @@ The shell reads it from the file before a batch is decided, and adds each order 
 comes a moment later in the same batch is judged with the ones before it.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import blake2b
@@ -53,7 +53,9 @@ class Known:
         edits: Mapping[str, int] | None = None,
     ) -> None:
         self._earlier = {mark: list(several) for mark, several in (earlier or {}).items()}
-        self._uses = dict(uses or {})
+        self._uses: dict[str, dict[str, Use]] = defaultdict(dict)
+        for (customer_ref, business_date), use in (uses or {}).items():
+            self._uses[customer_ref][business_date] = use
         self._coupons = set(coupons)
         self._edits = Counter(edits or {})
         self._marks: dict[tuple[int, str, str | None], tuple[tuple[Line, ...], int]] = {}
@@ -78,7 +80,7 @@ class Known:
 
     def use(self, customer_ref: str, business_date: str) -> Use:
         """What a customer did here."""
-        return self._uses.get((customer_ref, business_date), _UNUSED)
+        return self._uses[customer_ref].get(business_date, _UNUSED)
 
     def is_used(self, coupon: str) -> bool:
         """Whether a coupon was taken here before, by an order that stands."""
@@ -94,9 +96,9 @@ class Known:
 
     def owe(self, customer_ref: str, more_minor: int) -> None:
         """A customer owes more on account than before: the next order or payment is judged with it."""
-        for ref, date in [pair for pair in self._uses if pair[0] == customer_ref]:
-            use = self._uses[ref, date]
-            self._uses[ref, date] = Use(use.credit_minor + more_minor, use.day_minor, use.orders)
+        dates = self._uses[customer_ref]
+        for date, use in dates.items():
+            dates[date] = Use(use.credit_minor + more_minor, use.day_minor, use.orders)
 
     def take(self, order: Order) -> None:
         """An order was taken: the next one is judged with it. `taken` names the baskets that came so."""
@@ -106,12 +108,12 @@ class Known:
         self._coupons.update(coupons_of(order))
         if order.customer_ref is None:
             return
-        for ref, date in {*self._uses, (order.customer_ref, order.business_date)}:
-            if ref == order.customer_ref:
-                use = self.use(ref, date)
-                today = order.totals.grand_total_minor if date == order.business_date else 0
-                credit_minor = use.credit_minor + on_account_minor(order)
-                self._uses[ref, date] = Use(credit_minor, use.day_minor + today, use.orders + 1)
+        dates = self._uses[order.customer_ref]
+        dates.setdefault(order.business_date, _UNUSED)
+        for date, use in dates.items():
+            today = order.totals.grand_total_minor if date == order.business_date else 0
+            credit_minor = use.credit_minor + on_account_minor(order)
+            dates[date] = Use(credit_minor, use.day_minor + today, use.orders + 1)
 
 
 _UNUSED: Final = Use()

@@ -42,9 +42,10 @@ def _look_closer(q: Question, index: int, line: Line, offers: list[Offer], good:
     ended_ms = max((end for end in ends if end is not None and end <= q.placed_ms), default=None)
     if ended_ms is not None and q.placed_ms - ended_ms <= q.rules.price_grace_ms:
         yield q.found("price", f"{line.sku} was sold at a price that ended {q.placed_ms - ended_ms} ms before", _BOOK)
+        if q.came_late:
+            yield from _look_at_now(q, line, offers)
         return
-    now = "nothing" if good is None else str(good.unit_price_minor)
-    told = f"{line.sku} costs {now} by the book, the till took {line.unit_price_minor}"
+    told = f"{line.sku} costs {_cost(good)} by the book, the till took {line.unit_price_minor}"
     if ended_ms is not None and not q.is_stale(_BOOK):
         detail = f"{told}: that price ended {q.placed_ms - ended_ms} ms before"
         yield Rejected("price-outdated", detail, f"/lines/{index}/unit_price_minor")
@@ -59,9 +60,13 @@ def _look_closer(q: Question, index: int, line: Line, offers: list[Offer], good:
 def _look_at_now(q: Question, line: Line, offers: list[Offer]) -> Iterator[Said]:
     """A price that was good when the till says that it sold, long ago, and is not good any more."""
     now = good_at(offers, q.now_ms)
-    if now is not None and not _is_near(q, line.unit_price_minor, now):
-        told = f"{line.sku} costs {now.unit_price_minor} now; the till placed the order {q.apart_ms} ms from now"
+    if now is None or not _is_near(q, line.unit_price_minor, now):
+        told = f"{line.sku} costs {_cost(now)} by the book now; the till placed the order {q.apart_ms} ms from now"
         yield doubt(q.found("price", told, _BOOK), "store", "approve", TILL_WAS_AWAY)
+
+
+def _cost(offer: Offer | None) -> str:
+    return "nothing" if offer is None else str(offer.unit_price_minor)
 
 
 def _is_near(q: Question, given_minor: int, offer: Offer) -> bool:

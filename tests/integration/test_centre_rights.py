@@ -23,8 +23,8 @@ from edge_core.orders.world import World
 from edge_core.stock import rights_book
 from edge_core.stock.holds import end_id
 from edge_core.stock.ledger import Allocation, Position, StockDelta
-from edge_core.stock.requests import GrantRights, HearRights, SettleRights
-from edge_core.stock.rights import Life, Moved, Rights, Row, balance_milli
+from edge_core.stock.requests import GrantRights, HearRights, ReturnRights, SettleRights
+from edge_core.stock.rights import Life, Moved, Rights, Row, balance_milli, present_life
 from edge_core.stock.rights_book import RightsBook
 from edge_core.stock.stock_events import HoldEnded, RightsGranted, StockHeld
 from edge_core.sync.instruction import decode_instruction
@@ -138,26 +138,6 @@ async def test_a_centre_that_was_put_back_asks_each_location_once_to_settle_for_
     assert task == SettleRights(SKU, former)
 
 
-async def test_the_centre_gives_rights_back_to_the_life_that_their_location_lives_now(
-    database: Database, log: NodeLog
-) -> None:
-    (event,) = grants(log, (await centre(database), 4_000))
-    receipt = StockMoved(ids.uuid7(START_MS, 8), "receipt", None, (StockDelta(SKU, None, "H87", 9_000),))
-    log.record([receipt])
-    log.record([event])
-    await push(database, log.push())
-    anew = NodeLog(log.node_id, ids.uuid7(START_MS, 2))
-    await greet(database, anew)
-    async with database.transaction() as connection:
-        await connection.execute("UPDATE rights_party SET sold_milli = 9000, span_ms = 86400000 WHERE is_owner")
-        await connection.execute("UPDATE node_status SET last_seen = now(), is_gone = false, refused = NULL")
-    assert await Rebalancer(database, lambda: START_MS, after_ms=1_000).look() == 1
-    (asked,) = await rows(database, "SELECT body FROM instruction WHERE kind = 'stock.hear_rights'")
-    task = decode_instruction(asked[0]).task
-    assert isinstance(task, HearRights)
-    assert [moved.to for row in task.book.rights.rows for moved in row.moved] == [Life(log.node_id, anew.incarnation)]
-
-
 async def test_what_cannot_be_settled_at_one_location_is_settled_at_none(database: Database, log: NodeLog) -> None:
     other = NodeLog("store-0002")
     await greet(database, other)
@@ -225,3 +205,28 @@ def _merged(words: list[RightsBook]) -> RightsBook:
     for word in words:
         book = rights_book.merge(book, word)
     return book
+
+
+async def test_rights_go_back_to_the_life_that_the_location_lives_now(database: Database, log: NodeLog) -> None:
+    other, later = NodeLog("store-0002"), NodeLog(log.node_id, ids.uuid7(START_MS + 1, 1))
+    await greet(database, other)
+    log.record([StockMoved(uuid4(), "receipt", "delivery", (StockDelta(SKU, None, "H87", on_hand_milli=10_000),))])
+    for event in grants(log, (await centre(database), 4_000), (Life(other.node_id, other.incarnation), 4_000)):
+        log.record([event])
+    await push(database, log.push())
+    await greet(database, later)
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE rights_party SET sold_milli = 90000 WHERE is_owner")
+    assert await Rebalancer(database, lambda: START_MS, after_ms=1).look() == 2
+    asked = await rows(database, "SELECT node_id, body FROM instruction ORDER BY node_id, number")
+    tasks = [(node_id, decode_instruction(body).task) for node_id, body in asked]
+    now = Life(log.node_id, later.incarnation)
+    (_, to_owner), *to_holder = tasks
+    assert isinstance(to_owner, HearRights)
+    (row,) = to_owner.book.rights.rows
+    assert [moved.to for moved in row.moved] == [now], "the centre's own"
+    _, told, back = (task for _, task in to_holder)  # of its rights, of the location's life, of what is wanted back
+    assert isinstance(told, HearRights)
+    assert isinstance(back, ReturnRights)
+    holder = rights_book.merge(grants(log, (Life(other.node_id, other.incarnation), 4_000))[0].news, told.book)
+    assert present_life(holder.rights, log.node_id) == now

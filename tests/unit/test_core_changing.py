@@ -89,6 +89,13 @@ def test_more_edits_from_one_source_than_people_make_are_taken_and_held(source: 
     assert names(at.ask(placed, "approve", ApproveRequest(operator_id="boss"), "back_office")) == ["order.approved"]
 
 
+def test_an_operator_id_in_other_letters_is_the_same_source() -> None:
+    at = shop(reference(rules=Rules()))
+    placed = at.place(SENT)
+    at.evidence = Evidence(reference(rules=Rules()), Known(edits={"operator op-1": ADDRESS_EDITS_MAX_DEFAULT}))
+    assert names(at.ask(placed, "redirect", home(OFFICE, operator_id="OP-1"))) == ["group.redirected", "order.held"]
+
+
 def test_where_the_rules_say_so_edits_are_not_counted() -> None:
     rules = replace(Rules(), address_edits_max=None)
     at = shop(reference(rules=rules), Known(edits={"unnamed store": 1_000}))

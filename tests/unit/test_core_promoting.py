@@ -97,6 +97,16 @@ def test_a_till_that_says_it_sold_long_ago_is_believed_by_a_person_alone() -> No
     assert reasons(judged(basket(), reference(), now_ms=PLACED_MS + 2 * DAY_MS)) == ()  # the price is the same now
 
 
+@pytest.mark.parametrize("ended_ms", [PLACED_MS + 1, PLACED_MS - DAY_MS])
+@pytest.mark.parametrize("next_price", [(), (Offer("CNY", 999, from_ms=PLACED_MS + 1),)])
+def test_a_price_that_has_ended_is_held_for_a_till_that_was_away_whatever_came_after_it(
+    ended_ms: int, next_price: tuple[Offer, ...]
+) -> None:
+    by = reference(prices=[book(SKU, Offer("CNY", UNIT_PRICE, until_ms=ended_ms), *next_price)])
+    assert reasons(judged(basket(), by, now_ms=PLACED_MS + DAY_MS)) == ()
+    assert reasons(judged(basket(), by, now_ms=PLACED_MS + DAY_MS + 1)) == ("price",)
+
+
 @pytest.mark.parametrize(("kind", "minor", "held"), [("manual", 100, ()), ("manual", 101, ("discount",))])
 def test_what_is_taken_off_by_hand_is_held_from_a_share_on(kind: str, minor: int, held: tuple[str, ...]) -> None:
     rules = replace(STRICT, hand_discount_ppm_max=200_000)

@@ -10,6 +10,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from edge_agent.moving import Moving, Outcome
+from edge_agent.refolding import Refolding
 from edge_agent.store.connection import Connection, fetch
 from edge_agent.submission import Answer, Ask, Cancel, submission
 from edge_core import ids
@@ -256,7 +258,23 @@ async def test_what_an_old_order_came_to_owe_lately_counts(desk: Desk) -> None:
     assert slug(await post(desk, on_account(basket(of="c1")))) == "credit-exceeded"
 
 
-async def test_edits_of_addresses_are_counted_by_their_source_over_orders_and_restarts(desk: Desk) -> None:
+async def test_what_an_old_order_came_to_owe_lately_counts_also_where_its_file_was_lost(desk: Desk) -> None:
+    waiting = replace(basket(of="c1"), order_type="pickup", fulfillment=FulfillmentRequest("pickup"), payments=())
+    order_id = UUID(body(await post(desk, waiting))["order_id"])
+    owed = PayRequest(Payment("p1", "on_account", TOTAL, "captured", "offline"))
+    assert (await ask(desk, order_id, "pay", owed)).status == 200
+    listed = await fetch(desk.file.reader, "SELECT * FROM order_head")
+
+    async def list_again(connection: Connection) -> None:  # as a recovery does, of what came back from the centre
+        await connection.execute("DELETE FROM order_head")
+        refold = Refolding(connection, Moving(connection, desk.file, Outcome()), 0, lambda: 0)
+        await refold.write_heads(await refold.merged([order_id]))
+
+    await desk.intake.write(list_again)
+    assert await fetch(desk.file.reader, "SELECT * FROM order_head") == listed
+
+
+async def test_edits_of_addresses_are_counted_by_their_source_over_orders_and_batches(desk: Desk) -> None:
     judge_by(desk, reference(rules=LENIENT))
     parcel = sent(basket(), traits=("insured",))
     placed = [UUID(body(await post(desk, parcel))["order_id"]) for _ in range(5)]
@@ -267,6 +285,21 @@ async def test_edits_of_addresses_are_counted_by_their_source_over_orders_and_re
     assert states == ["in_fulfillment"] * 3 + ["held"]
     other = await ask(desk, placed[4], "redirect", replace(home, operator_id="op-2"))
     assert body(other)["status"] == "in_fulfillment"
+
+
+async def test_edits_that_were_made_under_a_clock_years_ahead_count_no_more_and_are_forgotten(desk: Desk) -> None:
+    judge_by(desk, reference(rules=LENIENT))
+    order_id = UUID(body(await post(desk, sent(basket(), traits=("insured",))))["order_id"])
+    places = [RedirectRequest("ship", Address(str(n), "DE"), operator_id="op-1") for n in range(5)]
+    for place in places[:3]:
+        await ask(desk, order_id, "redirect", place)
+
+    async def set_back(connection: Connection) -> None:  # as if the clock had been a year ahead of what it is now
+        await connection.execute("UPDATE address_edit SET at_ms = at_ms + ?", (365 * 86_400_000,))
+
+    await desk.intake.write(set_back)
+    assert body(await ask(desk, order_id, "redirect", places[3]))["status"] == "in_fulfillment"
+    assert len(await fetch(desk.file.reader, "SELECT 1 FROM address_edit")) == 2  # of the order, and of the operator
 
 
 async def test_the_back_office_answers_what_the_tills_may_not(desk: Desk) -> None:
