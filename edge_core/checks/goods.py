@@ -52,8 +52,10 @@ def place_unknown(address: Address | None, places: tuple[str, ...]) -> str | Non
     """What an address does not say that is to be known before goods are sent that may not go to some places."""
     if address is None:
         return "the order has no address" if places else None
-    has_parts = any(place.startswith(f"{address.country}-") for place in places)
-    return "the address names no region" if has_parts and address.region is None else None
+    parts = f"{address.country}-"
+    if not any(place.startswith(parts) for place in places) or (address.region or "").startswith(parts):
+        return None
+    return f"the address names no region of {address.country}"
 
 
 def place_denied(address: Address | None, places: tuple[str, ...]) -> str | None:

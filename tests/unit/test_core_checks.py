@@ -85,6 +85,7 @@ def test_goods_do_not_go_where_they_may_not(country: str, region: str | None) ->
 def test_goods_that_may_not_go_everywhere_are_not_sent_to_a_place_that_is_left_open() -> None:
     law = reference(compliances=[Compliance(SKU, places_denied=("US-UT",))])
     assert reasons(judged(sent(basket(), "US", None, ("insured",)), law)) == ("compliance",)
+    assert reasons(judged(sent(basket(), "US", "DE-BY", ("insured",)), law)) == ("compliance",), "of another country"
     assert reasons(judged(sent(basket(), "DE", None, ("insured",)), law)) == ()
     nowhere = replace(basket(), order_type="ship", fulfillment=FulfillmentRequest("ship"))
     assert reasons(judged(nowhere, law)) == ("compliance",)
