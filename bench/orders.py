@@ -1,5 +1,6 @@
 """Tills' orders and the stock that they are sold from: varied, valid, and the same for the same seed."""
 
+import os
 import random
 from collections.abc import Iterator
 from itertools import count
@@ -17,6 +18,7 @@ PROMOTION: Final = "AUTUMN"  # a tenth off, which a tenth of the lines have
 _PLACED_AT: Final = "2026-11-21T00:00:00.000Z"
 _APART_S: Final = 13  # so that the pool comes again at other times of the day, for 400,000 orders
 _DAY_S: Final = 86_400
+_TERMINAL: Final = b'"terminal_id":"till-'
 _LINES_MAX: Final = 5
 _RECEIVED_MILLI: Final = 900_000_000  # of each SKU: millions of orders do not sell it out
 _TAX_PERCENT: Final = 13
@@ -48,11 +50,12 @@ def order_pool(wanted: int = POOL_ORDERS, seed: int = 1, *, has_customers: bool 
 
 
 def orders_without_end(*, has_customers: bool = False) -> Iterator[bytes]:
-    """The orders of the pool, again and again, each as a till posts it for a later customer.
+    """The orders of the pool, again and again, each as a till posts it for a later customer, from tills of their own.
 
     The very same order again is asked back as sent twice (docs/checks.md), and no till sends one: it stamps the time.
     """
-    pool = order_pool(has_customers=has_customers)
+    own = f'"terminal_id":"{os.urandom(4).hex()}-'.encode()
+    pool = [order.replace(_TERMINAL, own, 1) for order in order_pool(has_customers=has_customers)]
     for number in count():
         hour, second = divmod(number * _APART_S % _DAY_S, 3_600)
         stamp = f"2026-11-21T{hour:02}:{second // 60:02}:{second % 60:02}.000Z".encode()
