@@ -14,7 +14,7 @@ from bench.backlog import sample
 from bench.floors import CommitFloor, Syncs
 from bench.house import Agent, Tills, cpu_s, script
 from bench.load import Job, Result
-from bench.orders import order_pool
+from bench.orders import orders_without_end
 from bench.results import Row, percentile, say
 from bench.wire import Client, get, post, post_head
 from central_sync.embedded.broker import free_port
@@ -128,7 +128,7 @@ def _check(result: Result) -> None:
 async def _start_bare(folder: Path, agent: Agent) -> tuple[Child, int]:
     """The bare server, answering as many bytes as the agent answers to an order."""
     client = Client(agent.port)
-    request = post(post_head("/v1/orders", agent.token), os.urandom(16).hex().encode(), order_pool(1)[0])
+    request = post(post_head("/v1/orders", agent.token), os.urandom(16).hex().encode(), next(orders_without_end()))
     answer = await client.request(request)
     client.close()
     port = free_port()
