@@ -24,6 +24,8 @@ demo: $(STAMP) ## Three stores and a centre on this machine, with failures; ARGS
 replay: $(STAMP) ## A year of real sales through three stores, each line accounted for; DATA=path, ARGS="--limit 500"
 	$(PYTHON) -m deploy.replay $(if $(DATA),--data $(DATA)) $(ARGS)
 
+# Programs of the product are forked from a process that has imported them; all other targets start them from their files.
+test: export HOLDFAST_PROGRAMS := warm
 test: lint mosquitto rigs ## Everything that CI runs but the demo: lint and all tiers, on real brokers and a real PostgreSQL
 	$(PYTHON) -m pytest -n 3 --dist worksteal $(TIERS) $(ARGS)
 
@@ -43,7 +45,6 @@ rights: $(STAMP) ## Random schedules of five stores that share rights; SCHEDULES
 	$(PYTHON) -m tests.rigs.rights_schedules --schedules $(or $(SCHEDULES),10000) $(ARGS)
 
 integration faults: export HOLDFAST_BROKERS := both
-integration faults: export HOLDFAST_PROGRAMS := cold
 integration: $(STAMP) mosquitto ## Shells with real brokers, SQLite and PostgreSQL, each test on each broker
 	$(PYTHON) -m pytest tests/integration $(ARGS)
 

@@ -1,6 +1,6 @@
 """The product's programs, forked from a process that has them in its memory: real processes that start at once.
 
-`HOLDFAST_PROGRAMS=cold` starts each from its file, as an operator does; `make integration` and `make faults` do so.
+`make test` asks for it (`HOLDFAST_PROGRAMS=warm`). Everything else starts each from its file, as an operator does.
 `tests/integration/test_programs.py` shows that the one is like the other.
 """
 
@@ -30,7 +30,7 @@ _MESSAGE_BYTES_MAX: Final = 1 << 20
 
 def is_warm() -> bool:
     """Whether programs are forked. What is loaded before a program (libfaketime) needs a process that starts anew."""
-    return os.environ.get("HOLDFAST_PROGRAMS") != "cold" and "LD_PRELOAD" not in os.environ
+    return os.environ.get("HOLDFAST_PROGRAMS") == "warm" and "LD_PRELOAD" not in os.environ
 
 
 class Forked:
