@@ -30,6 +30,9 @@ except ImportError as error:
 WHOLE: Final = "holdfast.whole"
 """In the scope of a request whose body has come: `read_body` waits for nothing then, and needs no timer."""
 
+EXTEND: Final = "holdfast.extend"
+"""In the scope of a request: tells the protocol that its body may take longer (ms) than bodies mostly do."""
+
 
 class Phase(Enum):
     """What of a request the peer is sending now."""
@@ -114,6 +117,7 @@ class GuardedProtocol(HttpToolsProtocol):  # type: ignore[misc, unused-ignore]
         self._unparsed_bytes = 0
         self._headers_checked = len(self.headers)
         super().on_headers_complete()
+        self.scope[EXTEND] = self._extend  # type: ignore[typeddict-unknown-key]
         self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete]
         self._cycles.append(self.cycle)
 
@@ -157,6 +161,13 @@ class GuardedProtocol(HttpToolsProtocol):  # type: ignore[misc, unused-ignore]
             self._deadline.cancel()
         self._deadline_phase = phase
         self._deadline = self.loop.call_later(_TIMEOUT_S[phase], self._too_late)
+
+    def _extend(self, timeout_ms: int) -> None:
+        """Give the body that is on its way so long from now, and a little more, as with any other."""
+        if self._phase is _BODY:
+            self._disarm()
+            self._deadline_phase = _BODY
+            self._deadline = self.loop.call_later((HEADER_TIMEOUT_MS + timeout_ms) / 1000, self._too_late)
 
     def _disarm(self) -> None:
         if self._deadline is not None:

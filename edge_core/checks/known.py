@@ -63,11 +63,7 @@ class Known:
 
     def mark_of(self, order: TillOrder | Order) -> int:
         """The mark of an order's basket, made once: a posted order and the document made of it have the same lines."""
-        key = (
-            id(order.lines),
-            order.terminal_id,
-            _customer_of(order),
-        )  # lines are kept: the number stays theirs
+        key = id(order.lines), order.terminal_id, _customer_of(order)  # lines are kept: the number stays theirs
         known = self._marks.get(key)
         if known is None:
             known = self._marks[key] = order.lines, basket_mark(order)
