@@ -12,7 +12,7 @@ TIERS := $(wildcard $(addprefix tests/,unit contract property simulation integra
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit contract property sim rights integration faults bench lint fmt lock clean mosquitto rigs
+.PHONY: help demo replay test unit contract property sim rights integration faults bench lint fmt lock clean mosquitto rigs
 
 help: ## Show this
 	@echo 'Usage: make TARGET [ARGS=...]   (the first run makes .venv: a minute, no root)'
@@ -21,8 +21,13 @@ help: ## Show this
 demo: $(STAMP) ## Three stores and a centre on this machine, with failures; ARGS=--once runs it unattended
 	$(PYTHON) -m deploy.demo $(ARGS)
 
+replay: $(STAMP) ## A year of real sales through three stores, each line accounted for; DATA=path, ARGS="--limit 500"
+	$(PYTHON) -m deploy.replay $(if $(DATA),--data $(DATA)) $(ARGS)
+
+# Programs of the product are forked from a process that has imported them; all other targets start them from their files.
+test: export HOLDFAST_PROGRAMS := warm
 test: lint mosquitto rigs ## Everything that CI runs but the demo: lint and all tiers, on real brokers and a real PostgreSQL
-	$(PYTHON) -m pytest -n 3 --dist loadfile $(TIERS) $(ARGS)
+	$(PYTHON) -m pytest -n 3 --dist worksteal $(TIERS) $(ARGS)
 
 unit: $(STAMP) ## The core alone, in seconds
 	$(PYTHON) -m pytest tests/unit $(ARGS)
@@ -49,7 +54,7 @@ faults: export HOLDFAST_KILLS := $(or $(KILLS),$(HOLDFAST_KILLS),300)
 faults: export HOLDFAST_CUTS := $(or $(CUTS),$(HOLDFAST_CUTS),100)
 faults: $(STAMP) mosquitto rigs ## Processes killed and stopped, roads broken, power cut, with a table; KILLS=300 CUTS=100
 	timeout --foreground --signal=INT --kill-after=30 900 \
-		$(PYTHON) -m pytest -v -n 2 --dist worksteal tests/faults $(ARGS)
+		$(PYTHON) -m pytest -v -n 3 --dist worksteal tests/faults $(ARGS)
 
 bench: $(STAMP) ## What is claimed about speed, each figure beside its floor; ARGS=--json for programs
 	$(PYTHON) -m bench $(ARGS)

@@ -12,6 +12,7 @@ import uvloop
 from msgspec import Struct
 from msgspec.structs import replace
 
+from bench.checked import measure_checks
 from bench.drain import measure_drain
 from bench.footprint import measure_footprint
 from bench.hellos import measure_hellos
@@ -51,6 +52,13 @@ GROUPS: Final[dict[tuple[str, ...], Measure]] = {
         "intake_p50_ms_1",
         "intake_p99_ms_1",
     ): lambda folder, sizes: measure_intake(folder, rounds=sizes.rounds),
+    (
+        "checked_orders_per_s_64",
+        "checked_order_us",
+        "checked_p99_ms_1",
+        "reference_fetch_s",
+        "agent_rss_mb_checked",
+    ): lambda folder, sizes: measure_checks(folder, rounds=sizes.rounds),
     ("visible_p50_ms", "visible_p99_ms"): lambda folder, sizes: measure_visibility(folder, seconds=sizes.visible_s),
     (
         "drain_entries_per_s",

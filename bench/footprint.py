@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from bench.backlog import build
 from bench.house import Agent, Centre, memory, running_database
-from bench.orders import order_pool
+from bench.orders import orders_without_end
 from bench.results import Row, say
 from bench.visible import Till
 from bench.wire import Client, get, post, post_head
@@ -52,7 +52,7 @@ async def measure_footprint(folder: Path, *, entries: int, drain_s: float) -> li
 
 async def _start_ms(agent: Agent) -> float:
     """From exec to the first 201, in ms; the file is in the page cache."""
-    request = post(post_head("/v1/orders", agent.token), b"%d" % time.monotonic_ns(), order_pool(1)[0])
+    request = post(post_head("/v1/orders", agent.token), b"%d" % time.monotonic_ns(), next(orders_without_end()))
     began = time.monotonic()
     agent.service.child.start()
     try:

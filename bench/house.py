@@ -47,8 +47,9 @@ def opened_folder(parent: Path) -> Iterator[Path]:
 class Agent:
     """`edge-agent run` in a folder of its own. `start` may be called again after `stop`."""
 
-    def __init__(self, folder: Path, node_id: str = STORE_ID, broker_url: str = "") -> None:
+    def __init__(self, folder: Path, node_id: str = STORE_ID, broker_url: str = "", centre_url: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.node_id = node_id
         self.port = free_port()
         self.file = folder / "store.db"
         tokens = folder / "tokens.json"
@@ -60,6 +61,7 @@ class Agent:
                 "api": {"port": self.port, "tokens_file": str(tokens)},
                 "store": {"path": str(self.file)},
                 "broker": {"url": broker_url},
+                "centre": {"url": centre_url},
             },
         )
         self.service = Service("edge-agent", config, url=f"http://{HOST}:{self.port}")

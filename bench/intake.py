@@ -14,7 +14,7 @@ from bench.backlog import sample
 from bench.floors import CommitFloor, Syncs
 from bench.house import Agent, Tills, cpu_s, script
 from bench.load import Job, Result
-from bench.orders import order_pool
+from bench.orders import orders_without_end
 from bench.results import Row, percentile, say
 from bench.wire import Client, get, post, post_head
 from central_sync.embedded.broker import free_port
@@ -94,11 +94,12 @@ def _full_round(agent: Agent, tills: Tills, bare: Child, bare_port: int, floor: 
     http, http_share = _loaded(tills, bare.pid, Job(bare_port, agent.token, TILLS, _ROUND_S))
     taken, agent_share = _loaded(tills, agent.pid, Job(agent.port, agent.token, TILLS, _ROUND_S))
     found = _Round(http.per_s, taken.per_s, floor.measure())
+    cpu_us, http_us = agent_share / taken.per_s * 1e6, http_share / http.per_s * 1e6
     say(
         f"  64 tills: agent {found.agent:,.0f}/s (p50 {taken.p50_ms:.1f}, p99 {taken.p99_ms:.1f} ms; of a core the "
-        f"agent used {agent_share:.0%}, {agent_share / found.agent * 1e6:.0f} us an order, the tills "
-        f"{taken.cpu_share:.0%}); bare HTTP {found.http:,.0f}/s (server {http_share:.0%}, "
-        f"{http_share / found.http * 1e6:.0f} us, tills {http.cpu_share:.0%}); bare commit {found.commit:,.0f}/s"
+        f"agent used {agent_share:.0%}, {cpu_us:.0f} us an order, {cpu_us / http_us:.1f} times a bare request; the "
+        f"tills {taken.cpu_share:.0%}); bare HTTP {found.http:,.0f}/s (server {http_share:.0%}, {http_us:.0f} us, "
+        f"tills {http.cpu_share:.0%}); bare commit {found.commit:,.0f}/s"
     )
     return found
 
@@ -127,7 +128,7 @@ def _check(result: Result) -> None:
 async def _start_bare(folder: Path, agent: Agent) -> tuple[Child, int]:
     """The bare server, answering as many bytes as the agent answers to an order."""
     client = Client(agent.port)
-    request = post(post_head("/v1/orders", agent.token), os.urandom(16).hex().encode(), order_pool(1)[0])
+    request = post(post_head("/v1/orders", agent.token), os.urandom(16).hex().encode(), next(orders_without_end()))
     answer = await client.request(request)
     client.close()
     port = free_port()

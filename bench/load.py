@@ -11,13 +11,13 @@ import resource
 import sys
 import time
 from collections import Counter
-from itertools import cycle
+from collections.abc import Iterator
 
 import msgspec
 import uvloop
 from msgspec import Struct
 
-from bench.orders import order_pool
+from bench.orders import orders_without_end
 from bench.results import percentile
 from bench.wire import Answer, Client, Connection, post, post_head
 
@@ -33,6 +33,7 @@ class Job(Struct, frozen=True):
     seconds: float
     warm_s: float = 0.5
     rate_per_s: float = 0
+    has_customers: bool = False
 
 
 class Result(Struct, frozen=True):
@@ -49,13 +50,13 @@ class Result(Struct, frozen=True):
 class Requests:
     """Orders without end."""
 
-    def __init__(self, token: str, bodies: list[bytes]) -> None:
+    def __init__(self, token: str, orders: Iterator[bytes]) -> None:
         self._head = post_head(_PATH, token)
-        self._bodies = cycle(bodies)
+        self._orders = orders
 
     def next(self) -> bytes:
         """One order under a key of its own."""
-        return post(self._head, os.urandom(16).hex().encode(), next(self._bodies))
+        return post(self._head, os.urandom(16).hex().encode(), next(self._orders))
 
 
 class ClosedLoop:
@@ -129,9 +130,9 @@ async def paced(job: Job, requests: Requests) -> tuple[list[float], Counter[str]
     return latencies_ms, statuses
 
 
-async def run_job(job: Job, bodies: list[bytes]) -> Result:
+async def run_job(job: Job, orders: Iterator[bytes]) -> Result:
     """Do one job."""
-    requests = Requests(job.token, bodies)
+    requests = Requests(job.token, orders)
     cpu_s, wall_s = time.process_time(), time.monotonic()
     if job.rate_per_s:
         latencies_ms, statuses = await paced(job, requests)
@@ -154,9 +155,10 @@ def main() -> None:
     """Read jobs from stdin, write results to stdout, until stdin ends."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    bodies = order_pool()
+    orders = {has_customers: orders_without_end(has_customers=has_customers) for has_customers in (False, True)}
     for line in sys.stdin:
-        result = uvloop.run(run_job(msgspec.json.decode(line, type=Job), bodies))
+        job = msgspec.json.decode(line, type=Job)
+        result = uvloop.run(run_job(job, orders[job.has_customers]))
         sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
         sys.stdout.flush()
 

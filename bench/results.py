@@ -48,6 +48,8 @@ BUDGETS: Final = {
     "intake_orders_per_s_64": Budget(ratio_min=0.5),
     "intake_p50_ms_1": Budget(value_max=4),
     "intake_p99_ms_1": Budget(value_max=20),
+    "checked_p99_ms_1": Budget(value_max=20),
+    "agent_rss_mb_checked": Budget(value_max=80),
     "visible_p50_ms": Budget(value_max=50),
     "visible_p99_ms": Budget(value_max=200),
     "drain_entries_per_s": Budget(value_min=10_000, ratio_min=0.35),

@@ -7,7 +7,6 @@ when both `GET /v1/orders/{id}` and the SSE stream of the centre have the order.
 import asyncio
 import os
 import time
-from itertools import cycle
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from bench.house import Agent, Centre, running_database
-from bench.orders import order_pool
+from bench.orders import orders_without_end
 from bench.results import Row, percentile, say
 from bench.wire import Answer, Client, get, post, post_head, server_sent_events
 from central_sync.embedded import EmbeddedBroker
@@ -49,12 +48,12 @@ class Till:
     def __init__(self, port: int, token: str) -> None:
         self._client = Client(port)
         self._head = post_head("/v1/orders", token)
-        self._bodies = cycle(order_pool())
+        self._orders = orders_without_end()
 
     async def place(self) -> Placed:
         """Post the next order. It must be taken."""
         key = os.urandom(16).hex().encode()
-        answer = await self._client.request(post(self._head, key, next(self._bodies)))
+        answer = await self._client.request(post(self._head, key, next(self._orders)))
         assert answer.status == 201, answer.body
         return Placed(msgspec.json.decode(answer.body, type=_Receipt).order_id, answer.sent_ns, answer.answered_ns)
 

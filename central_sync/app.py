@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Final
@@ -17,11 +17,13 @@ from central_sync import times
 from central_sync.api.access import Access
 from central_sync.api.application import application
 from central_sync.api.assignments import Assignments
+from central_sync.api.channels import ChannelDesk
 from central_sync.api.commands import Commands
 from central_sync.api.contract import centre_openapi
 from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers
+from central_sync.api.holds import Holds
 from central_sync.api.live import LiveFeed
 from central_sync.api.reference import ReferenceFiles
 from central_sync.api.rendering import server_sent_events
@@ -29,6 +31,7 @@ from central_sync.api.rights import RightsDesk
 from central_sync.api.settling import Settling
 from central_sync.assigning import Assigner
 from central_sync.attempts import Desk
+from central_sync.channels import Channel, load_channels
 from central_sync.config import EMBEDDED, BrokerConfig, CentreConfig, DatabaseConfig
 from central_sync.console.page import page_routes
 from central_sync.decisions import Decisions
@@ -36,6 +39,7 @@ from central_sync.housekeeping import Housekeeper
 from central_sync.ingest.backlog import Backlog
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.worker import Ingester
+from central_sync.rebalancing import Rebalancer
 from central_sync.store import breakers, nodes
 from central_sync.store.database import Database
 from central_sync.store.migrate import migrate
@@ -68,6 +72,7 @@ class Centre(Struct, frozen=True):
     live: LiveFeed
     housekeeper: Housekeeper
     assigner: Assigner
+    rebalancer: Rebalancer
     app: ASGIApp
 
 
@@ -109,6 +114,7 @@ def database_dsn(config: DatabaseConfig) -> str:
 async def opened_centre(config: CentreConfig) -> AsyncIterator[Centre]:
     """Everything, ready to run. Raises `ConfigError`, `PermanentFault` and `TransientFault`."""
     tokens = None if config.api.tokens_file is None else TokenCheck(config.api.tokens_file)
+    channels = load_channels(config.channels.file)
     async with opened_database(config.database) as database, AsyncExitStack() as stack:
         url = config.broker.url if config.broker.url != EMBEDDED else await _start_broker(config.broker, stack)
         for name in await migrate(database):
@@ -118,11 +124,16 @@ async def opened_centre(config: CentreConfig) -> AsyncIterator[Centre]:
             closed = await breakers.close_known(connection, ENTRY_VERSION)
         for breaker in closed:
             _log.warning("ingest.breaker_closed", node_id=breaker.node_id, version=breaker.version)
-        yield _assemble(config, database, url, history_id, tokens)
+        yield _assemble(config, database, url, history_id, tokens, channels)
 
 
 def _assemble(
-    config: CentreConfig, database: Database, url: str, history_id: uuid.UUID, tokens: TokenCheck | None
+    config: CentreConfig,
+    database: Database,
+    url: str,
+    history_id: uuid.UUID,
+    tokens: TokenCheck | None,
+    channels: Mapping[str, Channel],
 ) -> Centre:
     metrics = Metrics()
     telemetry = Telemetry(metrics.registry)
@@ -150,8 +161,10 @@ def _assemble(
     desk = Desk(times.now_ms, config.assignment.accept_seconds * 1000, lambda s: telemetry.assignments.labels(s).inc())
     app = application(
         handlers=Handlers(database, times.now),
+        holds=Holds(database),
         commands=Commands(database, times.now_ms),
-        assignments=Assignments(database, Decisions(database, desk), times.now_ms),
+        assignments=Assignments(database, Decisions(desk), times.now_ms),
+        channels=ChannelDesk(database, access, channels, times.now_ms, telemetry),
         rights=RightsDesk(database, times.now_ms),
         settling=Settling(database, access),
         events=Events(live),
@@ -170,6 +183,7 @@ def _assemble(
         live,
         Housekeeper(database, telemetry),
         Assigner(database, telemetry, desk),
+        Rebalancer(database, times.now_ms, after_ms=config.rights.rebalance_seconds * 1000),
         app,
     )
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 from central_sync.ingest.projection import recorded
 from central_sync.instructions import RandomBits, issue, machine_bits
 from central_sync.ordering import task_of
+from central_sync.spending import release
 from central_sync.store import assignments, instructions, streams
 from central_sync.store.assignments import CLAIMED, CentralOrder
 from central_sync.store.database import Connection
@@ -24,6 +25,7 @@ from edge_core.assignment.state import Assignment, Attempt, Offer, Stepped, With
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Recorded
 from edge_core.orders.state import OrderState
+from edge_core.stock.rights_book import Spent
 from edge_core.sync.instruction import WithdrawTask, instruction_id
 
 _log = structlog.get_logger("assignment")
@@ -44,11 +46,11 @@ class Desk(Struct, frozen=True):
     count: Callable[[str], None] = lambda _: None
     random_bits: RandomBits = machine_bits
 
-    def offer(self, assignment: Assignment, node_id: str) -> Stepped:
-        """Ask a node, in a new attempt."""
+    def offer(self, assignment: Assignment, node_id: str, spent: tuple[Spent, ...] = ()) -> Stepped:
+        """Ask a node, in a new attempt, for which `spent` was promised."""
         now_ms = self.now_ms()
         assignment_id = ids.uuid7(now_ms, self.random_bits())
-        return steps.offer(assignment, node_id, assignment_id, now_ms=now_ms, accept_ms=self.accept_ms)
+        return steps.offer(assignment, node_id, assignment_id, now_ms=now_ms, accept_ms=self.accept_ms, spent=spent)
 
     async def write(self, connection: Connection, row: CentralOrder, before: Assignment, stepped: Stepped) -> None:
         """Record a step, and append what is to be asked to the nodes' downlinks."""
@@ -61,9 +63,17 @@ class Desk(Struct, frozen=True):
                 await assignments.put_attempt(connection, row.order_id, attempt)
             if was is None or attempt.status != was.status:
                 self.count(attempt.status)
+                if attempt.spent and attempt.status in ATTEMPT.finals:
+                    await self._release(connection, attempt)
         for ask in stepped.asks:
             await self._ask(connection, row, ask)
         _tell(before, after)
+
+    async def _release(self, connection: Connection, attempt: Attempt) -> None:
+        """Goods that were promised for an attempt that is over, and that nobody has got."""
+        order = (await _at_nodes(connection, [attempt.assignment_id]))[attempt.assignment_id].order
+        if order is None or order.status == "cancelled":
+            await release(connection, attempt, was_taken=order is not None, now_ms=self.now_ms())
 
     async def _ask(self, connection: Connection, row: CentralOrder, ask: Offer | Withdraw) -> None:
         """Once for each attempt: what was asked before, in a life of this centre that is forgotten, stands."""

@@ -5,16 +5,15 @@ Exit codes: 0 fine, 1 mistakes in the mapping or orders that are refused, 2 wron
 
 import argparse
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 from msgspec import Struct
 
+from central_sync.channels import shipped
 from central_sync.printing import print_json, print_table, say
-from edge_core.channels.adapt import Adapted, Refused, adapt
+from edge_core.channels.adapt import Adapted, Refused, adapt, source_pointer
 from edge_core.channels.mapping import Mapping, load
-from edge_core.errors import Rejected
 from edge_core.orders.validation import check_order
 from edge_core.shapes import json_object
 
@@ -34,11 +33,13 @@ class TriedOrder(Struct, frozen=True):
 
 
 class RefusedOrder(Struct, frozen=True):
-    """An order that would not be taken, and why."""
+    """An order that would not be taken, and why: `pointer` leads into the order that was to be made, `source` into what
+    the channel sent."""
 
     key: str | None
     type: str
     pointer: str | None
+    source: str | None
     detail: str
 
 
@@ -68,7 +69,7 @@ def add_parser(several: Any, common: argparse.ArgumentParser) -> None:
 async def channels(_config: object, arguments: argparse.Namespace) -> int:
     """Run the command."""
     if arguments.mapping is None:
-        for name in _shipped():
+        for name in shipped():
             say(name)
         return _DONE
     try:
@@ -96,25 +97,16 @@ def try_out(mapping: Mapping, body: bytes, given: dict[str, str]) -> Trial:
     for outcome in adapt(mapping, body, given):
         found = outcome.rejected if isinstance(outcome, Refused) else check_order(outcome.order)
         if found is not None:
-            refused.append(_refused(outcome.key, found))
+            source = source_pointer(mapping, outcome, found.pointer, given)
+            refused.append(RefusedOrder(outcome.key, found.code.type_uri, found.pointer, source, found.detail))
         elif isinstance(outcome, Adapted):
             taken.append(TriedOrder(outcome.key, json_object(outcome.order)))
     return Trial(tuple(taken), tuple(refused))
 
 
-def _refused(key: str | None, rejected: Rejected) -> RefusedOrder:
-    return RefusedOrder(key, rejected.code.type_uri, rejected.pointer, rejected.detail)
-
-
-def _shipped() -> dict[str, Any]:
-    documents = files("edge_core.channels") / "documents"
-    found = {document.name.removesuffix(".json"): document for document in documents.iterdir()}
-    return dict(sorted(found.items()))
-
-
 def _document(name: str) -> bytes:
-    shipped = _shipped().get(name)
-    return Path(name).read_bytes() if shipped is None else bytes(shipped.read_bytes())
+    found = shipped().get(name)
+    return Path(name).read_bytes() if found is None else found.read_bytes()
 
 
 def _usage(text: str) -> int:

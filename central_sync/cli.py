@@ -10,10 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from central_sync import channel_commands, commands, parking_commands, reference_commands
+from central_sync import (
+    channel_commands,
+    commands,
+    holds_commands,
+    parking_commands,
+    reference_commands,
+    rights_commands,
+)
 from central_sync.config import load
 from edge_core.errors import Fault
 from edge_core.limits import TICKET_HOURS_DEFAULT, TICKET_HOURS_MAX
+from edge_core.sync.entry import LANES
 from holdfast_runtime import log
 from holdfast_runtime.config import config_errors_exit
 from holdfast_runtime.http_server import run as run_on_uvloop
@@ -27,10 +35,13 @@ examples:
   central-sync orders place web-order.json           take an order in; a store that has the goods is found for it
   central-sync orders exceptions                     orders that no store would take: they wait for people
   central-sync orders exceptions assign ID NODE      ask this store
+  central-sync holds list                            orders that a check doubts, and who has to answer until when
   central-sync parked show 17                        what could not be used, with its bytes
   central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
   central-sync reference publish prices prices.csv   a new version of the price book, for every store
+  central-sync rights moves                          which rights to goods were moved, and why
   central-sync verify                                walk every hash chain in the database
+  central-sync export --node store-0001              one store's log, as `edge-agent export` says it
   central-sync backup --to /backup                   dump the database, and let the stores know what is covered
   central-sync restore --from /backup/NAME.dump      put a dump into an empty database; the stores send the rest
 
@@ -103,10 +114,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     audit = several.add_parser("audit", parents=[common], help="have a node compare its file with what is here, now")
     audit.add_argument("node", metavar="NODE", help="the node's id")
+    holds_commands.add_parser(several, common, printing)
     parking_commands.add_parsers(several, common, printing)
     channel_commands.add_parser(several, common)
+    rights_commands.add_parser(several, common, printing)
     reference_commands.add_parser(several, common, printing)
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
+    export = several.add_parser("export", parents=[common], help="the stores' logs as JSON lines, as they are here")
+    export.add_argument("--node", metavar="ID", help="only this node's")
+    export.add_argument("--lane", choices=LANES, default="orders", help="which lane (default: orders)")
     _add_backup(several, [common, printing])
     return parser
 

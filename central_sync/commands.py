@@ -11,7 +11,14 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from central_sync import ordering_commands, parking_commands, reference_commands, times
+from central_sync import (
+    holds_commands,
+    ordering_commands,
+    parking_commands,
+    reference_commands,
+    rights_commands,
+    times,
+)
 from central_sync.api.commands import cancel, instruction_status, read_cancel
 from central_sync.api.documents import EnrolmentList, OrderPage, Ticket, enrolment_item, order_summary
 from central_sync.api.handlers import fleet
@@ -21,12 +28,13 @@ from central_sync.channel_commands import channels
 from central_sync.config import CentreConfig
 from central_sync.fleet import NodeStatus
 from central_sync.printing import print_json, print_table, printable, say
-from central_sync.store import audits, enrolments, instructions, orders
+from central_sync.store import audits, enrolments, instructions, orders, streams
 from central_sync.store.database import Connection
 from central_sync.store.migrate import check, migrate
 from central_sync.verify import verify
 from edge_core.errors import UNREADABLE
-from edge_core.limits import PAGE_ROWS_MAX
+from edge_core.limits import PAGE_ROWS_MAX, VERIFY_PAGE_ROWS
+from edge_core.sync.exported import exported_line
 from edge_core.sync.topics import NODE_ID_PATTERN
 from holdfast_runtime.problems import ProblemRaised
 from holdfast_runtime.tokens import digest_of, new_secret
@@ -122,6 +130,16 @@ async def _orders(config: CentreConfig, arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def _holds(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    mistake = holds_commands.mistake(arguments)
+    if mistake:
+        sys.stderr.write(f"central-sync: {mistake}\n")
+        return _USAGE
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        return await holds_commands.run_holds(database, arguments)
+
+
 async def _on_parked(config: CentreConfig, arguments: argparse.Namespace) -> int:
     """`parked` and `breaker`."""
     mistake = parking_commands.mistake(arguments)
@@ -170,6 +188,17 @@ async def _verify(config: CentreConfig, arguments: argparse.Namespace) -> int:
     return _FINDINGS if result.findings else 0
 
 
+async def _export(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    async with _reading(config) as connection:
+        for key, _ in await streams.cursors(connection):
+            if key.lane == arguments.lane and arguments.node in {None, key.node_id}:
+                rows: AsyncIterator[streams.StoredEntry] = streams.walk(connection, key, VERIFY_PAGE_ROWS)
+                async for entry in rows:
+                    sys.stdout.buffer.write(exported_line(key, entry.seq, entry.hash, entry.body) + b"\n")
+    sys.stdout.buffer.flush()
+    return 0
+
+
 async def _enrol(config: CentreConfig, arguments: argparse.Namespace) -> int:
     if arguments.node is None:
         return await _list_enrolments(config, arguments)
@@ -202,6 +231,12 @@ async def _list_enrolments(config: CentreConfig, arguments: argparse.Namespace) 
     return 0
 
 
+async def _rights(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        return await rights_commands.rights_command(database, arguments)
+
+
 COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
     {
         "run": _run,
@@ -210,10 +245,13 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "orders": _orders,
         "audit": _audit,
         "enrol": _enrol,
+        "holds": _holds,
         "parked": _on_parked,
         "breaker": _on_parked,
         "channels": channels,
         "reference": _reference,
+        "export": _export,
+        "rights": _rights,
         "verify": _verify,
         "backup": back_up,
         "restore": restore,

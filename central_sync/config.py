@@ -11,6 +11,7 @@ from edge_core.limits import (
     ASSIGNMENT_ACCEPT_MS_MAX,
     INGEST_ENTRIES_MAX,
     INGEST_PUSHES_MAX,
+    RIGHTS_REBALANCE_MS_DEFAULT,
 )
 from edge_core.sync.admission import Admit
 from holdfast_runtime.config import ConfigError, is_loopback, load_config
@@ -68,6 +69,18 @@ class AssignmentConfig(Struct, frozen=True, forbid_unknown_fields=True):
     )
 
 
+class ChannelsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The shops that send their orders by themselves, each with its mapping and its secret (docs/channels.md)."""
+
+    file: Path | None = None
+
+
+class RightsConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How often rights to a SKU may be moved by rate of sale; 0 for never by itself."""
+
+    rebalance_seconds: Annotated[int, Meta(ge=0, le=86_400)] = RIGHTS_REBALANCE_MS_DEFAULT // 1000
+
+
 class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """What is written to stdout."""
 
@@ -82,6 +95,8 @@ class CentreConfig(Struct, frozen=True, forbid_unknown_fields=True):
     broker: BrokerConfig = BrokerConfig()
     ingest: IngestConfig = IngestConfig()
     assignment: AssignmentConfig = AssignmentConfig()
+    channels: ChannelsConfig = ChannelsConfig()
+    rights: RightsConfig = RightsConfig()
     log: LogConfig = LogConfig()
 
 

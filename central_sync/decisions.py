@@ -4,53 +4,56 @@ from uuid import UUID
 
 from central_sync.attempts import Desk, assignment_of
 from central_sync.instructions import issue
+from central_sync.ordering import posted_of
+from central_sync.spending import spend, spendable
 from central_sync.store import assignments, nodes
-from central_sync.store.database import Database
+from central_sync.store.database import Connection
 from edge_core.assignment import steps
+from edge_core.assignment.choosing import demand_of
 from edge_core.errors import Rejected
+from edge_core.orders.requests import CancelRequest
 from edge_core.sync.instruction import CancelTask
 
 
 class Decisions:
-    """For the API and the command line."""
+    """For the API and the command line, each in the caller's transaction; a refusal has changed nothing."""
 
-    def __init__(self, database: Database, desk: Desk) -> None:
-        self._database = database
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    async def assign(self, order_id: UUID, node_id: str) -> Rejected | None:
+    async def assign(self, connection: Connection, order_id: UUID, node_id: str) -> Rejected | None:
         """People say which node is asked: one that was tried before, or is not heard, may be."""
-        async with self._database.transaction() as connection:
-            row = await assignments.lock(connection, order_id)
-            if row is None:
-                return _unknown(order_id)
-            if not await nodes.page(connection, node_id):
-                return Rejected("node-not-found", f"no node {node_id!r} ever said hello here", "/node_id")
-            before = await assignment_of(connection, row)
-            if before.status not in {"unassigned", "exception"}:
-                return Rejected("assignment-not-possible", f"the order is {before.status}", state=before.status)
-            await self._desk.write(connection, row, before, self._desk.offer(before, node_id))
+        row = await assignments.lock(connection, order_id)
+        if row is None:
+            return _unknown(order_id)
+        if not await nodes.page(connection, node_id):
+            return Rejected("node-not-found", f"no node {node_id!r} ever said hello here", "/node_id")
+        before = await assignment_of(connection, row)
+        if before.status not in {"unassigned", "exception"}:
+            return Rejected("assignment-not-possible", f"the order is {before.status}", state=before.status)
+        demand = demand_of(posted_of(row))
+        spent = await spend(connection, node_id, demand, await spendable(connection, demand))
+        promised = () if isinstance(spent, Rejected) else spent  # people know more: the node has to decide
+        await self._desk.write(connection, row, before, self._desk.offer(before, node_id, promised))
         return None
 
-    async def cancel(self, order_id: UUID, reason: str) -> Rejected | None:
-        """The customer wants nothing any more. A node that has accepted the order is asked, and decides."""
-        async with self._database.transaction() as connection:
-            row = await assignments.lock(connection, order_id)
-            if row is None:
-                return _unknown(order_id)
-            before = await assignment_of(connection, row)
-            current = before.current
-            if before.status == "accepted" and current is not None:
-                key, subject = f"order.cancel/{current.assignment_id}", current.assignment_id
-                now_ms = self._desk.now_ms()
-                asked = await issue(
-                    connection, current.node_id, CancelTask(reason), subject=subject, key=key, now_ms=now_ms
-                )
-                return asked if isinstance(asked, Rejected) else None
-            stepped = steps.cancel(before)
-            if isinstance(stepped, Rejected):
-                return stepped
-            await self._desk.write(connection, row, before, stepped)
+    async def cancel(self, connection: Connection, order_id: UUID, request: CancelRequest, key: str) -> Rejected | None:
+        """The customer wants nothing any more. A node that has accepted the order is asked, once for each `key`."""
+        row = await assignments.lock(connection, order_id)
+        if row is None:
+            return _unknown(order_id)
+        before = await assignment_of(connection, row)
+        current = before.current
+        if before.status == "accepted" and current is not None:
+            task = CancelTask(request.reason, request.operator_id, request.expected_revision)
+            name, subject = f"order.cancel/{current.assignment_id}/{key}", current.assignment_id
+            now_ms = self._desk.now_ms()
+            asked = await issue(connection, current.node_id, task, subject=subject, key=name, now_ms=now_ms)
+            return asked if isinstance(asked, Rejected) else None
+        stepped = steps.cancel(before)
+        if isinstance(stepped, Rejected):
+            return stepped
+        await self._desk.write(connection, row, before, stepped)
         return None
 
 

@@ -7,7 +7,6 @@ has said something, and every `DOWNLINK_POLL_INTERVAL_MS` all the same.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import accumulate
 from typing import Final
 from uuid import UUID
@@ -34,6 +33,7 @@ from edge_core.sync.messages import DOWN, Deliver, encode_message, pack_block
 from edge_core.sync.send_stream import InFlight, SendStream
 from edge_core.sync.topics import topic
 from holdfast_runtime.mqtt import MqttLink
+from holdfast_runtime.waiting import wait_for_word
 
 _log: Final = structlog.get_logger("downlink")
 
@@ -80,10 +80,7 @@ class Downlink:
 
     async def _serve(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(DOWNLINK_POLL_INTERVAL_MS / 1000):
-                    await self._wake.wait()
-            self._wake.clear()
+            await wait_for_word(self._wake, DOWNLINK_POLL_INTERVAL_MS / 1000)
             try:
                 await self._turn()
             except TransientFault as fault:

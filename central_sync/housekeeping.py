@@ -1,14 +1,14 @@
-"""What is done beside the work, again and again: the live feed is pruned, and open breakers are counted."""
+"""What is done beside the work, again and again: old feed and answers are pruned, and open breakers are counted."""
 
 import asyncio
 
 import structlog
 
-from central_sync.store import breakers, feed
+from central_sync.store import breakers, decided_keys, feed
 from central_sync.store.database import Database
 from central_sync.telemetry import Telemetry
 from edge_core.errors import TransientFault
-from edge_core.limits import FEED_PRUNE_INTERVAL_MS, FEED_PRUNE_ROWS_MAX, FEED_RETENTION_MS
+from edge_core.limits import FEED_PRUNE_INTERVAL_MS, FEED_PRUNE_ROWS_MAX, FEED_RETENTION_MS, IDEMPOTENCY_DAYS_MAX
 
 _log = structlog.get_logger("centre")
 
@@ -37,5 +37,7 @@ class Housekeeper:
             async with self._database.transaction() as connection:
                 pruned = await feed.prune(connection, self._retention_ms, FEED_PRUNE_ROWS_MAX)
             self._telemetry.feed_pruned.inc(pruned)
+        async with self._database.transaction() as connection:
+            await decided_keys.forget(connection, IDEMPOTENCY_DAYS_MAX)
         async with self._database.reading() as connection:
             self._telemetry.breakers_open.set(await breakers.count_open(connection))

@@ -15,9 +15,11 @@ from central_sync.store.database import Connection
 from edge_core import ids
 from edge_core.assignment.state import Assignment, Offer
 from edge_core.errors import InvariantViolated, PermanentFault, Rejected
-from edge_core.limits import INSTRUCTION_BYTES_MAX
+from edge_core.limits import INSTRUCTION_BYTES_MAX, RIGHTS_MILLI_MAX
 from edge_core.orders.document import TillOrder
 from edge_core.orders.validation import check_order
+from edge_core.stock.rights import CENTRE_ID, Life
+from edge_core.stock.rights_book import Spent
 from edge_core.sync.instruction import INSTRUCTION_VERSION, AssignTask, Instruction, encode_instruction
 
 _HASH_BYTES: Final = 32
@@ -70,12 +72,16 @@ def task_of(row: CentralOrder, offer: Offer) -> AssignTask:
         row.payload_hash,
         offer.attempt.number,
         offer.accept_by_ms,
+        offer.attempt.spent,
     )
 
 
 def _check_size(posted: TillOrder, new: NewOrder, now_ms: int) -> Rejected | None:
-    """An order is carried to its node in one instruction."""
-    task = AssignTask(posted, new.order_id, new.display_number, new.key, new.payload_hash, 1, now_ms)
+    """An order is carried to its node in one instruction, with what may be promised for it from rights."""
+    spent = tuple(
+        Spent(sku, RIGHTS_MILLI_MAX, Life(CENTRE_ID, new.order_id)) for sku in {line.sku for line in posted.lines}
+    )
+    task = AssignTask(posted, new.order_id, new.display_number, new.key, new.payload_hash, 1, now_ms, spent)
     try:
         encode_instruction(Instruction(INSTRUCTION_VERSION, new.order_id, now_ms, new.order_id, task, new.traceparent))
     except PermanentFault:

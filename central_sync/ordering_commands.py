@@ -21,6 +21,7 @@ from central_sync.store.database import Database
 from edge_core.errors import UNREADABLE, Rejected
 from edge_core.limits import PAGE_ROWS_MAX
 from edge_core.orders.document import TillOrder
+from edge_core.orders.requests import CancelRequest
 from edge_core.shapes import json_reader
 
 _DONE, _REFUSED, _USAGE = 0, 1, 2
@@ -65,11 +66,14 @@ async def exceptions(database: Database, arguments: argparse.Namespace) -> int:
     except ValueError:
         return _usage(f"{words[0]!r} is no id")
     refused: Rejected | None = None
-    decisions = Decisions(database, Desk(times.now_ms, arguments.accept_ms))
-    if action == "assign":
-        refused = await decisions.assign(order_id, words[1])
-    elif action == "cancel":
-        refused = await decisions.cancel(order_id, arguments.reason)
+    decisions = Decisions(Desk(times.now_ms, arguments.accept_ms))
+    async with database.transaction() as connection:
+        if action == "assign":
+            refused = await decisions.assign(connection, order_id, words[1])
+        elif action == "cancel":
+            refused = await decisions.cancel(
+                connection, order_id, CancelRequest(arguments.reason), arguments.key or str(uuid4())
+            )
     return _refused(refused) if refused is not None else await _show(database, order_id)
 
 

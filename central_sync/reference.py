@@ -4,10 +4,11 @@ The same content again is a version too: a store's copy is as old as what the ce
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from msgspec import Struct
@@ -15,12 +16,14 @@ from msgspec.structs import replace
 
 from central_sync.store import reference
 from central_sync.store.database import Connection, Database
-from central_sync.store.reference import VersionRow
-from edge_core.limits import REFERENCE_DELTA_CHANGES_MAX, REFERENCE_VERSIONS_MAX
+from central_sync.store.reference import ALL, VersionRow
+from edge_core.errors import Rejected
+from edge_core.limits import REFERENCE_DELTA_CHANGES_MAX, REFERENCE_SCOPES_MAX, REFERENCE_VERSIONS_MAX
 from edge_core.reference.files import Header, encode_file, read_file
 from edge_core.reference.versions import applied, content_hash, diff, snapshot
 
 _ETAG_BYTES: Final = 16
+_SCOPE: Final = re.compile(r"(?:region|group)/[!-~](?:[ -~]{0,62}[!-~])?")
 _log: Final = structlog.get_logger("reference")
 
 
@@ -31,23 +34,69 @@ class PublishedVersion(Struct, frozen=True):
     deltas_from: tuple[int, ...]
 
 
+class _Wanted(NamedTuple):
+    """What is to be published for whom, and who does it when."""
+
+    dataset: str
+    scope: str
+    who: str
+    now: datetime
+
+
+def read_scope(text: str | None) -> str | Rejected:
+    """Whom a version is for, as somebody writes it: `all` or nothing, `region/NAME`, `group/NAME`."""
+    if text is None or text == ALL or _SCOPE.fullmatch(text):
+        return text or ALL
+    return Rejected("invalid-parameter", f"expected all, region/NAME or group/NAME, found {text[:80]!r}", "for")
+
+
 async def publish(
-    database: Database, dataset: str, rows: Mapping[str, bytes], *, who: str, now: datetime
-) -> PublishedVersion:
-    """Make the rows the newest version of their dataset, in one transaction."""
+    database: Database, dataset: str, rows: Mapping[str, bytes], *, who: str, now: datetime, scope: str = ALL
+) -> PublishedVersion | Rejected:
+    """Make the rows the newest version of their dataset for a scope, in one transaction.
+
+    Without rows the dataset is withdrawn: a region or group takes what is for all again, a store without that is as if
+    it had never received it. What was withdrawn from a region or group makes room for others.
+    """
     async with database.transaction() as connection:
         await reference.lock(connection, dataset)
-        before = await reference.kept(connection, dataset)
-        version = 1 + max((row.version for row in before), default=0)
-        published_hash = await asyncio.to_thread(content_hash, rows)
-        header = Header("snapshot", dataset, version, published_hash, len(rows), len(rows), int(now.timestamp() * 1000))
-        file = await asyncio.to_thread(_snapshot, header, rows)
-        row = VersionRow(dataset, version, published_hash, len(rows), now, who, len(file))
-        await reference.add(connection, row, file, _etag(file))
-        await reference.forget_old(connection, dataset, REFERENCE_VERSIONS_MAX)
-        deltas = await _add_deltas(connection, header, rows, before[: REFERENCE_VERSIONS_MAX - 1])
-    _log.info("reference.published", dataset=dataset, version=version, rows=len(rows), who=who)
-    return PublishedVersion(row, deltas)
+        kept = await reference.kept(connection, dataset)
+        if len(_scopes_in_use(kept) | {scope, ALL}) > REFERENCE_SCOPES_MAX:
+            return Rejected("reference-invalid", f"{dataset} is published for {REFERENCE_SCOPES_MAX} scopes already")
+        if scope != ALL and all(row.scope != ALL for row in kept):
+            # What a store is told once this is withdrawn, or once it leaves the group: that there is nothing for it.
+            kept = [(await _make(connection, kept, _Wanted(dataset, ALL, who, now), {})).row, *kept]
+        made = await _make(connection, kept, _Wanted(dataset, scope, who, now), rows)
+        await reference.forget_withdrawn(connection, dataset, made.row.version)
+    row = made.row
+    _log.info("reference.published", dataset=dataset, version=row.version, rows=len(rows), who=who, scope=scope)
+    return made
+
+
+async def _make(
+    connection: Connection, kept: list[VersionRow], wanted: _Wanted, rows: Mapping[str, bytes]
+) -> PublishedVersion:
+    dataset, scope, who, now = wanted
+    version = 1 + max((row.version for row in kept), default=0)
+    published_hash = await asyncio.to_thread(content_hash, rows)
+    header = Header("snapshot", dataset, version, published_hash, len(rows), len(rows), int(now.timestamp() * 1000))
+    file = await asyncio.to_thread(_snapshot, header, rows)
+    row = VersionRow(dataset, version, published_hash, len(rows), now, who, len(file), scope)
+    await reference.add(connection, row, file, _etag(file))
+    await reference.forget_old(connection, dataset, scope, REFERENCE_VERSIONS_MAX)
+    return PublishedVersion(row, await _add_deltas(connection, header, rows, _before(kept, scope)))
+
+
+def _scopes_in_use(kept: list[VersionRow]) -> set[str]:
+    """The scopes from which the dataset was not withdrawn; `kept` has the newest version first."""
+    newest = {row.scope: row for row in reversed(kept)}
+    return {scope for scope, row in newest.items() if row.row_count}
+
+
+def _before(kept: list[VersionRow], scope: str) -> list[VersionRow]:
+    """What nodes of a scope may have: its earlier versions, and what is for all, which they had before its first."""
+    own = [row for row in kept if row.scope == scope][: REFERENCE_VERSIONS_MAX - 1]
+    return own if scope == ALL else [*own, *[row for row in kept if row.scope == ALL][:1]]
 
 
 async def _add_deltas(

@@ -88,6 +88,12 @@ class Telemetry:
             ["status"],
             registry=registry,
         )
+        self.channel_orders = Counter(
+            "central_channel_orders",
+            "Orders that channels sent, by what became of them.",
+            ["outcome"],
+            registry=registry,
+        )
         self.assignment_exceptions = Gauge(
             "central_assignment_exceptions", "Orders of the centre that wait for people.", registry=registry
         )

@@ -1,1 +1,1 @@
-"""What is run and shipped around the product: the demo, and later packages and monitoring."""
+"""What is run and shipped around the product: the demo, the replay, and later packages and monitoring."""

@@ -17,6 +17,7 @@ from edge_agent.days import DayBooks
 from edge_agent.hold_expiry import HoldExpiry
 from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
+from edge_agent.last_word import LastWord
 from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
@@ -56,6 +57,7 @@ class Agent(Struct, frozen=True):
     scrub: Scrub
     overdue: Overdue
     hold_expiry: HoldExpiry
+    last_word: LastWord
     retention: Retention | None
     reference: ReferenceKeeper
     app: ASGIApp
@@ -157,7 +159,8 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         [metrics.route(), *docs_routes(lambda: agent_openapi(VERSION))],
     )
     overdue, hold_expiry = Overdue(file, intake, here), HoldExpiry(file, intake, here)
-    return Agent(file, intake, session, scrub, overdue, hold_expiry, retention, reference, app)
+    last_word = LastWord(file, intake, here)
+    return Agent(file, intake, session, scrub, overdue, hold_expiry, last_word, retention, reference, app)
 
 
 def _source(config: AgentConfig) -> Source | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from edge_agent.batch import Batch
-from edge_agent.store import holds, log, orders, quotas, rights, stock
+from edge_agent.store import address_edits, baskets, holds, log, orders, quotas, rights, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.log import seq_of
 from edge_core.errors import RecordDamaged
@@ -54,6 +54,10 @@ async def write_batch(connection: Connection, batch: Batch) -> None:
         await log.append(connection, batch.rows)
     if batch.heads:
         await orders.put_heads(connection, batch.heads.values())
+    if batch.baskets:
+        await baskets.put(connection, batch.baskets, batch.now_ms)
+    if batch.edits:
+        await address_edits.put(connection, batch.edits, batch.now_ms)
     if batch.positions:
         await stock.put_positions(connection, batch.positions.values())
     if batch.new_holds:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -36,12 +38,17 @@ from edge_core.stock.requests import (
     MoveRights,
     QuotaRequest,
     ReservationRequest,
+    ReturnRights,
+    SettleRights,
     SpendRights,
     StockCount,
     UseRights,
 )
 from edge_core.stock.rights import Life
 from edge_core.sync.instruction import AssignTask
+
+_TO_THE_DAY: Final = len("2026-11-21")
+_TO_THE_MINUTE: Final = len("2026-11-21T09:30")
 
 
 class Circumstances(Struct, frozen=True):
@@ -110,7 +117,9 @@ def _about_stock(request: OnStock, here: Circumstances) -> Command:
             return CountStock(here.new_id(), request)
         case ReservationRequest():
             return HoldStock(here.new_id(), request, here.today, here.now_ms)
-        case GrantRights() | SpendRights() | UseRights() | MoveRights() | HearRights():
+        case (
+            GrantRights() | SpendRights() | UseRights() | MoveRights() | HearRights() | ReturnRights() | SettleRights()
+        ):
             return ShareRights(here.new_id(), request, here.own_life, here.today, here.is_confirmed)
         case QuotaRequest():
             return SetQuota(here.new_id(), request, here.today, here.now_ms)
@@ -119,19 +128,21 @@ def _about_stock(request: OnStock, here: Circumstances) -> Command:
 def skus_asked(request: Request) -> Iterable[str]:
     """The SKUs that a request itself names; those of the order that it is about are in the order."""
     match request:
+        case TillOrder() | StockMovement() | UnreceiptedReturn() | StockCount() | ReservationRequest():
+            return [line.sku for line in request.lines]  # first: most are orders, and each case that fails costs 0.3 us
         case Cancel() | AskHold() | Close():
             return ()
-        case QuotaRequest() | GrantRights() | SpendRights():
+        case QuotaRequest() | GrantRights() | SpendRights() | SettleRights():
             return (request.sku,)
-        case UseRights() | MoveRights() | HearRights():
+        case UseRights() | MoveRights() | ReturnRights():
             return ()
+        case HearRights():
+            return (request.book.rights.sku,)
         case OrderHold():
             return (line.sku for line in request.order.lines)
         case Ask():
             asked = request.request
             return (line.sku for line in asked.order.lines) if isinstance(asked, ExchangeRequest) else ()
-        case TillOrder() | StockMovement() | UnreceiptedReturn() | StockCount() | ReservationRequest():
-            return (line.sku for line in request.lines)
 
 
 def order_in(request: Request) -> TillOrder | None:
@@ -190,7 +201,9 @@ def assigned(task: AssignTask, order_id: UUID, here: Circumstances, *, is_accept
         offline=False,
         now_ms=here.now_ms,
     )
-    return TakeAssignment(place, task.central_order_id, task.attempt, task.accept_by_ms, is_accepted)
+    return TakeAssignment(
+        place, task.central_order_id, task.attempt, task.accept_by_ms, is_accepted, here.own_life, task.spent
+    )
 
 
 def centre_command(order_id: UUID, name: str, request: OrderRequest, here: Circumstances) -> AdvanceOrder:
@@ -209,5 +222,14 @@ def centre_command(order_id: UUID, name: str, request: OrderRequest, here: Circu
 
 
 def business_date(moment: str, zone: ZoneInfo) -> str:
-    """The store's own calendar date at a moment of a document."""
-    return datetime.fromisoformat(moment).astimezone(zone).date().isoformat()
+    """The store's own calendar date at a moment of a document: the same for a whole minute, since clocks differ by
+    whole minutes."""
+    return _date_in_minute(moment[:_TO_THE_MINUTE], zone)
+
+
+@lru_cache(maxsize=64)  # tills say when they took an order, so those of one commit share their minute
+def _date_in_minute(minute: str, zone: ZoneInfo) -> str:
+    try:
+        return datetime.fromisoformat(f"{minute}Z").astimezone(zone).date().isoformat()
+    except ValueError:  # no such day: the decision refuses the moment by its own checks, and takes no date of it
+        return minute[:_TO_THE_DAY]

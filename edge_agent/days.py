@@ -42,6 +42,7 @@ class DayReport(Struct, frozen=True):
     currencies: tuple[CurrencySums, ...]
     late: tuple[CurrencySums, ...] = ()
     z_number: int | None = None
+    z_code: str | None = None
     closed_at: str | None = None
     operator_id: str | None = None
 
@@ -64,7 +65,15 @@ class DayBooks:
                 z = z_report(recorded)
                 since = late(books, closed) if is_whole else ()
                 return DayReport(
-                    business_date, "closed", is_whole, z.currencies, since, z.z_number, z.closed_at, z.operator_id
+                    business_date=business_date,
+                    state="closed",
+                    is_whole=is_whole,
+                    currencies=z.currencies,
+                    late=since,
+                    z_number=z.z_number,
+                    z_code=z.z_code,
+                    closed_at=z.closed_at,
+                    operator_id=z.operator_id,
                 )
         return DayReport(business_date, "open", is_whole, sums_of(books))
 

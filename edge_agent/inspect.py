@@ -1,12 +1,12 @@
 """What the command line looks up in the file of an agent, which may be running or not."""
 
 from collections.abc import AsyncIterator
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-import httpx
-import msgspec
 from msgspec import Struct
 
 from edge_agent.config import AgentConfig
@@ -19,9 +19,9 @@ from edge_agent.surroundings import wall_ms
 from edge_core.errors import PermanentFault
 from edge_core.orders.rendering import rfc3339
 from edge_core.reference.datasets import KINDS
-from edge_core.shapes import json_object
 from edge_core.sync.conservation import ledger
 from edge_core.sync.entry import decode_entry
+from edge_core.sync.exported import exported_line
 
 _ROWS: Final = 500
 _PROBE_TIMEOUT_S: Final = 2.0
@@ -144,21 +144,7 @@ async def exported_lines(path: Path, lane: str, from_seq: int) -> AsyncIterator[
 async def _lines(stream: Stream, reader: Connection, from_seq: int) -> AsyncIterator[bytes]:
     while rows := await log.read_range(reader, stream, from_seq, _ROWS):
         for seq, entry_hash, body in rows:
-            entry = decode_entry(body)
-            yield msgspec.json.encode(
-                {
-                    "node_id": stream.node_id,
-                    "incarnation": stream.incarnation,
-                    "lane": stream.lane,
-                    "seq": seq,
-                    "hash": entry_hash.hex(),
-                    "hlc": entry.hlc,
-                    "recorded_at_ms": entry.recorded_at_ms,
-                    "order_id": entry.order_id,
-                    "traceparent": entry.traceparent,
-                    "events": [json_object(event) for event in entry.events],
-                }
-            )
+            yield exported_line((stream.node_id, stream.incarnation, stream.lane), seq, entry_hash, body)
         from_seq = rows[-1][0] + 1
 
 
@@ -173,11 +159,14 @@ async def migrate_file(config: AgentConfig) -> list[str]:
 
 
 def _probe(config: AgentConfig) -> str:
-    address = f"http://{config.api.host}:{config.api.port}/readyz"
+    """Whether the agent takes orders. One plain question: httpx would take longer to import than it takes to answer."""
+    here = f"{config.api.host}:{config.api.port}"
+    connection = HTTPConnection(config.api.host, config.api.port, timeout=_PROBE_TIMEOUT_S)
     try:
-        answer = httpx.get(address, timeout=_PROBE_TIMEOUT_S, trust_env=False)
-    except httpx.HTTPError as error:
-        return f"does not answer at {config.api.host}:{config.api.port} ({error})"
-    if answer.is_success:
-        return f"takes orders at {config.api.host}:{config.api.port}"
-    return f"answers at {config.api.host}:{config.api.port} and takes no orders ({answer.status_code})"
+        connection.request("GET", "/readyz")
+        status = connection.getresponse().status
+    except (OSError, HTTPException) as error:
+        return f"does not answer at {here} ({error})"
+    finally:
+        connection.close()
+    return f"takes orders at {here}" if status == HTTPStatus.OK else f"answers at {here} and takes no orders ({status})"

@@ -289,6 +289,9 @@ class _Work:
             return Rejected("order-not-found", "the instruction names no order")
         command = assigned(task, order_id, self._circumstances, is_accepted=self._accept == "automatic")
         await learn_order(self._connection, self._batch, order_id, skus_of(command))
+        node_id = self._circumstances.stream.node_id
+        shared = [(node_id, spent.sku) for spent in task.spent]
+        self._batch.learn_rights(await rights.read_books(self._connection, shared))
         if self._batch.knows_order(order_id):
             return None
         return self._batch.execute(command, instruction.traceparent)

@@ -197,7 +197,8 @@ async def _list_again(connection: Connection, streams: Mapping[int, Stream], sub
     entry_ids = [numbers[r.origin.incarnation, r.origin.lane].entry_id(r.origin.seq) for r in merged.accepted]
     lacking = _since(merged, entry_ids, await orders.read_place(connection, UUID(bytes=subject)))
     await refold.write_stock(difference((), (), lacking))
-    await orders.put_heads(connection, [head_of(merged.state, entry_ids[-1])])
+    head = head_of(merged.state, entry_ids[-1], credit_at_ms=merged.credit_at_ms())
+    await orders.put_heads(connection, [head])
 
 
 def _since(merged: Merged, entry_ids: list[int], place: tuple[int, int] | None) -> list[StockDelta]:

@@ -7,15 +7,15 @@ with what it has.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
 import structlog
 
 from edge_agent.intake import Intake
-from edge_agent.reference_download import Downloads
+from edge_agent.reference_download import AnotherVersion, Downloads
 from edge_agent.reference_source import FileMissing, Source
 from edge_agent.store import reference
 from edge_agent.store.connection import Connection
@@ -30,6 +30,7 @@ from edge_core.reference.lookup import Needs, Reference
 from edge_core.sync.chain import HASH_BYTES
 from edge_core.sync.reference_messages import Held, Published, Version
 from holdfast_runtime.log import bounded
+from holdfast_runtime.waiting import wait_for_word
 
 _LOG: Final = structlog.get_logger()
 _NOTHING: Final = bytes(HASH_BYTES)
@@ -78,9 +79,9 @@ class ReferenceKeeper:
             self._begin_ms = self._here.monotonic_ms() + int(max(0, news.within_ms) * self._here.jitter())
             self._wake.set()
 
-    async def look_up(self, connection: Connection, needs: Needs) -> Reference | None:
+    async def look_up(self, connection: Connection, needs: Callable[[], Needs]) -> Reference | None:
         """What decisions need, read in their own transaction; None where nothing was ever received, at no cost."""
-        return await self._lookup.read(connection, needs) if self.used else None
+        return await self._lookup.read(connection, needs()) if self.used else None
 
     def suspect(self, dataset: str) -> None:
         """A dataset cannot be read: it is used no more, so that the centre sends it anew."""
@@ -109,10 +110,7 @@ class ReferenceKeeper:
         """Until there is something to do, and the time of the next download has come."""
         if not self._wanted:
             await self._wake.wait()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0, self._begin_ms - self._here.monotonic_ms()) / 1000):
-                await self._wake.wait()
-        self._wake.clear()
+        await wait_for_word(self._wake, max(0, self._begin_ms - self._here.monotonic_ms()) / 1000)
 
     async def _fetch_all(self) -> None:
         blocks = self._downloads.blocks
@@ -136,6 +134,9 @@ class ReferenceKeeper:
         except FileMissing as missing:  # the centre names the newest with its next answer
             self._done(version)
             raise TransientFault(f"the centre has no {missing}") from missing
+        except AnotherVersion:  # as after a restore of the centre, which gives a number twice
+            self._done(version)
+            raise
         self.used[row.dataset] = row
         self.applied += 1
         self.last_error = None

@@ -31,6 +31,13 @@ from edge_core.sync.reference_messages import Version
 _LOG: Final = structlog.get_logger()
 
 
+class AnotherVersion(PeerFault):
+    """Under the number that was named the centre has something else by now: it is to be asked what is new."""
+
+    def __init__(self, version: Version) -> None:
+        super().__init__("fork", f"{version.dataset}: the file leads to another version than was named")
+
+
 class Downloads:
     """The downloads under way, one for each dataset."""
 
@@ -111,10 +118,11 @@ class Downloads:
 
     async def _take(self, block: Block, incoming: Incoming, version: Version, used: DatasetRow | None) -> None:
         """One block in one transaction, with how far the download is now."""
+        self._check_room()
         begun = self._begun.get(version.dataset)
         if block.header is not None:
             if not _goes_on(block.header, version, used):
-                raise PeerFault("fork", f"{version.dataset}: the file leads to another version than was named")
+                raise AnotherVersion(version)
             set_no = await reference.next_set_no(self._file.reader)
             begun = Download(set_no, incoming.etag, 0, 0, block.header)
         if begun is None:

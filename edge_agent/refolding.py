@@ -79,7 +79,7 @@ class Refolding:
             stream = streams.get((last.incarnation, last.lane))
             if stream is None:
                 raise InvariantViolated(f"an entry of order {order_id} without its stream")
-            heads.append(head_of(merged.state, stream.entry_id(last.seq)))
+            heads.append(head_of(merged.state, stream.entry_id(last.seq), credit_at_ms=merged.credit_at_ms()))
         await orders.put_heads(self._connection, heads)
 
     async def remember_keys(self, placed: Iterable[tuple[Stream, int, Entry]]) -> None:

@@ -19,6 +19,7 @@ from edge_core.stock.stock_events import (
     RightsGranted,
     RightsHeard,
     RightsMoved,
+    RightsReturned,
     RightsSpent,
     RightsUsed,
     StockCounted,
@@ -182,7 +183,7 @@ def stock_receipt(event: StockEvent, recorded: Recorded) -> Struct:
             return _held(event.reservation_id, "soft", event.expires_at_ms, event.allocations, recorded)
         case HoldEnded():
             return _held(event.reservation_id, event.outcome, None, event.allocations, recorded)
-        case RightsGranted() | RightsMoved() | RightsUsed() | RightsSpent() | RightsHeard():
+        case RightsGranted() | RightsMoved() | RightsUsed() | RightsSpent() | RightsReturned() | RightsHeard():
             return RightsReceipt(
                 event.movement_id,
                 name_of(event),

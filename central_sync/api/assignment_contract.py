@@ -7,8 +7,8 @@ from central_sync.api.assignments import (
     AssignmentStatus,
     AssignRequest,
     CentralReceipt,
-    ChannelOrders,
 )
+from central_sync.api.channels import ChannelOrders, RefusalPage
 from central_sync.api.shared_contract import COMMAND, CURSOR, KEY, LIMIT, LIST, TEXT
 from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import CancelRequest
@@ -40,14 +40,29 @@ ASSIGNMENTS: Final = (
         "post",
         "/v1/channels/{channel}/orders",
         "placeChannelOrders",
-        "Orders as a channel sends them, by the mapping that ships for it; its name of an order is the key",
+        "Orders as a channel sends them, with a token or signed by the shop; its name of an order is the key",
         {200: ChannelOrders, 201: ChannelOrders},
         parameters=(
-            Parameter("channel", "path", "`shopify`, `woocommerce`, ...", TEXT),
-            Parameter("store_id", "query", "What the mapping asks for.", TEXT),
+            Parameter("channel", "path", "A shop of `channels.file`, or `csv`, `shopify`, `woocommerce`.", TEXT),
+            Parameter("store_id", "query", "What the mapping asks for; of a signed request nothing is read.", TEXT),
+            Parameter("utc_offset", "query", "The same for files of rows.", TEXT),
         ),
-        problems=("channel-not-found", "channel-order-unmapped", "body-too-large", *_TAKING_IN, *LIST),
+        problems=(
+            *("channel-not-found", "channel-order-unmapped", "body-too-large", "idempotency-key-reused"),
+            *("signature-wrong", *_TAKING_IN, *LIST),
+        ),
         scope="order",
+        tag="orders",
+    ),
+    Operation(
+        "get",
+        "/v1/channels/refused",
+        "listRefusedChannelOrders",
+        "Orders that shops sent by themselves and that have not been taken, the newest first",
+        {200: RefusalPage},
+        parameters=(Parameter("channel", "query", "Only of this channel.", TEXT), LIMIT),
+        problems=LIST,
+        scope="read",
         tag="orders",
     ),
     Operation(
@@ -79,11 +94,8 @@ ASSIGNMENTS: Final = (
         "Ask the node that people have chosen",
         {200: AssignmentStatus},
         body=AssignRequest,
-        parameters=(_ASSIGNED,),
-        problems=(
-            *("order-not-found", "node-not-found", "assignment-not-possible", "malformed-json", "invalid-document"),
-            *("body-too-large", "unsupported-media-type", *LIST),
-        ),
+        parameters=(_ASSIGNED, KEY),
+        problems=("order-not-found", "node-not-found", "assignment-not-possible", *COMMAND, *LIST),
         scope="operate",
         tag="orders",
     ),
@@ -94,11 +106,8 @@ ASSIGNMENTS: Final = (
         "Cancel an order of the centre; a node that has accepted it is asked, and decides",
         {200: AssignmentStatus},
         body=object_shape(CancelRequest),
-        parameters=(_ASSIGNED,),
-        problems=(
-            *("order-not-found", "assignment-not-possible", "malformed-json", "invalid-document"),
-            *("body-too-large", "unsupported-media-type", *LIST),
-        ),
+        parameters=(_ASSIGNED, KEY),
+        problems=("order-not-found", "assignment-not-possible", *COMMAND, *LIST),
         scope="order",
         tag="orders",
     ),

@@ -1,11 +1,11 @@
-"""The orders of the centre itself: `POST /v1/orders`, a channel's own documents, and what becomes of them at nodes.
+"""The orders of the centre itself: `POST /v1/orders`, and what becomes of them at nodes.
 
 An order is answered `201` once it is committed here. Which node fulfils it is found afterwards (docs/assignment.md).
 """
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from importlib.resources import files
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from hashlib import blake2b
 from typing import Final
 from uuid import UUID
 
@@ -17,15 +17,13 @@ from starlette.responses import Response
 from central_sync.api.handlers import answer, parse_limit, parse_query, parse_uuid
 from central_sync.decisions import Decisions
 from central_sync.ordering import Placed, place, posted_of
-from central_sync.store import assignments
+from central_sync.store import assignments, decided_keys
 from central_sync.store.assignments import CLAIMED, CentralOrder
 from central_sync.store.database import Connection, Database
+from central_sync.store.decided_keys import Decided
 from central_sync.times import rfc3339
 from edge_core.assignment.state import Assignment, Attempt
-from edge_core.channels import mapping
-from edge_core.channels.adapt import Adapted, Refused, adapt
-from edge_core.errors import UNREADABLE, InvariantViolated, Rejected
-from edge_core.limits import CHANNEL_ORDERS_SENT_MAX, CHANNEL_SENT_BYTES_MAX
+from edge_core.errors import UNREADABLE, Rejected
 from edge_core.orders.document import Identifier, TillOrder
 from edge_core.orders.rendering import rfc3339 as rfc3339_of_ms
 from edge_core.orders.requests import CancelRequest
@@ -34,6 +32,10 @@ from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised
 from holdfast_runtime.requests import require_json, required_key, trace_of, undecodable
 
+Act = Callable[[Connection], Awaitable[Rejected | None]]
+"""What people decide, in the transaction of the caller."""
+_HASH_BYTES: Final = 32
+_ENCODER: Final = msgspec.json.Encoder()
 _READ: Final = json_reader(TillOrder)
 _READ_CANCEL: Final = json_reader(CancelRequest)
 
@@ -48,22 +50,6 @@ class CentralReceipt(Struct, frozen=True):
     grand_total_minor: int
     placed_at: str
     received_at: str
-
-
-class RefusedByChannel(Struct, frozen=True):
-    """An order of a channel that was not taken: `key` is its name there, where that much could be read."""
-
-    key: str | None
-    type: str
-    detail: str
-    pointer: str | None
-
-
-class ChannelOrders(Struct, frozen=True):
-    """What became of the orders that a channel sent."""
-
-    taken: tuple[CentralReceipt, ...]
-    refused: tuple[RefusedByChannel, ...]
 
 
 class AttemptStatus(Struct, frozen=True):
@@ -134,25 +120,6 @@ class Assignments:
             raise ProblemRaised(placed)
         return _placed_answer(placed)
 
-    async def place_channel_orders(self, request: Request) -> Response:
-        """POST /v1/channels/{channel}/orders: the order's name at the channel is its key."""
-        found = shipped_mapping(request.path_params["channel"])
-        given = {name: parse_query(request, name) for name in found.given}
-        missing = [name for name, value in given.items() if value is None]
-        if missing:
-            detail = f"the mapping of {found.channel} asks for the query parameters {', '.join(missing)}"
-            raise ProblemRaised(Rejected("invalid-parameter", detail, missing[0]))
-        body = await read_body(request.scope, request.receive, bytes_max=CHANNEL_SENT_BYTES_MAX)
-        values = {name: value for name, value in given.items() if value is not None}
-        outcomes = await asyncio.to_thread(adapt, found, body, values)
-        if len(outcomes) > CHANNEL_ORDERS_SENT_MAX:
-            raise ProblemRaised(Rejected("body-too-large", f"at most {CHANNEL_ORDERS_SENT_MAX} orders at once"))
-        taken, refused = await self._take(outcomes, trace_of(_header(request, "traceparent")))
-        if not taken and len(refused) == 1:
-            raise ProblemRaised(refused[0][1])
-        shown = tuple(RefusedByChannel(k, r.code.type_uri, r.detail, r.pointer) for k, r in refused)
-        return answer(ChannelOrders(tuple(map(receipt, taken)), shown), 200 if refused else 201)
-
     async def assignments(self, request: Request) -> Response:
         """GET /v1/assignments."""
         limit, cursor = parse_limit(request), parse_query(request, "cursor")
@@ -178,7 +145,9 @@ class Assignments:
             asked = msgspec.json.decode(await read_body(request.scope, request.receive), type=AssignRequest)
         except UNREADABLE as error:
             raise ProblemRaised(undecodable(error)) from error
-        return await self._done(order_id, await self._decisions.assign(order_id, asked.node_id))
+        key = required_key(_header(request, "idempotency-key"))
+        act = partial(self._decisions.assign, order_id=order_id, node_id=asked.node_id)
+        return await self._decide(key, order_id, asked, act)
 
     async def cancel(self, request: Request) -> Response:
         """POST /v1/assignments/{order_id}/cancel."""
@@ -188,50 +157,48 @@ class Assignments:
             asked = _READ_CANCEL(await read_body(request.scope, request.receive))
         except UNREADABLE as error:
             raise ProblemRaised(undecodable(error)) from error
-        return await self._done(order_id, await self._decisions.cancel(order_id, asked.reason))
-
-    async def _take(
-        self, outcomes: Sequence[Adapted | Refused], trace: str | None
-    ) -> tuple[list[Placed], list[tuple[str | None, Rejected]]]:
-        taken: list[Placed] = []
-        refused: list[tuple[str | None, Rejected]] = []
-        for outcome in outcomes:
-            if isinstance(outcome, Refused):
-                refused.append((outcome.key, outcome.rejected))
-                continue
-            placed = await self._place(outcome.order, outcome.key, trace)
-            if isinstance(placed, Rejected):
-                refused.append((outcome.key, placed))
-            else:
-                taken.append(placed)
-        return taken, refused
+        key = required_key(_header(request, "idempotency-key"))
+        act = partial(self._decisions.cancel, order_id=order_id, request=asked, key=key)
+        return await self._decide(key, order_id, asked, act)
 
     async def _place(self, posted: TillOrder, key: str, trace: str | None) -> Placed | Rejected:
         async with self._database.transaction() as connection:
             return await place(connection, posted, key, now_ms=self._now_ms(), traceparent=trace)
 
-    async def _done(self, order_id: UUID, refused: Rejected | None) -> Response:
-        if refused is not None:
-            raise ProblemRaised(refused)
-        return answer(await self._status(order_id))
+    async def _decide(self, key: str, order_id: UUID, asked: AssignRequest | CancelRequest, act: Act) -> Response:
+        """Decide once for each key; the same key and request hear the same answer again. A refusal is not kept."""
+        payload = type(asked).__name__.encode() + order_id.bytes + _ENCODER.encode(asked)
+        payload_hash = blake2b(payload, digest_size=_HASH_BYTES).digest()
+        async with self._database.transaction() as connection:
+            known = await decided_keys.find(connection, key)
+            if known is None:
+                refused = await act(connection)
+                if refused is not None:
+                    raise ProblemRaised(refused)
+                body = msgspec.json.encode(await _read_status(connection, order_id))
+                await decided_keys.keep(connection, key, Decided(payload_hash, body))
+                return _json(body)
+        if known.payload_hash != payload_hash:
+            raise ProblemRaised(Rejected("idempotency-key-reused", "this key was sent before with another request"))
+        response = _json(known.answer)
+        response.headers["idempotency-replayed"] = "true"
+        return response
 
     async def _status(self, order_id: UUID) -> AssignmentStatus:
         async with self._database.reading() as connection:
-            row = await assignments.one(connection, order_id)
-            if row is None:
-                raise ProblemRaised(Rejected("order-not-found", f"order {order_id} was not posted to the centre"))
-            return (await statuses(connection, [row]))[0]
+            return await _read_status(connection, order_id)
 
 
-def shipped_mapping(channel: str) -> mapping.Mapping:
-    """The mapping that ships for a channel. Raises `ProblemRaised` where there is none."""
-    for document in (files("edge_core.channels") / "documents").iterdir():
-        if document.name == f"{channel}.json":
-            found = mapping.load(document.read_bytes())
-            if not isinstance(found, mapping.Mapping):
-                raise InvariantViolated(f"the mapping of {channel} that ships is wrong: {found}")
-            return found
-    raise ProblemRaised(Rejected("channel-not-found", f"no mapping for {channel!r} ships with this version"))
+async def _read_status(connection: Connection, order_id: UUID) -> AssignmentStatus:
+    row = await assignments.one(connection, order_id)
+    if row is None:
+        raise ProblemRaised(Rejected("order-not-found", f"order {order_id} was not posted to the centre"))
+    return (await statuses(connection, [row]))[0]
+
+
+def _json(body: bytes) -> Response:
+    """A document that is encoded already."""
+    return Response(body, headers={"cache-control": "no-store"}, media_type="application/json")
 
 
 def receipt(placed: Placed) -> CentralReceipt:

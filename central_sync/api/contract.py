@@ -18,8 +18,16 @@ from central_sync.api.documents import (
     StockPage,
 )
 from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
-from central_sync.api.reference import MEDIA_TYPE, ReferenceList, ReferenceVersion
-from central_sync.api.rights import RightsAsked, RightsPage
+from central_sync.api.holds import HeldList
+from central_sync.api.reference import (
+    MEDIA_TYPE,
+    GroupRequest,
+    ReferenceGroup,
+    ReferenceGroups,
+    ReferenceList,
+    ReferenceVersion,
+)
+from central_sync.api.rights_contract import RIGHTS
 from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
 from central_sync.api.shared_contract import AUTH, COMMAND, CURSOR, KEY, LIMIT, LIST, TEXT
 from central_sync.fleet import NodeStatus
@@ -32,6 +40,7 @@ from holdfast_runtime.openapi import Operation, Parameter, openapi
 _NODE: Final = Parameter("node", "query", "Only this node.", TEXT)
 _ORDER: Final = Parameter("order_id", "path", "The order.", {"type": "string", "format": "uuid"})
 _PARKED: Final = Parameter("parked_id", "path", "Its number in the list.", {"type": "integer", "minimum": 1})
+_FOR: Final = Parameter("for", "query", "`group/NAME` or `region/NAME`; for all nodes where it is left out.", TEXT)
 _PUBLISH: Final = ("unsupported-media-type", *AUTH)
 _DATASET: Final = Parameter("dataset", "path", "The dataset.", {"type": "string", "enum": list(KINDS)})
 
@@ -54,6 +63,7 @@ def _settling(verb: str, operation_id: str, summary: str, body: type[Struct], *p
 
 OPERATIONS: Final = (
     *ASSIGNMENTS,
+    *RIGHTS,
     Operation(
         "get",
         "/v1/nodes",
@@ -72,29 +82,6 @@ OPERATIONS: Final = (
         {200: NodeStatus},
         parameters=(Parameter("node_id", "path", "The node.", TEXT),),
         problems=("node-not-found", *LIST),
-        scope="read",
-        tag="fleet",
-    ),
-    Operation(
-        "post",
-        "/v1/nodes/{node_id}/rights",
-        "askForRights",
-        "Ask a node for rights to its goods, for the centre or for another node; the node decides",
-        {202: InstructionStatus},
-        body=object_shape(RightsAsked),
-        parameters=(Parameter("node_id", "path", "The node whose goods they are.", TEXT), KEY),
-        problems=("node-not-found", *COMMAND, *LIST),
-        scope="stock",
-        tag="fleet",
-    ),
-    Operation(
-        "get",
-        "/v1/rights",
-        "listRights",
-        "Who may promise which goods of which node",
-        {200: RightsPage},
-        parameters=(_NODE, Parameter("sku", "query", "Only this SKU.", TEXT), LIMIT, CURSOR),
-        problems=LIST,
         scope="read",
         tag="fleet",
     ),
@@ -162,6 +149,17 @@ OPERATIONS: Final = (
             ("approve", "Ask the node of an order that is held to let it go on", ApproveRequest, "approve"),
             ("refuse", "Ask the node of an order that is held to call it off", RefuseRequest, "approve"),
         )
+    ),
+    Operation(
+        "get",
+        "/v1/holds",
+        "listHolds",
+        "Orders that are held, the newest first: who has to answer until when, and what is proposed",
+        {200: HeldList},
+        parameters=(_NODE, LIMIT, CURSOR),
+        problems=LIST,
+        scope="read",
+        tag="orders",
     ),
     Operation(
         "get",
@@ -304,8 +302,44 @@ OPERATIONS: Final = (
         "publishReference",
         "Make the rows of the body (a JSON array of objects, or CSV as text/csv) the newest version; all or nothing",
         {201: ReferenceVersion},
-        parameters=(_DATASET,),
-        problems=("reference-not-found", "reference-invalid", "body-too-large", "request-timeout", *_PUBLISH),
+        parameters=(_DATASET, _FOR),
+        problems=(
+            *("reference-not-found", "reference-invalid", "body-too-large", "request-timeout", "invalid-parameter"),
+            *_PUBLISH,
+        ),
+        scope="operate",
+        tag="reference",
+    ),
+    Operation(
+        "delete",
+        "/v1/reference/{dataset}",
+        "withdrawReference",
+        "Make a version without rows: stores take what is for more of them, or sell as if they had never received it",
+        {201: ReferenceVersion},
+        parameters=(_DATASET, _FOR),
+        problems=("reference-not-found", *LIST),
+        scope="operate",
+        tag="reference",
+    ),
+    Operation(
+        "get",
+        "/v1/reference/groups",
+        "listReferenceGroups",
+        "Groups of nodes that have reference data of their own",
+        {200: ReferenceGroups},
+        problems=AUTH,
+        scope="read",
+        tag="reference",
+    ),
+    Operation(
+        "put",
+        "/v1/reference/groups/{group}",
+        "setReferenceGroup",
+        "Make these nodes, and no others, the group; a node is in one group at most",
+        {200: ReferenceGroup},
+        body=GroupRequest,
+        parameters=(Parameter("group", "path", "Its name.", TEXT),),
+        problems=("invalid-document", "malformed-json", "body-too-large", *_PUBLISH, *LIST),
         scope="operate",
         tag="reference",
     ),

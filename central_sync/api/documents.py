@@ -18,6 +18,7 @@ from central_sync.store.parked import ParkedRow
 from central_sync.store.proposals import ShareRow
 from central_sync.store.stock import StockRow
 from central_sync.times import rfc3339
+from edge_core.ids import close_code
 from edge_core.orders.day_events import CurrencySums
 from edge_core.orders.rendering import OrderDocument
 from edge_core.shapes import json_reader
@@ -132,6 +133,7 @@ class ClosedDay(Struct, frozen=True):
     node_id: str
     business_date: str
     z_number: int
+    z_code: str
     closed_at: str
     operator_id: str
     currencies: tuple[CurrencySums, ...]
@@ -253,6 +255,7 @@ def closed_day(row: DayCloseRow, late: Sequence[LateRow]) -> ClosedDay:
         row.node_id,
         row.business_date.isoformat(),
         row.z_number,
+        close_code(row.z_number, row.close_id),
         rfc3339(row.closed_at),
         row.operator_id,
         tuple(map(_READ_SUMS, msgspec.json.decode(row.sums, type=list[msgspec.Raw]))),

@@ -5,27 +5,35 @@ Ranges and their conditions are those of RFC 9110 sections 13 and 14, as far as 
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+import msgspec
+from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from central_sync.api.access import Access
 from central_sync.api.handlers import answer, parse_number, parse_query
-from central_sync.reference import PublishedVersion, publish
+from central_sync.reference import PublishedVersion, publish, read_scope
 from central_sync.store import reference
 from central_sync.store.database import Database
-from central_sync.store.reference import FileRow, VersionRow
+from central_sync.store.reference import ALL, FileRow, VersionRow
 from central_sync.times import rfc3339
-from edge_core.errors import Rejected
-from edge_core.limits import REFERENCE_BODY_BYTES_MAX, REFERENCE_BODY_TIMEOUT_MS, REFERENCE_PIECE_BYTES
+from edge_core.errors import UNREADABLE, Rejected
+from edge_core.limits import (
+    REFERENCE_BODY_BYTES_MAX,
+    REFERENCE_BODY_TIMEOUT_MS,
+    REFERENCE_GROUP_NODES_MAX,
+    REFERENCE_PIECE_BYTES,
+)
+from edge_core.orders.document import Identifier
 from edge_core.reference.datasets import KINDS
 from edge_core.reference.publication import Form, Publication, read_publication
 from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised, problem_response
+from holdfast_runtime.requests import require_json, undecodable
 
 MEDIA_TYPE: Final = "application/vnd.holdfast.reference"
 _FORMS: Final[dict[str, Form]] = {"application/json": "json", "text/csv": "csv"}
@@ -34,7 +42,10 @@ _VERSION_MAX: Final = (1 << 40) - 1
 
 
 class ReferenceVersion(Struct, frozen=True):
-    """A version of a dataset that is kept: its content's hash, how many rows it has, and the size of its snapshot."""
+    """A version of a dataset that is kept: its content's hash, how many rows it has, and the size of its snapshot.
+
+    `scope` is whom it is for: `all`, `region/NAME` or `group/NAME`. Without rows it was withdrawn.
+    """
 
     dataset: str
     version: int
@@ -44,12 +55,35 @@ class ReferenceVersion(Struct, frozen=True):
     who: str
     size_bytes: int
     deltas_from: tuple[int, ...] = ()
+    scope: str = ALL
+
+
+class ReferenceGroup(Struct, frozen=True):
+    """The nodes that have reference data of their own together."""
+
+    group: str
+    nodes: tuple[str, ...]
+
+
+class ReferenceGroups(Struct, frozen=True):
+    """Every group, by its name."""
+
+    groups: tuple[ReferenceGroup, ...]
+
+
+class GroupRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is to be in a group: these, and nobody else."""
+
+    nodes: Annotated[tuple[Identifier, ...], Meta(max_length=REFERENCE_GROUP_NODES_MAX)]
 
 
 class ReferenceList(Struct, frozen=True):
     """Every version that is kept, the newest first, by dataset."""
 
     versions: tuple[ReferenceVersion, ...]
+
+
+_READ_GROUP: Final = msgspec.json.Decoder(GroupRequest)
 
 
 class ReferenceFiles:
@@ -79,7 +113,43 @@ class ReferenceFiles:
         found = await asyncio.to_thread(read_publication, dataset, body, form)
         if found.mistakes:
             raise ProblemRaised(Rejected("reference-invalid", told(found)))
-        made = await publish(self._database, dataset, found.rows, who=who, now=self._now())
+        return await self._publish(request, dataset, found.rows, who)
+
+    async def withdraw(self, request: Request) -> Response:
+        """DELETE /v1/reference/{dataset}: a version without rows, which stores take as if they had never had any."""
+        who = self._access.who(request, "operate")
+        return await self._publish(request, _dataset(request), {}, who)
+
+    async def groups(self, _: Request) -> Response:
+        """GET /v1/reference/groups."""
+        async with self._database.reading() as connection:
+            found = await reference.members(connection)
+        return answer(ReferenceGroups(tuple(ReferenceGroup(group, tuple(nodes)) for group, nodes in found.items())))
+
+    async def set_group(self, request: Request) -> Response:
+        """PUT /v1/reference/groups/{group}: its nodes, and no others; none ends it."""
+        self._access.who(request, "operate")
+        group = request.path_params["group"]
+        scope = read_scope(f"group/{group}")
+        if isinstance(scope, Rejected):
+            raise ProblemRaised(scope)
+        require_json(request.headers.get("content-type", "").encode("latin-1"))
+        try:
+            asked = _READ_GROUP.decode(await read_body(request.scope, request.receive))
+        except UNREADABLE as error:
+            raise ProblemRaised(undecodable(error)) from error
+        nodes = sorted(set(asked.nodes))
+        async with self._database.transaction() as connection:
+            await reference.set_members(connection, group, nodes)
+        return answer(ReferenceGroup(group, tuple(nodes)))
+
+    async def _publish(self, request: Request, dataset: str, rows: Mapping[str, bytes], who: str) -> Response:
+        scope = read_scope(parse_query(request, "for"))
+        if isinstance(scope, Rejected):
+            raise ProblemRaised(scope)
+        made = await publish(self._database, dataset, rows, who=who, now=self._now(), scope=scope)
+        if isinstance(made, Rejected):
+            raise ProblemRaised(made)
         response = answer(shown(made), 201)
         response.headers["location"] = f"/v1/reference/{dataset}/{made.row.version}"
         return response
@@ -153,9 +223,16 @@ def shown(made: PublishedVersion) -> ReferenceVersion:
 
 def shown_version(row: VersionRow, deltas_from: tuple[int, ...] = ()) -> ReferenceVersion:
     """A row as the API shows it."""
-    made_at = rfc3339(row.made_at)
     return ReferenceVersion(
-        row.dataset, row.version, row.hash.hex(), row.row_count, made_at, row.who, row.size_bytes, deltas_from
+        dataset=row.dataset,
+        version=row.version,
+        hash=row.hash.hex(),
+        rows=row.row_count,
+        made_at=rfc3339(row.made_at),
+        who=row.who,
+        size_bytes=row.size_bytes,
+        deltas_from=deltas_from,
+        scope=row.scope,
     )
 
 

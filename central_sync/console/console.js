@@ -1,7 +1,9 @@
-// The first page: nodes every two seconds, orders as server-sent events, an order's journey on demand.
+// The first page: nodes every two seconds, what waits for people every five, orders as server-sent events, an order's
+// journey on demand.
 // Foreign text only ever goes through textContent. No framework, no other host (see the content security policy).
 
 const FLEET_INTERVAL_MS = 2000;
+const WAITING_INTERVAL_MS = 5000;
 const ORDERS_SHOWN_MAX = 50;
 const PAINT_INTERVAL_MS = 200; // a backlog brings thousands of events a second: the table follows at its own pace
 const STATE_CLASS = { online: "good", lagging: "warn", offline: "warn", fenced: "bad" };
@@ -105,6 +107,63 @@ async function refreshFleet() {
   setTimeout(refreshFleet, FLEET_INTERVAL_MS);
 }
 
+// --- what waits for people -------------------------------------------------------------------------------------------
+
+function orderButton(id, text) {
+  const open = document.createElement("button");
+  open.type = "button";
+  open.textContent = text;
+  open.dataset.order = id;
+  return open;
+}
+
+function holdRow(order, hold) {
+  const why = hold.findings ? hold.findings.map((finding) => finding.says) : hold.reasons;
+  const isOverdue = Date.parse(hold.due_at) < Date.now();
+  return row(
+    rowHeader(orderButton(order.order_id, order.display_number)),
+    cell(order.node_id),
+    cell(why.join("; "), "long"),
+    cell(hold.owner.replace("_", " ")),
+    cell(dateAndClock(hold.due_at), isOverdue ? "bad" : ""),
+    cell(hold.proposal ? `${hold.proposal.answer}: ${hold.proposal.because}` : "–", "long"),
+    cell(money(order.grand_total_minor, order.currency), "number"),
+  );
+}
+
+function exceptionRow(order) {
+  const asked = order.attempts.map((attempt) => `${attempt.node_id}: ${attempt.reason || attempt.status}`);
+  return row(
+    rowHeader(order.display_number),
+    cell(order.channel),
+    cell(order.reason || "–", "long"),
+    cell(asked.join("; ") || "nobody", "long"),
+    cell(money(order.grand_total_minor, order.currency), "number"),
+    cell(dateAndClock(order.received_at)),
+  );
+}
+
+async function refreshTable(table, path, rowsOf, none) {
+  try {
+    const page = await ask(path);
+    const rows = rowsOf(page);
+    const focused = document.activeElement?.closest(`#${table}`) && document.activeElement.dataset.order;
+    show(table, rows);
+    say(`${table}-message`, rows.length ? (page.next_cursor ? "There are more than these." : "") : none);
+    if (focused) byId(table).querySelector(`[data-order="${CSS.escape(focused)}"]`)?.focus();
+  } catch (error) {
+    say(`${table}-message`, `They cannot be shown: ${error.message}`);
+  }
+}
+
+async function refreshWaiting() {
+  const holds = ({ held }) => held.flatMap((order) => order.holds.map((hold) => holdRow(order, hold)));
+  await refreshTable("holds", "/v1/holds", holds, "No order is held.");
+  const exceptions = ({ assignments }) => assignments.map(exceptionRow);
+  await refreshTable("exceptions", "/v1/assignments?status=exception", exceptions, "Every order has found a store.");
+  setTimeout(refreshWaiting, WAITING_INTERVAL_MS);
+}
+
 // --- orders ----------------------------------------------------------------------------------------------------------
 
 function remember(id, change) {
@@ -119,13 +178,9 @@ function remember(id, change) {
 }
 
 function orderRow([id, order]) {
-  const open = document.createElement("button");
-  open.type = "button";
-  open.textContent = order.display_number || id;
-  open.dataset.order = id;
   const hasTotal = order.grand_total_minor !== undefined;
   return row(
-    rowHeader(open),
+    rowHeader(orderButton(id, order.display_number || id)),
     cell(order.node_id),
     cell(order.order_type || ""),
     cell(order.event),
@@ -229,10 +284,12 @@ async function openJourney(id) {
   }
 }
 
-byId("orders").addEventListener("click", (click) => {
-  const id = click.target.dataset.order;
-  if (id) openJourney(id);
-});
+for (const table of ["orders", "holds"]) {
+  byId(table).addEventListener("click", (click) => {
+    const id = click.target.dataset.order;
+    if (id) openJourney(id);
+  });
+}
 byId("journey-close").addEventListener("click", () => {
   byId("journey").hidden = true;
   byId("orders-title").scrollIntoView();
@@ -256,3 +313,4 @@ byId("sign-in").addEventListener("submit", async (submit) => {
 watch();
 loadOrders();
 refreshFleet();
+refreshWaiting();

@@ -39,7 +39,8 @@ class EntryFault(Struct, frozen=True):
 class Reading(Struct, frozen=True, gc=False):
     """One entry as read, with only what its transaction needs: a decoded document is ten times as large as its bytes.
 
-    `standing` is how the order stands where it begins here; `entry` is kept where an order that began earlier goes on.
+    `standing` is how the order stands where it begins here; `entry` is kept where an order that began earlier goes on,
+    and of an order that the centre assigned.
     `movement_id` names the movement of stock that it is where no order moved it. `newer_version` is the version of one
     that later software has written; `is_assigned` says that the order which begins here was assigned by the centre.
     """
@@ -144,7 +145,16 @@ def _read(seq: int, body: bytes, chain_hash: bytes, entry: Entry) -> Reading:
     state = fold_all(None, events)
     standing = standing_of(first.order, state.status, state.revision)
     is_assigned = state.assigned is not None
-    return Reading(seq, chain_hash, body, entry.order_id, standing, changes=changes_of(events), is_assigned=is_assigned)
+    return Reading(
+        seq,
+        chain_hash,
+        body,
+        entry.order_id,
+        standing,
+        entry=entry if is_assigned else None,  # it may say what became of rights
+        changes=changes_of(events),
+        is_assigned=is_assigned,
+    )
 
 
 def _check_place(entry: Entry, seq: int) -> None:

@@ -1,15 +1,20 @@
 """`central_order`, `assignment` and `assignment_news`: the centre's orders, and what becomes of them at nodes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
+
+import msgspec
 
 from central_sync.store.database import Connection
 from edge_core.assignment.choosing import Candidate, Goods
 from edge_core.assignment.state import Assignment, Attempt
 from edge_core.limits import ASSIGNMENT_CANDIDATES_MAX, NODE_OFFLINE_AFTER_MS
+from edge_core.stock.rights_book import Spent
 
+_ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
+_SPENT_DECODER: Final = msgspec.msgpack.Decoder(tuple[Spent, ...])
 CHANNEL: Final = "holdfast_assignment"
 CLAIMED: Final = "claimed"
 
@@ -52,7 +57,8 @@ _PUT: Final = """
     WHERE order_id = $1
 """
 _PUT_ATTEMPT: Final = """
-    INSERT INTO assignment (order_id, assignment_id, node_id, number, status, reason) VALUES ($1, $2, $3, $4, $5, $6)
+    INSERT INTO assignment (order_id, assignment_id, node_id, number, status, reason, spent)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (order_id, assignment_id) DO UPDATE SET
         number = excluded.number, status = excluded.status, reason = excluded.reason, changed_at = now()
 """
@@ -75,7 +81,7 @@ _CANDIDATES: Final = """
     ),
     nearest AS (
         SELECT node_id FROM free JOIN wanted USING (sku, unit) GROUP BY node_id
-        ORDER BY count(*) FILTER (WHERE free.milli >= wanted.milli) DESC, node_id LIMIT $5
+        ORDER BY count(*) FILTER (WHERE free.milli >= wanted.milli OR node_id = ANY($6::text[])) DESC, node_id LIMIT $5
     )
     SELECT node_id, sku, unit, milli,
         (SELECT count(*) FROM order_view AS o WHERE o.node_id = free.node_id
@@ -126,12 +132,14 @@ async def due(connection: Connection, now_ms: int, rows_max: int) -> list[UUID]:
 async def attempts(connection: Connection, order_ids: Sequence[UUID]) -> Mapping[UUID, tuple[Attempt, ...]]:
     """Every attempt of some orders, claims among them, by order and number."""
     statement = """
-        SELECT order_id, assignment_id, node_id, number, status, reason FROM assignment
+        SELECT order_id, assignment_id, node_id, number, status, reason, spent FROM assignment
         WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, number, assignment_id
     """
     found: dict[UUID, tuple[Attempt, ...]] = dict.fromkeys(order_ids, ())
     for row in await connection.fetch(statement, order_ids):
-        found[row[0]] += (Attempt(*row[1:]),)
+        order_id, assignment_id, node_id, number, status, reason, body = row
+        spent = () if body is None else _SPENT_DECODER.decode(body)
+        found[order_id] += (Attempt(assignment_id, node_id, number, status, reason, spent),)
     return found
 
 
@@ -152,6 +160,7 @@ async def put_attempt(connection: Connection, order_id: UUID, attempt: Attempt) 
         attempt.number,
         attempt.status,
         attempt.reason,
+        _ENCODER.encode(attempt.spent) if attempt.spent else None,
     )
 
 
@@ -181,12 +190,14 @@ async def take_news(connection: Connection, assignment_id: UUID) -> None:
     await connection.execute("DELETE FROM assignment_news WHERE assignment_id = $1", assignment_id)
 
 
-async def candidates(connection: Connection, demand: Mapping[Goods, int]) -> list[Candidate]:
-    """Nodes that are heard and have any of the goods, by their ids."""
+async def candidates(
+    connection: Connection, demand: Mapping[Goods, int], sharing: Collection[str] = ()
+) -> list[Candidate]:
+    """Nodes that are heard and have any of the goods, by their ids; those that are `sharing` with us come first."""
     goods = list(demand)
     skus, units = [sku for sku, _ in goods], [unit for _, unit in goods]
     rows = await connection.fetch(
-        _CANDIDATES, skus, units, list(demand.values()), NODE_OFFLINE_AFTER_MS, ASSIGNMENT_CANDIDATES_MAX
+        _CANDIDATES, skus, units, list(demand.values()), NODE_OFFLINE_AFTER_MS, ASSIGNMENT_CANDIDATES_MAX, [*sharing]
     )
     free: dict[str, dict[Goods, int]] = {}
     open_orders: dict[str, int] = {}

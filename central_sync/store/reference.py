@@ -3,15 +3,19 @@
 A file is read in pieces: it is in memory as a whole only while a version is published.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from central_sync.store.database import Connection
 from edge_core.sync.reference_messages import Version
 
+ALL: Final = "all"
+"""The scope of what is for every node; others are `region/NAME` and `group/NAME`."""
+
 
 class VersionRow(NamedTuple):
-    """A version that is kept. `size_bytes` is that of its snapshot."""
+    """A version that is kept. `size_bytes` is that of its snapshot, `scope` whom it is for."""
 
     dataset: str
     version: int
@@ -20,6 +24,7 @@ class VersionRow(NamedTuple):
     made_at: datetime
     who: str
     size_bytes: int
+    scope: str = ALL
 
 
 class FileRow(NamedTuple):
@@ -31,23 +36,40 @@ class FileRow(NamedTuple):
 
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('reference ' || $1::text, 0))"
 _NEWEST: Final = """
-    SELECT DISTINCT ON (dataset) dataset, version, hash FROM reference_version ORDER BY dataset, version DESC
+    WITH newest AS (
+        SELECT DISTINCT ON (dataset, scope) dataset, scope, version, hash, row_count
+        FROM reference_version ORDER BY dataset, scope, version DESC
+    )
+    SELECT DISTINCT ON (asked.node_id, v.dataset) asked.node_id, v.dataset, v.version, v.hash
+    FROM unnest($1::text[]) AS asked (node_id)
+    LEFT JOIN node USING (node_id) LEFT JOIN reference_member AS m USING (node_id)
+    JOIN newest AS v ON v.scope = 'all'
+        OR (v.row_count > 0 AND v.scope IN ('group/' || m.group_name, 'region/' || node.region))
+    ORDER BY asked.node_id, v.dataset, array_position(ARRAY['group', 'region', 'all'], split_part(v.scope, '/', 1))
 """
 _KEPT: Final = """
-    SELECT dataset, version, hash, row_count, made_at, who, length(file) FROM reference_version
+    SELECT dataset, version, hash, row_count, made_at, who, length(file), scope FROM reference_version
     WHERE $1::text IS NULL OR dataset = $1
     ORDER BY dataset, version DESC
 """
 _ADD: Final = """
-    INSERT INTO reference_version (dataset, version, hash, row_count, made_at, who, file, etag)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    INSERT INTO reference_version (dataset, version, hash, row_count, made_at, who, scope, file, etag)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 _ADD_DELTA: Final = """
     INSERT INTO reference_delta (dataset, from_version, version, file, etag) VALUES ($1, $2, $3, $4, $5)
 """
 _FORGET: Final = """
-    DELETE FROM reference_version WHERE dataset = $1 AND version NOT IN (
-        SELECT version FROM reference_version WHERE dataset = $1 ORDER BY version DESC LIMIT $2
+    DELETE FROM reference_version WHERE dataset = $1 AND scope = $2 AND version NOT IN (
+        SELECT version FROM reference_version WHERE dataset = $1 AND scope = $2 ORDER BY version DESC LIMIT $3
+    )
+"""
+_FORGET_WITHDRAWN: Final = """
+    DELETE FROM reference_version WHERE dataset = $1 AND scope <> 'all' AND version < $2 AND scope IN (
+        SELECT scope FROM (
+            SELECT DISTINCT ON (scope) scope, row_count FROM reference_version WHERE dataset = $1
+            ORDER BY scope, version DESC
+        ) AS newest WHERE row_count = 0
     )
 """
 _SNAPSHOT: Final = "FROM reference_version WHERE dataset = $1 AND version = $2 AND $3::bigint = 0"
@@ -66,9 +88,15 @@ async def lock(connection: Connection, dataset: str) -> None:
     await connection.execute(_LOCK, dataset)
 
 
-async def newest(connection: Connection) -> list[Version]:
-    """The newest version of each dataset."""
-    return [Version(*row) for row in await connection.fetch(_NEWEST)]
+async def newest(connection: Connection, node_ids: Sequence[str]) -> dict[str, list[Version]]:
+    """The newest version of each dataset for each of these nodes: of its group, else of its region, else for all.
+
+    One that was withdrawn from a group or a region is as if it were not there.
+    """
+    found: dict[str, list[Version]] = {}
+    for node_id, *version in await connection.fetch(_NEWEST, node_ids):
+        found.setdefault(node_id, []).append(Version(*version))
+    return found
 
 
 async def kept(connection: Connection, dataset: str | None = None) -> list[VersionRow]:
@@ -78,7 +106,7 @@ async def kept(connection: Connection, dataset: str | None = None) -> list[Versi
 
 async def add(connection: Connection, row: VersionRow, file: bytes, etag: str) -> None:
     """Another version."""
-    await connection.execute(_ADD, *row[:-1], file, etag)
+    await connection.execute(_ADD, *row[:6], row.scope, file, etag)
 
 
 async def add_delta(
@@ -88,9 +116,14 @@ async def add_delta(
     await connection.execute(_ADD_DELTA, dataset, from_version, version, file, etag)
 
 
-async def forget_old(connection: Connection, dataset: str, versions_max: int) -> None:
-    """Keep the newest versions, and the deltas between them."""
-    await connection.execute(_FORGET, dataset, versions_max)
+async def forget_old(connection: Connection, dataset: str, scope: str, versions_max: int) -> None:
+    """Keep the newest versions for a scope, and the deltas between them."""
+    await connection.execute(_FORGET, dataset, scope, versions_max)
+
+
+async def forget_withdrawn(connection: Connection, dataset: str, newest: int) -> None:
+    """Keep nothing for scopes from which a dataset was withdrawn; its `newest` version stays, for the next number."""
+    await connection.execute(_FORGET_WITHDRAWN, dataset, newest)
 
 
 async def file_of(connection: Connection, dataset: str, version: int, from_version: int = 0) -> FileRow | None:
@@ -112,3 +145,23 @@ async def whole(connection: Connection, dataset: str, version: int) -> bytes:
     statement = "SELECT file FROM reference_version WHERE dataset = $1 AND version = $2"
     found: bytes = await connection.fetchval(statement, dataset, version)
     return found
+
+
+async def members(connection: Connection) -> dict[str, list[str]]:
+    """The nodes of each group, by its name."""
+    rows = await connection.fetch("SELECT group_name, node_id FROM reference_member ORDER BY group_name, node_id")
+    found: dict[str, list[str]] = {}
+    for group, node_id in rows:
+        found.setdefault(group, []).append(node_id)
+    return found
+
+
+async def set_members(connection: Connection, group: str, node_ids: Sequence[str]) -> None:
+    """Make these nodes, and no others, the group; who was in another one leaves it."""
+    await connection.execute("DELETE FROM reference_member WHERE group_name = $1", group)
+    await connection.execute(
+        "INSERT INTO reference_member (node_id, group_name) SELECT unnest($2::text[]), $1"
+        " ON CONFLICT (node_id) DO UPDATE SET group_name = excluded.group_name",
+        group,
+        node_ids,
+    )

@@ -4,9 +4,7 @@ import argparse
 import asyncio
 import signal
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -15,9 +13,9 @@ from rich.console import Console
 
 from deploy.demo.audit import Result
 from deploy.demo.report import show_result
-from deploy.demo.screen import make_console
-from deploy.demo.services import HOST, free_port, is_free
 from deploy.demo.show import Plan, run
+from deploy.house.playing import UsageError, faults_in, make_console, opened_folder
+from deploy.house.services import HOST, free_port, is_free
 from edge_core.errors import Fault
 
 _PAGE_PORT: Final = 7080
@@ -47,18 +45,14 @@ def main() -> None:
     """Run, and exit with the code."""
     arguments = _parser().parse_args()
     try:
-        with _folder(arguments.keep) as folder:
+        with opened_folder(arguments.keep, "holdfast-demo-") as folder:
             code = _run(folder, arguments)
-    except _UsageError as error:
+    except UsageError as error:
         print(f"demo: {error}", file=sys.stderr)
         code = _EXIT_USAGE
     except asyncio.CancelledError:
         code = _EXIT_INTERRUPTED
     sys.exit(code)
-
-
-class _UsageError(Exception):
-    """An argument that cannot be used."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -85,21 +79,9 @@ def _rate(text: str) -> float:
     return rate
 
 
-@contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
-    if keep is None:
-        with tempfile.TemporaryDirectory(prefix="holdfast-demo-") as name:
-            yield Path(name)
-        return
-    keep.mkdir(parents=True, exist_ok=True)
-    if any(keep.iterdir()):
-        raise _UsageError(f"--keep: expected a new or an empty folder, {keep} holds something")
-    yield keep.resolve()
-
-
 def _run(folder: Path, arguments: argparse.Namespace) -> int:
     if arguments.port is not None and not is_free(arguments.port):
-        raise _UsageError(f"--port: {arguments.port} of {HOST} is taken")
+        raise UsageError(f"--port: {arguments.port} of {HOST} is taken")
     plan = Plan(folder, arguments.port or free_port(_PAGE_PORT), arguments.rate, arguments.once)
     console = make_console(to_stderr=arguments.json)
     failures: list[str] = []
@@ -107,7 +89,7 @@ def _run(folder: Path, arguments: argparse.Namespace) -> int:
     try:
         result = asyncio.run(_interruptible(plan, console))
     except* Fault as group:
-        failures = [str(fault) for fault in _leaves(group)]
+        failures = [str(fault) for fault in faults_in(group)]
     except* TimeoutError:
         failures = [f"not done in {_ONCE_TIMEOUT_S:.0f} seconds"]
     for failure in failures:
@@ -134,14 +116,6 @@ async def _interruptible(plan: Plan, console: Console) -> Result:
         loop.add_signal_handler(number, interrupt)
     async with asyncio.timeout(_ONCE_TIMEOUT_S if plan.once else None):
         return await demo
-
-
-def _leaves(group: BaseExceptionGroup[Fault]) -> Iterator[Fault]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error
 
 
 if __name__ == "__main__":

@@ -5,16 +5,14 @@ from collections.abc import Sequence
 from typing import Final
 
 import httpx
-import msgspec
 from msgspec import Struct
 
-from deploy.demo.check import CANCELLED, CentreBook, CentreOrder, EdgeBook, StoreBooks, TillBook, differences
-from deploy.demo.services import run_command
-from deploy.demo.stage import TILL, Stage, Store
+from deploy.demo import office
+from deploy.demo.check import CANCELLED, CentreBook, DayBooks, EdgeBook, StoreBooks, TillBook, differences, total
 from deploy.demo.story import CutOff
-from deploy.demo.watch import AgentStatus, NodeStatus
-from edge_core.errors import TransientFault
-from edge_core.limits import PAGE_ROWS_MAX
+from deploy.house.looking import agent_status, centre_orders, node_status
+from deploy.house.services import run_command
+from deploy.house.stage import Stage, Store
 
 _ANSWER_TIMEOUT_S: Final = 10
 
@@ -31,6 +29,7 @@ class StoreResult(Struct, frozen=True):
     collected: int
     returns: int
     exchanges: int
+    closes: int
     entries_due: int
     asked_again: int
     replayed: int
@@ -44,6 +43,9 @@ class StoreResult(Struct, frozen=True):
     centre_cancelled: int
     till_total_minor: int
     centre_total_minor: int
+    z_orders: int
+    z_discount_minor: int
+    z_total_minor: int
     edge_verified: bool
 
 
@@ -59,19 +61,25 @@ class Result(Struct, frozen=True):
     seconds: float
 
 
-class _OrderPage(Struct, frozen=True):
-    orders: tuple[CentreOrder, ...]
-    next_cursor: str | None
-
-
 async def audit(
-    stage: Stage, books: dict[str, TillBook], *, cut_off: CutOff | None, cancellations_left_out: int, seconds: float
+    stage: Stage,
+    books: dict[str, TillBook],
+    days: dict[str, DayBooks],
+    *,
+    cut_off: CutOff | None,
+    cancellations_left_out: int,
+    seconds: float,
 ) -> Result:
     """Compare everything. `cut_off` is None when the script did not come so far. Raises a `Fault`."""
     async with httpx.AsyncClient(timeout=_ANSWER_TIMEOUT_S, trust_env=False) as client:
         verified, stores = await asyncio.gather(
             run_command("central-sync", "verify", "--config", stage.centre_config),
-            asyncio.gather(*(_books(client, stage, store, books[store.place.node_id]) for store in stage.stores)),
+            asyncio.gather(
+                *(
+                    _books(client, stage, store, books[store.place.node_id], days[store.place.node_id])
+                    for store in stage.stores
+                )
+            ),
         )
     found = [text for store in stores for text in differences(store)]
     if verified.returncode != 0:
@@ -100,44 +108,24 @@ def _flows(stores: Sequence[StoreBooks]) -> dict[str, int]:
         "pickup": sum(len(book.brought["pickup"]) for book in tills),
         "return": sum(book.returns for book in tills),
         "exchange": sum(book.exchanges for book in tills),
+        "promotion": sum(book.promoted for book in tills),
     }
 
 
-async def _books(client: httpx.AsyncClient, stage: Stage, store: Store, tills: TillBook) -> StoreBooks:
+async def _books(client: httpx.AsyncClient, stage: Stage, store: Store, tills: TillBook, days: DayBooks) -> StoreBooks:
     node_id = store.place.node_id
-    headers = {"authorization": f"Bearer {store.tokens[TILL]}"}
-    status = msgspec.json.decode(await _get(client, f"{store.url}/v1/status", headers), type=AgentStatus).orders
-    node = msgspec.json.decode(await _get(client, f"{stage.url}/v1/nodes/{node_id}"), type=NodeStatus)
-    orders = await _orders(client, stage, node_id)
+    await office.read_closed(stage, node_id, days)
+    status = (await agent_status(client, store)).orders
+    node = await node_status(client, stage, node_id)
+    orders = await centre_orders(client, stage, node_id)
     verified = await run_command("edge-agent", "verify", "--config", store.config)
     return StoreBooks(
         node_id,
         tills,
         EdgeBook(status.accepted, status.confirmed, status.pending, status.parked, verified.returncode == 0),
         CentreBook(node.orders.durable_seq, node.orders.parked, node.differences, orders),
+        days,
     )
-
-
-async def _orders(client: httpx.AsyncClient, stage: Stage, node_id: str) -> tuple[CentreOrder, ...]:
-    orders: list[CentreOrder] = []
-    cursor: str | None = None
-    while True:
-        parameters = {"node": node_id, "limit": str(PAGE_ROWS_MAX)} | ({"cursor": cursor} if cursor else {})
-        url = httpx.URL(f"{stage.url}/v1/orders", params=parameters)
-        page = msgspec.json.decode(await _get(client, url), type=_OrderPage)
-        orders += page.orders
-        cursor = page.next_cursor
-        if cursor is None:
-            return tuple(orders)
-
-
-async def _get(client: httpx.AsyncClient, url: str | httpx.URL, headers: dict[str, str] | None = None) -> bytes:
-    try:
-        answer = await client.get(url, headers=headers)
-        answer.raise_for_status()
-    except httpx.HTTPError as error:
-        raise TransientFault(f"{url} cannot be asked for its books: {error!r}") from error
-    return answer.content
 
 
 def _result(books: StoreBooks) -> StoreResult:
@@ -151,6 +139,7 @@ def _result(books: StoreBooks) -> StoreResult:
         collected=len(books.tills.brought["pickup"]),
         returns=books.tills.returns,
         exchanges=books.tills.exchanges,
+        closes=books.tills.closes,
         entries_due=books.tills.entries,
         asked_again=books.tills.asked_again,
         replayed=books.tills.replayed,
@@ -164,5 +153,8 @@ def _result(books: StoreBooks) -> StoreResult:
         centre_cancelled=sum(order.status == CANCELLED for order in books.centre.orders),
         till_total_minor=sum(books.tills.orders.values()),
         centre_total_minor=sum(order.grand_total_minor for order in books.centre.orders),
+        z_orders=total(books.days.centre).orders,
+        z_discount_minor=total(books.days.centre).discount_minor,
+        z_total_minor=total(books.days.centre).grand_total_minor,
         edge_verified=books.edge.verified,
     )

@@ -7,10 +7,13 @@ Three parties counted on their own: the tills their answers, the agent its log, 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+import msgspec
 from msgspec import Struct, field
+
+from deploy.house.looking import CentreOrder
 
 CANCELLED: Final = "cancelled"  # an order's status
 COMPLETED: Final = "completed"
@@ -24,9 +27,10 @@ class TillBook(Struct):
     `orders` are the order ids answered 201 with their totals in pence, `cancelled` those answered 200 to a cancel,
     `movements` the deliveries answered 201, `steps` the commands of parcels and pickups answered 200; `brought` are the
     orders that came to their customers by those. `returns` and `exchanges` count answers, `returned` are the orders of
-    which goods came back; the order for what went instead is one of `orders`. `asked_again` counts requests that had to
-    be sent again with the same key, `replayed` the answers that the agent remembered. `refusals` are answers that the
-    demo does not expect.
+    which goods came back; the order for what went instead is one of `orders`. `closes` are the business days that were
+    closed, `promoted` the orders with a promotion, `dates` the business dates of orders. `asked_again` counts requests
+    that had to be sent again with the same key, `replayed` the answers that the agent remembered. `refusals` are
+    answers that the demo does not expect.
     """
 
     orders: dict[str, int] = field(default_factory=dict)
@@ -36,15 +40,49 @@ class TillBook(Struct):
     brought: dict[str, set[str]] = field(default_factory=lambda: {"ship": set(), "pickup": set()})
     returns: int = 0
     exchanges: int = 0
+    closes: int = 0
+    promoted: int = 0
+    dates: set[str] = field(default_factory=set)
     returned: set[str] = field(default_factory=set)
     asked_again: int = 0
     replayed: int = 0
     refusals: list[str] = field(default_factory=list)
 
+    def keep(self, order_id: str, total_minor: int, business_date: str) -> None:
+        """Keep an order that was answered 201."""
+        self.orders[order_id] = total_minor
+        self.dates.add(business_date)
+
     @property
     def entries(self) -> int:
         """How many entries the agent's log must hold for these answers: one each, and two of an exchange."""
-        return len(self.orders) + len(self.cancelled) + self.movements + self.steps + self.returns + self.exchanges
+        commands = self.movements + self.steps + self.returns + self.exchanges + self.closes
+        return len(self.orders) + len(self.cancelled) + commands
+
+
+class Day(Struct, frozen=True):
+    """The sums of a business day in one currency, as a report says them. Amounts are pence."""
+
+    orders: int = 0
+    discount_minor: int = 0
+    grand_total_minor: int = 0
+    cancellations: int = 0
+    returns: int = 0
+    exchanges: int = 0
+
+
+class DayBooks(Struct):
+    """A store's days: the X reports, the Z reports with their codes, the same at the centre.
+
+    `priced_by` is whose prices the last order was judged by, `book` or `till`.
+    """
+
+    x: list[Day] = field(default_factory=list)
+    z: list[Day] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+    centre: list[Day] = field(default_factory=list)
+    centre_codes: list[str] = field(default_factory=list)
+    priced_by: str = ""
 
 
 class EdgeBook(Struct, frozen=True):
@@ -55,14 +93,6 @@ class EdgeBook(Struct, frozen=True):
     pending: int
     parked: int
     verified: bool
-
-
-class CentreOrder(Struct, frozen=True):
-    """One row of `GET /v1/orders` at the centre."""
-
-    order_id: str
-    status: str
-    grand_total_minor: int
 
 
 class CentreBook(Struct, frozen=True):
@@ -81,11 +111,12 @@ class StoreBooks(Struct, frozen=True):
     tills: TillBook
     edge: EdgeBook
     centre: CentreBook
+    days: DayBooks
 
 
 def differences(books: StoreBooks) -> list[str]:
     """Everything that does not add up in one store, in words; empty when all is well."""
-    found = [*_refusals(books), *_counts(books), *_orders(books), *_states(books)]
+    found = [*_refusals(books), *_counts(books), *_orders(books), *_states(books), *_days(books)]
     found += [f"the centre says: {text}" for text in books.centre.differences]
     if not books.edge.verified:
         found.append("edge-agent verify has findings")
@@ -142,6 +173,39 @@ def _states(books: StoreBooks) -> list[str]:
     ]
 
 
+def total(days: Iterable[Day]) -> Day:
+    """Several days as one."""
+    found = [msgspec.structs.astuple(day) for day in days]
+    return Day(*map(sum, zip(*found, strict=True)))
+
+
+def _days(books: StoreBooks) -> list[str]:
+    """What the tills counted, the X reports, the Z reports and the centre's copies of them: all the same."""
+    tills, days = books.tills, books.days
+    x, z, centre = total(days.x), total(days.z), total(days.centre)
+    counted = Day(
+        orders=len(tills.orders),
+        discount_minor=x.discount_minor,  # the tills did not add it up; the totals hold it
+        grand_total_minor=sum(tills.orders.values()),
+        cancellations=len(tills.cancelled),
+        returns=tills.returns,
+        exchanges=tills.exchanges,
+    )
+    rows = (
+        ("the X reports", x, "the tills counted", counted),
+        ("the Z reports", z, "the X reports", x),
+        ("the centre's Z reports", centre, "those of the store", z),
+    )
+    found = [f"{name} say {there}, but {other} {here}" for name, there, other, here in rows if there != here]
+    if sorted(days.codes) != days.centre_codes:
+        found.append(f"closed as {days.codes}, at the centre as {days.centre_codes}")
+    if tills.promoted and not z.discount_minor:
+        found.append("orders took the promotion, but no Z report has a discount")
+    if tills.orders and days.priced_by != "book":
+        found.append(f"its last order was priced by {days.priced_by!r}, not by the price book")
+    return found
+
+
 def _named(what: str, orders: Sequence[str]) -> list[str]:
     if not orders:
         return []
@@ -152,4 +216,5 @@ def _named(what: str, orders: Sequence[str]) -> list[str]:
 
 def pounds(minor: int) -> str:
     """An amount of pence for people."""
-    return f"£{minor // 100:,}.{minor % 100:02}"
+    whole, pence = divmod(abs(minor), 100)
+    return f"{'-' if minor < 0 else ''}£{whole:,}.{pence:02}"

@@ -98,7 +98,7 @@ def to_order(
         "channel": "pos",
         "store_id": store_id,
         "terminal_id": terminal_id,
-        "placed_at": _utc(placed_at or invoice.placed_at),
+        "placed_at": to_utc(placed_at or invoice.placed_at),
         "currency": "GBP",
         "prices_include_tax": True,
         "customer": {"ref": invoice.customer} if invoice.customer else None,
@@ -179,5 +179,6 @@ def _fulfillment(kind: OrderType, invoice: Invoice) -> Document:
     return fulfillment
 
 
-def _utc(moment: datetime) -> str:
+def to_utc(moment: datetime) -> str:
+    """RFC 3339 with milliseconds, as the API wants it."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -21,6 +21,7 @@ _BOOKS: Final[tuple[tuple[_Row, ...], ...]] = (
         ("+ steps of parcels and pickups", lambda store: store.steps),
         ("+ returns answered 200", lambda store: store.returns),
         ("+ exchanges answered 201", lambda store: store.exchanges),
+        ("+ days closed", lambda store: store.closes),
         ("= entries that must exist", lambda store: store.entries_due),
     ),
     (
@@ -38,6 +39,7 @@ _BOOKS: Final[tuple[tuple[_Row, ...], ...]] = (
         ("parked", lambda store: store.centre_parked),
         ("orders", lambda store: store.centre_orders),
         ("orders cancelled", lambda store: store.centre_cancelled),
+        ("orders in the Z reports", lambda store: store.z_orders),
     ),
     (
         ("requests sent again", lambda store: store.asked_again),
@@ -47,6 +49,8 @@ _BOOKS: Final[tuple[tuple[_Row, ...], ...]] = (
 _MONEY: Final[tuple[_Row, ...]] = (
     ("money: the tills' orders", lambda store: store.till_total_minor),
     ("the centre's orders", lambda store: store.centre_total_minor),
+    ("the Z reports", lambda store: store.z_total_minor),
+    ("given by the promotion", lambda store: store.z_discount_minor),
 )
 
 

@@ -17,7 +17,6 @@ from deploy.demo.watch import View, Watch
 _INTERVAL_S: Final = 0.25
 _PLAIN_INTERVAL_S: Final = 2.0
 _ACTS_SHOWN: Final = 4  # so that all of it fits a terminal of 24 lines
-_PLAIN_COLUMNS: Final = 120  # where there is no terminal to say its width
 _STYLES: Final = {"online": "green", "lagging": "yellow", "greeting": "yellow", "offline": "red", "down": "bold red"}
 
 
@@ -32,12 +31,6 @@ class Screen(Protocol):
 
     async def run(self) -> None:
         """Show, until cancelled."""
-
-
-def make_console(*, to_stderr: bool) -> Console:
-    """A console on stdout, or on stderr where stdout is for a program; of a fixed width where it is no terminal."""
-    console = Console(stderr=to_stderr, highlight=False)
-    return console if console.is_terminal else Console(stderr=to_stderr, highlight=False, width=_PLAIN_COLUMNS)
 
 
 def make_screen(console: Console, clock: Clock, watch: Watch, tills: Tills, url: str) -> Screen:

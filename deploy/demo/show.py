@@ -9,13 +9,15 @@ from typing import Final
 from msgspec import Struct
 from rich.console import Console
 
+from deploy.demo import office
+from deploy.demo.assortment import datasets
 from deploy.demo.audit import Result, audit
 from deploy.demo.records import load
 from deploy.demo.screen import Screen, make_screen
-from deploy.demo.stage import opened_stage
 from deploy.demo.story import play
 from deploy.demo.tills import Tills
 from deploy.demo.watch import View, Watch
+from deploy.house.stage import opened_stage
 
 _SETTLE_TIMEOUT_S: Final = 45.0  # after some seconds without a broker a link waits for up to 16 s, or 32 s if unlucky
 _SLOW_RATE: Final = 2.0  # orders a second, while somebody looks at the page
@@ -42,7 +44,12 @@ async def run(plan: Plan, console: Console, enough: asyncio.Event, on_told: Call
 
     console.print(f"Starting PostgreSQL, a broker, the centre and three stores in {plan.folder}", soft_wrap=True)
     async with opened_stage(plan.folder, plan.page_port) as stage:
-        tills = Tills(stage.stores, load(), plan.rate)
+        ledger = load()
+        published = datasets(ledger)
+        await office.publish(stage, published)
+        rows = ", ".join(f"{dataset} ({len(rows):,})" for dataset, rows in published.items())
+        console.print(f"The office has published {rows}", soft_wrap=True)
+        tills = Tills(stage.stores, ledger, plan.rate)
         watch = Watch(stage, tills.books)
         screen = make_screen(console, clock, watch, tills, stage.url)
         async with asyncio.TaskGroup() as group:
@@ -54,11 +61,14 @@ async def run(plan: Plan, console: Console, enough: asyncio.Event, on_told: Call
             await selling
             screen.say("The tills are closed. Waiting until the centre has confirmed the last entry of every store.")
             await watch.until(_is_settled, _SETTLE_TIMEOUT_S)
+            screen.say("Every store closes its day: the Z reports go to the centre like everything else.")
+            days = await office.close_all(stage, tills.books)
+            await watch.until(_is_settled, _SETTLE_TIMEOUT_S)
             for observer in observers:
                 observer.cancel()
         console.print("Comparing what the tills were answered, what the logs hold and what the centre holds")
         left_out = tills.cancellations_left_out
-        return await audit(stage, tills.books, cut_off=cut_off, cancellations_left_out=left_out, seconds=clock())
+        return await audit(stage, tills.books, days, cut_off=cut_off, cancellations_left_out=left_out, seconds=clock())
 
 
 async def _sell_on(plan: Plan, tills: Tills, screen: Screen, enough: asyncio.Event) -> None:

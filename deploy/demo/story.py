@@ -6,9 +6,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from deploy.demo.services import in_thread
-from deploy.demo.stage import Stage, Store
 from deploy.demo.watch import Watch
+from deploy.house.services import in_thread
+from deploy.house.stage import Stage, Store
 
 _QUIET_S: Final = 4.0
 _CUT_OFF_S: Final = 3.0  # twice: before and after the kill

@@ -7,29 +7,24 @@ agent itself is away, it asks again, with the same key, until it is answered.
 import asyncio
 import itertools
 import zlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import httpx
 import msgspec
 from msgspec import Struct
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
+from deploy.demo.assortment import takes_promotion, with_promotion
 from deploy.demo.check import TillBook
 from deploy.demo.flows import Back, Sold, coming_back, is_exchange, steps_of, to_exchange, to_return
 from deploy.demo.invoices import Document, stock_receipts, to_order
 from deploy.demo.records import Cancellation, Invoice, Ledger, Record
-from deploy.demo.stage import BACK_OFFICE, TILL, Store
-from edge_core.errors import TransientFault
+from deploy.house.posting import ask, till_client
+from deploy.house.stage import BACK_OFFICE, TILL, Store
 
 TILLS_PER_STORE: Final = 2
-_ANSWER_TIMEOUT_S: Final = 5
-_GIVE_UP_AFTER_S: Final = 60  # an agent that is away for longer is not coming back
-_RETRY_S: Final = 0.1
-_RETRY_S_MAX: Final = 1.0
-_AGAIN: Final = frozenset({408, 503})
+_DUPLICATE: Final = "urn:holdfast:problem:duplicate-suspected"
 
 
 class Receipt(Struct, frozen=True):
@@ -37,6 +32,7 @@ class Receipt(Struct, frozen=True):
 
     order_id: str
     grand_total_minor: int
+    business_date: str
 
 
 class StepAnswer(Struct, frozen=True):
@@ -66,6 +62,7 @@ class Tills:
         self._rounds_done = 0
         self._is_last_round = False
         self._cancelled_whole = {record.original for record in ledger.cancellations if record.whole}
+        self._taken_back = {record.original for record in ledger.cancellations}
         self._tills = _share_out(stores, ledger)
         self._stop = asyncio.Event()
 
@@ -105,7 +102,7 @@ class Tills:
         records = [record for till in self._tills if till.store is store for record in till.records]
         wanted = [record for record in records if isinstance(record, Invoice) or is_exchange(record)]
         book = self.books[store.place.node_id]
-        async with _client(store, BACK_OFFICE) as client:
+        async with till_client(store, BACK_OFFICE) as client:
             for receipt in stock_receipts(wanted, reference=f"delivery-{number}"):
                 answer = await self._ask(client, book, "/v1/stock/movements", receipt, str(receipt["reference"]))
                 if _is_expected(answer, 201, book):
@@ -113,7 +110,7 @@ class Tills:
 
     async def _sell(self, till: Till, number: int) -> None:
         till.sold.clear()
-        async with _client(till.store, TILL) as client:
+        async with till_client(till.store, TILL) as client:
             for record in till.records:
                 await self._pause(self.records_of_a_round / len(till.records))  # so that all end together
                 if self._stop.is_set():
@@ -136,16 +133,23 @@ class Tills:
             placed_at=datetime.now(UTC),
             type_="ship" if is_called_off else None,
         )
-        answer = await self._ask(client, book, "/v1/orders", order, f"{invoice.number}-{number}")
+        if order["order_type"] == "sale" and invoice.number not in self._taken_back and takes_promotion(invoice):
+            order = with_promotion(order)
+        key = f"{invoice.number}-{number}"
+        answer = await self._ask(client, book, "/v1/orders", order, key)
+        if answer.status_code == 409 and answer.json()["type"] == _DUPLICATE:  # each invoice is a sale of its own
+            meant = {**order, "confirmations": {"duplicate": True}}
+            answer = await self._ask(client, book, "/v1/orders", meant, f"{key}-meant")
         if _is_expected(answer, 201, book):
             receipt = msgspec.json.decode(answer.content, type=Receipt)
             if receipt.order_id in book.orders:
                 book.refusals.append(f"invoice {invoice.number} was given order {receipt.order_id}, which is another's")
-            book.orders[receipt.order_id] = receipt.grand_total_minor
+            book.keep(receipt.order_id, receipt.grand_total_minor, receipt.business_date)
+            book.promoted += bool(order["adjustments"])
             sold = Sold(receipt.order_id, invoice, [line.quantity for line in invoice.lines])
             till.sold[invoice.number] = sold
             if not is_called_off:
-                await self._bring(client, book, sold, order["order_type"], f"{invoice.number}-{number}")
+                await self._bring(client, book, sold, order["order_type"], key)
 
     async def _bring(self, client: httpx.AsyncClient, book: TillBook, sold: Sold, kind: str, key: str) -> None:
         """The stock room's part: a parcel to its customer, or a pickup with the code that `ready` gave out."""
@@ -199,7 +203,7 @@ class Tills:
         answer = await self._ask(client, book, f"/v1/orders/{sold.order_id}/exchange", body, key)
         if _is_expected(answer, 201, book):
             receipt = msgspec.json.decode(answer.content, type=Receipt)
-            book.orders[receipt.order_id] = receipt.grand_total_minor
+            book.keep(receipt.order_id, receipt.grand_total_minor, receipt.business_date)
             book.exchanges += 1
             book.returned.add(sold.order_id)
 
@@ -208,17 +212,10 @@ class Tills:
     ) -> httpx.Response:
         """Post until there is an answer. Raises `TransientFault` after a minute without one."""
 
-        def count(_: RetryCallState) -> None:
+        def count() -> None:
             book.asked_again += 1
 
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(TransientFault),
-            wait=wait_random_exponential(_RETRY_S, _RETRY_S_MAX),
-            stop=stop_after_delay(_GIVE_UP_AFTER_S),
-            before_sleep=count,
-            reraise=True,
-        )
-        answer: httpx.Response = await retrying(_post, client, path, document, key)
+        answer = await ask(client, path, document, key, count)
         book.replayed += "idempotency-replayed" in answer.headers
         return answer
 
@@ -238,25 +235,6 @@ def _share_out(stores: Sequence[Store], ledger: Ledger) -> list[Till]:
         root = record.number if isinstance(record, Invoice) else record.original or record.number
         shares[zlib.crc32(root.encode()) % len(places)].append(record)
     return [Till(store, terminal, tuple(share), {}) for (store, terminal), share in zip(places, shares, strict=True)]
-
-
-@asynccontextmanager
-async def _client(store: Store, who: str) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"authorization": f"Bearer {store.tokens[who]}"}
-    async with httpx.AsyncClient(
-        base_url=store.url, headers=headers, timeout=_ANSWER_TIMEOUT_S, trust_env=False
-    ) as client:
-        yield client
-
-
-async def _post(client: httpx.AsyncClient, path: str, document: Document, key: str) -> httpx.Response:
-    try:
-        answer = await client.post(path, json=document, headers={"idempotency-key": key})
-    except httpx.TransportError as error:
-        raise TransientFault(f"{client.base_url} does not answer: {error!r}") from error
-    if answer.status_code in _AGAIN:
-        raise TransientFault(f"{client.base_url} answers {answer.status_code}")
-    return answer
 
 
 def _is_expected(answer: httpx.Response, status: int, book: TillBook) -> bool:

@@ -9,63 +9,12 @@ import msgspec
 from msgspec import Struct
 
 from deploy.demo.check import TillBook
-from deploy.demo.stage import TILL, Stage, Store
+from deploy.house.looking import AgentStatus, NodeStatus
+from deploy.house.stage import TILL, Stage, Store
 from edge_core.errors import PermanentFault
 
 _INTERVAL_S: Final = 0.5
 _ANSWER_TIMEOUT_S: Final = 2
-_LANE: Final = "orders"
-
-
-class Lane(Struct, frozen=True):
-    """The books of a lane, as `GET /v1/status` says them."""
-
-    lane: str
-    accepted: int
-    confirmed: int
-    pending: int
-    parked: int
-
-
-class Link(Struct, frozen=True):
-    """The agent's link, in its own word."""
-
-    state: str
-    oldest_unacked_age_ms: int
-
-
-class AgentStatus(Struct, frozen=True):
-    """What the demo reads of an agent's `GET /v1/status`."""
-
-    lanes: tuple[Lane, ...]
-    link: Link
-
-    @property
-    def orders(self) -> Lane:
-        """The lane of orders and stock."""
-        return next(lane for lane in self.lanes if lane.lane == _LANE)
-
-
-class CentreLane(Struct, frozen=True):
-    """What the centre holds of a lane."""
-
-    lane: str
-    durable_seq: int
-    parked: int
-
-
-class NodeStatus(Struct, frozen=True):
-    """What the demo reads of a node at the centre's `GET /v1/nodes`."""
-
-    node_id: str
-    state: str
-    lanes: tuple[CentreLane, ...]
-    differences: tuple[str, ...]
-
-    @property
-    def orders(self) -> CentreLane:
-        """The lane of orders and stock."""
-        return next((lane for lane in self.lanes if lane.lane == _LANE), CentreLane(_LANE, 0, 0))
 
 
 class _NodeList(Struct, frozen=True):

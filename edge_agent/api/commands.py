@@ -38,6 +38,7 @@ from edge_core.stock.requests import (
     QuotaRequest,
     ReleaseRequest,
     ReservationRequest,
+    ReturnRights,
     RightsRequest,
     StockCount,
     UseRights,
@@ -85,6 +86,7 @@ class Commands:
             "grants": json_reader(GrantRights),
             "uses": json_reader(UseRights),
             "moves": json_reader(MoveRights),
+            "returns": json_reader(ReturnRights),
         }
         self._read_quota = json_reader(QuotaRequest)
         self._read_extend = json_reader(ExtendRequest)
@@ -189,7 +191,7 @@ class Commands:
         await self._submit(quota, required_key(head.idempotency_key), head, send)
 
     async def share_rights(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """`POST /v1/stock/rights/{grants,uses,moves}`: the address says which."""
+        """`POST /v1/stock/rights/{grants,uses,moves,returns}`: the address says which."""
         head = _head(scope)
         read = self._rights_readers[scope["path"].rpartition("/")[2]]
         request = await self._body(head, "stock", scope, receive, read)
@@ -266,20 +268,8 @@ def _reservation(scope: Scope) -> UUID:
 
 
 def _head(scope: Scope) -> Head:
-    found: dict[str, bytes] = {}
-    for name, value in scope["headers"]:
-        field = _FIELDS.get(name)
-        if field is not None:
-            found[field] = value
-    return Head(**found)
-
-
-_FIELDS: Final = {
-    b"authorization": "authorization",
-    b"content-type": "content_type",
-    b"idempotency-key": "idempotency_key",
-    b"traceparent": "traceparent",
-}
+    find = dict(scope["headers"]).get
+    return Head(find(b"authorization"), find(b"content-type"), find(b"idempotency-key"), find(b"traceparent"))
 
 
 async def _answer(answer: Answer, send: Send) -> None:

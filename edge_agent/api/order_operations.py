@@ -39,7 +39,7 @@ JUDGED: Final = (
     "customer-blocked",
     "age-unconfirmed",
     "place-denied",
-    "licence-missing",
+    "license-missing",
     "insurance-missing",
 )
 """What an order may be refused for by the checks against reference data (docs/checks.md)."""
@@ -88,11 +88,17 @@ _COMMANDS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
         "pack": ("The goods of a group are in a parcel", ()),
         "pay": (
             "One more payment, or a pending one that was made",
-            ("payment-mismatch", "duplicate-identifier", "card-number-refused", "invalid-time"),
+            (
+                *("payment-mismatch", "duplicate-identifier", "card-number-refused", "invalid-time"),
+                *("credit-exceeded", "customer-blocked"),
+            ),
         ),
         "pick": ("The goods of a group are in the hand of the store", ()),
         "ready": ("The customer can come; the answer alone says the pickup code", ("method-mismatch",)),
-        "redirect": ("Send what was to be fetched, or keep what was to be sent", ("method-mismatch",)),
+        "redirect": (
+            "Send what was to be fetched, keep what was to be sent, or send it to another address",
+            ("method-mismatch", "place-denied", "insurance-missing"),
+        ),
         "refuse": (
             "Call an order off that is held, as far as its goods have not left",
             ("hold-not-found", "approval-needed", "hold-ambiguous", "goods-left"),

@@ -1,7 +1,7 @@
 """The requests that only look: orders, stock, status. Each reads the file on the readers' connection."""
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -26,7 +26,6 @@ from edge_core.orders.world import World
 from edge_core.shapes import json_object
 from edge_core.stock.ledger import Position
 from edge_core.stock.quota_book import fitted
-from edge_core.stock.rights_book import Backing
 from holdfast_runtime.problems import ProblemRaised
 from holdfast_runtime.tokens import TokenCheck
 
@@ -133,7 +132,7 @@ class Queries:
             raise ProblemRaised(Rejected("sku-not-found", f"no stock of {sku!r} was ever recorded here"))
         key = self._file.node_id, sku
         book = (await self._read(rights.read_books(self._file.reader, [key]))).get(key)
-        return _json(_stock(sku, positions, () if book is None else book.backing))
+        return _json(_stock(sku, positions, {} if book is None else book.lots))
 
     async def get_reservation(self, request: Request) -> Response:
         """`GET /v1/stock/reservations/{reservation_id}`: one that lives."""
@@ -247,9 +246,8 @@ def _summary(head: OrderHead) -> OrderSummary:
     )
 
 
-def _stock(sku: str, positions: list[Position], backing: Sequence[Backing]) -> StockView:
+def _stock(sku: str, positions: list[Position], aside: Mapping[str | None, int]) -> StockView:
     """What is set aside for rights is reserved in the ledger, and shown apart."""
-    aside = {each.lot: each.left_milli for each in backing}
     return StockView(
         sku=sku,
         unit=positions[0].unit,

@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from edge_agent.stock_answers import RightsReceipt, RightsView
 from edge_core.shapes import object_shape
-from edge_core.stock.requests import GrantRights, MoveRights, UseRights
+from edge_core.stock.requests import GrantRights, MoveRights, ReturnRights, UseRights
 from holdfast_runtime.openapi import Operation, Parameter
 
 
@@ -24,6 +24,13 @@ def rights_operations(
         ),
         ("uses", "useRights", "Promise goods of another location, of which this node holds rights", UseRights, spend),
         ("moves", "moveRights", "Let another node spend rights that this one holds", MoveRights, spend),
+        (
+            "returns",
+            "returnRights",
+            "Give rights that this node holds back to the location, which frees the goods",
+            ReturnRights,
+            spend,
+        ),
     )
     owner = Parameter("owner_id", "path", "The node whose goods they are.", {"type": "string"})
     return (

@@ -38,6 +38,7 @@ def agent_app(commands: Commands, queries: Queries, extra: Sequence[BaseRoute]) 
             Route("/v1/stock/rights/grants", _Plain(commands.share_rights), methods=["POST"]),
             Route("/v1/stock/rights/uses", _Plain(commands.share_rights), methods=["POST"]),
             Route("/v1/stock/rights/moves", _Plain(commands.share_rights), methods=["POST"]),
+            Route("/v1/stock/rights/returns", _Plain(commands.share_rights), methods=["POST"]),
             Route("/v1/stock/rights/{owner_id}/{sku:path}", queries.get_rights, methods=["GET"]),
             Route("/v1/stock/quotas", _Plain(commands.set_quota), methods=["POST"]),
             Route("/v1/stock/quotas/{sku:path}", queries.get_quota, methods=["GET"]),

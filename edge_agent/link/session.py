@@ -81,6 +81,7 @@ from edge_core.sync.topics import topic
 from holdfast_runtime.config import ConfigError
 from holdfast_runtime.log import bounded
 from holdfast_runtime.mqtt import MqttLink
+from holdfast_runtime.waiting import wait_for_word
 
 _LOG: Final = structlog.get_logger()
 
@@ -194,10 +195,7 @@ class Session:
 
     async def _wait(self) -> None:
         """Until something happened, or it is time to look at the clock; a busy store looks at it just as often."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(max(0, self._next_tick_ms - self._here.monotonic_ms()) / 1000):
-                await self._wake.wait()
-        self._wake.clear()
+        await wait_for_word(self._wake, max(0, self._next_tick_ms - self._here.monotonic_ms()) / 1000)
         now_ms = self._here.monotonic_ms()
         if now_ms >= self._next_tick_ms:
             self._next_tick_ms = now_ms + LINK_TICK_INTERVAL_MS

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import aiosqlite
 
@@ -105,7 +105,8 @@ async def open_checkpointer(path: Path) -> aiosqlite.Connection:
 async def fetch(connection: aiosqlite.Connection, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
     """All rows of a query, in one hop to the connection's thread."""
     with translated():
-        return [tuple(row) for row in await connection.execute_fetchall(sql, parameters)]
+        rows = await connection.execute_fetchall(sql, parameters)
+        return cast("list[Row]", rows)  # without a row factory SQLite's rows are tuples, and all of them in a list
 
 
 async def _open(path: Path, mode: str, cache_kib: int, *pragmas: str) -> aiosqlite.Connection:

@@ -1,81 +1,82 @@
 """What the file knows of earlier orders, as far as the checks of a batch ask (docs/checks.md)."""
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
-from uuid import UUID
 
 import aiosqlite
+from msgspec import Struct
 
+from edge_agent.store import address_edits, baskets
 from edge_agent.store.connection import fetch
 from edge_core import ids
-from edge_core.checks.known import Earlier, Known, Use, coupons_of
+from edge_core.checks.known import Known, Use, basket_mark, coupons_of, placed_ms_of
 from edge_core.limits import CREDIT_OVERLAP_MS, CUSTOMER_DAY_MS
 from edge_core.orders.document import TillOrder
 from edge_core.reference.lookup import Reference
-
-_UUID7_RANDOM_BITS: Final = 80
-_NOT_STANDING: Final = "('cancelled', 'rejected')"
 
 Dated = tuple[TillOrder, str]
 """A posted order and its business date."""
 
 
+class Changes(Struct, frozen=True):
+    """What is asked of orders that are there: customers who are to owe more, with their orders' business dates, and the
+    sources of edits of addresses."""
+
+    debtors: tuple[tuple[str, str], ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+NO_CHANGES: Final = Changes()
+
+
 async def read_known(
-    connection: aiosqlite.Connection, posted: Iterable[Dated], reference: Reference, now_ms: int
+    connection: aiosqlite.Connection,
+    posted: Iterable[Dated],
+    reference: Reference,
+    now_ms: int,
+    changes: Changes = NO_CHANGES,
 ) -> Known:
-    """What the rules of `reference` will ask about these orders. What they do not ask is not read."""
-    orders = list(posted)
+    """What the rules of `reference` will ask about these orders and changes. What they do not ask is not read."""
+    orders, rules = list(posted), reference.rules
+    customers = {(order.customer.ref, date) for order, date in orders if order.customer is not None}
+    asked = sorted(customers | set(changes.debtors)) if reference.editions else []
+    window_ms = rules.duplicate_window_ms
+    placed = [(basket_mark(order), placed_ms_of(order)) for order, _ in orders] if window_ms else []
     return Known(
-        await _read_earlier(connection, orders, reference, now_ms),
-        await _read_uses(connection, orders, reference, now_ms),
+        await baskets.read_near(connection, placed, window_ms, now_ms) if placed else {},
+        await _read_uses(connection, asked, reference, now_ms) if asked else {},
         await _read_coupons(connection, orders, reference),
+        await address_edits.count(connection, changes.sources, now_ms, rules.address_edits_window_ms)
+        if changes.sources and rules.address_edits_max is not None
+        else {},
     )
 
 
-async def _read_earlier(
-    connection: aiosqlite.Connection, orders: list[Dated], reference: Reference, now_ms: int
-) -> dict[str, list[Earlier]]:
-    window_ms = reference.rules.duplicate_window_ms
-    terminals = sorted({order.terminal_id for order, _ in orders})
-    if not window_ms or not terminals:
-        return {}
-    marks = ",".join("?" * len(terminals))
-    sql = f"""
-        SELECT terminal_id, order_id, basket FROM order_head
-        WHERE basket IS NOT NULL AND terminal_id IN ({marks}) AND order_id >= ? AND status NOT IN {_NOT_STANDING}
-    """  # noqa: S608 - only question marks and a constant are put in
-    found: dict[str, list[Earlier]] = defaultdict(list)
-    rows = await fetch(connection, sql, (*terminals, _first_id(now_ms - window_ms)))
-    for terminal_id, order_id, basket in rows:
-        named = UUID(bytes=order_id)
-        found[terminal_id].append(Earlier(named, named.int >> _UUID7_RANDOM_BITS, basket))
-    return found
-
-
 async def _read_uses(
-    connection: aiosqlite.Connection, orders: list[Dated], reference: Reference, now_ms: int
+    connection: aiosqlite.Connection, wanted: Sequence[tuple[str, str]], reference: Reference, now_ms: int
 ) -> dict[tuple[str, str], Use]:
-    wanted = sorted({(order.customer.ref, date) for order, date in orders if order.customer is not None})
-    if not wanted:
-        return {}
     edition = reference.editions.get("customers")
-    credit_since_ms = max(0, edition.made_at_ms - CREDIT_OVERLAP_MS) if edition is not None else 0
+    credit_since_ms = max(0, edition.known_until_ms - CREDIT_OVERLAP_MS) if edition is not None else 0
     recent_since_ms = now_ms - reference.rules.velocity_window_ms
     since_ms = min(credit_since_ms, recent_since_ms, now_ms - CUSTOMER_DAY_MS)
     values = ",".join(["(?,?)"] * len(wanted))
     sql = f"""
-        WITH wanted (customer_ref, business_date) AS (VALUES {values})
+        WITH moment (credit, changed_ms, recent, since) AS (VALUES (?, ?, ?, ?)),
+             wanted (customer_ref, business_date) AS (VALUES {values})
         SELECT w.customer_ref, w.business_date,
-               sum(CASE WHEN h.order_id >= ? THEN h.credit_minor ELSE 0 END),
-               sum(CASE WHEN h.business_date = w.business_date AND h.status NOT IN {_NOT_STANDING}
-                        THEN h.grand_total_minor ELSE 0 END),
-               sum(h.order_id >= ?)
-        FROM wanted AS w JOIN order_head AS h ON h.customer_ref = w.customer_ref AND h.order_id >= ?
+               coalesce(sum(h.credit_minor) FILTER (WHERE h.order_id >= m.credit), 0) + (
+                   SELECT coalesce(sum(old.credit_minor), 0) FROM order_head AS old
+                   WHERE old.customer_ref = w.customer_ref AND old.credit_at_ms > 0
+                         AND old.credit_at_ms >= m.changed_ms AND old.order_id < m.credit),
+               coalesce(sum(h.grand_total_minor) FILTER (
+                   WHERE h.business_date = w.business_date AND h.status NOT IN {baskets.NOT_STANDING}), 0),
+               count(*) FILTER (WHERE h.order_id >= m.recent)
+        FROM moment AS m CROSS JOIN wanted AS w
+        LEFT JOIN order_head AS h ON h.customer_ref = w.customer_ref AND h.order_id >= m.since
         GROUP BY w.customer_ref, w.business_date
     """  # noqa: S608 - only question marks and a constant are put in
-    moments = (_first_id(credit_since_ms), _first_id(recent_since_ms), _first_id(since_ms))
-    rows = await fetch(connection, sql, (*(each for pair in wanted for each in pair), *moments))
+    moments = (_first_id(credit_since_ms), credit_since_ms, _first_id(recent_since_ms), _first_id(since_ms))
+    rows = await fetch(connection, sql, (*moments, *(each for pair in wanted for each in pair)))
     return {(ref, date): Use(credit, day, times) for ref, date, credit, day, times in rows}
 
 
@@ -86,7 +87,7 @@ async def _read_coupons(connection: aiosqlite.Connection, orders: list[Dated], r
     marks = ",".join("?" * len(codes))
     sql = f"""
         SELECT DISTINCT u.code FROM coupon_use AS u LEFT JOIN order_head AS h ON h.order_id = u.order_id
-        WHERE u.code IN ({marks}) AND (h.status IS NULL OR h.status NOT IN {_NOT_STANDING})
+        WHERE u.code IN ({marks}) AND (h.status IS NULL OR h.status NOT IN {baskets.NOT_STANDING})
     """  # noqa: S608 - only question marks and a constant are put in
     return [code for (code,) in await fetch(connection, sql, codes)]
 

@@ -1,6 +1,8 @@
 """Orders in the file: heads for lists, and the entries of an order for everything else."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Final
 from uuid import UUID
 
 import aiosqlite
@@ -14,11 +16,13 @@ from edge_core.orders.fold import OrderState
 from edge_core.orders.rendering import Recorded
 from edge_core.orders.settling import owed_on_account_minor
 
+_HEADS_AT_ONCE: Final = 16
+
 
 class OrderHead(Struct, frozen=True):
     """An order as a list shows it, and as the checks of later orders see it (docs/checks.md).
 
-    `credit_minor` is what is owed of it on account, `basket` the mark of its goods where repetitions are looked for.
+    `credit_minor` is what is owed of it on account, `credit_at_ms` when something was last paid so after the placing.
     """
 
     order_id: UUID
@@ -32,8 +36,8 @@ class OrderHead(Struct, frozen=True):
     grand_total_minor: int
     customer_ref: str | None = None
     credit_minor: int = 0
-    basket: int | None = None
     coupons: tuple[str, ...] = ()
+    credit_at_ms: int = 0
 
 
 class OrderFilter(Struct, frozen=True):
@@ -45,8 +49,8 @@ class OrderFilter(Struct, frozen=True):
     before: UUID | None = None
 
 
-def head_of(state: OrderState, last_entry: int, basket: int | None = None) -> OrderHead:
-    """The head of an order as it stands after the entry `last_entry`."""
+def head_of(state: OrderState, last_entry: int, *, credit_at_ms: int = 0) -> OrderHead:
+    """The head of an order as it stands after the entry `last_entry`; `credit_at_ms` where that was paid on account."""
     order = state.order
     return OrderHead(
         order.order_id,
@@ -60,21 +64,25 @@ def head_of(state: OrderState, last_entry: int, basket: int | None = None) -> Or
         order.totals.grand_total_minor,
         order.customer_ref,
         owed_on_account_minor(state) if order.customer_ref is not None else 0,
-        basket,
         tuple(coupons_of(order)) if order.adjustments else (),
+        credit_at_ms,
     )
+
+
+def _put_heads(count: int) -> str:
+    rows = ",".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * count)
+    return f"""
+        INSERT INTO order_head (order_id, last_entry, revision, order_type, status, terminal_id,
+                                business_date, currency, grand_total_minor, customer_ref, credit_minor, credit_at_ms)
+        VALUES {rows}
+        ON CONFLICT (order_id) DO UPDATE
+        SET last_entry = excluded.last_entry, revision = excluded.revision, status = excluded.status,
+            credit_minor = excluded.credit_minor, credit_at_ms = max(credit_at_ms, excluded.credit_at_ms)
+    """  # noqa: S608 - only question marks are put in
 
 
 async def put_heads(connection: aiosqlite.Connection, heads: Iterable[OrderHead]) -> None:
     """Write heads; an order that is there moves on."""
-    sql = """
-        INSERT INTO order_head (order_id, last_entry, revision, order_type, status, terminal_id,
-                                business_date, currency, grand_total_minor, customer_ref, credit_minor, basket)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (order_id) DO UPDATE
-        SET last_entry = excluded.last_entry, revision = excluded.revision, status = excluded.status,
-            credit_minor = excluded.credit_minor
-    """
     taken = list(heads)
     used = [(code, head.order_id.bytes) for head in taken for code in head.coupons]
     rows = [
@@ -90,12 +98,18 @@ async def put_heads(connection: aiosqlite.Connection, heads: Iterable[OrderHead]
             head.grand_total_minor,
             head.customer_ref,
             head.credit_minor,
-            head.basket,
+            head.credit_at_ms,
         )
         for head in taken
     ]
+    # A statement sets up the words of the index of open orders, which costs as much as half a row: so many at once.
+    whole = len(rows) - len(rows) % _HEADS_AT_ONCE
+    several = [tuple(chain(*rows[at : at + _HEADS_AT_ONCE])) for at in range(0, whole, _HEADS_AT_ONCE)]
     with translated():
-        await connection.executemany(sql, rows)
+        if several:
+            await connection.executemany(_put_heads(_HEADS_AT_ONCE), several)
+        if rows[whole:]:
+            await connection.executemany(_put_heads(1), rows[whole:])
         if used:
             await connection.executemany("INSERT OR IGNORE INTO coupon_use (code, order_id) VALUES (?, ?)", used)
 

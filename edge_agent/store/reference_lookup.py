@@ -2,7 +2,7 @@
 
 Promotions and rules are wanted by every decision: they are read once for each version, and belong to it by number and
 hash, so that they cannot disagree with the file. A dataset of which a page is damaged is left out, as if it had never
-been received: a store sells on, says so, and gets it anew.
+been received: a store sells on, says so, and gets it anew. So is one without rows, which the centre has withdrawn.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,14 +18,14 @@ from edge_core.reference.documents import Document, Rules
 from edge_core.reference.lookup import Edition, Needs, Reference
 
 _LOOK_UP: Final = """
-    SELECT dataset, set_no, version, made_at_ms, hash, NULL, NULL FROM reference_dataset
-    WHERE ?1 IS NULL OR dataset = ?1
+    SELECT dataset, set_no, version, made_at_ms, applied_at_ms, hash, NULL, NULL FROM reference_dataset
+    WHERE (?1 IS NULL OR dataset = ?1) AND row_count > 0
     UNION ALL
-    SELECT held.dataset, held.set_no, held.version, held.made_at_ms, held.hash, row.key, row.body
+    SELECT held.dataset, held.set_no, held.version, held.made_at_ms, held.applied_at_ms, held.hash, row.key, row.body
     FROM reference_dataset AS held
     CROSS JOIN json_each(CASE held.dataset WHEN 'customers' THEN ?3 WHEN 'rules' THEN ?4 ELSE ?2 END) AS wanted
     CROSS JOIN reference_row AS row ON row.set_no = held.set_no AND row.key = wanted.value
-    WHERE (?1 IS NULL OR held.dataset = ?1) AND held.dataset <> 'promotions'
+    WHERE (?1 IS NULL OR held.dataset = ?1) AND held.row_count > 0 AND held.dataset <> 'promotions'
 """  # CROSS JOIN keeps SQLite to this order: each key is looked up once in each dataset (sqlite.org/optoverview.html)
 _WHOLE: Final = "promotions"
 
@@ -62,11 +62,11 @@ class Lookup:
         editions: dict[str, Edition] = {}
         rows: dict[str, dict[str, Any]] = {name: {} for name in KINDS}
         promotions: tuple[Any, ...] = ()
-        for dataset, set_no, version, made_at_ms, content_hash, key, body in found:
+        for dataset, set_no, version, made_at_ms, used_since_ms, content_hash, key, body in found:
             if key is not None:
                 rows[dataset][key] = decode_row(dataset, body)
             else:
-                editions[dataset] = Edition(dataset, version, made_at_ms)
+                editions[dataset] = Edition(dataset, version, made_at_ms, used_since_ms)
                 if dataset == _WHOLE:
                     promotions = await self._all_promotions(connection, set_no, content_hash)
         return Reference(

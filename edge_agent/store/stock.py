@@ -20,26 +20,19 @@ async def read_positions(connection: aiosqlite.Connection, skus: Sequence[str]) 
 
 
 async def put_positions(connection: aiosqlite.Connection, positions: Iterable[Position]) -> None:
-    """Write positions as they are now."""
-    sql = """
-        INSERT INTO stock (sku, lot, unit, expires_on, on_hand_milli, safety_milli, rights_milli, reserved_milli)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (sku, lot) DO UPDATE
-        SET on_hand_milli = excluded.on_hand_milli, safety_milli = excluded.safety_milli,
-            rights_milli = excluded.rights_milli, reserved_milli = excluded.reserved_milli
+    """Write positions as they are now. Nearly all of them are there, and an UPDATE is two thirds of an upsert."""
+    update = """
+        UPDATE stock SET on_hand_milli = ?, safety_milli = ?, rights_milli = ?, reserved_milli = ?
+        WHERE sku = ? AND lot = ?
     """
-    rows = [
-        (
-            position.sku,
-            position.lot or "",
-            position.unit,
-            position.expires_on,
-            position.on_hand_milli,
-            position.safety_milli,
-            position.rights_milli,
-            position.reserved_milli,
-        )
-        for position in positions
-    ]
+    insert = """
+        INSERT INTO stock (on_hand_milli, safety_milli, rights_milli, reserved_milli, sku, lot, unit, expires_on)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sku, lot) DO NOTHING
+    """
+    written = list(positions)
+    rows = [(p.on_hand_milli, p.safety_milli, p.rights_milli, p.reserved_milli, p.sku, p.lot or "") for p in written]
     with translated():
-        await connection.executemany(sql, rows)
+        cursor = await connection.executemany(update, rows)
+        if cursor.rowcount < len(rows):
+            kinds = [(p.unit, p.expires_on) for p in written]
+            await connection.executemany(insert, [row + kind for row, kind in zip(rows, kinds, strict=True)])

@@ -71,8 +71,8 @@ class StockBook:
                 found.append((f"rights {key[0]} {key[1]}", "are not what the log says"))
             if key[0] == node_id:
                 reserved = {p.lot: p.reserved_milli for p in await stock.read_positions(connection, [key[1]])}
-                over = [each for each in here.backing if not 0 <= each.left_milli <= reserved.get(each.lot, 0)]
-                where = [f"rights {key[1]} lot {each.lot or '-'}" for each in over]
+                over = [lot for lot, left in here.lots.items() if not 0 <= left <= reserved.get(lot, 0)]
+                where = [f"rights {key[1]} lot {lot or '-'}" for lot in over]
                 found += [(each, "stand on goods that are not set aside") for each in where]
         return found
 

@@ -29,6 +29,8 @@ def standing_of(
         return _of_order(order, withdraw.code if withdraw is not None and is_kept else None)
     if assign is not None and assign.outcome == "refused":
         return "given_back", assign.code
+    if assign is not None and assign.outcome == "parked":
+        return "unheard", None  # people of the node may use it yet, whatever became of the withdrawal
     if is_kept or (withdraw is not None and withdraw.outcome == "applied"):
         return "given_back", "not-there"  # the node has looked, and there was nothing to let go of
     return "unheard", None

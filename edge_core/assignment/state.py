@@ -7,19 +7,24 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_core.assignment.process import ASSIGNMENT, ATTEMPT
+from edge_core.stock.rights_book import Spent
 
 Standing = Literal["unheard", "reserved", "accepted", "left", "kept", "completed", "cancelled", "given_back"]
 """How an attempt stands at its node, as far as the centre has heard: see `edge_core.assignment.standing`."""
 
 
 class Attempt(Struct, frozen=True):
-    """One try with one node. `assignment_id` names it, and is the id of the order at the node."""
+    """One try with one node. `assignment_id` names it, and is the id of the order at the node.
+
+    `spent` is what the centre promised for it with rights to the node's goods.
+    """
 
     assignment_id: UUID
     node_id: str
     number: int
     status: str = ATTEMPT.initial
     reason: str | None = None
+    spent: tuple[Spent, ...] = ()
 
 
 class Assignment(Struct, frozen=True):

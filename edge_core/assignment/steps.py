@@ -14,14 +14,23 @@ from edge_core.assignment.process import ASSIGNMENT
 from edge_core.assignment.state import Assignment, Attempt, Offer, Stepped, Withdraw, Word
 from edge_core.errors import Rejected
 from edge_core.limits import ASSIGNMENT_ATTEMPTS_MAX, ASSIGNMENT_RETRY_INTERVAL_MS, ASSIGNMENT_SEARCH_MS_MAX
+from edge_core.stock.rights_book import Spent
 
 _GONE = frozenset({"left", "kept", "completed"})
 _OVER = frozenset({"completed", "cancelled"})
 
 
-def offer(assignment: Assignment, node_id: str, assignment_id: UUID, *, now_ms: int, accept_ms: int) -> Stepped:
-    """Ask a node. `assignment_id` is new; the node's word is wanted within `accept_ms`."""
-    attempt = Attempt(assignment_id, node_id, len(assignment.attempts) + 1)
+def offer(
+    assignment: Assignment,
+    node_id: str,
+    assignment_id: UUID,
+    *,
+    now_ms: int,
+    accept_ms: int,
+    spent: tuple[Spent, ...] = (),
+) -> Stepped:
+    """Ask a node. `assignment_id` is new; the node's word is wanted within `accept_ms`; `spent` was promised for it."""
+    attempt = Attempt(assignment_id, node_id, len(assignment.attempts) + 1, spent=spent)
     accept_by_ms = now_ms + accept_ms
     asked = assignment.moved("offered", due_at_ms=accept_by_ms).with_attempt(attempt)
     return Stepped(asked, (Offer(attempt, accept_by_ms),))

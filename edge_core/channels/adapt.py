@@ -13,9 +13,15 @@ from edge_core.channels.complete import complete
 from edge_core.channels.functions import Context, Meter
 from edge_core.channels.mapping import Mapping, pointer_of
 from edge_core.channels.rows import orders_of
+from edge_core.channels.sources import source_of
 from edge_core.channels.template import Unmapped, evaluate, fill
 from edge_core.errors import UNREADABLE, InvariantViolated, Rejected
-from edge_core.limits import CHANNEL_BODY_BYTES_MAX, CHANNEL_ORDERS_MAX
+from edge_core.limits import (
+    CHANNEL_BODY_BYTES_MAX,
+    CHANNEL_DETAIL_CHARS_MAX,
+    CHANNEL_KEY_CHARS_MAX,
+    CHANNEL_ORDERS_MAX,
+)
 from edge_core.orders.currency import CURRENCIES, minor_digits
 from edge_core.orders.document import TillOrder
 from edge_core.shapes import json_reader
@@ -26,17 +32,24 @@ _READ: Final = json_reader(TillOrder)
 
 
 class Adapted(Struct, frozen=True):
-    """An order that could be mapped. `key` is its name at the channel: what makes a repeated delivery harmless."""
+    """An order that could be mapped. `key` is its name at the channel: what makes a repeated delivery harmless.
+
+    `sent` is what the channel sent of it, and `place` where that stands in the whole (a JSON pointer).
+    """
 
     key: str
     order: TillOrder
+    sent: Any = None
+    place: str = ""
 
 
 class Refused(Struct, frozen=True):
-    """An order that could not; `key` where that much could be read."""
+    """An order that could not; `key` where that much could be read. `sent` and `place` are as in `Adapted`."""
 
     key: str | None
     rejected: Rejected
+    sent: Any = None
+    place: str = ""
 
 
 def adapt(mapping: Mapping, body: bytes, given: MappingType[str, str]) -> tuple[Adapted | Refused, ...]:
@@ -52,10 +65,30 @@ def adapt(mapping: Mapping, body: bytes, given: MappingType[str, str]) -> tuple[
         orders = _orders(mapping, body)
     except Unmapped as error:
         return (Refused(None, _rejected(error)),)
-    return tuple(_adapt(mapping, order, given) for order in orders)
+    return tuple(_adapt(mapping, order, given, place) for place, order in orders)
 
 
-def _orders(mapping: Mapping, body: bytes) -> list[Any]:
+def source_pointer(
+    mapping: Mapping, outcome: Adapted | Refused, pointer: str | None, given: MappingType[str, str]
+) -> str | None:
+    """Where in the whole of what was sent the field stands that was read for a place of the order, if one was."""
+    if pointer is None or outcome.sent is None:
+        return None
+    found = source_of(mapping, outcome.sent, given, pointer)
+    return None if found is None else outcome.place + found
+
+
+def pointed(mapping: Mapping, outcome: Adapted | Refused, rejected: Rejected, given: MappingType[str, str]) -> Rejected:
+    """A refusal whose pointer leads to the field that was sent, where one was read; the detail says for what."""
+    source = source_pointer(mapping, outcome, rejected.pointer, given)
+    if source is None:
+        return rejected
+    detail = f"{rejected.detail} (for {rejected.pointer} of the order)"
+    return msgspec.structs.replace(rejected, detail=detail, pointer=source)
+
+
+def _orders(mapping: Mapping, body: bytes) -> list[tuple[str, Any]]:
+    """What was sent of each order, and where it stands."""
     if len(body) > CHANNEL_BODY_BYTES_MAX:
         raise Unmapped("", f"expected at most {CHANNEL_BODY_BYTES_MAX} bytes, found {len(body)}")
     if mapping.csv is not None:
@@ -65,27 +98,32 @@ def _orders(mapping: Mapping, body: bytes) -> list[Any]:
             decoded = _DECODER.decode(body)
         except UNREADABLE as error:
             raise Unmapped("", f"expected JSON: {error}") from error
-        orders = decoded if isinstance(decoded, list) else [decoded]
+        if not isinstance(decoded, list):
+            return [("", decoded)]
+        orders = decoded
     if len(orders) > CHANNEL_ORDERS_MAX:
         raise Unmapped("", f"expected at most {CHANNEL_ORDERS_MAX} orders, found {len(orders)}")
-    return orders
+    return [(f"/{at}", order) for at, order in enumerate(orders)]
 
 
-def _adapt(mapping: Mapping, sent: Any, given: MappingType[str, str]) -> Adapted | Refused:
+def _adapt(mapping: Mapping, sent: Any, given: MappingType[str, str], place: str) -> Adapted | Refused:
     key: str | None = None
     try:
         context = Context(sent, mapping.tables, given, Meter())
         key = _key(mapping, sent, context)
-        return Adapted(key, _mapped(mapping, sent, context))
+        return Adapted(key, _mapped(mapping, sent, context), sent, place)
     except Unmapped as error:
-        return Refused(key, _rejected(error))
+        return Refused(key, _rejected(error), sent, place)
 
 
 def _key(mapping: Mapping, sent: Any, context: Context) -> str:
     name = evaluate(mapping.key, sent, context, "")
     if isinstance(name, bool) or not isinstance(name, str | int) or name == "":
         raise Unmapped("", f"expected the order's name at the channel, found {name!r}; by {mapping.key.text}")
-    return f"{mapping.channel}:{name}"
+    key = f"{mapping.channel}:{name}"
+    if len(key) > CHANNEL_KEY_CHARS_MAX or not key.isprintable():
+        raise Unmapped("", f"expected an order's name of {CHANNEL_KEY_CHARS_MAX} printable characters at most")
+    return key
 
 
 def _mapped(mapping: Mapping, sent: Any, context: Context) -> TillOrder:
@@ -110,4 +148,7 @@ def _mapped(mapping: Mapping, sent: Any, context: Context) -> TillOrder:
 
 
 def _rejected(error: Unmapped) -> Rejected:
-    return Rejected("channel-order-unmapped", str(error), error.pointer or None)
+    """What was found may be as long as what was sent: of a long text the two ends are told."""
+    text, end = str(error), CHANNEL_DETAIL_CHARS_MAX // 2
+    shown = text if len(text) <= CHANNEL_DETAIL_CHARS_MAX else f"{text[: end - 5]} ... {text[-end:]}"
+    return Rejected("channel-order-unmapped", shown, error.pointer or None)

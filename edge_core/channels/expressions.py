@@ -43,16 +43,16 @@ class _Metered(TreeInterpreter):  # type: ignore[misc]  # the library has no ann
 
 
 class Expression:
-    """A parsed expression. `text` is how it is written in the document."""
+    """A parsed expression. `text` is how it is written in the document, `tree` what JMESPath made of it."""
 
     def __init__(self, text: str, tree: Any) -> None:
         self.text = text
-        self._tree = tree
+        self.tree = tree
 
     def evaluate(self, value: Any, context: Context) -> Any:
         """The value that it finds, or None. Raises `UnreadableValue` for what a function cannot take."""
         try:
-            found = _Metered(context).visit(self._tree, value)
+            found = _Metered(context).visit(self.tree, value)
             context.meter.weigh(found)
         except UnreadableValue:
             raise

@@ -66,6 +66,7 @@ class Document(Struct, frozen=True, forbid_unknown_fields=True):
     refuse: tuple[Refusal, ...] = ()
     rounding: Rounding | None = None
     csv: CsvLayout | None = None
+    signature: Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}\Z")] | None = None
 
 
 class Mapping(Struct, frozen=True):
@@ -80,6 +81,7 @@ class Mapping(Struct, frozen=True):
     rounded_tax: Expression | None
     order: ObjectNode
     csv: CsvLayout | None
+    signature: str | None
 
 
 def load(body: bytes) -> Mapping | tuple[Problem, ...]:
@@ -142,4 +144,5 @@ def _compiled(document: Document) -> Mapping | tuple[Problem, ...]:
         tax,
         order,
         document.csv,
+        document.signature,
     )

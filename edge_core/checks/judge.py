@@ -1,27 +1,27 @@
 """The judgement on a posted order: every rule in turn, what they say put together, what is proposed. Pure.
 
-nothing was received -> taken by the till's prices, and that is said (`BUILT_IN`)
+nothing was received -> taken by the till's prices, and that is said (`BUILT_IN`), unless it was sent just before
 a rule says no       -> `Rejected`: nothing is recorded, the till hears what to do
 a rule doubts        -> a hold with its findings, its owner, its ladder, a proposal
 else                 -> straight through, with what it was judged by
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
 
 from edge_core.checks.crediting import look_at_credit
 from edge_core.checks.goods import look_at_compliance, look_at_items
+from edge_core.checks.known import placed_ms_of
 from edge_core.checks.pricing import look_at_prices
-from edge_core.checks.promoting import look_at_promotions
+from edge_core.checks.promoting import look_at_discounts, look_at_promotions
 from edge_core.checks.question import Doubt, Evidence, Look, Question
 from edge_core.checks.risk import look_at_day_amount, look_at_insurance, look_at_velocity, look_for_duplicate
 from edge_core.errors import Rejected
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import OrderHeld
-from edge_core.orders.judgement import Basis, EditionUsed, Finding, Owner, Proposal, Rung
+from edge_core.orders.judgment import Basis, EditionUsed, Finding, Owner, Proposal, Rung
 from edge_core.reference.documents import Level, Rules
 
 OWNERS: Final[tuple[Owner, ...]] = ("store", "back_office", "centre")
@@ -48,6 +48,7 @@ RULES: Final = (
     Rule("compliance", ("compliance", "customers"), look_at_compliance),
     Rule("price", ("prices", "customers"), look_at_prices),
     Rule("promotion", ("promotions",), look_at_promotions),
+    Rule("discount", (), look_at_discounts),
     Rule("credit", ("customers",), look_at_credit),
     Rule("insurance", (), look_at_insurance),
     Rule("day-amount", ("customers",), look_at_day_amount),
@@ -56,22 +57,24 @@ RULES: Final = (
 """Every check, in the order in which they are asked; the first no is the answer."""
 
 
-class Judgement(Struct, frozen=True):
+class Judgment(Struct, frozen=True):
     """What an order was judged by, and the hold that it needs, if any."""
 
     basis: Basis
     hold: OrderHeld | None = None
 
 
-NO_DOUBT: Final = Judgement(BUILT_IN)
+NO_DOUBT: Final = Judgment(BUILT_IN)
 
 
-def judge(evidence: Evidence | None, posted: TillOrder, *, business_date: str, now_ms: int) -> Judgement | Rejected:
+def judge(evidence: Evidence | None, posted: TillOrder, *, business_date: str, now_ms: int) -> Judgment | Rejected:
     """Judge an order. Without evidence there is nothing to judge by."""
     if evidence is None:
         return NO_DOUBT
-    placed_ms = int(datetime.fromisoformat(posted.placed_at).timestamp() * 1000)
-    question = Question(posted, evidence.reference, evidence.known, business_date, placed_ms, now_ms)
+    question = Question(posted, evidence.reference, evidence.known, business_date, placed_ms_of(posted), now_ms)
+    if not evidence.reference.editions:
+        refused = next(look_for_duplicate(question), None)
+        return refused if isinstance(refused, Rejected) else NO_DOUBT
     notes: list[Finding] = []
     doubts: list[Doubt] = []
     for rule in RULES:
@@ -82,7 +85,8 @@ def judge(evidence: Evidence | None, posted: TillOrder, *, business_date: str, n
                 doubts.append(said)
             else:
                 notes.append(said)
-    return Judgement(_basis(question, notes), _hold(question, doubts) if doubts else None)
+    hold = hold_of(question.rules, doubts, hold_id=FIRST_HOLD, now_ms=now_ms) if doubts else None
+    return Judgment(_basis(question, notes), hold)
 
 
 def ladder_from(levels: Sequence[Level], owner: str) -> tuple[Rung, ...]:
@@ -104,16 +108,17 @@ def propose(proposals: Sequence[Proposal]) -> Proposal:
     return Proposal(chosen[0].answer, "; ".join(dict.fromkeys(proposal.because for proposal in chosen)))
 
 
-def _hold(question: Question, doubts: list[Doubt]) -> OrderHeld:
+def hold_of(rules: Rules, doubts: Sequence[Doubt], *, hold_id: str, now_ms: int) -> OrderHeld:
+    """The hold of some doubts, of which there is at least one: for the highest of their owners, with his ladder."""
     owner = max((doubt.owner for doubt in doubts), key=rank_of)
-    ladder = ladder_from(question.rules.ladder, owner)
+    ladder = ladder_from(rules.ladder, owner)
     return OrderHeld(
-        hold_id=FIRST_HOLD,
+        hold_id=hold_id,
         reasons=tuple(dict.fromkeys(doubt.finding.rule for doubt in doubts)),
         owner=ladder[0].owner,
-        due_at_ms=question.now_ms + ladder[0].within_ms,
+        due_at_ms=now_ms + ladder[0].within_ms,
         ladder=ladder[1:],
-        rules_id=question.rules.rules_id,
+        rules_id=rules.rules_id,
         findings=tuple(doubt.finding for doubt in doubts),
         proposal=propose([doubt.proposal for doubt in doubts]),
     )
@@ -122,12 +127,15 @@ def _hold(question: Question, doubts: list[Doubt]) -> OrderHeld:
 def _basis(question: Question, notes: list[Finding]) -> Basis:
     reference = question.reference
     editions = tuple(
-        EditionUsed(edition.dataset, edition.version, max(0, question.now_ms - edition.made_at_ms))
-        for edition in reference.editions.values()
+        [
+            EditionUsed(edition.dataset, edition.version, max(0, question.now_ms - edition.made_at_ms))
+            for edition in reference.editions.values()
+        ]
     )
+    stale_after_ms = question.rules.stale_after_ms
     stale = [
-        question.found("stale", f"{dataset} is older than it should be", dataset)
-        for dataset in reference.editions
-        if question.is_stale(dataset)
+        question.found("stale", f"{each.dataset} is older than it should be", each.dataset)
+        for each in editions
+        if each.age_ms > stale_after_ms
     ]
     return Basis(question.rules.rules_id, "book" if reference.has("prices") else "till", editions, (*stale, *notes))

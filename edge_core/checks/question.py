@@ -7,7 +7,7 @@ from msgspec import Struct
 from edge_core.checks.known import Known
 from edge_core.errors import Rejected
 from edge_core.orders.document import Confirmations, TillOrder
-from edge_core.orders.judgement import Answer, Finding, Owner, Proposal
+from edge_core.orders.judgment import Answer, Finding, Owner, Proposal
 from edge_core.reference.documents import Account, Rules
 from edge_core.reference.lookup import Reference
 
@@ -28,6 +28,16 @@ class Question(Struct, frozen=True):
     business_date: str
     placed_ms: int
     now_ms: int
+
+    @property
+    def apart_ms(self) -> int:
+        """How far the till's time of the order is from the store's clock, before or after it."""
+        return abs(self.now_ms - self.placed_ms)
+
+    @property
+    def came_late(self) -> bool:
+        """Whether that is so far that what was good at the till's time is worth a look, if it is not good now."""
+        return self.apart_ms > self.rules.price_grace_ms
 
     @property
     def rules(self) -> Rules:
@@ -82,5 +92,8 @@ def doubt(finding: Finding, owner: Owner, answer: Answer, because: str) -> Doubt
     """A doubt with its proposal."""
     return Doubt(finding, owner, Proposal(answer, because))
 
+
+TILL_WAS_AWAY = "a till that was away sends late, and one whose clock is wrong, or was set, looks the same: compare"
+"""What somebody has to look at where an order was placed long before it came."""
 
 _NOTHING_CONFIRMED = Confirmations()

@@ -2,22 +2,23 @@
 
 from collections.abc import Iterator
 
-from edge_core.checks.known import basket_mark
 from edge_core.checks.question import Question, Said, doubt
 from edge_core.errors import Rejected
+from edge_core.reference.documents import Rules
 
 _PERCENT = 100
 
 
 def look_for_duplicate(q: Question) -> Iterator[Said]:
-    """The same till, the same basket, moments before, under another key: the till is asked whether it is meant. It
-    posts again with a new key and `/confirmations/duplicate`, or leaves it."""
+    """The same till, customer and basket, placed within moments, under another key: the till is asked whether a second
+    one is meant. It posts again with a new key and `/confirmations/duplicate`, or leaves it."""
     window_ms = q.rules.duplicate_window_ms
-    if not window_ms or q.confirmations.duplicate:
-        return
-    earlier = q.known.earlier(q.posted.terminal_id, basket_mark(q.posted), q.now_ms - window_ms)
+    if not window_ms or q.confirmations.duplicate or q.posted.order_type == "exchange":
+        return  # what is exchanged comes back once, so that its order cannot be had twice
+    earlier = q.known.earlier(q.known.mark_of(q.posted), q.placed_ms, window_ms)
     if earlier is not None:
-        detail = f"order {earlier.order_id} of this till has the same goods, {q.now_ms - earlier.at_ms} ms before"
+        apart_ms = abs(q.placed_ms - earlier.placed_ms)
+        detail = f"order {earlier.order_id} of this till has the same goods, {apart_ms} ms apart: confirm a second one"
         yield Rejected("duplicate-suspected", detail, "/confirmations/duplicate")
 
 
@@ -49,10 +50,17 @@ def look_at_velocity(q: Question) -> Iterator[Said]:
 
 def look_at_insurance(q: Question) -> Iterator[Said]:
     """What is worth so much and is to be sent has to be insured: otherwise it may not ship."""
-    from_minor = q.rules.insured_from_minor
-    if from_minor is None or q.posted.fulfillment.method != "ship":
-        return
-    worth_minor = sum(line.net_minor for line in q.posted.lines if "insured" not in line.traits)
-    if worth_minor >= from_minor:
-        detail = f"{worth_minor} of the goods are not insured; from {from_minor} on they may not be sent"
-        yield Rejected("insurance-missing", detail, "/lines")
+    if q.posted.fulfillment.method == "ship":
+        worth_minor = sum(line.net_minor for line in q.posted.lines if "insured" not in line.traits)
+        refused = uninsured(q.rules, worth_minor, "/lines")
+        if refused is not None:
+            yield refused
+
+
+def uninsured(rules: Rules, worth_minor: int, pointer: str) -> Rejected | None:
+    """Why goods of which so much is not insured may not be sent; None where they may."""
+    from_minor = rules.insured_from_minor
+    if from_minor is None or worth_minor < from_minor:
+        return None
+    detail = f"{worth_minor} of the goods are not insured; from {from_minor} on they may not be sent"
+    return Rejected("insurance-missing", detail, pointer)

@@ -11,6 +11,7 @@ from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrde
 from edge_core.orders.requests import CancelRequest, CloseRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
 from edge_core.stock.requests import QuotaRequest, ReservationRequest, RightsRequest, StockCount
 from edge_core.stock.rights import Life
+from edge_core.stock.rights_book import Spent
 
 Role = Literal["store", "back_office", "centre", "timer"]
 
@@ -51,6 +52,7 @@ class TakeAssignment(Struct, frozen=True):
     """Take an order that the centre has assigned to this location. `place.order_id` is the id of the assignment.
 
     `is_accepted` where the location takes on whatever it has the goods for; otherwise people accept or reject it.
+    `spent` are promises that the centre made for it with rights to goods of this location, which is `life`.
     """
 
     place: PlaceOrder
@@ -58,6 +60,8 @@ class TakeAssignment(Struct, frozen=True):
     attempt: int
     accept_by_ms: int
     is_accepted: bool
+    life: Life
+    spent: tuple[Spent, ...] = ()
 
     @property
     def order_id(self) -> UUID:

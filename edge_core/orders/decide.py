@@ -88,7 +88,7 @@ def skus_of(command: Command, order: OrderState | None = None, hold: Reservation
     """The SKUs whose positions a decision on the command needs to see; `order` or `hold` is what it names."""
     match command:
         case PlaceOrder():
-            return frozenset(line.sku for line in command.posted.lines)
+            return frozenset([line.sku for line in command.posted.lines])
         case ShareRights():
             owner_id, sku = command.request.key(command.life.node_id)
             return frozenset({sku}) if owner_id == command.life.node_id else frozenset()

@@ -16,7 +16,7 @@ from edge_core.limits import (
     ATTRIBUTION_KEYS_MAX,
     COMPLIANCE_AGE_YEARS_MAX,
     IDENTIFIER_CHARS_MAX,
-    LICENCES_MAX,
+    LICENSES_MAX,
     LINES_MAX,
     MONEY_MINOR_MAX,
     PAYMENTS_MAX,
@@ -179,7 +179,7 @@ class Confirmations(Part, frozen=True):
     """What the till's operator has seen to: the buyer's age, licences, that the same basket is meant again."""
 
     age_years: Annotated[int, Meta(ge=0, le=COMPLIANCE_AGE_YEARS_MAX)] | None = None
-    licences: Annotated[tuple[Identifier, ...], Meta(max_length=LICENCES_MAX)] = ()
+    licenses: Annotated[tuple[Identifier, ...], Meta(max_length=LICENSES_MAX)] = ()
     duplicate: bool = False
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from edge_core.checks.changing import is_edit, review_edits
 from edge_core.errors import InvariantViolated, Rejected
 from edge_core.ids import pickup_code_hash
 from edge_core.orders.cancelling import cancel_group, hand_over
@@ -150,11 +151,20 @@ def split_group(case: Case) -> tuple[Event, ...] | Rejected:
 
 
 def redirect_group(case: Case) -> tuple[Event, ...]:
-    """The goods are sent instead of fetched, or fetched instead of sent."""
+    """The goods are sent instead of fetched, fetched instead of sent, or sent to another address."""
     request = case.command.request
     if not isinstance(request, RedirectRequest):
         raise InvariantViolated(f"{request!r} names no other way")
-    return (GroupRedirected(case.group.group_id, request.method, request.ship_to),)
+    return (GroupRedirected(case.group.group_id, request.method, request.ship_to, request.operator_id),)
+
+
+def review_address(case: Case) -> tuple[Event, ...]:
+    """Addresses that are edited again and again from one source are looked at before anything leaves."""
+    request = case.command.request
+    wanted = request.ship_to if isinstance(request, RedirectRequest) else None
+    if not is_edit(case.group.ship_to or case.state.order.ship_to, wanted):
+        return ()
+    return review_edits(case.world.evidence, case.command, hold_id=f"h{case.state.revision + 1}")
 
 
 EFFECTS: Final[Mapping[str, Effect]] = MappingProxyType(
@@ -172,6 +182,7 @@ EFFECTS: Final[Mapping[str, Effect]] = MappingProxyType(
             pick_goods,
             promise_goods,
             redirect_group,
+            review_address,
             ship_goods,
             split_group,
         )

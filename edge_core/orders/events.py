@@ -22,9 +22,17 @@ from edge_core.orders.further_events import (
     ReturnInspected,
     ReturnStep,
 )
-from edge_core.orders.judgement import Basis, Finding, Proposal, Rung
+from edge_core.orders.judgment import Basis, Finding, Proposal, Rung
 from edge_core.stock.ledger import Allocation, StockDelta, consume, release, reserve, restock
-from edge_core.stock.stock_events import HoldEnded, RightsGranted, RightsSpent, StockCounted, StockEvent, StockHeld
+from edge_core.stock.stock_events import (
+    HoldEnded,
+    RightsGranted,
+    RightsReturned,
+    RightsSpent,
+    StockCounted,
+    StockEvent,
+    StockHeld,
+)
 
 
 class OrderPlaced(Struct, frozen=True, array_like=True, gc=False, tag="order.placed"):
@@ -295,6 +303,7 @@ _DELTAS: Final[dict[type, Callable[[Any], tuple[StockDelta, ...]]]] = {
     HoldEnded: lambda event: release(event.allocations),
     RightsGranted: lambda event: reserve(event.allocations),
     RightsSpent: lambda event: release(event.allocations),
+    RightsReturned: lambda event: release(event.allocations),
 }
 
 

@@ -30,11 +30,13 @@ class GroupSplit(Struct, frozen=True, array_like=True, gc=False, tag="group.spli
 
 
 class GroupRedirected(Struct, frozen=True, array_like=True, gc=False, tag="group.redirected"):
-    """The customer wants the goods in another way: sent home instead of picked up, or the other way round."""
+    """The customer wants the goods in another way or elsewhere: sent home instead of picked up, the other way round, or
+    sent to another address."""
 
     group_id: str
     method: Method
     ship_to: Address | None
+    operator_id: str | None = None
 
 
 class ReturnRequested(Struct, frozen=True, array_like=True, gc=False, tag="return.requested"):

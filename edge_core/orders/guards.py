@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from edge_core.checks.changing import Debt, check_debt, check_sending
 from edge_core.errors import Rejected
 from edge_core.ids import pickup_code_hash
 from edge_core.orders.exchanging import CREDIT_ID
 from edge_core.orders.holding import hold_overdue, may_answer_hold
 from edge_core.orders.legality import has_room, has_room_for_return
 from edge_core.orders.machines import GROUP
-from edge_core.orders.requests import CollectRequest, RedirectRequest
-from edge_core.orders.settling import owed_minor, secured_minor
+from edge_core.orders.requests import CollectRequest, PayRequest, RedirectRequest
+from edge_core.orders.settling import owed_minor, secured_minor, share_minor
 from edge_core.orders.state import OrderState
 from edge_core.orders.world import Case
 
@@ -48,16 +49,43 @@ def is_shipment(case: Case) -> Rejected | None:
 
 
 def is_redirectable(case: Case) -> Rejected | None:
-    """Goods can be sent instead of fetched, to an address, or fetched instead of sent; not what they are already."""
+    """Goods can be sent instead of fetched, to an address, fetched instead of sent, or sent to another address."""
     request, group = case.command.request, case.group
     if not isinstance(request, RedirectRequest) or request.method == "carry_out" or group.method == "carry_out":
         return Rejected("method-mismatch", "goods are sent or fetched", "/method", state=group.status)
-    if request.method == group.method:
+    known = group.ship_to or case.state.order.ship_to
+    goes_elsewhere = request.method == "ship" and request.ship_to not in {None, known}
+    if request.method == group.method and not goes_elsewhere:
         return Rejected("method-mismatch", f"the way of the goods is {group.method} already", "/method")
-    known = request.ship_to or group.ship_to or case.state.order.ship_to
-    if request.method == "ship" and known is None:
+    if request.method == "ship" and (request.ship_to or known) is None:
         return Rejected("invalid-document", "goods that are sent need an address", "/ship_to")
     return None
+
+
+def may_be_sent(case: Case) -> Rejected | None:
+    """What is redirected may go to that place, and is insured where it is worth so much; as when an order is placed."""
+    request, group, state = case.command.request, case.group, case.state
+    if not isinstance(request, RedirectRequest) or request.method != "ship":
+        return None
+    lines = {line.line_id: line for line in state.order.lines}
+    going = [(lines[part.line_id], part.quantity_milli) for part in group.lines]
+    others = [each for each in state.groups if each.method == "ship" and each.group_id != group.group_id]
+    others = [each for each in others if each.status != "cancelled"]
+    sent = [*going, *[(lines[p.line_id], p.quantity_milli) for each in others for p in each.lines]]
+    worth_minor = sum(share_minor(line.net_minor, milli, line) for line, milli in sent if "insured" not in line.traits)
+    address = request.ship_to or group.ship_to or state.order.ship_to
+    return check_sending(case.world.evidence, address, going, worth_minor)
+
+
+def may_owe(case: Case) -> Rejected | None:
+    """A payment on account stays within the customer's limit. One that was announced was judged when it was."""
+    request, order = case.command.request, case.state.order
+    if not isinstance(request, PayRequest) or request.payment.tender != "on_account":
+        return None
+    if any(payment.payment_id == request.payment.payment_id for payment in case.state.payments):
+        return None
+    debt = Debt(order.customer_ref, order.currency, order.business_date, request.payment.amount_minor)
+    return check_debt(case.world.evidence, debt)
 
 
 def pickup_code_fits(case: Case) -> Rejected | None:
@@ -159,7 +187,9 @@ GUARDS: Final[Mapping[str, Guard]] = MappingProxyType(
             is_redirectable,
             is_shipment,
             may_answer_hold,
+            may_be_sent,
             may_come_back,
+            may_owe,
             no_exchange_paid,
             not_held,
             nothing_has_left,

@@ -11,10 +11,11 @@ from edge_core.checks.judge import ladder_from, rank_of
 from edge_core.errors import InvariantViolated, Rejected
 from edge_core.orders.cancelling import cancel_rest
 from edge_core.orders.events import Event, FulfillmentDelivered, OrderApproved, OrderCancelled, OrderHeld
-from edge_core.orders.judgement import Answer
+from edge_core.orders.judgment import Answer
 from edge_core.orders.requests import ApproveRequest, CancelRequest, EscalateRequest, HoldRequest, RefuseRequest
 from edge_core.orders.state import HoldState
 from edge_core.orders.world import Case
+from edge_core.people import is_same_person
 from edge_core.reference.documents import Rules
 
 Effect = Callable[[Case], tuple[Event, ...] | Rejected]
@@ -92,7 +93,8 @@ def may_answer_hold(case: Case) -> Rejected | None:
     if rank_of(role) < rank_of(hold.owner):
         detail = f"hold {hold.hold_id} waits for {hold.owner}, not for {role}"
         return Rejected("role-not-allowed", detail, state=case.state.status)
-    if role == "store" and (operator_id is None or operator_id == case.state.order.operator_id):
+    unnamed = role == "store" and operator_id is None
+    if unnamed or (role != "centre" and is_same_person(operator_id, case.state.order.operator_id)):
         detail = "a hold is answered by somebody else than the operator of the order: name who does"
         return Rejected("approval-needed", detail, "/operator_id", state=case.state.status)
     return None

@@ -4,7 +4,7 @@ An illegal pair of state and event is never a silent no-op: `next_state` raises,
 would have been legal.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -73,6 +73,8 @@ class Machine(Struct, frozen=True, dict=True):
             raise InvariantViolated(f"the {self.name} table has two rows for one command in one state")
         self.__dict__["table"] = table
         self.__dict__["by_command"] = by_command
+        self.__dict__["allowed_in"] = _by_source((row.source, row.on) for row in self.transitions)
+        self.__dict__["commands_in"] = _by_source((row.source, str(row.command)) for row in commanded)
 
     def next_state(self, state: str, on: str) -> str:
         """The state that follows. Raises `InvariantViolated` for a pair that the table does not have."""
@@ -87,7 +89,8 @@ class Machine(Struct, frozen=True, dict=True):
 
     def allowed(self, state: str) -> tuple[str, ...]:
         """What may happen in a state, in the order of the table."""
-        return tuple(row.on for row in self.transitions if row.source == state)
+        found: tuple[str, ...] = self.__dict__["allowed_in"].get(state, ())
+        return found
 
     def commanded(self, state: str, command: str) -> Transition | None:
         """The row that a command takes in a state, or None where it is not legal."""
@@ -96,11 +99,20 @@ class Machine(Struct, frozen=True, dict=True):
 
     def commands(self, state: str) -> tuple[str, ...]:
         """The commands that a state allows, in the order of the table."""
-        return tuple(row.command for row in self.transitions if row.source == state and row.command is not None)
+        found: tuple[str, ...] = self.__dict__["commands_in"].get(state, ())
+        return found
 
     def timeout(self, state: str) -> Timeout | None:
         """After how long in a state something may be done about it, if ever."""
         return next((timeout for timeout in self.timeouts if timeout.state == state), None)
+
+
+def _by_source(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """What stands beside each state, in the order of the table."""
+    found: dict[str, tuple[str, ...]] = {}
+    for source, name in pairs:
+        found[source] = (*found.get(source, ()), name)
+    return found
 
 
 class _Row(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from edge_core.errors import InvariantViolated
-from edge_core.orders.events import deltas_of
+from edge_core.orders.events import PaymentAuthorized, PaymentCaptured, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.rendering import Recorded, in_order
 from edge_core.stock.ledger import StockDelta
@@ -27,6 +27,19 @@ class Merged(Struct, frozen=True):
     def deltas(self) -> Iterable[StockDelta]:
         """What the order as a whole has changed in the stock."""
         return (delta for recorded in self.accepted for event in recorded.entry.events for delta in deltas_of(event))
+
+    def credit_at_ms(self) -> int:
+        """When the customer last came to owe more on account than when the order was placed (Unix ms); 0 for never."""
+        known = set() if self.state is None else {payment.payment_id for payment in self.state.order.payments}
+        last_ms = 0
+        for recorded in self.accepted:
+            for event in recorded.entry.events:
+                if not isinstance(event, PaymentAuthorized | PaymentCaptured) or event.payment_id in known:
+                    continue
+                known.add(event.payment_id)
+                if event.tender is not None and event.tender.tender == "on_account":
+                    last_ms = recorded.entry.recorded_at_ms
+        return last_ms
 
 
 def merge(entries: Iterable[Recorded]) -> Merged:

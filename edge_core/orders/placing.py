@@ -18,7 +18,7 @@ from edge_core.orders.events import (
     StockMoved,
     StockReserved,
 )
-from edge_core.orders.judgement import Basis
+from edge_core.orders.judgment import Basis
 from edge_core.orders.promising import Wanted, promise
 from edge_core.orders.quoting import Draw, channel_of, draw_quotas
 from edge_core.orders.validation import CHECK_NAMES
@@ -151,7 +151,7 @@ def _document(command: PlaceOrder, basis: Basis) -> Order:
             FulfillmentGroup(
                 MAIN_GROUP,
                 request.method,
-                tuple(GroupLine(line.line_id, line.quantity_milli) for line in posted.lines),
+                tuple([GroupLine(line.line_id, line.quantity_milli) for line in posted.lines]),
                 request.preference,
             ),
         ),

@@ -63,7 +63,7 @@ ORDER_PROCESS: Final = """
    "effects": ["request_return"]},
   {"from": ["validated", "held", "approved", "in_fulfillment", "completed", "partially_returned"],
    "on": "payment.captured",
-   "command": "pay", "roles": ["store", "centre"], "effects": ["take_payment"]}
+   "command": "pay", "roles": ["store", "centre"], "guards": ["may_owe"], "effects": ["take_payment"]}
  ]}
 """
 
@@ -124,11 +124,13 @@ GROUP_PROCESS: Final = """
   {"from": ["ready_for_pickup"], "on": "order.cancelled:expired", "to": "cancelled",
    "command": "expire", "roles": ["store", "timer"], "guards": ["pickup_overdue"], "effects": ["cancel_group"]},
   {"from": ["unrouted", "backordered", "reserved", "accepted", "picked", "packed"], "on": "group.redirected",
-   "command": "redirect", "roles": ["store", "centre"], "guards": ["not_held", "is_redirectable", "is_not_too_long"],
-   "effects": ["redirect_group"]},
+   "command": "redirect", "roles": ["store", "centre"],
+   "guards": ["not_held", "is_redirectable", "may_be_sent", "is_not_too_long"],
+   "effects": ["redirect_group", "review_address"]},
   {"from": ["ready_for_pickup"], "on": "group.redirected", "to": "picked",
-   "command": "redirect", "roles": ["store", "centre"], "guards": ["not_held", "is_redirectable", "is_not_too_long"],
-   "effects": ["redirect_group"]},
+   "command": "redirect", "roles": ["store", "centre"],
+   "guards": ["not_held", "is_redirectable", "may_be_sent", "is_not_too_long"],
+   "effects": ["redirect_group", "review_address"]},
   {"from": ["unrouted", "backordered", "reserved", "accepted", "picked"], "on": "group.split",
    "command": "split", "roles": ["store", "centre"], "guards": ["not_held", "is_not_too_long"],
    "effects": ["split_group"]}

@@ -32,7 +32,7 @@ def promise(
 ) -> tuple[Allocation, ...] | Rejected:
     """Allocations for everything that is wanted, or why the first thing that fails cannot be promised."""
     left: dict[str, Sequence[Position]] = dict(stock)
-    is_repeated = len({line.sku for line, _, _, _ in wanted}) < len(wanted)
+    is_repeated = len(wanted) > 1 and len({line.sku for line, _, _, _ in wanted}) < len(wanted)
     allocations: list[Allocation] = []
     for line, quantity_milli, lot, index in wanted:
         positions = left.get(line.sku, ())

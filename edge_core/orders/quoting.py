@@ -19,13 +19,12 @@ from edge_core.stock.holds import draw_id
 from edge_core.stock.ledger import Allocation, is_expired
 from edge_core.stock.quota_book import SkuQuota
 from edge_core.stock.quotas import Channel
+from edge_core.stock.shares import step_of
 from edge_core.stock.stock_events import QuotaChanged
 
 VIP_TIER: Final = "vip"
 _BY_METHOD: Final[Mapping[Method, Channel]] = {"carry_out": "walk_in", "pickup": "pickup", "ship": "online"}
 _CHANNELS: Final[Mapping[str, Channel]] = {name: name for name in get_args(Channel)}
-_PIECES: Final = frozenset({"H87", "EA", "C62"})  # units of UN/ECE Recommendation 20 that are not divided
-_PIECE_MILLI: Final = 1_000
 
 
 def channel_of(channel: str, tier: str | None, method: Method) -> Channel:
@@ -108,4 +107,4 @@ def sellable_milli(world: World, sku: str, business_date: str) -> int:
 def step_milli(world: World, sku: str) -> int:
     """The least that can be handed over: a piece, or a thousandth of what is sold by weight."""
     positions = world.stock.get(sku, ())
-    return _PIECE_MILLI if positions and positions[0].unit in _PIECES else 1
+    return step_of(positions[0].unit) if positions else 1

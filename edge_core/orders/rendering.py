@@ -17,7 +17,7 @@ from edge_core.errors import InvariantViolated
 from edge_core.orders.document import SCHEMA_VERSION
 from edge_core.orders.events import OrderPlaced, OrderValidated, name_of
 from edge_core.orders.fold import OrderState, fold, fold_all
-from edge_core.orders.judgement_views import HoldView, JudgementView, hold_view, judgement_view
+from edge_core.orders.judgment_views import HoldView, JudgmentView, hold_view, judgment_view
 from edge_core.shapes import json_object, object_shape
 from edge_core.stock.ledger import Allocation
 from edge_core.sync.entry import Entry
@@ -153,7 +153,7 @@ class OrderDocument(Struct, frozen=True):
     status: str
     journey: tuple[JourneyEvent, ...]
     returns: tuple[ReturnView, ...] = ()
-    judgement: JudgementView | None = None
+    judgment: JudgmentView | None = None
 
 
 @lru_cache(maxsize=256)  # the entries of one commit share their time
@@ -242,7 +242,7 @@ def document(entries: Sequence[Recorded]) -> OrderDocument:
         status=state.status,
         journey=steps,
         returns=_returns(state),
-        judgement=_judgement(entries[0]),
+        judgment=_judgment(entries[0]),
     )
 
 
@@ -309,10 +309,10 @@ def _holds(state: OrderState) -> tuple[HoldView, ...]:
     return tuple(hold_view(hold, rfc3339(hold.due_at_ms)) for hold in state.held)
 
 
-def _judgement(placing: Recorded) -> JudgementView | None:
+def _judgment(placing: Recorded) -> JudgmentView | None:
     """What the order's placing says that it was judged by; where it names nothing, by what is built in."""
     validated = next((event for event in placing.entry.events if isinstance(event, OrderValidated)), None)
-    return None if validated is None else judgement_view(validated.basis or BUILT_IN)
+    return None if validated is None else judgment_view(validated.basis or BUILT_IN)
 
 
 def _payments(state: OrderState) -> tuple[PaymentView, ...]:

@@ -24,7 +24,7 @@ from edge_core.orders.document import (
     Unit,
     Utc,
 )
-from edge_core.orders.judgement import Owner
+from edge_core.orders.judgment import Owner
 
 Revision = Annotated[int, Meta(ge=1, le=REVISION_MAX)]
 

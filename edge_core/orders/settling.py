@@ -30,7 +30,7 @@ def owed_minor(state: OrderState, *, cancelled: Iterable[Part] = (), returned: I
         return 0
     gone = add_up((*off.items(), *state.returned, *returned))
     return totals.grand_total_minor - sum(
-        _share(_paid_minor(line, includes_tax=totals.prices_include_tax), gone.get(line.line_id, 0), line)
+        share_minor(_paid_minor(line, includes_tax=totals.prices_include_tax), gone.get(line.line_id, 0), line)
         for line in lines
     )
 
@@ -149,5 +149,6 @@ def _paid_minor(line: Line, *, includes_tax: bool) -> int:
     return line.net_minor if includes_tax else line.net_minor + line.tax_minor
 
 
-def _share(amount_minor: int, part_milli: int, line: Line) -> int:
+def share_minor(amount_minor: int, part_milli: int, line: Line) -> int:
+    """What so much of a line has of an amount of the whole line, rounded half up."""
     return (2 * amount_minor * part_milli + line.quantity_milli) // (2 * line.quantity_milli)

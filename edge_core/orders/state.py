@@ -5,7 +5,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from edge_core.orders.document import Address, GroupLine, Method, Order, Payment
-from edge_core.orders.judgement import Finding, Proposal, Rung
+from edge_core.orders.judgment import Finding, Proposal, Rung
 from edge_core.stock.ledger import Allocation
 
 
@@ -110,14 +110,14 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
 
 def order_status(state: OrderState) -> str:
     """Derive the order's state from its parts; the ORDER table names what may follow what."""
-    live = [group for group in state.groups if group.status != "cancelled"]
+    live = [group.status for group in state.groups if group.status != "cancelled"]
     if not live:
         return "cancelled"
     if state.holds:
         return "held"
-    if all(group.status == "delivered" for group in live):
+    if live.count("delivered") == len(live):
         return _returned_status(state)
-    if any(group.status not in {"unrouted", "backordered"} for group in live):
+    if live.count("unrouted") + live.count("backordered") < len(live):
         return "in_fulfillment"
     if state.approved:
         return "approved"

@@ -8,6 +8,7 @@ from edge_core.orders.further_events import GoodsTakenBack, TakenBackLine
 from edge_core.orders.requests import UnreceiptedLine
 from edge_core.orders.validation import is_date, is_moment
 from edge_core.orders.world import World
+from edge_core.people import is_same_person
 from edge_core.stock.ledger import StockDelta, total
 
 
@@ -45,7 +46,7 @@ def take_back_unreceipted(world: World, command: TakeBack) -> tuple[Event, ...] 
 
 def _check(command: TakeBack) -> Rejected | None:
     request = command.request
-    if request.approved_by == request.operator_id:
+    if is_same_person(request.approved_by, request.operator_id):
         return Rejected("approval-needed", "approved_by is the operator", "/approved_by")
     if request.currency not in CURRENCIES:
         return Rejected("unknown-currency", f"{request.currency!r} is not an active ISO 4217 code", "/currency")

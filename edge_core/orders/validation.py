@@ -102,17 +102,18 @@ def _check_times(order: TillOrder) -> Rejected | None:
 
 
 def _check_identifiers(order: TillOrder) -> Rejected | None:
-    lists = (
-        ("lines", "line_id", [line.line_id for line in order.lines]),
-        ("adjustments", "adjustment_id", [a.adjustment_id for a in order.adjustments]),
-        ("payments", "payment_id", [p.payment_id for p in order.payments]),
+    return (
+        _twice("lines", "line_id", [line.line_id for line in order.lines])
+        or _twice("adjustments", "adjustment_id", [a.adjustment_id for a in order.adjustments])
+        or _twice("payments", "payment_id", [p.payment_id for p in order.payments])
     )
-    for name, field, values in lists:
-        if len(set(values)) != len(values):
-            index = next(i for i, value in enumerate(values) if value in values[:i])
-            detail = f"{field} {values[index]!r} occurs twice"
-            return Rejected("duplicate-identifier", detail, f"/{name}/{index}/{field}")
-    return None
+
+
+def _twice(name: str, field: str, values: list[str]) -> Rejected | None:
+    if len(values) < 2 or len(set(values)) == len(values):
+        return None
+    index = next(i for i, value in enumerate(values) if value in values[:i])
+    return Rejected("duplicate-identifier", f"{field} {values[index]!r} occurs twice", f"/{name}/{index}/{field}")
 
 
 def _check_references(order: TillOrder) -> Rejected | None:
@@ -174,8 +175,8 @@ def _check_payments(order: TillOrder) -> Rejected | None:
             detail = "token_ref is the payment provider's reference; this one reads like a card number"
             return Rejected("card-number-refused", detail, f"/payments/{i}/token_ref")
     grand = order.totals.grand_total_minor
-    paid = sum(p.amount_minor for p in order.payments)
-    captured = sum(p.amount_minor for p in order.payments if p.status == "captured")
+    paid = sum([p.amount_minor for p in order.payments])
+    captured = sum([p.amount_minor for p in order.payments if p.status == "captured"])
     if order.order_type == "sale" and captured != grand:
         return Rejected("payment-mismatch", f"captured {captured}, the grand total is {grand}", "/payments")
     if paid > grand:
@@ -183,10 +184,11 @@ def _check_payments(order: TillOrder) -> Rejected | None:
     terms = order.payment_terms
     if terms is not None and terms.deposit_minor + terms.balance_due_minor != grand:
         return Rejected("payment-mismatch", "deposit and balance are not the grand total", "/payment_terms")
-    secured = sum(p.amount_minor for p in order.payments if p.status != "pending")
-    if order.order_type == "preorder" and terms is not None and secured < terms.deposit_minor:
-        detail = f"the deposit is {terms.deposit_minor}, authorized or captured are {secured}"
-        return Rejected("payment-mismatch", detail, "/payments")
+    if order.order_type == "preorder" and terms is not None:
+        secured = sum([p.amount_minor for p in order.payments if p.status != "pending"])
+        if secured < terms.deposit_minor:
+            detail = f"the deposit is {terms.deposit_minor}, authorized or captured are {secured}"
+            return Rejected("payment-mismatch", detail, "/payments")
     return None
 
 

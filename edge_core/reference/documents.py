@@ -10,11 +10,15 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from edge_core.limits import (
+    ADDRESS_EDITS_MAX_DEFAULT,
+    ADDRESS_EDITS_WINDOW_MS_MAX,
     COMPLIANCE_AGE_YEARS_MAX,
     COMPLIANCE_REGIONS_MAX,
+    DUPLICATE_WINDOW_MS_DEFAULT,
+    DUPLICATE_WINDOW_MS_MAX,
     HOLD_LEVELS_MAX,
     IDENTIFIER_CHARS_MAX,
-    LICENCES_MAX,
+    LICENSES_MAX,
     OFFERS_PER_SKU_MAX,
     PROMOTION_SKUS_MAX,
     PROMOTION_TIERS_MAX,
@@ -23,7 +27,7 @@ from edge_core.limits import (
     TRAITS_MAX,
 )
 from edge_core.orders.document import Amount, Currency, Identifier, Part, Text, Trait, Unit
-from edge_core.orders.judgement import Owner
+from edge_core.orders.judgment import Owner
 from edge_core.shapes import Written
 
 PPM = 1_000_000
@@ -37,7 +41,7 @@ Place = Annotated[
     Meta(min_length=2, max_length=6, description="ISO 3166-1 alpha-2 or ISO 3166-2"),
     Written(r"^[A-Z]{2}(?:-[A-Z0-9]{1,3})?$(?!\n)"),
 ]
-Licences = Annotated[tuple[Identifier, ...], Meta(max_length=LICENCES_MAX)]
+Licenses = Annotated[tuple[Identifier, ...], Meta(max_length=LICENSES_MAX)]
 
 
 class Item(Part, frozen=True):
@@ -57,7 +61,7 @@ class Compliance(Part, frozen=True):
     sku: Identifier
     age_years_min: Annotated[int, Meta(ge=0, le=COMPLIANCE_AGE_YEARS_MAX)] = 0
     places_denied: Annotated[tuple[Place, ...], Meta(max_length=COMPLIANCE_REGIONS_MAX)] = ()
-    licence: Identifier | None = None
+    license: Identifier | None = None
 
 
 class Offer(Part, frozen=True):
@@ -120,7 +124,7 @@ class Account(Part, frozen=True):
     credit_limit_minor: Amount | None = None
     owed_minor: Amount = 0
     day_amount_minor: Amount | None = None
-    licences: Licences = ()
+    licenses: Licenses = ()
     is_blocked: bool = False
 
 
@@ -134,8 +138,8 @@ class Level(Part, frozen=True):
 class Rules(Part, frozen=True):
     """The thresholds of the checks; `rules_id` is their version, which every finding names.
 
-    The defaults are what a store goes by that never received any: what its tills send is taken, and checks that could
-    stop a customer on a guess are off (0 or null). docs/checks.md says what each does.
+    The defaults are what a store goes by that never received any: what its tills send is taken, but for what looks sent
+    twice, and checks that could stop a customer on a guess are off (null). docs/checks.md says what each does.
     """
 
     rules_id: Annotated[str, Meta(min_length=1, max_length=IDENTIFIER_CHARS_MAX)] = "built-in-1"
@@ -144,10 +148,10 @@ class Rules(Part, frozen=True):
     price_tolerance_minor: Amount = 1
     price_grace_ms: Span = 86_400_000
     stale_after_ms: Span = 3 * 86_400_000
-    duplicate_window_ms: Span = 0
+    duplicate_window_ms: Annotated[int, Meta(ge=0, le=DUPLICATE_WINDOW_MS_MAX)] = DUPLICATE_WINDOW_MS_DEFAULT
     day_amount_up_percent: Annotated[int, Meta(ge=1, le=RULE_PERCENT_MAX)] = 300
-    address_edits_max: Annotated[int, Meta(ge=1, le=RULE_COUNT_MAX)] | None = None
-    address_edits_window_ms: Span = 3_600_000
+    address_edits_max: Annotated[int, Meta(ge=1, le=RULE_COUNT_MAX)] | None = ADDRESS_EDITS_MAX_DEFAULT
+    address_edits_window_ms: Annotated[int, Meta(ge=0, le=ADDRESS_EDITS_WINDOW_MS_MAX)] = 3_600_000
     insured_from_minor: Amount | None = None
     velocity_orders_max: Annotated[int, Meta(ge=1, le=RULE_COUNT_MAX)] | None = None
     velocity_window_ms: Span = 600_000
@@ -156,6 +160,8 @@ class Rules(Part, frozen=True):
         Level("back_office", 2 * 3_600_000),
         Level("centre", 24 * 3_600_000),
     )
+    hand_discount_ppm_max: Share | None = None
+    credit_share_ppm: Share = PPM
 
 
 Document = Item | Compliance | Price | Promotion | Account | Rules

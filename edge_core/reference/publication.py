@@ -1,7 +1,8 @@
 """What somebody publishes, read row by row: a JSON array of objects, or CSV with the fields' names in its first line.
 
-All or nothing: where a row is wrong, what is wrong is said with its line, and there are no rows. In CSV an empty cell
-leaves its field out, and a cell that begins with `[` or `{` is JSON (the offers of a price).
+All or nothing: where a row is wrong, what is wrong is said with its line, and there are no rows. A file without any row
+is a mistake too: it would be an export that failed. In CSV an empty cell leaves its field out, and a cell that begins
+with `[` or `{` is JSON (the offers of a price).
 """
 
 import csv
@@ -51,6 +52,8 @@ def read_publication(dataset: str, body: bytes, form: Form) -> Publication:
             mistakes.append(Mistake(line, str(fault)))
         else:
             rows[key], lines[key] = row, line
+    if not rows and not mistakes:
+        mistakes.append(Mistake(1, "there is no row"))
     if mistakes:
         return Publication({}, tuple(mistakes[:REFERENCE_MISTAKES_MAX]), len(mistakes))
     return Publication(rows)
@@ -93,20 +96,28 @@ def _json_rows(body: bytes) -> Iterator[tuple[int, Written]]:
 
 def _csv_rows(dataset: str, body: bytes) -> Iterator[tuple[int, Written]]:
     shape = object_shape(kind_named(dataset).document)
+    line = 1
     try:
-        reader = csv.DictReader(body.decode("utf-8-sig").splitlines(keepends=True), strict=True)
-        line = 2
+        lines = body.decode("utf-8-sig").split("\n")  # str.splitlines would end rows at other characters too
+        reader = csv.DictReader((f"{each}\n" for each in lines), strict=True)
+        names = reader.fieldnames or ()
+        if len(set(names)) != len(names):
+            yield 1, PermanentFault("a name stands twice in the first line")
+            return
+        line = reader.line_num + 1
         for cells in reader:
             yield line, _json_of(cells, shape)
             line = reader.line_num + 1
     except (csv.Error, UnicodeDecodeError) as error:
-        yield 1, PermanentFault(f"not CSV in UTF-8: {error}")
+        yield line, PermanentFault(f"not CSV in UTF-8: {error}")
 
 
 def _json_of(cells: dict[str | Any, str | Any], shape: type[Struct]) -> Written:
     """A line of CSV as the JSON object that it stands for."""
     if None in cells:
         return PermanentFault("there are more cells than the first line has names")
+    if None in cells.values():  # a file that was cut: what is missing must not become a default
+        return PermanentFault("there are fewer cells than the first line has names")
     try:
         given = {name: _value(cell) for name, cell in cells.items() if cell}
         return msgspec.json.encode(msgspec.convert(given, shape, strict=False))

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from edge_core.errors import Rejected
 from edge_core.limits import COUNT_LINES_MAX, COUNT_TOLERANCE_PERCENT_DEFAULT, QUANTITY_MILLI_MAX
 from edge_core.orders.machines import Machine, Transition
+from edge_core.people import is_same_person
 from edge_core.stock.ledger import Position, StockDelta
 
 COUNT: Final = Machine(
@@ -127,7 +128,7 @@ def approve(count: Count, operator_id: str) -> Count | Rejected:
     """Accept the differences. Not by one who counted a line that is in doubt."""
     if (found := _refused(count, "approved")) is not None:
         return found
-    if any(line.operator_id == operator_id for line in doubtful(count)):
+    if any(is_same_person(line.operator_id, operator_id) for line in doubtful(count)):
         detail = f"{operator_id} counted what is in doubt; another has to approve it"
         return Rejected("command-not-allowed", detail, state=count.status)
     return replace(count, status=COUNT.next_state(count.status, "approved"), approved_by=operator_id)

@@ -8,7 +8,6 @@ checks them, and the centre, which only mirrors them, reach the same figures.
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from edge_core.errors import InvariantViolated
 
@@ -59,7 +58,16 @@ def apply_delta(position: Position | None, delta: StockDelta) -> Position:
         raise InvariantViolated(f"{delta.sku!r} is kept in {base.unit}, the delta is in {delta.unit}")
     on_hand_milli = base.on_hand_milli + delta.on_hand_milli
     reserved_milli = base.reserved_milli + delta.reserved_milli
-    after = replace(base, on_hand_milli=on_hand_milli, reserved_milli=reserved_milli)
+    after = Position(
+        base.sku,
+        base.lot,
+        base.unit,
+        base.expires_on,
+        on_hand_milli,
+        base.safety_milli,
+        base.rights_milli,
+        reserved_milli,
+    )
     if on_hand_milli < 0 or reserved_milli < 0 or after.free_milli < 0:
         raise InvariantViolated(f"stock of {delta.sku!r} lot {delta.lot!r} would break: {after}")
     return after
@@ -142,6 +150,11 @@ def consume(allocations: Iterable[Allocation]) -> tuple[StockDelta, ...]:
         StockDelta(a.sku, a.lot, a.unit, on_hand_milli=-a.quantity_milli, reserved_milli=-a.quantity_milli)
         for a in allocations
     )
+
+
+def hand_over(allocations: Iterable[Allocation]) -> tuple[StockDelta, ...]:
+    """Promised and gone in one decision: what `reserve` and `consume` come to together."""
+    return tuple([StockDelta(a.sku, a.lot, a.unit, on_hand_milli=-a.quantity_milli) for a in allocations])
 
 
 def restock(allocations: Iterable[Allocation]) -> tuple[StockDelta, ...]:

@@ -128,6 +128,29 @@ class MoveRights(Part, frozen=True, tag="stock.move_rights"):
         return self.owner_id, self.sku
 
 
+class ReturnRights(Part, frozen=True, tag="stock.return_rights"):
+    """The body of `POST /v1/stock/rights/returns`: what is held here of another location's goods goes back to it."""
+
+    owner_id: Identifier
+    sku: Identifier
+    quantity_milli: Quantity
+
+    def key(self, _node_id: str) -> tuple[str, str]:
+        """Whose goods, and which."""
+        return self.owner_id, self.sku
+
+
+class SettleRights(Part, frozen=True, tag="stock.settle_rights"):
+    """The location is told that a life of the centre is over: what it had left comes back."""
+
+    sku: Identifier
+    ended: Life
+
+    def key(self, node_id: str) -> tuple[str, str]:
+        """Whose goods, and which."""
+        return node_id, self.sku
+
+
 class HearRights(Part, frozen=True, tag="stock.hear_rights"):
     """What others did with rights, as far as it concerns this node."""
 
@@ -138,5 +161,5 @@ class HearRights(Part, frozen=True, tag="stock.hear_rights"):
         return self.book.rights.owner_id, self.book.rights.sku
 
 
-RightsTask = GrantRights | SpendRights | MoveRights | HearRights
+RightsTask = GrantRights | SpendRights | MoveRights | HearRights | ReturnRights | SettleRights
 RightsRequest = RightsTask | UseRights

@@ -14,7 +14,7 @@ everybody until somebody who holds the whole record of that life settles them.
 """
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -22,6 +22,9 @@ from msgspec.structs import replace
 
 from edge_core.errors import InvariantViolated, Rejected
 from edge_core.limits import RIGHTS_MILLI_MAX, RIGHTS_ROWS_MAX
+
+CENTRE_ID: Final = "@centre"
+"""The name under which the centre holds rights; no node is called so. Its lives are the histories of its database."""
 
 Total = Annotated[int, Meta(ge=0, le=RIGHTS_MILLI_MAX)]
 
@@ -160,9 +163,19 @@ def lives(rights: Rights) -> tuple[Life, ...]:
 def balance_milli(rights: Rights, life: Life) -> int:
     """What a life holds by the figures that are known here. Exact for the life itself; below zero only elsewhere."""
     row = row_of(rights, life)
-    received_milli = sum(m.quantity_milli for each in rights.rows for m in each.moved if m.to == life)
-    given_milli = sum(m.quantity_milli for m in row.moved)
-    return row.minted_milli + received_milli - given_milli - row.used_milli + row.returned_milli
+    return row.minted_milli + received_milli(rights, life) - row.used_milli + row.returned_milli
+
+
+def received_milli(rights: Rights, life: Life) -> int:
+    """What others ever moved to a life, less what it moved to others."""
+    came_milli = sum(m.quantity_milli for each in rights.rows for m in each.moved if m.to == life)
+    return came_milli - sum(m.quantity_milli for m in row_of(rights, life).moved)
+
+
+def present_life(rights: Rights, node_id: str) -> Life | None:
+    """The last life of a node that is known here and not over; None where there is none."""
+    found = [life for life in lives(rights) if life.node_id == node_id and not row_of(rights, life).is_void]
+    return max(found, default=None)
 
 
 def held_milli(rights: Rights, life: Life) -> int:

@@ -13,6 +13,13 @@ from edge_core.errors import InvariantViolated
 from edge_core.limits import REBALANCE_TOLERANCE_PERCENT, SALE_RATE_WINDOW_MS
 
 _DAY_MS: Final = 86_400_000
+_PIECES: Final = frozenset({"H87", "EA", "C62"})  # units of UN/ECE Recommendation 20 that are not divided
+_PIECE_MILLI: Final = 1_000
+
+
+def step_of(unit: str) -> int:
+    """The least that can be handed over: a piece, or a thousandth of what is sold by weight."""
+    return _PIECE_MILLI if unit in _PIECES else 1
 
 
 class SaleRate(Struct, frozen=True, array_like=True, gc=False):

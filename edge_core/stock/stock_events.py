@@ -132,6 +132,15 @@ class RightsHeard(Struct, frozen=True, array_like=True, gc=False, tag="stock.rig
     news: RightsBook
 
 
-RightsEvent = RightsGranted | RightsMoved | RightsUsed | RightsSpent | RightsHeard
+class RightsReturned(Struct, frozen=True, array_like=True, gc=False, tag="stock.rights_returned"):
+    """Rights came back to the location, unspent: their goods are free here again."""
+
+    movement_id: UUID
+    news: RightsBook
+    quantity_milli: int
+    allocations: tuple[Allocation, ...]
+
+
+RightsEvent = RightsGranted | RightsMoved | RightsUsed | RightsSpent | RightsHeard | RightsReturned
 RIGHTS_EVENTS: Final = get_args(RightsEvent)
 StockEvent = StockCounted | StockHeld | HoldExtended | HoldEnded | QuotaChanged | RightsEvent

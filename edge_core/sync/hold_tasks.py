@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from edge_core.orders.judgement import Owner
+from edge_core.orders.judgment import Owner
 from edge_core.orders.requests import ApproveRequest, HoldRequest, RefuseRequest
 
 

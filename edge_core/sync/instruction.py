@@ -18,6 +18,7 @@ from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import CancelRequest, HandBackRequest
 from edge_core.stock.quotas import Quota
 from edge_core.stock.requests import QuotaRequest, RightsTask
+from edge_core.stock.rights_book import Spent
 from edge_core.sync.hold_tasks import HoldingTask
 
 INSTRUCTION_VERSION: Final = 1
@@ -39,7 +40,8 @@ class AssignTask(Struct, frozen=True, array_like=True, gc=False, tag="order.assi
     """Take an order on, under the instruction's subject as its id, or refuse it.
 
     `central_order_id`, `display_number`, `key` and `payload_hash` are the centre's order's; the location's word is
-    wanted until `accept_by_ms` (Unix time, the centre's clock).
+    wanted until `accept_by_ms` (Unix time, the centre's clock). `spent` are promises that the centre made for it with
+    rights to goods of this location.
     """
 
     order: TillOrder
@@ -49,6 +51,7 @@ class AssignTask(Struct, frozen=True, array_like=True, gc=False, tag="order.assi
     payload_hash: bytes
     attempt: int
     accept_by_ms: int
+    spent: tuple[Spent, ...] = ()
 
 
 class WithdrawTask(Struct, frozen=True, array_like=True, gc=False, tag="order.withdraw"):

@@ -14,9 +14,10 @@ import pytest
 
 from edge_core import ids
 from edge_core.orders.events import LIFECYCLE_NAMES, Event, LifecycleEvent, StockMoved
+from edge_core.stock.requests import HearRights
 from edge_core.sync import chain
 from edge_core.sync.entry import ENTRY_VERSION, LANES, decode_entry, encode_entry
-from edge_core.sync.instruction import decode_instruction, encode_instruction
+from edge_core.sync.instruction import AssignTask, decode_instruction, encode_instruction
 from edge_core.sync.messages import (
     PROTOCOL_VERSION,
     DownMessage,
@@ -36,6 +37,7 @@ ENTRIES = {name: (version, written) for version, file in OF_VERSION.items() for 
 EARLIER_ENTRIES: dict[str, str] = json.loads((FILES / "entry_v1_earlier.json").read_text())
 EARLIER: dict[str, str] = json.loads((FILES / "messages_v1_earlier.json").read_text())
 INSTRUCTIONS: dict[str, str] = json.loads((FILES / "instruction_v1.json").read_text())
+EARLIER_INSTRUCTIONS: dict[str, str] = json.loads((FILES / "instruction_v1_earlier.json").read_text())
 MESSAGES: dict[str, str] = json.loads((FILES / "messages_v1.json").read_text())
 
 
@@ -69,6 +71,16 @@ def test_an_instruction_is_written_and_read_in_the_bytes_of_version_1(name: str)
     body = bytes.fromhex(INSTRUCTIONS[name])
     assert encode_instruction(golden.INSTRUCTIONS[name]) == body
     assert decode_instruction(body) == golden.INSTRUCTIONS[name]
+
+
+@pytest.mark.parametrize("name", EARLIER_INSTRUCTIONS)
+def test_an_instruction_without_the_fields_that_came_later_is_read_with_their_defaults(name: str) -> None:
+    read = decode_instruction(bytes.fromhex(EARLIER_INSTRUCTIONS[name])).task
+    if isinstance(read, AssignTask):
+        assert read.spent == ()
+    else:
+        assert isinstance(read, HearRights)
+        assert (read.book.backing[0].by, read.book.told) == (None, ())
 
 
 @pytest.mark.parametrize("message", golden.MESSAGES, ids=lambda message: message.__struct_config__.tag)

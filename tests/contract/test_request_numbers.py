@@ -6,11 +6,20 @@ from typing import get_args
 import pytest
 from msgspec import Struct, inspect
 
-from edge_core.orders.commands import StockMovement
-from edge_core.orders.document import TillOrder
-from edge_core.orders.requests import REQUESTS, OrderRequest, UnreceiptedReturn
+from central_sync.api import contract as centre
+from edge_agent.api import contract as agent
+from edge_core.orders.requests import OrderRequest
+from edge_core.reference.datasets import KINDS
+from holdfast_runtime.openapi import Operation
 
-BODIES: set[type[Struct]] = {*get_args(OrderRequest), *REQUESTS.values(), TillOrder, StockMovement, UnreceiptedReturn}
+OPERATIONS: tuple[Operation, ...] = (*agent.OPERATIONS, *centre.OPERATIONS)
+POSTED = {body for each in OPERATIONS for body in (each.body, each.batch_of) if body is not None}
+PUBLISHED = {kind.document for kind in KINDS.values()}
+BODIES: set[type[Struct]] = {*POSTED, *PUBLISHED, *get_args(OrderRequest)}
+WITHOUT_NUMBERS = {
+    *("AssignRequest", "BatchOrder", "CloseRequest", "DiscardRequest", "EnrolmentRequest", "GroupRequest", "Item"),
+    *("ReleaseRequest", "ReplayRequest", "SettleAsked"),
+}
 
 
 def numbers(shape: inspect.Type, path: str) -> Iterator[tuple[str, inspect.IntType]]:
@@ -30,10 +39,16 @@ def numbers(shape: inspect.Type, path: str) -> Iterator[tuple[str, inspect.IntTy
             return
 
 
-@pytest.mark.parametrize("body", sorted(BODIES, key=repr))
+def test_the_bodies_looked_at_are_all_that_the_apis_take() -> None:
+    named = {body.__name__ for body in BODIES}
+    assert {"TillOrder", "StockMovement", "StockCount", "ReservationRequest", "QuotaRequest", "GrantRights"} <= named
+    assert {"CloseRequest", "RightsAsked", "CancelRequest", "Price", "Promotion", "Rules"} <= named
+
+
+@pytest.mark.parametrize("body", sorted(BODIES, key=repr), ids=lambda body: body.__name__)
 def test_every_number_of_a_request_has_bounds(body: type[Struct]) -> None:
     found = dict(numbers(inspect.type_info(body), ""))
-    assert found
+    assert bool(found) == (body.__name__ not in WITHOUT_NUMBERS), found
     for path, shape in found.items():
         least = shape.gt if shape.ge is None else shape.ge
         assert least is not None, path

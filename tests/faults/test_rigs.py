@@ -20,6 +20,7 @@ from tests.rigs.disks import LoopDisk
 from tests.rigs.roads import Roads
 disk, roads = LoopDisk(16), Roads(Path(sys.argv[1]))
 file = (disk.path / "open").open("w")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background may ignore it
 print(disk.path, roads.store.interface, flush=True)
 signal.pause()
 """

@@ -162,7 +162,7 @@ def test_what_the_schema_does_not_allow_is_refused_with_its_place(
     assert refused.json()["pointer"].startswith(pointer) or refused.json()["pointer"] == pointer
 
 
-@pytest.mark.parametrize("name", [name for name, value in sale().items() if value is not None])
+@pytest.mark.parametrize("name", [name for name, value in sale().items() if value and name != "confirmations"])
 def test_a_missing_member_is_named(till: httpx.Client, name: str) -> None:
     order = {member: value for member, value in sale().items() if member != name}
     refused = till.post("/v1/orders", headers=key(), json=order)

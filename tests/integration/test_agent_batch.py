@@ -109,6 +109,7 @@ def test_orders_of_a_batch_compete_for_stock_in_their_order(till: httpx.Client) 
     assert till.post("/v1/stock/movements", json=receipt("scarce", 8_000), headers=key()).is_success
     order = json.loads((Path(__file__).parents[1] / "fixtures/order-ship.json").read_text())
     order["lines"][0]["sku"] = "scarce"  # four pieces
+    order["confirmations"] = {"duplicate": True}
     done = place(till, *({"idempotency_key": f"scarce-{number}", "order": order} for number in range(4)))
     assert [result["status"] for result in done["results"]] == [201, 201, 409, 409]
 

@@ -73,6 +73,8 @@ def test_a_closed_day_keeps_its_z_report_and_shows_what_came_late(agent: Agent, 
     assert close(till, str(TODAY)).json()["z_number"] == 2
     agent.restart()
     found = day(till, YESTERDAY)
+    assert found["z_code"] == first.json()["z_code"] == again.json()["z_code"]
+    assert found["z_code"].startswith("1-")
     assert (found["state"], found["z_number"], found["operator_id"]) == ("closed", 1, "op-1")
     assert found["currencies"] == first.json()["currencies"]
     assert [(sums["orders"], sums["grand_total_minor"]) for sums in found["late"]] == [(1, 100)]

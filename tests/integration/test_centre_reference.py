@@ -10,11 +10,17 @@ import pytest
 
 from central_sync import times
 from central_sync.ingest.announcing import announcements
-from central_sync.reference import publish
+from central_sync.reference import PublishedVersion, publish
 from central_sync.store import reference
+from central_sync.store.reference import ALL
 from edge_agent.reference_source import Source
-from edge_core.errors import TransientFault
-from edge_core.limits import REFERENCE_DELTA_CHANGES_MAX, REFERENCE_SPREAD_MS, REFERENCE_VERSIONS_MAX
+from edge_core.errors import Rejected, TransientFault
+from edge_core.limits import (
+    REFERENCE_DELTA_CHANGES_MAX,
+    REFERENCE_SCOPES_MAX,
+    REFERENCE_SPREAD_MS,
+    REFERENCE_VERSIONS_MAX,
+)
 from edge_core.reference.files import read_file
 from edge_core.reference.publication import read_publication
 from edge_core.reference.versions import applied, content_hash
@@ -23,7 +29,7 @@ from edge_core.sync.reference_messages import Held
 from holdfast_runtime.tokens import TokenFile
 from tests.rigs.agents import slug
 from tests.rigs.brokers import Broker
-from tests.rigs.centre import RunningCentre, running_centre
+from tests.rigs.centre import RunningCentre, greet, running_centre
 from tests.rigs.reference import items
 from tests.rigs.streams import NodeLog
 
@@ -116,7 +122,7 @@ async def test_the_same_content_again_is_a_version_with_an_empty_delta(centre: R
 
 
 async def test_no_more_versions_are_kept_than_agreed(centre: RunningCentre) -> None:
-    for count in range(REFERENCE_VERSIONS_MAX + 2):
+    for count in range(1, REFERENCE_VERSIONS_MAX + 3):
         await put(centre, items(count))
     kept = [row["version"] for row in (await centre.get("/v1/reference"))["versions"]]
     assert kept == list(range(REFERENCE_VERSIONS_MAX + 2, 2, -1))
@@ -127,6 +133,7 @@ async def test_no_more_versions_are_kept_than_agreed(centre: RunningCentre) -> N
 async def test_a_node_is_told_what_it_neither_has_nor_fetches_of_what_it_takes(centre: RunningCentre) -> None:
     database = centre.centre.database
     made = await publish(database, "catalogue", _rows(), who="test", now=times.now())
+    assert isinstance(made, PublishedVersion)
     await publish(database, "prices", {}, who="test", now=times.now())
     row = made.row
 
@@ -148,10 +155,97 @@ async def test_a_node_is_told_what_it_neither_has_nor_fetches_of_what_it_takes(c
 
 
 async def test_publications_of_one_dataset_at_once_get_numbers_of_their_own(centre: RunningCentre) -> None:
-    made = await asyncio.gather(*(put(centre, items(count)) for count in range(4)))
+    made = await asyncio.gather(*(put(centre, items(count)) for count in range(1, 5)))
     assert sorted(each["version"] for each in made) == [1, 2, 3, 4]
     async with centre.centre.database.reading() as connection:
-        assert [(v.dataset, v.version) for v in await reference.newest(connection)] == [("catalogue", 4)]
+        newest = await reference.newest(connection, ["store-1"])
+    assert [(v.dataset, v.version) for v in newest["store-1"]] == [("catalogue", 4)]
+
+
+async def test_a_node_takes_what_is_for_its_group_before_its_region_before_all(centre: RunningCentre) -> None:
+    database = centre.centre.database
+    logs = [NodeLog(f"store-{number}") for number in (1, 2, 3)]
+    await greet(database, *logs)
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE node SET region = 'north' WHERE node_id <> 'store-3'")
+    await put(centre, items(1))
+    for scope, count in (("region/north", 2), ("group/outlets", 3)):
+        made = await centre.http.put(CATALOGUE, json=items(count), params={"for": scope})
+        assert (made.status_code, made.json()["scope"]) == (201, scope)
+    answer = await centre.http.put("/v1/reference/groups/outlets", json={"nodes": ["store-2", "never-seen"]})
+    assert answer.json() == {"group": "outlets", "nodes": ["never-seen", "store-2"]}
+
+    async def newest() -> dict[str, int]:
+        async with database.reading() as connection:
+            found = await reference.newest(connection, ["store-1", "store-2", "store-3", "never-seen"])
+        return {node: version.version for node, (version,) in found.items()}
+
+    assert await newest() == {"store-1": 2, "store-2": 3, "store-3": 1, "never-seen": 3}
+    assert made.json()["deltas_from"] == [1], "from what its nodes had before"
+    withdrawn = await centre.http.delete(CATALOGUE, params={"for": "group/outlets"})
+    assert (withdrawn.status_code, withdrawn.json()["rows"]) == (201, 0)
+    assert await newest() == {"store-1": 2, "store-2": 2, "store-3": 1, "never-seen": 1}
+    await centre.http.put("/v1/reference/groups/others", json={"nodes": ["store-2"]})
+    assert (await centre.get("/v1/reference/groups"))["groups"] == [
+        {"group": "others", "nodes": ["store-2"]},
+        {"group": "outlets", "nodes": ["never-seen"]},
+    ]
+
+
+async def test_each_scope_keeps_versions_of_its_own(centre: RunningCentre) -> None:
+    await put(centre, items(1))
+    for count in range(2, REFERENCE_VERSIONS_MAX + 4):
+        assert (await centre.http.put(CATALOGUE, json=items(count), params={"for": "group/a"})).status_code == 201
+    kept = [row["version"] for row in (await centre.get("/v1/reference"))["versions"] if row["scope"] == "all"]
+    assert kept == [1]
+    assert len((await centre.get("/v1/reference"))["versions"]) == REFERENCE_VERSIONS_MAX + 1
+
+
+async def test_what_is_withdrawn_from_a_group_makes_room_for_others_and_its_number_is_not_given_again(
+    centre: RunningCentre,
+) -> None:
+    database, rows = centre.centre.database, _rows()
+
+    async def make(scope: str, rows: dict[str, bytes]) -> int:
+        made = await publish(database, "catalogue", rows, who="test", now=times.now(), scope=scope)
+        return 0 if isinstance(made, Rejected) else made.row.version
+
+    assert await make(ALL, rows) == 1
+    for number in range(2, REFERENCE_SCOPES_MAX + 1):
+        assert await make(f"group/{number}", rows) == number
+    assert await make("group/another", rows) == 0
+    assert await make("group/2", {}) == REFERENCE_SCOPES_MAX + 1
+    assert await make("group/another", rows) == REFERENCE_SCOPES_MAX + 2
+    kept = {(row["scope"], row["version"]) for row in (await centre.get("/v1/reference"))["versions"]}
+    assert "group/2" not in {scope for scope, _ in kept}
+    assert {("group/3", 3), ("group/another", REFERENCE_SCOPES_MAX + 2)} <= kept
+    assert await make("group/2", rows) == 0, "there is no room left"
+
+
+@pytest.mark.parametrize("end", ["withdrawn", "left"])
+async def test_a_node_for_which_nothing_is_left_is_told_that(centre: RunningCentre, end: str) -> None:
+    group = "/v1/reference/groups/outlets"
+    await centre.http.put(group, json={"nodes": ["store-1"]})
+    made = await centre.http.put(CATALOGUE, json=items(2), params={"for": "group/outlets"})
+
+    async def newest() -> list[tuple[int, int]]:
+        async with centre.centre.database.reading() as connection:
+            found = (await reference.newest(connection, ["store-1"]))["store-1"]
+            rows = {row.version: row.row_count for row in await reference.kept(connection)}
+        return [(version.version, rows[version.version]) for version in found]
+
+    assert await newest() == [(made.json()["version"], 2)]
+    if end == "withdrawn":
+        await centre.http.delete(CATALOGUE, params={"for": "group/outlets"})
+    else:
+        await centre.http.put(group, json={"nodes": []})
+    assert [rows for _, rows in await newest()] == [0]
+
+
+@pytest.mark.parametrize("scope", ["group/", "store/a", "group", "group/a\x00", "group/" + "a" * 65, "Group/a"])
+async def test_a_scope_that_is_none_is_refused(centre: RunningCentre, scope: str) -> None:
+    assert slug(await centre.http.put(CATALOGUE, json=items(1), params={"for": scope})) == "invalid-parameter"
+    assert (await centre.get("/v1/reference"))["versions"] == []
 
 
 async def test_publishing_takes_the_scope_operate_and_fetching_takes_read(

@@ -8,11 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from central_sync import rights as desk
+from central_sync.rebalancing import Rebalancer
+from central_sync.settling_rights import settle_life
 from central_sync.store import rights
 from central_sync.store.database import Database
 from central_sync.store.rights import RightsKey
 from edge_core import ids
 from edge_core.errors import Rejected
+from edge_core.limits import RIGHTS_REBALANCE_MS_DEFAULT, RIGHTS_ROWS_MAX
 from edge_core.orders.commands import ShareRights
 from edge_core.orders.events import StockMoved
 from edge_core.orders.sharing import share_rights
@@ -20,10 +23,11 @@ from edge_core.orders.world import World
 from edge_core.stock import rights_book
 from edge_core.stock.holds import end_id
 from edge_core.stock.ledger import Allocation, Position, StockDelta
-from edge_core.stock.requests import GrantRights
-from edge_core.stock.rights import Life
+from edge_core.stock.requests import GrantRights, HearRights, ReturnRights, SettleRights
+from edge_core.stock.rights import Life, Moved, Rights, Row, balance_milli, present_life
 from edge_core.stock.rights_book import RightsBook
 from edge_core.stock.stock_events import HoldEnded, RightsGranted, StockHeld
+from edge_core.sync.instruction import decode_instruction
 from tests.rigs.centre import greet, migrated, push, rows
 from tests.rigs.orders import BUSINESS_DATE, START_MS
 from tests.rigs.streams import NodeLog
@@ -113,6 +117,44 @@ async def test_a_centre_that_was_put_back_holds_nothing_until_it_is_given_rights
     assert await spend(database, log, 1_000) == "rights-exceeded"
 
 
+@pytest.mark.parametrize("after_ms", [1_000, 0], ids=["by rate", "by hand alone"])
+async def test_a_centre_that_was_put_back_asks_each_location_once_to_settle_for_its_former_life(
+    database: Database, log: NodeLog, after_ms: int
+) -> None:
+    former = await centre(database)
+    (event,) = grants(log, (former, 2_000))
+    log.record([event])
+    await push(database, log.push())
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE centre SET history_id = $1", uuid4())
+    now_ms = START_MS
+    rebalancer = Rebalancer(database, lambda: now_ms, after_ms=after_ms)
+    for _ in range(2):
+        assert await rebalancer.look() == 0
+        now_ms += RIGHTS_REBALANCE_MS_DEFAULT + 1
+    asked = await rows(database, "SELECT kind, body FROM instruction")
+    assert [kind for kind, _ in asked] == ["stock.settle_rights"]
+    task = decode_instruction(asked[0][1]).task
+    assert task == SettleRights(SKU, former)
+
+
+async def test_what_cannot_be_settled_at_one_location_is_settled_at_none(database: Database, log: NodeLog) -> None:
+    other = NodeLog("store-0002")
+    await greet(database, other)
+    former, gone = Life(log.node_id, ids.uuid7(START_MS - 1, 1)), Life(other.node_id, ids.uuid7(START_MS - 1, 2))
+    crowd = tuple(Moved(Life("store-0003", ids.uuid7(START_MS, n)), 1) for n in range(RIGHTS_ROWS_MAX - 2))
+    book = Rights(log.node_id, "a", (Row(former, 1_000, (Moved(gone, 1_000),)),))
+    full = Rights(log.node_id, "b", (Row(former, 1_000_000, (Moved(gone, 1_000), *crowd)),))
+    async with database.transaction() as connection:
+        await rights.take(connection, [RightsBook(book), RightsBook(full)])
+        refused = await settle_life(connection, gone.node_id, gone.incarnation, "disk-died", now_ms=START_MS)
+    assert isinstance(refused, Rejected)
+    assert await rows(database, "SELECT kind FROM instruction") == []
+    async with database.reading() as connection:
+        left = await rights.page(connection, owner_id=None, sku="a", after=None, rows_max=1)
+    assert balance_milli(left[0].rights, gone) == 1_000
+
+
 async def test_rights_for_another_node_are_passed_on_to_it_once(database: Database, log: NodeLog) -> None:
     other = NodeLog("store-0002")
     await greet(database, other)
@@ -163,3 +205,28 @@ def _merged(words: list[RightsBook]) -> RightsBook:
     for word in words:
         book = rights_book.merge(book, word)
     return book
+
+
+async def test_rights_go_back_to_the_life_that_the_location_lives_now(database: Database, log: NodeLog) -> None:
+    other, later = NodeLog("store-0002"), NodeLog(log.node_id, ids.uuid7(START_MS + 1, 1))
+    await greet(database, other)
+    log.record([StockMoved(uuid4(), "receipt", "delivery", (StockDelta(SKU, None, "H87", on_hand_milli=10_000),))])
+    for event in grants(log, (await centre(database), 4_000), (Life(other.node_id, other.incarnation), 4_000)):
+        log.record([event])
+    await push(database, log.push())
+    await greet(database, later)
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE rights_party SET sold_milli = 90000 WHERE is_owner")
+    assert await Rebalancer(database, lambda: START_MS, after_ms=1).look() == 2
+    asked = await rows(database, "SELECT node_id, body FROM instruction ORDER BY node_id, number")
+    tasks = [(node_id, decode_instruction(body).task) for node_id, body in asked]
+    now = Life(log.node_id, later.incarnation)
+    (_, to_owner), *to_holder = tasks
+    assert isinstance(to_owner, HearRights)
+    (row,) = to_owner.book.rights.rows
+    assert [moved.to for moved in row.moved] == [now], "the centre's own"
+    _, told, back = (task for _, task in to_holder)  # of its rights, of the location's life, of what is wanted back
+    assert isinstance(told, HearRights)
+    assert isinstance(back, ReturnRights)
+    holder = rights_book.merge(grants(log, (Life(other.node_id, other.incarnation), 4_000))[0].news, told.book)
+    assert present_life(holder.rights, log.node_id) == now

@@ -76,6 +76,30 @@ async def test_the_commands_show_what_the_centre_holds(service: Service, config:
     assert await service.terminate() == 0
 
 
+async def test_the_export_of_the_centre_is_the_log_of_the_store_and_leaves_out_nothing_that_cannot_be_read(
+    service: Service, config: Path, nats: Broker
+) -> None:
+    logs = [NodeLog("store-0001"), NodeLog("store-0002")]
+    await service.start()
+    for log in logs:
+        log.sell(3)
+        log.append(b"\xc1 useless")
+        async with edge(nats.url, log.node_id) as node:
+            await node.say(log.hello())
+            await node.say(log.push())
+            await node.hear_ack_of(4)
+    both = [json.loads(line) for line in run("central-sync", "export", "--config", config).stdout.splitlines()]
+    assert [(line["node_id"], line["seq"]) for line in both] == [(log.node_id, n) for log in logs for n in range(1, 5)]
+    assert [line["hash"] for line in both] == [log.hashes[seq].hex() for log in logs for seq in range(1, 5)]
+    of_one = run("central-sync", "export", "--node", "store-0002", "--config", config).stdout.splitlines()
+    assert [json.loads(line) for line in of_one] == both[4:]
+    assert [line["events"][0]["type"] for line in both[:3]] == ["order.placed"] * 3
+    assert both[3]["body"] == b"\xc1 useless".hex()
+    assert "events" not in both[3]
+    assert run("central-sync", "export", "--lane", "bulk", "--config", config).stdout == ""
+    assert await service.terminate() == 0
+
+
 def test_a_configuration_error_names_key_and_file_and_exits_with_2(tmp_path: Path) -> None:
     cases: tuple[tuple[dict[str, dict[str, str | int | float | bool]], str], ...] = (
         ({"api": {"prot": 7080}}, "api.prot"),

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from deploy.demo.relay import Relay
+from deploy.house.relay import Relay
 
 _DEADLINE_S = 5
 

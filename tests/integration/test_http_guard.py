@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
@@ -184,6 +184,14 @@ async def test_a_header_or_trailer_without_an_end_is_cut_off(server: Server, sta
     writer.close()
 
 
+async def test_a_trailer_that_comes_at_once_counts_as_header(server: Server) -> None:
+    chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n"
+    lines = b"".join(b"X%d: 1\r\n" % number for number in range(HEADERS_MAX + 1))
+    assert (await server.exchange(chunked + lines[:7] + b"\r\n"))[0] == 200
+    status, _, body = await server.exchange(chunked + lines + b"\r\n")
+    assert (status, code(body)) == (431, "HF1009")
+
+
 async def test_a_header_that_does_not_arrive_is_answered_408_and_closed(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,18 +335,13 @@ async def test_one_connection_too_many_is_told_so_and_the_next_is_served(monkeyp
         assert (status, code(body), headers["retry-after"]) == (503, "HF4001", "1")
         held[0][1].close()
         await held[0][1].wait_closed()
-        assert (await until(server, lambda status: status == 200)) == 200
+        await soon(served(server))
 
 
-async def until(server: Server, wanted: Callable[[int], bool]) -> int:
-    """Repeat until the server has seen the other side close; it does so in its own time."""
-    while True:
-        reader, writer = await server.connect()
-        writer.write(post())
-        status = (await response(reader))[0]
-        writer.close()
-        if wanted(status):
-            return status
+async def served(server: Server) -> None:
+    """Ask until the server has seen the other side close; it does so in its own time."""
+    while (await server.exchange(post()))[0] != 200:
+        pass
 
 
 async def test_a_failing_handler_is_answered_500_without_its_text(server: Server) -> None:

@@ -165,14 +165,21 @@ async def test_an_order_that_is_cancelled_while_a_store_is_asked_ends_and_leaves
         asked = await attempt_stands(house, receipt, 1, "offered")
         await at_store(house.store, asked["assignment_id"])
         path = f"/v1/assignments/{receipt['order_id']}/cancel"
-        answer = await house.centre.http.post(path, json={"reason": "changed-mind"})
-        assert answer.status_code == 200, answer.text
+        header, cancel = key(), {"reason": "changed-mind"}
+        assert (await house.centre.http.post(path, json=cancel)).json()["code"] == "HF1003"
+        answer, again = [await house.centre.http.post(path, json=cancel, headers=header) for _ in range(2)]
+        assert (answer.status_code, answer.content) == (200, again.content), answer.text
+        assert (again.headers.get("idempotency-replayed"), "idempotency-replayed" in answer.headers) == ("true", False)
+        other = await house.centre.http.post(path, json={"reason": "fraud"}, headers=header)
+        assert (other.status_code, other.json()["code"]) == (422, "HF1005")
         assert (await stands(house, receipt, "cancelled"))["owner"] is None
         assert reserved(house) == [0, 0]
         late = await command(house.store, asked["assignment_id"], "accept")
         assert (late.status_code, late.json()["code"]) == (409, "HF2070")
         assign = {"node_id": "store-0002"}
-        refused = await house.centre.http.post(f"/v1/assignments/{receipt['order_id']}/assign", json=assign)
+        refused = await house.centre.http.post(
+            f"/v1/assignments/{receipt['order_id']}/assign", json=assign, headers=key()
+        )
         assert (refused.status_code, refused.json()["code"]) == (409, "HF2073")
         await converged(house)
 
@@ -184,7 +191,7 @@ async def test_a_customer_who_cancels_what_a_store_has_accepted_is_answered_by_t
         receipt = await post(house)
         found = await stands(house, receipt, "accepted")
         path = f"/v1/assignments/{receipt['order_id']}/cancel"
-        assert (await house.centre.http.post(path, json={"reason": "changed-mind"})).status_code == 200
+        assert (await house.centre.http.post(path, json={"reason": "changed-mind"}, headers=key())).status_code == 200
         await stands(house, receipt, "closed")
         order = await house.store.get(f"/v1/orders/{found['owner']['assignment_id']}")
         assert order["status"] == "cancelled"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.demo.relay import Relay
+from deploy.house.relay import Relay
 from edge_core.orders.requests import REQUESTS
 from tests.rigs.brokers import Broker
 from tests.rigs.flows import FLOWS, Walk

@@ -6,7 +6,7 @@ from uuid import UUID
 import httpx
 
 from edge_core.orders.events import OrderApproved, OrderHeld
-from edge_core.orders.judgement import Proposal
+from edge_core.orders.judgment import Proposal
 from tests.rigs.agents import Agent, key, running, sale, slug
 from tests.rigs.brokers import Broker
 from tests.rigs.centre import greet, push, running_centre
@@ -43,7 +43,7 @@ def test_a_hold_at_the_till_is_answered_by_whom_it_waits_for(tmp_path: Path) -> 
         assert slug(ask(at_till, "escalate", hold_id="h1")) == "role-not-allowed"
         shown = office.get(path).json()
         assert shown["risk"]["reasons"] == ["again"]
-        assert (shown["judgement"]["rules_id"], shown["judgement"]["priced_by"]) == ("built-in-1", "till")
+        assert (shown["judgment"]["rules_id"], shown["judgment"]["priced_by"]) == ("built-in-1", "till")
         assert ask(office, "refuse", reason="no").json()["status"] == "cancelled"
         status = office.get("/v1/status").json()
         assert status["holds"] == {"held": 2, "answered": 0, "followed": 0}

@@ -263,7 +263,7 @@ async def test_a_key_that_is_still_remembered_keeps_the_entry_that_answers_it(sh
     await shop.desk.sell(2)
     await shop.acked(5, backed_up_seq=5)
     assert await shop.later(100) == 2
-    assert (await shop.desk.place(key)).body == answer.body
+    assert (await shop.desk.again(key)).body == answer.body
 
 
 async def test_nothing_goes_while_something_is_being_restored(shop: Shop) -> None:

@@ -48,15 +48,7 @@ async def test_the_centre_sets_a_stores_quotas_and_hears_what_became_of_it(
     async with opened_house(tmp_path, broker, postgres_dsn) as house:
         body = {"sku": SKU, "plan": [{"channel": "walk_in", "weight": 3}, {"channel": "online", "weight": 1}]}
         path = f"/v1/nodes/{house.store.node_id}/quotas"
-        asked = await house.centre.http.post(path, json=body, headers=key())
-        assert asked.status_code == 202, asked.text
-
-        async def look() -> bool:
-            found = await house.centre.get(asked.headers["location"])
-            assert found["state"] == "applied", found
-            return True
-
-        await eventually(look, 30)
+        await house.centre.have_done(path, body)
         view = await house.store.get(f"/v1/stock/quotas/{SKU}")
         assert [each["budget_milli"] for each in view["channels"]] == [750_000_000, 250_000_000]
         nobody = await house.centre.http.post("/v1/nodes/store-0099/quotas", json=body, headers=key())
@@ -100,16 +92,7 @@ async def test_rights_go_from_their_owner_to_the_centre_and_to_another_store_whi
 
 
 async def _ask_for_rights(house: House, body: Json) -> None:
-    path = f"/v1/nodes/{house.store.node_id}/rights"
-    asked = await house.centre.http.post(path, json=body, headers=key())
-    assert asked.status_code == 202, asked.text
-
-    async def look() -> bool:
-        found = await house.centre.get(asked.headers["location"])
-        assert found["state"] == "applied", found
-        return True
-
-    await eventually(look, 30)
+    await house.centre.have_done(f"/v1/nodes/{house.store.node_id}/rights", body)
 
 
 async def _post(house: House, path: str, body: Json) -> Json:

@@ -68,7 +68,7 @@ async def test_the_key_of_a_lost_order_never_answers_with_the_order_that_came_to
         recovery = recovery_of(desk)
         await recovery.begin_incarnation("a fork was seen")
         await recovery.restore(FormerKey(old.incarnation, "orders"), delivered(twin, 1))
-        again = await desk.intake.submit(till_order(store_id="store-0001"), key, None)
+        again = await desk.again(key)
         assert (again.status, again.is_problem) == (410, True)
         assert msgspec.json.decode(again.body)["type"] == "urn:holdfast:problem:record-lost"
 
@@ -133,7 +133,7 @@ async def test_an_answer_that_was_kept_word_for_word_outlives_its_record(tmp_pat
         await recovery.restore(
             FormerKey(moved.incarnation, "orders"), delivered(NodeLog("store-0001", moved.incarnation), 0)
         )
-        again = await desk.intake.submit(till_order(store_id="store-0001"), key, None)
+        again = await desk.again(key)
         assert (again.status, again.body, again.location) == (first.status, first.body, first.location)
 
 

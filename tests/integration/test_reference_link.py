@@ -13,7 +13,7 @@ from tests.rigs.agents import key, sale
 from tests.rigs.brokers import Broker
 from tests.rigs.house import CentreProcess
 from tests.rigs.lines import BadLine
-from tests.rigs.reference import dataset_of, items, publish, received, rows_of, sets_of
+from tests.rigs.reference import dataset_of, items, office, publish, received, rows_of, sets_of
 from tests.rigs.stores import SKU, Store
 from tests.rigs.waiting import eventually
 
@@ -183,3 +183,23 @@ async def test_an_order_is_judged_by_the_price_that_was_published(
     assert (answer.status_code, order.get("status")) == (201, "held"), answer.text
     shown = await store.get(f"/v1/orders/{order['order_id']}")
     assert '"prices"' in json.dumps(shown), "the decision says which version it was judged by"
+
+
+async def test_a_store_goes_over_to_the_prices_of_its_group_and_back_when_they_are_withdrawn(
+    centre: CentreProcess, store: Store, tmp_path: Path
+) -> None:
+    def price(minor: int) -> list[dict[str, object]]:
+        return [{"sku": SKU, "offers": [{"currency": "CNY", "unit_price_minor": minor}]}]
+
+    await asyncio.to_thread(publish, centre, tmp_path, price(250), "prices")
+    await received(store, 1, "prices")
+    assert (await store.till.post("/v1/orders", json=sale(SKU), headers=key())).json()["status"] == "held"
+    await asyncio.to_thread(publish, centre, tmp_path, price(100), "prices", "--for", "group/outlets")
+    await asyncio.to_thread(office, centre, "group", "outlets", NODE)
+    await received(store, 2, "prices")
+    await store.sell(1)
+    await asyncio.to_thread(office, centre, "withdraw", "prices", "--for", "group/outlets")
+    await received(store, 1, "prices")
+    await asyncio.to_thread(office, centre, "withdraw", "prices")
+    assert (await received(store, 4, "prices"))["rows"] == 0
+    await store.sell(1)  # by the till's own price again

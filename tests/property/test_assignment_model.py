@@ -1,13 +1,26 @@
 """Whatever goes wrong between a centre and its stores: in the end one store has each order, and promises it once."""
 
 from collections import defaultdict
+from typing import Any
 from uuid import UUID
 
-from hypothesis import settings
+import pytest
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from edge_core.limits import ASSIGNMENT_SEARCH_MS_MAX
+from edge_core.assignment import standing, steps
+from edge_core.assignment.choosing import choose
+from edge_core.assignment.state import Assignment, Attempt, Stepped, Word
+from edge_core.errors import InvariantViolated
+from edge_core.limits import ASSIGNMENT_ATTEMPTS_MAX, ASSIGNMENT_SEARCH_MS_MAX
 from edge_core.orders.requests import (
     CancelLinesRequest,
     HandBackRequest,
@@ -17,6 +30,7 @@ from edge_core.orders.requests import (
     ShipRequest,
     StepRequest,
 )
+from tests.rigs import assigning_model
 from tests.rigs.assigning_model import ACCEPT_MS, Books, ModelCentre, ModelStore
 from tests.rigs.orders import order_id, till_order
 
@@ -96,6 +110,36 @@ class Assignments(RuleBasedStateMachine):
             for name in ("accept", "pick", "pack", "ship"):
                 self.stores[at].ask(here, name, AT_STORE[name])
 
+    @rule(at=NODES)
+    def a_store_sends_the_goods_while_nobody_hears_it(self, at: int) -> None:
+        self.centre.deliver(self.stores[at].node_id, 1_000)
+        self.a_store_does_all_of_its_work(at)
+        self.centre.now_ms += ACCEPT_MS + 1_000
+        self.the_centre_looks()
+
+    @rule(at=NODES)
+    def a_store_changes_its_orders_while_nobody_hears_it(self, at: int) -> None:
+        store = self.stores[at]
+        self.centre.deliver(store.node_id, 1_000)
+        for here in sorted(store.live().values()):
+            store.ask(here, "accept", AT_STORE["accept"])
+            store.ask(here, "cancel-lines", AT_STORE["cancel-lines"])
+        self.centre.now_ms += ACCEPT_MS + 1_000
+        self.the_centre_looks()
+        self.centre.deliver(store.node_id, 1_000)
+
+    @rule(at=NODES)
+    def nobody_has_time_however_often_they_are_asked(self, at: int) -> None:
+        for _ in range(ASSIGNMENT_ATTEMPTS_MAX):
+            for store in self.stores:
+                self.centre.deliver(store.node_id, 1_000)
+                for here in list(store.live().values()):
+                    store.ask(here, "hand-back", AT_STORE["hand-back"])
+                self.centre.listen(store.node_id, 1_000)
+            self.the_centre_looks()
+            for each in self.orders:
+                self.centre.assign(each, self.stores[at].node_id)
+
     @rule(at=NODES, which=st.integers(0, 3))
     def a_customer_cancels_at_a_store(self, at: int, which: int) -> None:
         store = self.stores[at]
@@ -122,6 +166,14 @@ class Assignments(RuleBasedStateMachine):
     def the_centre_is_put_back(self) -> None:
         assert self.kept is not None
         self.centre.restore(self.kept)
+
+    @invariant()
+    def who_is_believed_to_have_let_go_has_let_go(self) -> None:
+        stores = {store.node_id: store.live().values() for store in self.stores}
+        for assignment in self.centre.books.assignments.values():
+            for attempt in assignment.attempts:
+                if attempt.status in {"withdrawn", "rejected"}:
+                    assert attempt.assignment_id not in stores[attempt.node_id], attempt
 
     def teardown(self) -> None:
         """Everything can be heard again, people answer, and shops repeat what they have posted."""
@@ -177,6 +229,47 @@ class Assignments(RuleBasedStateMachine):
             )
             reserved = sum(position.reserved_milli for position in store.counter.positions.values())
             assert reserved == wanted
+
+
+def _believed(assignment: Assignment, attempt: Attempt, word: Word, now_ms: int) -> Stepped:
+    if word.standing in {"accepted", "reserved"}:
+        return Stepped(assignment.with_step(attempt, "let_go"))
+    return _HEARD(assignment, attempt, word, now_ms)
+
+
+def _not_told(assignment: Assignment, attempt: Attempt, word: Word, now_ms: int) -> Stepped:
+    return Stepped(_HEARD(assignment, attempt, word, now_ms).assignment)
+
+
+def _not_withdrawn(assignment: Assignment, now_ms: int) -> Stepped:
+    return Stepped(_TIMED_OUT(assignment, now_ms).assignment)
+
+
+_HEARD, _TIMED_OUT, _OF_ORDER = steps._hear_withdrawn, steps.time_out, standing._of_order
+BUGS: dict[str, tuple[Any, str, Any]] = {
+    "a store that has accepted late is believed to have let go": (steps, "_hear_withdrawn", _believed),
+    "who was asked meanwhile is not told that another one keeps the order": (steps, "_hear_withdrawn", _not_told),
+    "who has not answered in time is not told": (steps, "time_out", _not_withdrawn),
+    "a refused withdrawal is not heard": (standing, "_of_order", lambda order, _: _OF_ORDER(order, None)),
+    "a store is asked again": (assigning_model, "choose", lambda order, nodes, _: choose(order, nodes, ())),
+    "orders are passed on for ever": (steps, "is_exhausted", lambda _: False),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_the_same_steps_find_a_planted_bug(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*BUGS[bug])
+    tried = settings(
+        stateful_step_count=40,
+        max_examples=300,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.generate],
+        print_blob=False,
+    )
+    with pytest.raises((AssertionError, InvariantViolated)):
+        run_state_machine_as_test(Assignments, settings=tried)
 
 
 def test_whatever_goes_wrong_one_store_has_each_order_and_promises_it_once() -> None:

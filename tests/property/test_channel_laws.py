@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_core.channels.adapt import Adapted, Refused, adapt
+from edge_core.channels.adapt import Adapted, Refused, adapt, pointed
 from edge_core.channels.amounts import UnreadableValue, scaled, unit_price_minor
 from edge_core.channels.mapping import Mapping, load
 from edge_core.orders.money import gross_minor
+from edge_core.orders.validation import check_order
 
 ROOT = Path(__file__).parents[2]
 GIVEN = {"store_id": "store-0001", "utc_offset": "+01:00"}
@@ -55,7 +56,10 @@ def test_an_order_that_is_bent_anywhere_is_mapped_or_refused(channel: str, bends
     for steps, put in bends:
         sent = bent(sent, steps, put)
     for outcome in adapt(shipped(channel), msgspec.json.encode(_writable(sent)), GIVEN):
-        assert isinstance(outcome, Adapted | Refused)
+        found = outcome.rejected if isinstance(outcome, Refused) else check_order(outcome.order)
+        if found is not None:
+            told = pointed(shipped(channel), outcome, found, GIVEN)
+            assert (told.pointer or "/").startswith("/")
 
 
 def _writable(value: Any) -> Any:

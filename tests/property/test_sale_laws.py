@@ -9,11 +9,11 @@ from msgspec.structs import replace
 from central_sync.ingest.effects import changes_of, changes_of_sale
 from edge_core.orders.decide import decide
 from edge_core.orders.document import Payment
-from edge_core.orders.events import Event, OrderPlaced
+from edge_core.orders.events import Event, OrderPlaced, deltas_of
 from edge_core.orders.fold import fold_all
-from edge_core.orders.sale import STATUS, handed_over
+from edge_core.orders.sale import STATUS, handed_over, state_of
 from edge_core.orders.world import World
-from edge_core.stock.ledger import Position
+from edge_core.stock.ledger import Position, hand_over, total
 from tests.rigs.orders import place, placed, till_order
 
 
@@ -103,6 +103,8 @@ def test_what_is_recognised_folds_to_a_completed_order_and_moves_the_same_stock(
     if consumed is None:
         return
     state = fold_all(None, events)
+    assert state_of(events) == state
     assert (state.status, state.revision) == (STATUS, len(events))
     assert {payment.status for payment in state.payments} <= {"captured", "pending"}
     assert changes_of_sale(consumed) == changes_of(events)
+    assert total(hand_over(consumed)) == total(delta for event in events for delta in deltas_of(event))

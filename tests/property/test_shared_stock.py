@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +58,14 @@ class Sharing(RuleBasedStateMachine):
     def move(self, at: int, to: int, pieces: int) -> None:
         self.run(self.shops.move(at, to, pieces))
 
+    @rule(at=HOLDERS, pieces=PIECES)
+    def give_back(self, at: int, pieces: int) -> None:
+        self.run(self.shops.give_back(at, pieces))
+
+    @rule(at=HOLDERS)
+    def say_last_word(self, at: int) -> None:
+        self.run(self.shops.say_last_word(at))
+
     @rule(at=st.integers(0, 4), word=NUMBERS)
     def hear(self, at: int, word: int) -> None:
         self.run(self.shops.hear(at, word))
@@ -100,17 +108,31 @@ Sharing.TestCase.settings = settings(
 TestSharedStock = Sharing.TestCase
 
 
-@pytest.mark.parametrize("is_fenced", [True, False])
-async def test_a_file_that_is_put_back_spends_its_rights_again_only_where_it_is_not_fenced(
-    tmp_path: Path, *, is_fenced: bool
-) -> None:
+@pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[Shops]:
+    """Two stores, the first of which has four pieces."""
     shops = Shops(tmp_path, 2)
     for machine in shops.machines:
         await machine.start()
-    holder = shops.machines[1]
     await shops.receive(4)
-    assert await shops.grant(1, 4)
-    await shops.hear(1, 0)
+    yield shops
+    for machine in shops.machines:
+        await machine.stop()
+
+
+@pytest.fixture
+async def lent(pair: Shops) -> Shops:
+    """... and the first has given the second the rights to all of them."""
+    assert await pair.grant(1, 4)
+    await pair.hear(1, 0)
+    return pair
+
+
+@pytest.mark.parametrize("is_fenced", [True, False])
+async def test_a_file_that_is_put_back_spends_its_rights_again_only_where_it_is_not_fenced(
+    lent: Shops, *, is_fenced: bool
+) -> None:
+    shops, holder = lent, lent.machines[1]
     holder.back_up()
     assert await shops.use(1, 4)
     await holder.put_back(0)
@@ -118,15 +140,36 @@ async def test_a_file_that_is_put_back_spends_its_rights_again_only_where_it_is_
     await holder.greet(is_fenced=is_fenced)
     assert await shops.use(1, 4) is not is_fenced
     assert (shops.promised > shops.came) is not is_fenced
-    for machine in shops.machines:
-        await machine.stop()
 
 
-async def test_what_is_set_aside_for_rights_is_nobody_elses_until_the_promise_is_told(tmp_path: Path) -> None:
-    shops = Shops(tmp_path, 2)
-    for machine in shops.machines:
-        await machine.start()
-    await shops.receive(4)
+async def test_rights_that_come_back_are_sold_by_the_owner_and_by_nobody_else(lent: Shops) -> None:
+    shops = lent
+    assert await shops.use(1, 1)
+    await shops.say_last_word(1)
+    assert not await shops.use(1, 1), "the next life holds nothing"
+    assert not await shops.sell(), "the owner has not heard of it"
+    await shops.hear(0, 2)
+    await shops.hear(0, 2)
+    assert await shops.sell()
+    assert not await shops.sell(), "three came back, two are sold"
+    assert shops.promised <= shops.came
+    await shops.converge()
+
+
+async def test_a_machine_that_was_never_greeted_gives_nothing_back(lent: Shops) -> None:
+    shops, holder = lent, lent.machines[1]
+    holder.back_up()
+    assert await shops.use(1, 4)
+    await holder.put_back(0)
+    words = len(shops.words)
+    await shops.say_last_word(1)
+    assert len(shops.words) == words, "it has forgotten what it promised"
+    await shops.converge()
+    assert not await shops.sell()
+
+
+async def test_what_is_set_aside_for_rights_is_nobody_elses_until_the_promise_is_told(pair: Shops) -> None:
+    shops = pair
     assert await shops.grant(1, 3)
     assert not await shops.sell()
     assert not await shops.grant(1, 2)
@@ -138,5 +181,3 @@ async def test_what_is_set_aside_for_rights_is_nobody_elses_until_the_promise_is
     assert book is not None
     assert (book.rights.sku, book.set_aside_milli) == (SKU, 1 * PIECE)
     await shops.converge()
-    for machine in shops.machines:
-        await machine.stop()

@@ -126,7 +126,10 @@ def key(name: str | None = None) -> dict[str, str]:
 
 
 def sale(sku: str = "06901234567892", quantity_milli: int = 1_000, **changes: object) -> dict[str, Any]:
-    """A carry-out sale of one line at 1.00 a piece, as a till posts it."""
+    """A carry-out sale of one line at 1.00 a piece, as a till posts it that was asked whether a second one is meant.
+
+    Without the confirmation the next equal sale would be asked back as sent twice (docs/checks.md).
+    """
     amount = quantity_milli // 10
     return {
         "order_type": "sale",
@@ -148,6 +151,7 @@ def sale(sku: str = "06901234567892", quantity_milli: int = 1_000, **changes: ob
             }
         ],
         "fulfillment": {"method": "carry_out"},
+        "confirmations": {"duplicate": True},
         **changes,
     }
 

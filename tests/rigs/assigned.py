@@ -20,12 +20,19 @@ PIECE: Final = 1_000
 
 @asynccontextmanager
 async def assigning_house(
-    folder: Path, broker: Broker, dsn: str, *, accept: str = "automatic", accept_seconds: int = 900, stores: int = 2
+    folder: Path,
+    broker: Broker,
+    dsn: str,
+    *,
+    accept: str = "automatic",
+    accept_seconds: int = 900,
+    stores: int = 2,
+    rebalance_seconds: int = 600,
 ) -> AsyncIterator[House]:
     """A running house whose stores accept `automatic` or by `people`; by `first` only the first of them by people."""
     ways = ["people" if accept == "people" or (accept == "first" and n == 0) else "automatic" for n in range(stores)]
     several = [Store(folder, broker.url, f"store-{n:04}", accept=way) for n, way in enumerate(ways, 1)]
-    centre = CentreProcess(folder, broker.url, dsn, accept_seconds=accept_seconds)
+    centre = CentreProcess(folder, broker.url, dsn, accept_seconds=accept_seconds, rebalance_seconds=rebalance_seconds)
     async with started(House(broker, centre, several)) as house:
         for store in several:
             await _is_in_view(house, store)

@@ -15,12 +15,14 @@ from edge_core.assignment.choosing import Candidate, choose
 from edge_core.assignment.standing import Answered, standing_of
 from edge_core.assignment.state import Assignment, Offer, Stepped, Withdraw, Word
 from edge_core.errors import Rejected
+from edge_core.limits import ASSIGNMENT_ATTEMPTS_MAX
 from edge_core.orders.commands import PlaceOrder, TakeAssignment
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Event
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.further_events import AssignmentTaken
 from edge_core.orders.requests import HandBackRequest
+from edge_core.stock.rights import Life
 from tests.rigs.counter import Counter
 from tests.rigs.orders import BUSINESS_DATE, START_MS
 
@@ -52,6 +54,7 @@ class ModelStore:
     def __init__(self, node_id: str, pieces: int, *, is_automatic: bool) -> None:
         self.node_id = node_id
         self.counter = Counter()
+        self.life = Life(node_id, ids.uuid7(START_MS, 1))
         if pieces:
             self.counter.receive(SKU, pieces * 1_000)
         self.is_automatic = is_automatic
@@ -96,7 +99,12 @@ class ModelStore:
         place = PlaceOrder(asked.posted, subject, "W-1", "key", bytes(32), self.node_id, BUSINESS_DATE, offline=False)
         offer = asked.ask
         command = TakeAssignment(
-            place, asked.order_id, offer.attempt.number, offer.accept_by_ms, is_accepted=self.is_automatic
+            place,
+            asked.order_id,
+            offer.attempt.number,
+            offer.accept_by_ms,
+            is_accepted=self.is_automatic,
+            life=self.life,
         )
         return self.counter.submit(command)
 
@@ -215,7 +223,11 @@ class ModelCentre:
         candidates = [Candidate(name, {(SKU, "H87"): 9_000_000}, 0) for name in sorted(self.online)]
         node_id = None if steps.is_exhausted(assignment) else choose(posted, candidates, assignment.tried).node_id
         if node_id is None:
-            return steps.find_nobody(assignment, self.now_ms)
+            found = steps.find_nobody(assignment, self.now_ms)
+            is_worn_out = len(assignment.attempts) >= ASSIGNMENT_ATTEMPTS_MAX
+            assert (found.assignment.reason == "attempts-exhausted") == is_worn_out, found
+            return found
+        assert node_id not in assignment.tried, f"{node_id} is asked by itself once more"
         return self._offer(assignment, node_id)
 
     def _offer(self, assignment: Assignment, node_id: str) -> Stepped:

@@ -10,7 +10,7 @@ import httpx
 from msgspec.structs import replace
 
 from central_sync.app import Centre, opened_centre
-from central_sync.config import ApiConfig, BrokerConfig, CentreConfig, DatabaseConfig, IngestConfig
+from central_sync.config import ApiConfig, BrokerConfig, CentreConfig, ChannelsConfig, DatabaseConfig, IngestConfig
 from central_sync.ingest import greetings
 from central_sync.ingest.apply import Outcome, apply
 from central_sync.ingest.reading import ReadPush, read_push
@@ -88,7 +88,7 @@ class RunningCentre:
     def __init__(self, centre: Centre, url: str) -> None:
         self.centre = centre
         self.url = url
-        self.http = httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S)
+        self.http = httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENCE_S, verify=False)
 
     async def get(self, path: str, **query: Any) -> Any:
         """The JSON at a path."""
@@ -99,7 +99,12 @@ class RunningCentre:
 
 @asynccontextmanager
 async def running_centre(
-    dsn: str, broker_url: str, *, tokens_file: Path | None = None, instance: str = "test"
+    dsn: str,
+    broker_url: str,
+    *,
+    tokens_file: Path | None = None,
+    channels_file: Path | None = None,
+    instance: str = "test",
 ) -> AsyncIterator[RunningCentre]:
     """Start the centre's parts as the service does, without the process around them."""
     config = CentreConfig(
@@ -107,6 +112,7 @@ async def running_centre(
         database=DatabaseConfig(dsn=dsn),
         broker=BrokerConfig(url=broker_url),
         ingest=IngestConfig(instance=instance),
+        channels=ChannelsConfig(channels_file),
     )
     stop = asyncio.Event()
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()

@@ -17,8 +17,9 @@ from edge_agent.submission import Answer, Ask, Cancel, Request
 from edge_agent.surroundings import real_surroundings
 from edge_core import ids
 from edge_core.orders.commands import MovementLine, StockMovement
+from edge_core.orders.document import Method, TillOrder
 from edge_core.orders.requests import CancelRequest, CloseRequest, OrderRequest
-from tests.rigs.orders import till_order
+from tests.rigs.orders import of_next_customer, till_order
 
 _SKUS = tuple(line.sku for line in till_order().lines)
 
@@ -29,6 +30,7 @@ class Desk:
     def __init__(self, file: StoreFile, intake: Intake) -> None:
         self.file = file
         self.intake = intake
+        self._sold: dict[str, TillOrder] = {}
 
     async def sell(self, count: int) -> None:
         """Carry-out sales of two pieces of each of two things, all of them at once."""
@@ -36,11 +38,16 @@ class Desk:
 
     async def place(self, key: str) -> Answer:
         """One sale."""
-        return await self._ask(till_order(store_id=self.file.node_id), key)
+        self._sold[key] = self._order("carry_out")
+        return await self._ask(self._sold[key], key)
+
+    async def again(self, key: str) -> Answer:
+        """The same sale under the same key; whatever the answer is."""
+        return await self.intake.submit(self._sold[key], key, None)
 
     async def ship(self) -> UUID:
         """An order that stays open."""
-        answer = await self._ask(till_order(store_id=self.file.node_id, method="ship"), str(uuid4()))
+        answer = await self._ask(self._order("ship"), str(uuid4()))
         return UUID(msgspec.json.decode(answer.body)["order_id"])
 
     async def sale(self) -> UUID:
@@ -69,6 +76,9 @@ class Desk:
         """What there is of the first thing."""
         (position,) = await stock.read_positions(self.file.reader, _SKUS[:1])
         return position.on_hand_milli
+
+    def _order(self, method: Method) -> TillOrder:
+        return of_next_customer(till_order(store_id=self.file.node_id, method=method))
 
     async def _ask(self, request: Request, key: str) -> Answer:
         answer = await self.intake.submit(request, key, None)

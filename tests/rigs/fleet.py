@@ -13,6 +13,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from central_sync import dumps
 from central_sync.dumps import Manifest
@@ -20,9 +21,10 @@ from edge_agent.app import Agent, build_agent
 from edge_agent.config import AgentConfig, ApiSection, BrokerSection, NodeSection, StoreSection
 from edge_agent.submission import Cancel
 from edge_core.orders.commands import MovementLine, StockMovement
+from edge_core.orders.document import Confirmations
 from edge_core.orders.requests import CancelRequest
 from tests.rigs.house import CentreProcess
-from tests.rigs.orders import till_order
+from tests.rigs.orders import of_next_customer, till_order
 from tests.rigs.processes import run
 from tests.rigs.waiting import eventually
 
@@ -50,8 +52,8 @@ class FleetNode:
         return self.agent.file.tails["orders"].seq
 
     async def sell(self, count: int) -> None:
-        """Carry-out sales; the first time, after a delivery of goods."""
-        order = till_order(store_id=self.node_id)
+        """The same carry-out sale as often as is meant; the first time, after a delivery of goods."""
+        order = replace(till_order(store_id=self.node_id), confirmations=Confirmations(duplicate=True))
         if self.tail_seq == 0:
             lines = tuple(MovementLine(line.sku, 10**9, "H87") for line in order.lines)
             await self.agent.intake.submit(StockMovement("receipt", lines), str(uuid4()), None)
@@ -60,7 +62,7 @@ class FleetNode:
 
     async def ship(self) -> UUID:
         """An order that stays open."""
-        order = till_order(store_id=self.node_id, method="ship")
+        order = of_next_customer(till_order(store_id=self.node_id, method="ship"))
         answer = await self.agent.intake.submit(order, str(uuid4()), None)
         assert answer.status == 201, answer.body
         return UUID(json.loads(answer.body)["order_id"])

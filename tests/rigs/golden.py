@@ -64,15 +64,15 @@ from edge_core.orders.further_events import (
     ReturnRequested,
     TakenBackLine,
 )
-from edge_core.orders.judgement import Basis, EditionUsed, Finding, Proposal, Rung
+from edge_core.orders.judgment import Basis, EditionUsed, Finding, Proposal, Rung
 from edge_core.shapes import json_object
 from edge_core.stock.counting import CountLine, Shortage
 from edge_core.stock.ledger import Allocation, StockDelta
 from edge_core.stock.quota_book import ChannelRate, SkuQuota
 from edge_core.stock.quotas import Budget, Quota
-from edge_core.stock.requests import GrantRights, HearRights, MoveRights, SpendRights
+from edge_core.stock.requests import GrantRights, HearRights, MoveRights, ReturnRights, SettleRights, SpendRights
 from edge_core.stock.rights import Life, Moved, Rights, Row
-from edge_core.stock.rights_book import Backing, RightsBook
+from edge_core.stock.rights_book import Backing, RightsBook, Spent, Told
 from edge_core.stock.shares import SaleRate
 from edge_core.stock.stock_events import (
     HoldEnded,
@@ -81,6 +81,7 @@ from edge_core.stock.stock_events import (
     RightsGranted,
     RightsHeard,
     RightsMoved,
+    RightsReturned,
     RightsSpent,
     RightsUsed,
     StockCounted,
@@ -187,7 +188,8 @@ QUOTA = SkuQuota(
 OWNER, HOLDER = Life("store-0001", INCARNATION), Life("store-0002", HISTORY)
 BOOK = RightsBook(
     Rights("store-0001", "04012345000016", (Row(OWNER, 1_500, (Moved(HOLDER, 1_500),), 0, 0, True),)),
-    (Backing("L-1", "H87", 1_500, 500),),
+    (Backing("L-1", "H87", 1_500, 500, OWNER),),
+    (Told(HOLDER, OWNER, 500),),
 )
 
 EVENTS: tuple[Event, ...] = (
@@ -219,7 +221,7 @@ EVENTS: tuple[Event, ...] = (
     StockMoved(MOVEMENT, "receipt", "DN-1", DELTAS),
     InstructionAnswered(MOVEMENT, "order.cancel", order_id(1), "refused", "command-not-allowed", "too late"),
     GroupSplit("g1", "g2", (GroupLine("1", 500),), GOODS),
-    GroupRedirected("g1", "ship", Address("B. Payer", "DE")),
+    GroupRedirected("g1", "ship", Address("B. Payer", "DE"), "op-1"),
     ReturnRequested("r1", (("1", 1_500),), "too-small"),
     ReturnApproved("r1", "op-1"),
     ReturnRefused("r1", "worn", "op-1"),
@@ -248,6 +250,7 @@ EVENTS: tuple[Event, ...] = (
     RightsUsed(MOVEMENT, BOOK, 500, "web-1"),
     RightsSpent(MOVEMENT, BOOK, HOLDER, 500, GOODS),
     RightsHeard(MOVEMENT, BOOK),
+    RightsReturned(MOVEMENT, BOOK, 500, GOODS),
 )  # fmt: skip
 PLAIN: tuple[Event, ...] = (
     placed(1, msgspec.structs.replace(FULL_ORDER, confirmations=None))[0],
@@ -289,7 +292,8 @@ INSTRUCTIONS = {
     "order.refuse": Instruction(1, MOVEMENT, 9, order_id(1), RefuseTask("fraud", "h1", "op-1", 3)),
     "order.assign": Instruction(
         1, MOVEMENT, 1_795_000_000_000, order_id(1),
-        AssignTask(FULL_ORDER, HISTORY, "W-AAAAAAAAAA", "shop:1", HASH, 2, 1_795_000_900_000), TRACE,
+        AssignTask(FULL_ORDER, HISTORY, "W-AAAAAAAAAA", "shop:1", HASH, 2, 1_795_000_900_000,
+                   (Spent("04012345000016", 500, HOLDER),)), TRACE,
     ),
     "order.withdraw": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), WithdrawTask("timed-out"), TRACE),
     "the least that it can say": Instruction(1, MOVEMENT, 0, None, CancelTask("fraud")),
@@ -297,6 +301,8 @@ INSTRUCTIONS = {
     "stock.grant_rights": Instruction(1, MOVEMENT, 9, None, GrantRights("04012345000016", 1_500, HOLDER)),
     "stock.spend_rights": Instruction(1, MOVEMENT, 9, None, SpendRights("04012345000016", 500, HOLDER)),
     "stock.move_rights": Instruction(1, MOVEMENT, 9, None, MoveRights("store-0001", "04012345000016", 500, HOLDER)),
+    "stock.return_rights": Instruction(1, MOVEMENT, 9, None, ReturnRights("store-0001", "04012345000016", 500)),
+    "stock.settle_rights": Instruction(1, MOVEMENT, 9, None, SettleRights("04012345000016", HOLDER)),
     "stock.hear_rights": Instruction(1, MOVEMENT, 9, None, HearRights(BOOK)),
 }  # fmt: skip
 

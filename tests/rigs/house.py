@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 
 from edge_core.sync.admission import Admit
-from tests.rigs.agents import TIMEOUT_S
+from tests.rigs.agents import TIMEOUT_S, key
 from tests.rigs.brokers import Broker
 from tests.rigs.ports import free_port
 from tests.rigs.processes import Service, run, write_config
@@ -32,6 +32,7 @@ class CentreProcess:
         *,
         admit: Admit = "any",
         accept_seconds: int = 900,
+        rebalance_seconds: int = 600,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.dsn = dsn
@@ -39,6 +40,7 @@ class CentreProcess:
         self._path = folder / f"{name}.toml"
         self._admit = admit
         self._accept_seconds = accept_seconds
+        self._rebalance_seconds = rebalance_seconds
         self._port = free_port()
         self.service = Service("central-sync", self._write(), url=f"http://127.0.0.1:{self._port}")
         self.http = httpx.AsyncClient(base_url=self.service.url, timeout=TIMEOUT_S, trust_env=False, verify=False)
@@ -85,6 +87,18 @@ class CentreProcess:
             if page["next_cursor"] is None:
                 return found
             cursor = {"cursor": page["next_cursor"]}
+
+    async def have_done(self, path: str, body: Json) -> None:
+        """Ask the centre for what a node is to do, and wait until the node says that it has done it."""
+        asked = await self.http.post(path, json=body, headers=key())
+        assert asked.status_code == 202, asked.text
+
+        async def look() -> bool:
+            found = await self.get(asked.headers["location"])
+            assert found["state"] == "applied", found
+            return True
+
+        await eventually(look, 30)
 
     async def node(self, node_id: str = "store-0001") -> Json:
         """How the fleet view shows a node."""
@@ -133,6 +147,7 @@ class CentreProcess:
             "broker": {"url": self._broker_url},
             "ingest": {"admit": self._admit},
             "assignment": {"accept_seconds": self._accept_seconds},
+            "rights": {"rebalance_seconds": self._rebalance_seconds},
         }
         return write_config(self._path, sections)
 

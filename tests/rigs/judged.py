@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from edge_core.checks.judge import Judgement, judge
+from edge_core.checks.judge import Judgment, judge
 from edge_core.checks.known import Known
 from edge_core.checks.question import Evidence
 from edge_core.errors import Rejected
@@ -101,17 +101,17 @@ def sent(order: TillOrder, country: str = "DE", region: str | None = None, trait
 
 def judged(
     order: TillOrder, by: Reference | None = None, known: Known | None = None, now_ms: int = PLACED_MS
-) -> Judgement | Rejected:
+) -> Judgment | Rejected:
     """What the checks say."""
     return judge(Evidence(by or reference(), known or Known()), order, business_date=BUSINESS_DATE, now_ms=now_ms)
 
 
-def refusal(found: Judgement | Rejected) -> str | None:
+def refusal(found: Judgment | Rejected) -> str | None:
     """The problem that an order was refused for."""
     return found.slug if isinstance(found, Rejected) else None
 
 
-def reasons(found: Judgement | Rejected) -> tuple[str, ...]:
+def reasons(found: Judgment | Rejected) -> tuple[str, ...]:
     """Why an order is held; nothing for one that goes straight through."""
     assert not isinstance(found, Rejected), found
     return () if found.hold is None else found.hold.reasons

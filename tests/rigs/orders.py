@@ -1,5 +1,7 @@
 """Orders as a till would post them, built in code, and decided by the core."""
 
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from pathlib import Path
 from uuid import UUID
 
@@ -22,6 +24,8 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 START_MS = 1_795_000_000_000  # 2026-11-18
 PLACED_AT = "2026-11-21T09:30:00.000Z"
 BUSINESS_DATE = "2026-11-21"
+_FIRST_PLACED = datetime(2026, 11, 21, 1, tzinfo=UTC)
+_SECONDS = cycle(range(0, 12 * 3_600, 15))
 
 
 def till_order(*, store_id: str = "store-0001", lines: int = 2, method: Method = "carry_out") -> TillOrder:
@@ -58,6 +62,16 @@ def till_order(*, store_id: str = "store-0001", lines: int = 2, method: Method =
         operator_id="op-17",
         payments=(Payment("p1", "cash", total, "captured", "offline"),),
     )
+
+
+def next_placed_at() -> str:
+    """The time that a till stamps on its next order: a quarter of a minute after its last one, on one day."""
+    return (_FIRST_PLACED + timedelta(seconds=next(_SECONDS))).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def of_next_customer(posted: TillOrder) -> TillOrder:
+    """The same basket, as the till posts it for somebody who comes later."""
+    return replace(posted, placed_at=next_placed_at())
 
 
 def with_line(posted: TillOrder, index: int = 0, /, **changes: object) -> TillOrder:

@@ -1,11 +1,10 @@
-"""The product's own processes, started as an operator starts them, and ended in every way there is."""
+"""The product's own processes, started as an operator starts them or forked, and ended in every way there is."""
 
 import asyncio
 import json
 import os
 import signal
 import subprocess
-import sysconfig
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,9 +14,8 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
-from central_sync.embedded.child import Child
+from tests.rigs.warm import SCRIPTS, ProgramChild, is_warm, run_forked
 
-_SCRIPTS: Final = Path(sysconfig.get_path("scripts"))
 _EXIT_TIMEOUT_S: Final = 20  # five seconds more than systemd gives
 
 Program = Literal["edge-agent", "central-sync"]
@@ -31,7 +29,7 @@ class Service:
         self.config = config
         self.log = log or config.with_suffix(".log")
         # Were the test to be killed, an agent must not go on beside the next one.
-        self.child = Child([_SCRIPTS / program, "run", "--config", config], log=self.log, stop_signal=signal.SIGTERM)
+        self.child = ProgramChild(program, ["run", "--config", str(config)], log=self.log)
 
     async def start(self) -> None:
         """Start it and wait until it is ready. Raises a `Fault` with the end of its log when it does not come up."""
@@ -76,7 +74,9 @@ def run(
     program: Program, *arguments: str | Path, timeout_s: float = 60, stdin: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """One of the commands that end by themselves (`verify`, `export`, ...), with its output and exit code."""
-    command = [str(_SCRIPTS / program), *map(str, arguments)]
+    if is_warm():
+        return run_forked(program, [str(argument) for argument in arguments], timeout_s=timeout_s, stdin=stdin)
+    command = [str(SCRIPTS / program), *map(str, arguments)]
     return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 

@@ -20,14 +20,21 @@ def items(count: int, **changes: Any) -> list[dict[str, Any]]:
     ]
 
 
-def publish(centre: CentreProcess, folder: Path, rows: list[dict[str, Any]], dataset: str = "catalogue") -> Json:
+def publish(
+    centre: CentreProcess, folder: Path, rows: list[dict[str, Any]], dataset: str = "catalogue", *more: str
+) -> Json:
     """Publish with the command line; what it printed."""
     path = folder / f"{dataset}.json"
     path.write_text(json.dumps(rows))
-    done = run("central-sync", "reference", "publish", dataset, str(path), "--json", "--config", centre.config)
-    assert done.returncode == 0, done.stderr
-    found: Json = json.loads(done.stdout)
+    found: Json = json.loads(office(centre, "publish", dataset, str(path), "--json", *more))
     return found
+
+
+def office(centre: CentreProcess, *arguments: str) -> str:
+    """Run `central-sync reference`; what it printed."""
+    done = run("central-sync", "reference", *arguments, "--config", centre.config)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 async def dataset_of(store: Store, dataset: str = "catalogue") -> Json:

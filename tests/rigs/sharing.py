@@ -15,6 +15,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from edge_agent.intake import Intake
+from edge_agent.last_word import LastWord
 from edge_agent.store import log, rights
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
@@ -23,8 +24,8 @@ from edge_agent.submission import Answer, Request
 from edge_agent.surroundings import real_surroundings
 from edge_core import ids
 from edge_core.orders.commands import MovementLine, StockMovement
-from edge_core.stock.requests import GrantRights, HearRights, MoveRights, SpendRights, UseRights
-from edge_core.stock.rights import Life
+from edge_core.stock.requests import GrantRights, HearRights, MoveRights, ReturnRights, SpendRights, UseRights
+from edge_core.stock.rights import Life, held_milli
 from edge_core.stock.rights_book import RightsBook
 from edge_core.stock.stock_events import RIGHTS_EVENTS
 from edge_core.sync.entry import decode_entry
@@ -153,6 +154,25 @@ class Shops:
         """A holder gives rights on."""
         return await self._share(self.machines[at], MoveRights(OWNER, SKU, pieces * PIECE, self.machines[to].life))
 
+    async def give_back(self, at: int, pieces: int) -> bool:
+        """A holder gives rights back to the owner, which frees the goods once it hears of it."""
+        return await self._share(self.machines[at], ReturnRights(OWNER, SKU, pieces * PIECE))
+
+    async def say_last_word(self, at: int) -> None:
+        """A machine was replaced, and hears it; another one, whose file is new, goes on in its place."""
+        machine = self.machines[at]
+        known = len(await machine.news())
+        machine.intake.fence("replaced")
+        given = await LastWord(machine.file, machine.intake, real_surroundings(ZoneInfo("UTC"))).look()
+        machine.intake.fence(None)
+        if given:
+            self.words += (await machine.news())[known:]
+            book = await machine.book()
+            assert book is not None
+            assert held_milli(book.rights, machine.life) == 0
+        machine.is_put_back = machine.is_greeted
+        await machine.greet()
+
     async def tell(self) -> None:
         """The owner hears of the oldest promise, and the goods leave."""
         if self.untold:
@@ -169,10 +189,11 @@ class Shops:
         """Everybody hears everything, in an order of their own: then all know the same, and every file is sound."""
         for machine in self.machines:
             await machine.greet()
-        words = [word for machine in self.machines for word in await machine.news()] + self.words
-        for number, machine in enumerate(self.machines):
-            for word in words[number:] + words[:number]:
-                await self._must(machine, HearRights(word))
+        for _ in range(2):  # the owner frees what came back, and the others hear of that
+            words = [word for machine in self.machines for word in await machine.news()] + self.words
+            for number, machine in enumerate(self.machines):
+                for word in words[number:] + words[:number]:
+                    await self._must(machine, HearRights(word))
         books = [await machine.book() for machine in self.machines]
         assert all(book == books[0] for book in books), books
         for machine in self.machines:

@@ -124,7 +124,7 @@ class Centre:
     def start(self) -> None:
         """Start the process on what is durable."""
         self._story.tell(CENTRE, "starts", history=self.tables.history_id)
-        process = self.process = Process(self._chance)
+        process = self.process = Process(self._chance, self._loop)
         line = CentreLine(self, self._broker)
         process.on_death = line.die
         token = OWNER.set(process)

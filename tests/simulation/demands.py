@@ -32,6 +32,18 @@ _FINISHED = frozenset({"completed", "partially_returned", "returned", "cancelled
 _ENCODER = msgspec.msgpack.Encoder(uuid_format="bytes")
 
 
+class _Log:
+    """What one end holds of a node, and what that makes of each order: folded once, and asked for by many demands."""
+
+    def __init__(self, entries: list[Recorded]) -> None:
+        self.entries = entries
+        by_order: defaultdict[UUID, list[Recorded]] = defaultdict(list)
+        for recorded in entries:
+            if recorded.entry.order_id is not None:
+                by_order[recorded.entry.order_id].append(recorded)
+        self.orders: dict[UUID, Merged] = {order_id: merge(several) for order_id, several in by_order.items()}
+
+
 def is_superseded(machine: Machine) -> bool:
     """Whether the machine says that another one is its node now."""
     return machine.agent is not None and machine.agent.intake._fenced is not None
@@ -168,17 +180,17 @@ def _demand_node(house: "House", node_id: str) -> None:
     claimants = {machine.agent.session.state.incarnation for machine in selling if machine.agent is not None}
     if len(claimants) > 1:
         raise Broken("G11", f"{node_id}: {[machine.name for machine in selling]} sell under different names")
-    there = _centre_entries(house, node_id)
+    there = _centre_log(house, node_id)
     _demand_owed(house, node_id, there)
-    demand_each_once(house, node_id, there)
+    demand_each_once(house, node_id, there.entries)
     orders = _known_orders(house, there)
     is_whole = not any(loss.node_id == node_id for loss in house.centre.tables.losses)
     has_let_go = any(machine.look("SELECT 1 FROM stream WHERE pruned_seq > 0") for machine in machines)
     demand_instructions(house, node_id, orders, is_whole=is_whole, has_let_go=has_let_go)
     for machine in selling:
-        here = _edge_entries(machine)
+        here = _edge_log(machine)
         _demand_kept_orders(machine, _known_orders(house, here), orders, is_whole=is_whole)
-        back_elsewhere = _back_elsewhere(machine, there) if len(machines) > 1 else frozenset()
+        back_elsewhere = _back_elsewhere(machine, there.entries) if len(machines) > 1 else frozenset()
         _demand_stock(machine, here, there if is_whole else None, besides=back_elsewhere)
 
 
@@ -209,7 +221,7 @@ def _told(house: "House", node_id: str) -> int:
     return sum(loss.to_seq - loss.from_seq + 1 for loss in house.centre.tables.losses if loss.node_id == node_id)
 
 
-def _demand_owed(house: "House", node_id: str, there: list[Recorded]) -> None:
+def _demand_owed(house: "House", node_id: str, there: _Log) -> None:
     """Whatever was answered or held is at the centre, exactly once in effect (G1, G6)."""
     counts: defaultdict[bytes, int] = defaultdict(int)
     for key, entries in house.centre.tables.entries.items():
@@ -220,7 +232,7 @@ def _demand_owed(house: "House", node_id: str, there: list[Recorded]) -> None:
     # What a limit made a machine let go of in vain, the centre has told us.
     if len(missing) > _told(house, node_id):
         raise Broken("G1", f"{node_id}: the centre lacks {len(missing)}: {missing[:3]}")
-    for order_id, merged in _by_order(there).items():
+    for order_id, merged in there.orders.items():
         placed = [r for r in merged.accepted if isinstance(r.entry.events[0], OrderPlaced)]
         if len(placed) != 1 and not (not placed and order_id in house.promises.lost_orders):
             raise Broken("G1", f"order {order_id} takes effect {len(placed)} times at the centre")
@@ -276,9 +288,7 @@ def _back_elsewhere(machine: Machine, there: list[Recorded]) -> frozenset[tuple[
     return frozenset((delta.sku, delta.lot or "") for delta in deltas)
 
 
-def _demand_stock(
-    machine: Machine, here: list[Recorded], there: list[Recorded] | None, *, besides: frozenset[tuple[str, str]]
-) -> None:
+def _demand_stock(machine: Machine, here: _Log, there: _Log | None, *, besides: frozenset[tuple[str, str]]) -> None:
     """No more was promised than there was, found goods counted as minted; all books of it say the same (G3)."""
     sums = _with_pruned(machine, _stock_of(here))
     theirs = sums if there is None else _stock_of(there)
@@ -295,43 +305,36 @@ def _demand_stock(
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _edge_entries(machine: Machine) -> list[Recorded]:
+def _edge_log(machine: Machine) -> _Log:
     """The log, without what was let go of and has come again: that changes nothing."""
     gone = {subject for (subject,) in machine.look("SELECT subject FROM pruned_subject")}
     entries = [
         Recorded(Origin(machine.node_id, UUID(bytes=incarnation), lane, seq), decode_entry(body))
         for incarnation, lane, seq, body in on_disk(machine)
     ]
-    return [recorded for recorded in entries if subject_of(recorded.entry) not in gone]
+    return _Log([recorded for recorded in entries if subject_of(recorded.entry) not in gone])
 
 
-def _centre_entries(house: "House", node_id: str) -> list[Recorded]:
-    return [
+def _centre_log(house: "House", node_id: str) -> _Log:
+    entries = [
         Recorded(Origin(*key, entry.seq), decode_entry(entry.body))
-        for key, entries in house.centre.tables.entries.items()
+        for key, held in house.centre.tables.entries.items()
         if key.node_id == node_id
-        for entry in entries
+        for entry in held
     ]
+    return _Log(entries)
 
 
-def _by_order(entries: list[Recorded]) -> dict[UUID, Merged]:
-    orders: defaultdict[UUID, list[Recorded]] = defaultdict(list)
-    for recorded in entries:
-        if recorded.entry.order_id is not None:
-            orders[recorded.entry.order_id].append(recorded)
-    return {order_id: merge(several) for order_id, several in orders.items()}
-
-
-def _known_orders(house: "House", entries: list[Recorded]) -> dict[UUID, Merged]:
+def _known_orders(house: "House", log: _Log) -> dict[UUID, Merged]:
     """The orders, without those of which no more than what followed a lost placing is left: nobody can list them."""
     lost = house.promises.lost_orders
-    return {key: merged for key, merged in _by_order(entries).items() if merged.state is not None or key not in lost}
+    return {key: merged for key, merged in log.orders.items() if merged.state is not None or key not in lost}
 
 
-def _stock_of(entries: list[Recorded]) -> dict[tuple[str, str], tuple[int, int]]:
+def _stock_of(log: _Log) -> dict[tuple[str, str], tuple[int, int]]:
     sums: defaultdict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    deltas = [delta for merged in _by_order(entries).values() for delta in merged.deltas()]
-    moved = {e.movement_id: e for r in entries for e in r.entry.events if r.entry.order_id is None and _moves(e)}
+    deltas = [delta for merged in log.orders.values() for delta in merged.deltas()]
+    moved = {e.movement_id: e for r in log.entries for e in r.entry.events if r.entry.order_id is None and _moves(e)}
     deltas += [delta for event in moved.values() for delta in deltas_of(event)]
     for delta in deltas:
         place = sums[delta.sku, delta.lot or ""]

@@ -115,7 +115,7 @@ class Machine:
         if self.stays_down or (self.process is not None and self.process.is_alive):
             return
         self._story.tell(self.name, "starts")
-        process = self.process = Process(self._chance)
+        process = self.process = Process(self._chance, self._loop)
         process.is_writable = lambda: self.disk_fault
         line = Line(self._broker, self.node_id, self.name)
         file = StoreFile(self.path, self.node_id)

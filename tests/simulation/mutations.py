@@ -285,7 +285,7 @@ MUTATIONS = (
     _plant(
         "the clock of the log follows the wall", clock, "tick", lambda _last, now_ms: now_ms << clock.COUNTER_BITS, 5
     ),
-    _plant("an instruction that was heard again is decided again", instructions._Work, "_done", _nothing_is_done, 162),
+    _plant("an instruction that was heard again is decided again", instructions._Work, "_done", _nothing_is_done, 258),
     _plant("a new downlink forgets what has no answer", store_instructions, "unanswered", _begin_anew_with_nothing, 7),
     _plant("nobody asks how far a node has taken its downlink", rules, "_resume", _believe_every_position, 55),
     _plant("entries are folded as they arrive", merge, "in_order", list, 6),

@@ -1,7 +1,7 @@
 """SQLite without threads: what the product uses of `aiosqlite`, run in place by the real `sqlite3` on real files.
 
-Before each call the task lets the others go on, and the process that it belongs to may die there, or right after the
-call. The disk of a machine may be full or broken: then what would write fails as SQLite says it fails.
+Before each call the task lets the others go on, if any are ready, and the process that it belongs to may die there, or
+right after the call. The disk of a machine may be full or broken: then what would write fails as SQLite says it fails.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+
+from tests.simulation.loop import VirtualLoop
 
 T = TypeVar("T")
 
@@ -36,8 +38,9 @@ _TURN = _Turn()
 class Process:
     """Whoever owns tasks and connections, and can die at any await. Outside of a simulation nobody does."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, loop: VirtualLoop) -> None:
         self.chance = chance
+        self._loop = loop
         self.is_alive = True
         self.is_writable: Callable[[], str | None] = lambda: None
         self.tasks: list[asyncio.Task[Any]] = []
@@ -67,16 +70,18 @@ class Process:
         return self.observer
 
     async def pause(self, sql: str) -> None:
-        """One await: others go on, and this may be the end."""
+        """One await: others go on, and this may be the end. Where nobody else is ready, nobody is made to wait."""
         if self.dies_in is not None:
             self.dies_in -= 1
             if self.dies_in <= 0:
                 self.kill()
-        if self.dies_at_commit == "before" and sql == "COMMIT":
-            self.kill()
-        if sql == "COMMIT" and self.chance.random() < _SLOW_SHARE:
-            await asyncio.sleep(0.02 * self.chance.random())
-        else:
+        if sql == "COMMIT":
+            if self.dies_at_commit == "before":
+                self.kill()
+            if self.chance.random() < _SLOW_SHARE:
+                await asyncio.sleep(0.02 * self.chance.random())
+                return
+        if not self.is_alive or self._loop.has_others:
             await _TURN
 
     async def done(self, sql: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -146,8 +147,14 @@ class Till:
             method=method,
             is_unstorable=action == "unstorable",
             status="authorized" if method != "carry_out" and self._chance.random() < 0.5 else "captured",
+            placed_at=self._stamp(),
         )
         return errands.ahead(posted) if action == "preorder" else posted
+
+    def _stamp(self) -> str:
+        """The time that the till prints: a quarter of a minute later for each request."""
+        placed = datetime.fromisoformat(_PLACED_AT) + timedelta(seconds=15 * self._count)
+        return placed.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
     def _next_key(self) -> str:
         self._count += 1
@@ -188,6 +195,7 @@ def till_order(
     method: Method = "carry_out",
     is_unstorable: bool = False,
     status: PaymentPosted = "captured",
+    placed_at: str = _PLACED_AT,
 ) -> TillOrder:
     """A paid order of some pieces of each SKU."""
     lines = tuple(
@@ -213,7 +221,7 @@ def till_order(
         channel="pos",
         store_id=store_id,
         terminal_id=terminal_id,
-        placed_at=_PLACED_AT,
+        placed_at=placed_at,
         currency="CNY",
         prices_include_tax=True,
         lines=lines,

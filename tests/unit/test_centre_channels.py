@@ -47,9 +47,9 @@ def test_orders_that_would_be_refused_are_named_with_the_place_and_the_others_ar
     assert run("shopify", "--body", str(body), "--give", "store_id=store-0001") == 1
     trial = msgspec.json.decode(capsys.readouterr().out)
     assert len(trial["orders"]) == 1
-    assert [(each["key"], each["type"], each["pointer"]) for each in trial["refused"]] == [
-        ("shopify:2", "urn:holdfast:problem:totals-mismatch", "/totals/grand_total_minor"),
-        ("shopify:3", "urn:holdfast:problem:channel-order-unmapped", "/currency"),
+    assert [(each["key"], each["type"], each["pointer"], each["source"]) for each in trial["refused"]] == [
+        ("shopify:2", "urn:holdfast:problem:totals-mismatch", "/totals/grand_total_minor", "/1/total_price"),
+        ("shopify:3", "urn:holdfast:problem:channel-order-unmapped", "/currency", "/2/currency"),
     ]
 
 

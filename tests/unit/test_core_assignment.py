@@ -198,3 +198,9 @@ def test_an_attempt_of_which_nothing_came_stands_as_its_node_answered() -> None:
     assert standing_of(None, refused, None) == ("given_back", "out-of-stock")
     assert standing_of(None, applied, None) == ("unheard", None)
     assert standing_of(None, None, Answered("refused", "order-not-found")) == ("given_back", "not-there")
+
+
+def test_what_is_parked_at_a_node_may_still_be_taken_though_its_withdrawal_was_discarded() -> None:
+    discarded = Answered("refused", "discarded")
+    assert standing_of(None, Answered("parked"), discarded) == ("unheard", None)
+    assert standing_of(None, discarded, discarded) == ("given_back", "discarded")

@@ -6,10 +6,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge_core.channels.adapt import Adapted, Refused, adapt
+from edge_core.channels.adapt import Adapted, Refused, adapt, source_pointer
 from edge_core.channels.mapping import Mapping, load
 from edge_core.errors import InvariantViolated, Rejected
-from edge_core.limits import CHANNEL_BODY_BYTES_MAX, CHANNEL_COLUMNS_MAX, CHANNEL_ORDERS_MAX
+from edge_core.limits import (
+    CHANNEL_BODY_BYTES_MAX,
+    CHANNEL_COLUMNS_MAX,
+    CHANNEL_DETAIL_CHARS_MAX,
+    CHANNEL_ORDERS_MAX,
+)
 from edge_core.orders.document import TillOrder
 from edge_core.orders.validation import check_order
 
@@ -166,6 +171,15 @@ def test_what_cannot_be_mapped_is_refused_with_the_place_and_the_expression(
         assert says in rejected.detail
 
 
+def test_a_refusal_tells_no_more_of_a_long_value_than_anybody_reads() -> None:
+    order = msgspec.json.decode(sent("shopify"))
+    order["total_price"] = "1" * 500_000
+    rejected = refused("shopify", msgspec.json.encode(order))
+    assert len(rejected.detail) == CHANNEL_DETAIL_CHARS_MAX
+    assert rejected.detail.startswith("expected a decimal number, found '111")
+    assert "; by " in rejected.detail
+
+
 def test_an_order_that_would_take_for_ever_is_refused() -> None:
     """Each of many discounts goes over each of many lines; and no line has a quantity, so that none is refused."""
     lines: list[Any] = [{"discount_allocations": []}] * 4_000
@@ -234,3 +248,37 @@ def test_a_file_may_have_windows_line_ends_blank_lines_and_lines_within_a_cell()
 def test_a_caller_that_does_not_give_what_the_mapping_needs_is_a_bug() -> None:
     with pytest.raises(InvariantViolated, match="needs store_id"):
         adapt(shipped("shopify"), sent("shopify"), {})
+
+
+@pytest.mark.parametrize(
+    ("channel", "place", "source"),
+    [
+        ("shopify", "/lines/1/unit_price_minor", "/line_items/1/price"),
+        ("shopify", "/lines/0/sku", "/line_items/0/sku"),
+        ("shopify", "/adjustments/0/amount_minor", "/line_items"),
+        ("shopify", "/fulfillment/ship_to/region", "/shipping_address/country_code"),
+        ("shopify", "/payments/0/tender", "/payment_gateway_names/0"),
+        ("shopify", "/currency", "/currency"),
+        ("shopify", "/lines", "/line_items"),
+        ("shopify", "/lines/99/sku", "/line_items"),
+        ("shopify", "/terminal_id", None),
+        ("shopify", "/store_id", None),
+        ("shopify", "/no/such/place", None),
+        ("woocommerce", "/customer/ref", "/customer_id"),
+        ("woocommerce", "/lines/1/sku", "/line_items/1/sku"),
+        ("csv", "/lines/1/quantity_milli", "/0/rows/1/quantity"),
+        ("csv", "/fulfillment/ship_to/name", "/0/rows/0/ship_name"),
+    ],
+)
+def test_a_place_of_the_order_leads_back_to_what_was_read_for_it(channel: str, place: str, source: str | None) -> None:
+    mapping = shipped(channel)
+    outcome = adapt(mapping, sent(channel), GIVEN)[0]
+    assert source_pointer(mapping, outcome, place, GIVEN) == source
+
+
+def test_a_line_that_is_passed_over_does_not_shift_the_places_of_the_others() -> None:
+    """Shopify leaves lines that were removed in the list, with a quantity of zero."""
+    order = msgspec.json.decode(sent("shopify"))
+    order["line_items"].insert(0, {**order["line_items"][0], "quantity": 0})
+    outcome = adapt(shipped("shopify"), msgspec.json.encode(order), GIVEN)[0]
+    assert source_pointer(shipped("shopify"), outcome, "/lines/0/sku", GIVEN) == "/line_items/1/sku"

@@ -6,9 +6,11 @@ from msgspec.structs import replace
 from edge_core.checks.judge import BUILT_IN, NO_DOUBT, RULES, judge, ladder_from, propose
 from edge_core.checks.known import Earlier, Known, Use, basket_mark
 from edge_core.errors import Rejected
-from edge_core.orders.document import Adjustment, Confirmations
-from edge_core.orders.judgement import Proposal, Rung
-from edge_core.reference.documents import Account, Compliance, Item, Level, Offer, Price, Promotion, Rules, VolumeTier
+from edge_core.limits import DUPLICATE_WINDOW_MS_DEFAULT
+from edge_core.orders.document import Confirmations, Customer, FulfillmentRequest
+from edge_core.orders.judgment import Proposal, Rung
+from edge_core.reference.documents import Account, Compliance, Item, Level, Offer, Price, Rules
+from edge_core.reference.lookup import NOTHING
 from tests.rigs.judged import (
     DAY_MS,
     HOUR_MS,
@@ -18,7 +20,6 @@ from tests.rigs.judged import (
     UNIT_PRICE,
     basket,
     book,
-    discounted,
     judged,
     on_account,
     reasons,
@@ -29,7 +30,6 @@ from tests.rigs.judged import (
 from tests.rigs.orders import BUSINESS_DATE, order_id, placed, with_line
 
 TOTAL = basket().totals.grand_total_minor
-TILL = basket().terminal_id
 
 
 def test_a_store_that_never_received_anything_sells_by_the_tills_prices_and_says_so() -> None:
@@ -82,12 +82,23 @@ def test_goods_do_not_go_where_they_may_not(country: str, region: str | None) ->
     assert reasons(judged(sent(basket(), "US", "US-CA", ("insured",)), law)) == ()
 
 
-def test_a_licence_is_the_accounts_or_one_that_the_till_has_seen() -> None:
-    law = [Compliance(SKU, licence="spirits")]
-    assert refusal(judged(basket(of="c1"), reference(compliances=law, accounts=[Account("c1")]))) == "licence-missing"
-    holder = reference(compliances=law, accounts=[Account("c1", licences=("spirits",))])
+def test_goods_that_may_not_go_everywhere_are_not_sent_to_a_place_that_is_left_open() -> None:
+    law = reference(compliances=[Compliance(SKU, places_denied=("US-UT",))])
+    assert reasons(judged(sent(basket(), "US", None, ("insured",)), law)) == ("compliance",)
+    assert reasons(judged(sent(basket(), "US", "DE-BY", ("insured",)), law)) == ("compliance",), "of another country"
+    assert reasons(judged(sent(basket(), "DE", None, ("insured",)), law)) == ()
+    nowhere = replace(basket(), order_type="ship", fulfillment=FulfillmentRequest("ship"))
+    assert reasons(judged(nowhere, law)) == ("compliance",)
+    fetched = replace(nowhere, order_type="pickup", fulfillment=FulfillmentRequest("pickup"))
+    assert reasons(judged(fetched, law)) == ()
+
+
+def test_a_license_is_the_accounts_or_one_that_the_till_has_seen() -> None:
+    law = [Compliance(SKU, license="spirits")]
+    assert refusal(judged(basket(of="c1"), reference(compliances=law, accounts=[Account("c1")]))) == "license-missing"
+    holder = reference(compliances=law, accounts=[Account("c1", licenses=("spirits",))])
     assert reasons(judged(basket(of="c1"), holder)) == ()
-    assert reasons(judged(basket(confirmations=Confirmations(licences=("spirits",))), holder)) == ()
+    assert reasons(judged(basket(confirmations=Confirmations(licenses=("spirits",))), holder)) == ()
 
 
 # --- prices ----------------------------------------------------------------------------------------------------------
@@ -160,69 +171,6 @@ def test_a_price_that_the_book_does_not_have_is_the_tills_where_the_rules_allow_
     assert by_till.basis.priced_by == "till"
 
 
-# --- promotions ------------------------------------------------------------------------------------------------------
-
-TEN = Promotion("ten", (VolumeTier(0, off_ppm=100_000),))
-COUPON = Promotion("welcome", (VolumeTier(0, off_ppm=100_000),), coupon="HELLO", single_use=True)
-
-
-def promoted(minor: int, code: str = "ten", kind: str = "promotion") -> Adjustment:
-    return Adjustment(f"a-{code}-{minor}", kind, -minor, code, ("1",))  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(("minor", "slug"), [(50, None), (49, None), (51, "discount-too-large")])
-def test_a_promotion_gives_what_it_gives_and_no_minor_unit_more(minor: int, slug: str | None) -> None:
-    assert refusal(judged(discounted(minor, promoted(minor)), reference(promotions=[TEN]))) == slug
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        replace(TEN, promotion_id="other"),
-        replace(TEN, from_ms=PLACED_MS + 1),
-        replace(TEN, until_ms=PLACED_MS),
-        replace(TEN, skus=("other",)),
-        replace(TEN, spend_minor_min=TOTAL + 1),
-        replace(TEN, coupon="NEEDS-ONE"),
-    ],
-)
-def test_a_promotion_that_is_not_good_for_the_order_is_refused(wrong: Promotion) -> None:
-    assert refusal(judged(discounted(50, promoted(50)), reference(promotions=[wrong]))) == "promotion-invalid"
-
-
-def test_what_is_unknown_to_old_promotions_is_held() -> None:
-    assert reasons(judged(discounted(50, promoted(50)), reference(age_ms=9 * DAY_MS))) == ("promotion",)
-
-
-@pytest.mark.parametrize(("milli", "most"), [(1_000, 0), (2_000, 25), (3_000, 225)])
-def test_a_volume_promotion_gives_by_the_tier_that_the_quantity_reaches(milli: int, most: int) -> None:
-    tiers = (VolumeTier(2_000, off_ppm=50_000), VolumeTier(3_000, off_ppm=100_000, off_unit_minor=50))
-    gross = milli * UNIT_PRICE // 1_000
-    order = with_line(basket(), quantity_milli=milli, gross_minor=gross)
-    by = reference(promotions=[Promotion("ten", tiers)])
-    assert refusal(judged(discounted(most, promoted(most), order=order), by)) is None
-    too_much = judged(discounted(most + 1, promoted(most + 1), order=order), by)
-    assert refusal(too_much) == "discount-too-large"
-
-
-def test_an_exclusive_promotion_stands_alone_on_its_goods() -> None:
-    alone = [replace(TEN, stacking="exclusive"), replace(TEN, promotion_id="more")]
-    both = discounted(20, promoted(10), promoted(10, "more"))
-    assert refusal(judged(both, reference(promotions=alone))) == "promotion-stacking"
-    assert refusal(judged(both, reference(promotions=[TEN, alone[1]]))) is None
-
-
-def test_a_coupon_for_one_use_is_not_taken_twice_nor_any_coupon_twice_in_an_order() -> None:
-    once = discounted(50, promoted(50, "HELLO", "coupon"))
-    by = reference(promotions=[COUPON])
-    assert refusal(judged(once, by)) is None
-    assert refusal(judged(once, by, Known(coupons=["HELLO"]))) == "coupon-used"
-    for_all = reference(promotions=[replace(COUPON, single_use=False)])
-    assert refusal(judged(once, for_all, Known(coupons=["HELLO"]))) is None
-    twice = discounted(50, promoted(20, "HELLO", "coupon"), promoted(30, "HELLO", "coupon"))
-    assert refusal(judged(twice, for_all)) == "coupon-used"
-
-
 # --- credit ----------------------------------------------------------------------------------------------------------
 
 
@@ -248,12 +196,24 @@ def test_who_is_blocked_is_refused() -> None:
     assert refusal(judged(basket(of="c1"), by)) == "customer-blocked"
 
 
+def test_a_store_grants_no_more_than_its_share_of_what_is_free_without_the_centre() -> None:
+    rules = replace(STRICT, credit_share_ppm=250_000)
+    limit = 4 * TOTAL + 100  # 100 are owed, so a quarter of what is free is one order
+    by = reference(accounts=[Account("c1", credit_limit_minor=limit, owed_minor=100)], rules=rules)
+    assert reasons(judged(on_account(basket(of="c1")), by)) == ()
+    found = judged(on_account(basket(of="c1")), by, Known(uses={("c1", BUSINESS_DATE): Use(credit_minor=1)}))
+    assert reasons(found) == ("credit",)
+    assert not isinstance(found, Rejected)
+    assert found.hold is not None
+    assert found.hold.owner == "centre"
+
+
 # --- risk ------------------------------------------------------------------------------------------------------------
 
 
 def test_the_same_basket_of_a_till_moments_later_is_asked_back_unless_it_is_meant() -> None:
     order = basket(lines=2)
-    known = Known({TILL: [Earlier(order_id(1), PLACED_MS - 5_000, basket_mark(order))]})
+    known = Known({basket_mark(order): [Earlier(order_id(1), PLACED_MS - 5_000)]})
     found = judged(order, known=known)
     assert isinstance(found, Rejected)
     assert (found.slug, found.pointer) == ("duplicate-suspected", "/confirmations/duplicate")
@@ -262,7 +222,24 @@ def test_the_same_basket_of_a_till_moments_later_is_asked_back_unless_it_is_mean
     assert refusal(judged(replace(order, confirmations=Confirmations(duplicate=True)), known=known)) is None
     assert refusal(judged(basket(lines=1), known=known)) is None
     assert refusal(judged(replace(order, terminal_id="till-2"), known=known)) is None
-    assert refusal(judged(order, known=known, now_ms=PLACED_MS + 25_001)) is None
+    assert refusal(judged(replace(order, customer=Customer("c1")), known=known)) is None
+
+
+def test_of_a_repeated_basket_counts_when_the_till_placed_it_and_not_when_it_came() -> None:
+    order = basket()
+    window_ms = STRICT.duplicate_window_ms
+    for apart_ms, found in ((window_ms, "duplicate-suspected"), (window_ms + 1, None)):
+        for placed_ms in (PLACED_MS - apart_ms, PLACED_MS + apart_ms):
+            known = Known({basket_mark(order): [Earlier(order_id(1), placed_ms)]})
+            assert refusal(judged(order, known=known, now_ms=PLACED_MS + DAY_MS)) == found
+
+
+def test_a_store_that_never_received_anything_asks_back_what_was_sent_twice() -> None:
+    order = basket()
+    known = Known({basket_mark(order): [Earlier(order_id(1), PLACED_MS - DUPLICATE_WINDOW_MS_DEFAULT)]})
+    assert refusal(judged(order, NOTHING, known)) == "duplicate-suspected"
+    meant = judged(replace(order, confirmations=Confirmations(duplicate=True)), NOTHING, known)
+    assert meant == judged(order, NOTHING) == NO_DOUBT
 
 
 @pytest.mark.parametrize(("before", "held"), [(4_000 - TOTAL, False), (4_001 - TOTAL, True)])
@@ -319,14 +296,15 @@ def test_one_reason_to_refuse_is_enough() -> None:
 def test_an_order_of_the_same_batch_counts_for_the_next() -> None:
     known = Known(uses={("c1", BUSINESS_DATE): Use(100, 200, 1)})
     event = placed(1, on_account(basket(of="c1")))[0]
-    known.take(event.order, PLACED_MS)  # type: ignore[union-attr]
+    known.take(event.order)  # type: ignore[union-attr]
     assert known.use("c1", BUSINESS_DATE) == Use(100 + TOTAL, 200 + TOTAL, 2)
     assert known.use("c1", "2026-11-22") == Use()
     assert refusal(judged(on_account(basket(of="c1")), known=known)) == "duplicate-suspected"
 
 
-def test_built_in_rules_stop_nobody_on_a_guess() -> None:
+def test_built_in_rules_stop_nobody_on_a_guess_but_for_what_looks_sent_twice() -> None:
     rules = Rules()
-    assert (rules.duplicate_window_ms, rules.velocity_orders_max, rules.insured_from_minor) == (0, None, None)
+    assert (rules.velocity_orders_max, rules.insured_from_minor) == (None, None)
+    assert rules.duplicate_window_ms == DUPLICATE_WINDOW_MS_DEFAULT
     assert rules.till_price_allowed
     assert len({rule.name for rule in RULES}) == len(RULES)

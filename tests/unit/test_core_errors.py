@@ -15,24 +15,27 @@ CONSTRUCTORS = {"Rejected", "StorageFault", "FileInUse"}
 
 
 @cache
-def nodes() -> list[tuple[str, ast.AST]]:
-    """Every node of the code, and the file that it stands in."""
-    files = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
-    return [(str(path.relative_to(ROOT)), node) for path in files for node in ast.walk(ast.parse(path.read_text()))]
+def said_in_the_code() -> tuple[dict[str, str], frozenset[str]]:
+    """Each slug that stands as the first argument of a refusal, with its place; and every string outside the table.
+
+    One walk for both, which keeps no tree: those of the whole code are a million objects, and slow down what follows.
+    """
+    slugs: dict[str, str] = {}
+    strings: set[str] = set()
+    for path in (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and path.name != "errors.py":
+                strings.add(node.value)
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", None) in CONSTRUCTORS and node.args:
+                where = f"{path.relative_to(ROOT)}:{node.lineno}"
+                slugs |= dict.fromkeys(_strings_in(node.args[0]), where)
+    return slugs, frozenset(strings)
 
 
-def called_slugs() -> Iterator[tuple[str, str]]:
-    """Each slug that stands as the first argument of a refusal in the code, and where."""
-    for file, node in nodes():
-        if isinstance(node, ast.Call) and getattr(node.func, "id", None) in CONSTRUCTORS and node.args:
-            for value in ast.walk(node.args[0]):
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    yield value.value, f"{file}:{node.lineno}"
-
-
-def all_strings() -> set[str]:
-    constants = [node for file, node in nodes() if isinstance(node, ast.Constant) and not file.endswith("errors.py")]
-    return {node.value for node in constants if isinstance(node.value, str)}
+def _strings_in(part: ast.expr) -> Iterator[str]:
+    for value in ast.walk(part):
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            yield value.value
 
 
 def test_numbers_and_slugs_are_given_once() -> None:
@@ -64,13 +67,14 @@ def test_numbers_are_grouped_by_whose_turn_it_is(thousand: int, statuses: range)
 
 
 def test_every_refusal_in_the_code_has_its_row() -> None:
-    slugs = dict(called_slugs())
+    slugs, _ = said_in_the_code()
     assert len(slugs) > 15
     assert {slug: where for slug, where in slugs.items() if slug not in CODES} == {}
 
 
 def test_every_row_is_used_somewhere() -> None:
-    assert set(CODES) - all_strings() == set()
+    _, strings = said_in_the_code()
+    assert set(CODES) - strings == set()
 
 
 def test_a_refusal_finds_its_row_and_an_unknown_one_is_a_bug() -> None:

@@ -238,7 +238,8 @@ def test_what_was_reserved_in_the_store_can_be_sent_home() -> None:
 
 def test_goods_go_the_way_that_was_asked_for_and_no_other() -> None:
     at = counter()
-    sent, fetched = at.place(order("ship")), at.place(order("pickup"))
+    sent = at.place(replace(order("ship"), fulfillment=FulfillmentRequest("ship", ship_to=HOME)))
+    fetched = at.place(order("pickup"))
     for placed in (sent, fetched):
         at.ask(placed, "pick", STEP)
     assert slug(at.ask(sent, "ready", STEP)) == "method-mismatch"

@@ -5,18 +5,20 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from edge_core.assignment.standing import Answered, standing_of
 from edge_core.checks.known import Known
 from edge_core.checks.question import Evidence
 from edge_core.errors import Rejected
-from edge_core.orders.commands import AdvanceOrder, OrderHeldGoods, Role
+from edge_core.orders.commands import AdvanceOrder, OrderHeldGoods, Role, TakeAssignment
 from edge_core.orders.decide import decide
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Event, OrderApproved, OrderCancelled, OrderHeld, name_of
 from edge_core.orders.fold import OrderState, fold_all
-from edge_core.orders.judgement import Rung
+from edge_core.orders.judgment import Rung
 from edge_core.orders.requests import (
     ApproveRequest,
     EscalateRequest,
+    HandBackRequest,
     HoldRequest,
     LineQuantity,
     OrderRequest,
@@ -29,6 +31,7 @@ from edge_core.orders.world import Accepted, World
 from edge_core.reference.documents import Offer
 from edge_core.stock.ledger import Allocation, Position
 from edge_core.stock.reservations import Reservation
+from edge_core.stock.rights import Life
 from tests.rigs.judged import PLACED_MS, SKU, STRICT, basket, book, on_account, reference, sent
 from tests.rigs.orders import BUSINESS_DATE, order_id, place
 
@@ -70,6 +73,21 @@ def test_an_order_for_goods_that_were_kept_is_judged_like_any_other() -> None:
     assert isinstance(decided, Accepted), decided
     assert decided.follow is not None
     assert fold_all(None, decided.follow.events).status == "held"
+
+
+def test_an_assigned_order_that_is_held_keeps_its_goods_and_nobody_has_accepted_it_yet() -> None:
+    positions = {SKU: (Position(SKU, None, "H87", None, 10_000),)}
+    world = World(None, positions, evidence=Evidence(DEAR, Known()))
+    placing = replace(place(1, sent(basket(), traits=("insured",))), now_ms=PLACED_MS)
+    life = Life("store-0001", order_id(7))
+    command = TakeAssignment(placing, order_id(8), 1, PLACED_MS + MINUTES_MS, is_accepted=True, life=life)
+    decided = decide(world, command)
+    assert isinstance(decided, Accepted), decided
+    state = fold_all(None, decided.events)
+    assert (state.status, [group.status for group in state.groups]) == ("held", ["reserved"])
+    assert standing_of(state, Answered("applied"), None) == ("reserved", None)
+    back = ask(state, "hand-back", HandBackRequest("timed-out"), "centre")
+    assert not isinstance(back, Rejected), "the time goes on, and the centre may ask another store"
 
 
 def held(order: TillOrder, **how: Any) -> OrderState:
@@ -121,7 +139,14 @@ def test_a_refusal_frees_the_goods_and_gives_the_money_back() -> None:
     assert (state.status, state.holds, state.held) == ("cancelled", (), ())
 
 
-@pytest.mark.parametrize("operator", [None, "op-17"])
+@pytest.mark.parametrize("operator", ["op-17", "OP-17"])
+def test_the_back_office_does_not_approve_its_own_order_either(operator: str) -> None:
+    order = held(basket())
+    assert slug(ask(order, "approve", ApproveRequest(operator_id=operator), "back_office")) == "approval-needed"
+    assert slug(ask(order, "approve", ApproveRequest(operator_id="boss"), "back_office")) is None
+
+
+@pytest.mark.parametrize("operator", [None, "op-17", "Op-17"])
 def test_whoever_placed_an_order_does_not_approve_it(operator: str | None) -> None:
     order = held(basket())
     assert slug(ask(order, "approve", ApproveRequest(operator_id=operator))) == "approval-needed"

@@ -188,9 +188,15 @@ def walk(
 
 
 def key_of(state: OrderState) -> tuple[object, ...]:
-    """What tells two states apart: all but the document, which never changes, and what only counts."""
+    """What tells two states apart: all but the document, which never changes, what only counts, and what holds and
+    returns are called. Whatever can happen to one of them can happen to each, so it goes by its place among them.
+    """
     groups = tuple(replace(group, rejections=0) for group in state.groups)
-    return astuple(replace(state, revision=0, groups=groups))[1:]
+    places = {hold: str(place) for place, hold in enumerate(state.holds)}
+    held = tuple(replace(one, hold_id=places[one.hold_id]) for one in state.held)
+    returns = tuple(replace(one, return_id=str(place)) for place, one in enumerate(state.returns))
+    named = replace(state, groups=groups, holds=tuple(places.values()), held=held, returns=returns)
+    return astuple(replace(named, revision=0))[1:]
 
 
 def parts_of(state: OrderState) -> Iterator[Event]:

@@ -7,7 +7,7 @@ import pytest
 from edge_core.errors import PermanentFault
 from edge_core.limits import REFERENCE_MISTAKES_MAX
 from edge_core.reference.datasets import RULES_KEY
-from edge_core.reference.publication import Mistake, read_publication
+from edge_core.reference.publication import Form, Mistake, read_publication
 from edge_core.reference.versions import content_hash
 
 JSON = b"""[
@@ -43,6 +43,30 @@ def test_a_line_of_csv_is_named_even_after_a_cell_of_several_lines() -> None:
         (4, "Object missing required field `description`"),
         (5, "there are more cells than the first line has names"),
     ]
+
+
+def test_a_file_without_a_row_is_a_mistake_since_it_would_empty_every_store() -> None:
+    empty: list[tuple[bytes, Form]] = [(b"[]", "json"), (b"", "csv"), (b"sku,unit,description\n", "csv")]
+    for body, form in empty:
+        found = read_publication("catalogue", body, form)
+        assert found.mistakes == (Mistake(1, "there is no row"),), (body, form)
+
+
+def test_a_line_that_was_cut_does_not_become_a_row_with_defaults() -> None:
+    found = read_publication("catalogue", b"sku,unit,description,is_listed\na,H87,x,false\nb,H87,y", "csv")
+    assert found.mistakes == (Mistake(3, "there are fewer cells than the first line has names"),)
+
+
+def test_a_name_that_stands_twice_in_the_first_line_is_a_mistake() -> None:
+    found = read_publication("catalogue", b"sku,unit,description,sku\na,H87,x,b\n", "csv")
+    assert found.mistakes == (Mistake(1, "a name stands twice in the first line"),)
+
+
+def test_only_the_end_of_a_line_ends_a_row_of_csv() -> None:
+    """`str.splitlines` also ends lines at characters that office programs put into descriptions."""
+    body = "sku,unit,description\na,H87,one\u2028two\x0bthree\x85four\r\nb,H87,\n".encode()
+    found = read_publication("catalogue", body, "csv")
+    assert [mistake.line for mistake in found.mistakes] == [3]
 
 
 def test_a_key_that_stands_twice_is_a_mistake() -> None:

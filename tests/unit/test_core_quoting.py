@@ -14,6 +14,7 @@ from edge_core.stock.ledger import Position
 from edge_core.stock.quota_book import SkuQuota
 from edge_core.stock.quotas import Budget, Quota
 from edge_core.stock.requests import QuotaRequest
+from edge_core.stock.rights import Life
 from edge_core.stock.stock_events import QuotaChanged
 from tests.rigs.orders import BUSINESS_DATE, START_MS, order_id, place, till_order
 
@@ -85,7 +86,7 @@ def test_an_order_draws_on_its_channel_in_the_same_entry_until_that_is_exhausted
 
 def test_an_order_that_the_centre_assigns_draws_on_the_web_and_is_refused_once_that_is_exhausted() -> None:
     place_ = place(1, till_order(lines=1, method="ship"))
-    command = TakeAssignment(place_, order_id(8), 1, START_MS, is_accepted=True)
+    command = TakeAssignment(place_, order_id(8), 1, START_MS, is_accepted=True, life=Life("store-0001", order_id(7)))
     quota = planned(10_000)
     taken = decide(World(None, {SKU: (shelf(10_000),)}, quotas={SKU: quota}), command)
     assert isinstance(taken, Accepted), taken

@@ -18,7 +18,7 @@ from edge_core.reference.documents import (
     Rules,
     VolumeTier,
 )
-from edge_core.reference.lookup import NOTHING, Edition, Reference, needs_of
+from edge_core.reference.lookup import NOTHING, Edition, Reference, good_at, needs_of
 from tests.rigs.orders import till_order
 
 ROWS: dict[str, tuple[Document, str]] = {
@@ -84,16 +84,16 @@ def book(*offers: Offer) -> Reference:
 def test_the_price_of_the_tier_stands_before_that_of_all_and_a_later_one_before_an_earlier() -> None:
     reference = book(Offer("EUR", 400, 0), Offer("EUR", 380, 50), Offer("EUR", 350, 0, 90, "gold"))
     for tier, at_ms, expected in (("gold", 60, 350), (None, 60, 380), (None, 40, 400), ("gold", 95, 380)):
-        found = reference.price("bread", "EUR", tier, at_ms)
+        found = good_at(reference.offers("bread", "EUR", tier), at_ms)
         assert found is not None
         assert found.unit_price_minor == expected
-    assert reference.price("bread", "USD", None, 60) is None
-    assert reference.price("cake", "EUR", None, 60) is None
+    assert good_at(reference.offers("bread", "USD", None), 60) is None
+    assert good_at(reference.offers("cake", "EUR", None), 60) is None
 
 
 def test_an_offer_is_good_until_the_moment_that_it_names_and_not_at_it() -> None:
     reference = book(Offer("EUR", 400, 10, 20))
-    assert [reference.price("bread", "EUR", None, at) is not None for at in (9, 10, 19, 20)] == [
+    assert [good_at(reference.offers("bread", "EUR", None), at) is not None for at in (9, 10, 19, 20)] == [
         False,
         True,
         True,

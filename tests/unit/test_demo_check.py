@@ -3,7 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from deploy.demo.check import CentreBook, CentreOrder, EdgeBook, StoreBooks, TillBook, differences, pounds
+from deploy.demo.check import CentreBook, Day, DayBooks, EdgeBook, StoreBooks, TillBook, differences, pounds
+from deploy.house.looking import CentreOrder
 
 
 def sound_books() -> StoreBooks:
@@ -15,7 +16,13 @@ def sound_books() -> StoreBooks:
         CentreOrder("a", "confirmed", 1000),
     )
     edge = EdgeBook(accepted=6, confirmed=6, pending=0, parked=0, verified=True)
-    return StoreBooks("store-1", tills, edge, CentreBook(6, 0, (), orders))
+    return StoreBooks("store-1", tills, edge, CentreBook(6, 0, (), orders), sound_days())
+
+
+def sound_days() -> DayBooks:
+    """The same in the reports of one day."""
+    day = Day(orders=3, grand_total_minor=1349, cancellations=1)
+    return DayBooks(x=[day], z=[day], codes=["1-a"], centre=[day], centre_codes=["1-a"], priced_by="book")
 
 
 def with_orders(*orders: CentreOrder) -> StoreBooks:
@@ -133,6 +140,27 @@ def test_many_orders_are_counted_and_only_some_of_them_named() -> None:
     assert "store-1: 20 orders missing at the centre: x0, x1, x10, x11, x12 and 15 more" in differences(books)
 
 
-@pytest.mark.parametrize(("minor", "text"), [(0, "£0.00"), (7, "£0.07"), (123456, "£1,234.56")])
+@pytest.mark.parametrize(
+    ("minor", "text"), [(0, "£0.00"), (7, "£0.07"), (123456, "£1,234.56"), (-1, "-£0.01"), (-123456, "-£1,234.56")]
+)
 def test_pence_are_shown_as_pounds(minor: int, text: str) -> None:
     assert pounds(minor) == text
+
+
+def test_a_report_that_says_something_else_than_the_tills_the_store_or_the_centre_is_named() -> None:
+    for name, first in (("x", "the X reports"), ("z", "the Z reports"), ("centre", "the centre's Z reports")):
+        books = sound_books()
+        setattr(books.days, name, [Day(orders=3, grand_total_minor=1348, cancellations=1)])
+        assert any(text.startswith(f"store-1: {first} say") for text in differences(books)), name
+
+
+def test_a_close_that_the_centre_does_not_have_is_named() -> None:
+    books = sound_books()
+    books.days.centre_codes = []
+    assert differences(books) == ["store-1: closed as ['1-a'], at the centre as []"]
+
+
+def test_a_store_that_sold_by_its_tills_prices_to_the_end_is_named() -> None:
+    books = sound_books()
+    books.days.priced_by = "till"
+    assert differences(books) == ["store-1: its last order was priced by 'till', not by the price book"]

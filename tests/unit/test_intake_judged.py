@@ -1,7 +1,7 @@
 """Orders that are judged by reference data, through a store's file: what earlier orders there are counts."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,15 +10,27 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from edge_agent.moving import Moving, Outcome
+from edge_agent.refolding import Refolding
 from edge_agent.store.connection import Connection, fetch
 from edge_agent.submission import Answer, Ask, Cancel, submission
+from edge_core import ids
 from edge_core.orders.commands import Role
-from edge_core.orders.document import Adjustment, Confirmations, TillOrder
-from edge_core.orders.requests import ApproveRequest, CancelRequest, HoldRequest, OrderRequest, RefuseRequest
+from edge_core.orders.document import Address, Adjustment, Confirmations, FulfillmentRequest, Payment, TillOrder
+from edge_core.orders.requests import (
+    ApproveRequest,
+    CancelRequest,
+    HoldRequest,
+    OrderRequest,
+    PayRequest,
+    RedirectRequest,
+    RefuseRequest,
+)
 from edge_core.reference.documents import Account, Offer, Promotion, VolumeTier
 from edge_core.reference.lookup import NOTHING, Needs, Reference
 from tests.rigs.desk import Desk, opened_desk
-from tests.rigs.judged import SKU, STRICT, basket, book, discounted, on_account, reference
+from tests.rigs.judged import SKU, STRICT, basket, book, discounted, on_account, reference, sent
+from tests.rigs.orders import next_placed_at
 
 TOTAL = basket().totals.grand_total_minor
 LENIENT = replace(STRICT, duplicate_window_ms=0)
@@ -36,8 +48,8 @@ def judge_by(desk: Desk, found: Reference) -> list[Needs]:
     """From now on the desk's orders are judged by this. Returns what is looked up."""
     asked: list[Needs] = []
 
-    async def lookup(_: Connection, needs: Needs) -> Reference:
-        asked.append(needs)
+    async def lookup(_: Connection, needs: Callable[[], Needs]) -> Reference:
+        asked.append(needs())
         return found
 
     desk.intake.lookup = lookup
@@ -74,10 +86,28 @@ async def test_a_straight_order_stays_one_entry_and_its_needs_are_looked_up_once
     assert asked == [Needs(frozenset({SKU}), frozenset({"c1"}))]
 
 
-async def test_reference_data_without_an_edition_is_none(desk: Desk) -> None:
-    judge_by(desk, NOTHING)
+async def test_a_store_without_reference_data_asks_back_what_was_sent_twice(desk: Desk) -> None:
+    for lookup in (None, NOTHING):
+        if lookup is not None:
+            judge_by(desk, lookup)
+        order = basket(placed_at=next_placed_at())
+        assert "holds" not in body(await post(desk, order))
+        assert slug(await post(desk, order)) == "duplicate-suspected"
+        meant = replace(order, confirmations=Confirmations(duplicate=True))
+        assert (await post(desk, meant)).status == 201
+
+
+async def test_baskets_are_forgotten_after_the_next_minute(desk: Desk) -> None:
+    judge_by(desk, reference())
     assert (await post(desk, basket())).status == 201
-    assert await fetch(desk.file.reader, "SELECT 1 FROM order_head WHERE basket IS NOT NULL") == []
+    (minute,) = (await fetch(desk.file.reader, "SELECT minute FROM basket_seen"))[0]
+
+    async def age(connection: Connection) -> None:
+        await connection.execute("UPDATE basket_seen SET minute = ?", (minute - 2,))
+
+    await desk.intake.write(age)
+    assert (await post(desk, basket())).status == 201
+    assert len(await fetch(desk.file.reader, "SELECT 1 FROM basket_seen")) == 1
 
 
 async def test_a_held_sale_says_why_who_and_what_to_do_and_is_handed_over_on_approval(desk: Desk) -> None:
@@ -165,6 +195,16 @@ async def test_debts_that_are_in_the_customers_data_are_not_counted_twice(desk: 
     assert (await post(desk, on_account(basket(of="c1")))).status == 201
 
 
+async def test_a_store_whose_clock_is_behind_counts_what_it_took_since_it_had_the_data(desk: Desk) -> None:
+    limited = reference(accounts=[Account("c1", credit_limit_minor=TOTAL)], rules=_no_velocity())
+    ahead = {
+        name: replace(edition, made_at_ms=2**42, used_since_ms=1_000) for name, edition in limited.editions.items()
+    }
+    judge_by(desk, replace(limited, editions=ahead))
+    assert (await post(desk, on_account(basket(of="c1")))).status == 201
+    assert slug(await post(desk, on_account(basket(of="c1")))) == "credit-exceeded"
+
+
 async def test_a_coupon_for_one_use_is_taken_once_and_again_where_its_order_was_called_off(desk: Desk) -> None:
     tier = (VolumeTier(0, off_ppm=100_000),)
     promotion = Promotion("welcome", tier, coupon="HELLO", single_use=True)
@@ -191,6 +231,75 @@ async def test_velocity_counts_the_orders_of_one_customer(desk: Desk) -> None:
     states = [body(await post(desk, basket(of="c1")))["status"] for _ in range(4)]
     assert states == ["completed"] * 3 + ["held"]
     assert body(await post(desk, basket(of="c2")))["status"] == "completed"
+
+
+async def test_payments_on_account_that_come_at_once_never_exceed_the_limit(desk: Desk) -> None:
+    judge_by(desk, reference(accounts=[Account("c1", credit_limit_minor=3 * TOTAL)], rules=_no_velocity()))
+    waiting = replace(basket(of="c1"), order_type="pickup", fulfillment=FulfillmentRequest("pickup"), payments=())
+    placed = [UUID(body(await post(desk, waiting))["order_id"]) for _ in range(6)]
+    owed = PayRequest(Payment("p1", "on_account", TOTAL, "captured", "offline"))
+    answers = await asyncio.gather(*(ask(desk, order_id, "pay", owed) for order_id in placed))
+    assert sorted(slug(answer) for answer in answers) == [""] * 3 + ["credit-exceeded"] * 3
+    assert slug(await post(desk, on_account(basket(of="c1")))) == "credit-exceeded"
+
+
+async def test_what_an_old_order_came_to_owe_lately_counts(desk: Desk) -> None:
+    older = reference(accounts=[Account("c1", credit_limit_minor=TOTAL)], rules=_no_velocity())
+    judge_by(desk, older)
+    waiting = replace(basket(of="c1"), order_type="pickup", fulfillment=FulfillmentRequest("pickup"), payments=())
+    order_id = UUID(body(await post(desk, waiting))["order_id"])
+
+    async def age(connection: Connection) -> None:  # the order was placed before the customers' data was made
+        await connection.execute("UPDATE order_head SET order_id = ?", (ids.uuid7(1_000_000, 1).bytes,))
+
+    owed = PayRequest(Payment("p1", "on_account", TOTAL, "captured", "offline"))
+    assert (await ask(desk, order_id, "pay", owed)).status == 200
+    await desk.intake.write(age)
+    assert slug(await post(desk, on_account(basket(of="c1")))) == "credit-exceeded"
+
+
+async def test_what_an_old_order_came_to_owe_lately_counts_also_where_its_file_was_lost(desk: Desk) -> None:
+    waiting = replace(basket(of="c1"), order_type="pickup", fulfillment=FulfillmentRequest("pickup"), payments=())
+    order_id = UUID(body(await post(desk, waiting))["order_id"])
+    owed = PayRequest(Payment("p1", "on_account", TOTAL, "captured", "offline"))
+    assert (await ask(desk, order_id, "pay", owed)).status == 200
+    listed = await fetch(desk.file.reader, "SELECT * FROM order_head")
+
+    async def list_again(connection: Connection) -> None:  # as a recovery does, of what came back from the centre
+        await connection.execute("DELETE FROM order_head")
+        refold = Refolding(connection, Moving(connection, desk.file, Outcome()), 0, lambda: 0)
+        await refold.write_heads(await refold.merged([order_id]))
+
+    await desk.intake.write(list_again)
+    assert await fetch(desk.file.reader, "SELECT * FROM order_head") == listed
+
+
+async def test_edits_of_addresses_are_counted_by_their_source_over_orders_and_batches(desk: Desk) -> None:
+    judge_by(desk, reference(rules=LENIENT))
+    parcel = sent(basket(), traits=("insured",))
+    placed = [UUID(body(await post(desk, parcel))["order_id"]) for _ in range(5)]
+    home = RedirectRequest("ship", Address("Somebody else", "DE"), operator_id="op-1")
+    first = [await ask(desk, order_id, "redirect", home) for order_id in placed[:2]]
+    at_once = await asyncio.gather(*(ask(desk, order_id, "redirect", home) for order_id in placed[2:4]))
+    states = [body(answer)["status"] for answer in (*first, *at_once)]
+    assert states == ["in_fulfillment"] * 3 + ["held"]
+    other = await ask(desk, placed[4], "redirect", replace(home, operator_id="op-2"))
+    assert body(other)["status"] == "in_fulfillment"
+
+
+async def test_edits_that_were_made_under_a_clock_years_ahead_count_no_more_and_are_forgotten(desk: Desk) -> None:
+    judge_by(desk, reference(rules=LENIENT))
+    order_id = UUID(body(await post(desk, sent(basket(), traits=("insured",))))["order_id"])
+    places = [RedirectRequest("ship", Address(str(n), "DE"), operator_id="op-1") for n in range(5)]
+    for place in places[:3]:
+        await ask(desk, order_id, "redirect", place)
+
+    async def set_back(connection: Connection) -> None:  # as if the clock had been a year ahead of what it is now
+        await connection.execute("UPDATE address_edit SET at_ms = at_ms + ?", (365 * 86_400_000,))
+
+    await desk.intake.write(set_back)
+    assert body(await ask(desk, order_id, "redirect", places[3]))["status"] == "in_fulfillment"
+    assert len(await fetch(desk.file.reader, "SELECT 1 FROM address_edit")) == 2  # of the order, and of the operator
 
 
 async def test_the_back_office_answers_what_the_tills_may_not(desk: Desk) -> None:

@@ -129,6 +129,20 @@ async def test_goods_without_a_receipt_are_recorded_about_no_order(desk: Desk) -
     assert await desk.on_hand() == 11_000
 
 
+@pytest.mark.parametrize("moment", ["2026-02-30T09:30:00.000Z", "2026-11-21T23:59:60.000Z", "2026-11-21T25:00:00.000Z"])
+async def test_a_moment_that_does_not_exist_is_refused_and_others_are_served(desk: Desk, moment: str) -> None:
+    sold = await placed(desk, "carry_out")
+    lines = (UnreceiptedLine(FIRST, 1_000, "H87", 250),)
+    request = UnreceiptedReturn("till-1", "op-1", "boss", moment, "CNY", "voucher", "no-receipt", lines)
+    order = replace(till_order(lines=1), order_type="exchange", placed_at=moment)
+    swap = ExchangeRequest((ReturnLine("1", 2_000),), "too-small", order)
+    answers = await asyncio.gather(
+        desk.intake.submit(request, str(uuid4()), None), ask(desk, sold, "exchange", swap), desk.place(str(uuid4()))
+    )
+    assert [answer.status for answer in answers] == [422, 422, 201]
+    assert {body(answer)["type"] for answer in answers[:2]} == {"urn:holdfast:problem:invalid-time"}
+
+
 async def test_goods_that_an_order_waits_for_are_promised_to_it_once_they_are_there(tmp_path: Path) -> None:
     async with opened_desk(tmp_path / "empty.db") as desk:
         order_id = await placed(desk, "ship")

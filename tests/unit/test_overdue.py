@@ -18,7 +18,7 @@ from edge_core.orders.merge import merge
 from edge_core.orders.requests import ApproveRequest, CollectRequest, HoldRequest, OrderRequest, StepRequest
 from tests.rigs.counter import HOUR_MS
 from tests.rigs.desk import Desk, opened_desk
-from tests.rigs.orders import till_order
+from tests.rigs.orders import of_next_customer, till_order
 
 WEEK_MS = 168 * HOUR_MS
 FIRST = till_order().lines[0].sku
@@ -44,7 +44,7 @@ async def ask(desk: Desk, order_id: UUID, name: str, request: OrderRequest) -> A
 
 async def ready(desk: Desk) -> tuple[UUID, str]:
     """An order that waits for its customer, and its code."""
-    answer = await desk.intake.submit(till_order(method="pickup"), str(uuid4()), None)
+    answer = await desk.intake.submit(of_next_customer(till_order(method="pickup")), str(uuid4()), None)
     order_id = UUID(msgspec.json.decode(answer.body)["order_id"])
     await ask(desk, order_id, "pick", StepRequest())
     answer = await ask(desk, order_id, "ready", StepRequest())

@@ -1,6 +1,7 @@
 """Reference data in the store's file: what decisions find, what a version replaces, and what is never used."""
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, closing
@@ -21,12 +22,13 @@ from edge_agent.store.verify import verify_file
 from edge_agent.surroundings import real_surroundings
 from edge_core import ids
 from edge_core.errors import PeerFault, TransientFault
+from edge_core.limits import REFERENCE_FREE_BYTES_MIN
 from edge_core.reference.datasets import encode_row
 from edge_core.reference.documents import Item, Promotion, Rules, VolumeTier
 from edge_core.reference.files import Header, encode_file
 from edge_core.reference.lookup import Needs
 from edge_core.reference.versions import content_hash, diff, snapshot
-from edge_core.sync.reference_messages import Version
+from edge_core.sync.reference_messages import Published, Version
 
 HERE = real_surroundings(ZoneInfo("UTC"))
 MADE_AT_MS = 1_795_000_000_000
@@ -123,7 +125,9 @@ def promotion(name: str, off_ppm: int = 100_000) -> bytes:
 async def test_decisions_find_the_rows_that_they_need_and_how_old_they_are(parts: Parts) -> None:
     await parts.fetch(parts.shelf.publish("catalogue", 3, goods(500)))
     await parts.fetch(parts.shelf.publish("rules", 1, {"rules": encode_row(Rules("strict"))}))
-    found = await parts.keeper.look_up(parts.file.reader, Needs(frozenset({"s00007", "nowhere"}), frozenset({"c"})))
+    found = await parts.keeper.look_up(
+        parts.file.reader, lambda: Needs(frozenset({"s00007", "nowhere"}), frozenset({"c"}))
+    )
     assert found is not None
     assert list(found.items) == ["s00007"]
     assert (found.rules.rules_id, found.has("prices"), found.account("c")) == ("strict", False, None)
@@ -131,16 +135,27 @@ async def test_decisions_find_the_rows_that_they_need_and_how_old_they_are(parts
     assert found.age_ms("catalogue", MADE_AT_MS + 5) == 5
 
 
+async def test_a_dataset_that_was_withdrawn_is_as_if_it_had_never_been_received(parts: Parts) -> None:
+    await parts.fetch(parts.shelf.publish("catalogue", 1, goods(3)))
+    await parts.fetch(parts.shelf.publish("promotions", 1, {"p": promotion("p")}))
+    for dataset in ("catalogue", "promotions"):
+        await parts.fetch(parts.shelf.publish(dataset, 2, {}))
+    await parts.fetch(parts.shelf.publish("rules", 1, {"rules": encode_row(Rules("strict"))}))
+    found = await parts.keeper.look_up(parts.file.reader, lambda: Needs(frozenset({"s00001"})))
+    assert found is not None
+    assert (set(found.editions), found.promotions) == ({"rules"}, ())
+
+
 async def test_a_store_that_never_received_anything_is_asked_nothing(parts: Parts) -> None:
-    assert await parts.keeper.look_up(parts.file.reader, Needs(frozenset({"s"}))) is None
+    assert await parts.keeper.look_up(parts.file.reader, lambda: Needs(frozenset({"s"}))) is None
 
 
 async def test_promotions_are_those_of_the_version_that_is_used(parts: Parts) -> None:
     old = {"p1": promotion("p1"), "p2": promotion("p2")}
     await parts.fetch(parts.shelf.publish("promotions", 1, old))
-    first = await parts.keeper.look_up(parts.file.reader, Needs())
+    first = await parts.keeper.look_up(parts.file.reader, Needs)
     await parts.fetch(parts.shelf.publish("promotions", 2, {"p2": promotion("p2", 1)}, old=(1, old)))
-    second = await parts.keeper.look_up(parts.file.reader, Needs())
+    second = await parts.keeper.look_up(parts.file.reader, Needs)
     assert first is not None
     assert second is not None
     assert [each.promotion_id for each in first.promotions] == ["p1", "p2"]
@@ -237,13 +252,40 @@ async def test_a_version_that_is_not_the_one_that_was_named_is_refused(parts: Pa
     await parts.fetch(version)
 
 
+async def test_a_number_that_the_centre_gave_twice_is_asked_about_and_not_waited_for(parts: Parts) -> None:
+    """A centre that came back from a backup published another version under the number that is being fetched."""
+    parts.shelf.publish("catalogue", 1, goods(3))
+    parts.keeper.heard(Published(ids.uuid7(1, 1), (Version("catalogue", 1, bytes(32)),), 0))
+    keeping = asyncio.create_task(parts.keeper.run())
+    async with asyncio.timeout(10):
+        while not parts.keeper.failures:
+            await asyncio.sleep(0)
+    assert parts.keeper.fetching("catalogue") == 0, "the centre names only what is not being fetched"
+    keeping.cancel()
+
+
+async def test_a_download_stops_where_the_disk_has_no_room_left_for_it_and_goes_on_there(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = parts.shelf.publish("catalogue", 1, goods(4_000))
+    free = iter([REFERENCE_FREE_BYTES_MIN] * 3)
+    real = shutil.disk_usage(parts.file.path.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: real._replace(free=next(free, 0)))
+    with pytest.raises(TransientFault, match="too few for reference data"):
+        await parts.fetch(version)
+    assert parts.downloads.blocks == 2
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: real)
+    assert (await parts.fetch(version)).rows == 4_000
+    assert [start > 0 for _, start in parts.shelf.asked] == [False, True]
+
+
 async def test_a_dataset_that_cannot_be_read_is_left_out_and_fetched_anew(parts: Parts, tmp_path: Path) -> None:
     await parts.fetch(parts.shelf.publish("catalogue", 1, goods(3)))
     await parts.fetch(parts.shelf.publish("promotions", 1, {"p": promotion("p")}))
     with closing(sqlite3.connect(tmp_path / "store.db")) as hand, hand:
         hand.execute("UPDATE reference_row SET body = x'c1' WHERE key = 's00001'")
     keeping = asyncio.create_task(parts.keeper.run())
-    found = await parts.keeper.look_up(parts.file.reader, Needs(frozenset({"s00001"})))
+    found = await parts.keeper.look_up(parts.file.reader, lambda: Needs(frozenset({"s00001"})))
     assert found is not None
     assert (found.has("catalogue"), len(found.promotions)) == (False, 1)
     async with asyncio.timeout(10):

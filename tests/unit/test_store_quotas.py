@@ -15,7 +15,7 @@ from edge_core.stock.quotas import Quota
 from edge_core.stock.requests import HoldLine, QuotaRequest, ReservationRequest
 from edge_core.sync.entry import decode_entry
 from tests.rigs.desk import Desk, opened_desk
-from tests.rigs.orders import till_order
+from tests.rigs.orders import of_next_customer, till_order
 
 SKU = till_order().lines[0].sku
 PLAN = (Quota("walk_in", 1, draws_on=("online",)), Quota("online", 1))
@@ -39,7 +39,7 @@ def slug(answer: Answer) -> str:
 
 async def test_many_orders_at_once_take_no_more_than_their_channel_has(desk: Desk) -> None:
     order = till_order(lines=1, method="ship", store_id="store-0001")
-    answers = await asyncio.gather(*(ask(desk, order) for _ in range(8)))
+    answers = await asyncio.gather(*(ask(desk, of_next_customer(order)) for _ in range(8)))
     assert sorted(answer.status for answer in answers) == [201] * 5 + [409] * 3
     assert {slug(answer) for answer in answers if answer.status == 409} == {"quota-exhausted"}
     assert (await verify_file(desk.file.path)).is_sound
@@ -75,6 +75,6 @@ async def test_verify_names_quotas_that_the_log_does_not_lead_to(desk: Desk) -> 
 async def test_a_plan_that_was_taken_away_lets_whoever_comes_first_have_what_is_there(desk: Desk) -> None:
     assert (await ask(desk, QuotaRequest(SKU, ()))).status == 201
     order = till_order(lines=1, method="ship", store_id="store-0001")
-    answers = await asyncio.gather(*(ask(desk, order) for _ in range(11)))
+    answers = await asyncio.gather(*(ask(desk, of_next_customer(order)) for _ in range(11)))
     assert [slug(answer) for answer in answers if answer.status != 201] == ["out-of-stock"]
     assert (await verify_file(desk.file.path)).is_sound

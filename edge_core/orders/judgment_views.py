@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from edge_core.orders.judgement import Basis, Finding
+from edge_core.orders.judgment import Basis, Finding
 from edge_core.orders.state import HoldState
 
 
@@ -45,7 +45,7 @@ class EditionView(Struct, frozen=True):
     age_ms: int
 
 
-class JudgementView(Struct, frozen=True):
+class JudgmentView(Struct, frozen=True):
     """What an order was judged by: the rules, whose prices, which editions of which age, and what is worth knowing."""
 
     rules_id: str
@@ -67,10 +67,10 @@ def hold_view(hold: HoldState, due_at: str) -> HoldView:
     )
 
 
-def judgement_view(basis: Basis) -> JudgementView:
+def judgment_view(basis: Basis) -> JudgmentView:
     """What an order was judged by."""
     editions = tuple(EditionView(each.dataset, each.version, each.age_ms) for each in basis.editions)
-    return JudgementView(basis.rules_id, basis.priced_by, editions, _findings(basis.notes))
+    return JudgmentView(basis.rules_id, basis.priced_by, editions, _findings(basis.notes))
 
 
 def _findings(findings: Iterable[Finding]) -> tuple[FindingView, ...]:

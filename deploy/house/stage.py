@@ -1,7 +1,6 @@
-"""Everything that the demo needs, started: PostgreSQL, a broker, the centre, and three stores with a line each."""
+"""Everything that a house needs, started: PostgreSQL, a broker, the centre, and three stores with a line each."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Final
 from msgspec import Struct
 
 from central_sync.embedded import EmbeddedBroker, EmbeddedDatabase
-from deploy.demo.relay import Relay
-from deploy.demo.services import HOST, Service, free_port, in_thread, run_command, write_config
-from edge_core.errors import PermanentFault
+from deploy.house.relay import Relay
+from deploy.house.services import HOST, Service, free_port, in_thread, write_config
+from holdfast_runtime.tokens import TokenFile
 
 _AGENT_PORT: Final = 7070
 _BROKER_PORT: Final = 1883
@@ -69,15 +68,22 @@ class Stage(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def opened_stage(folder: Path, page_port: int) -> AsyncIterator[Stage]:
-    """Start everything in this folder, and stop it in the opposite order. Raises a `Fault` for what will not start."""
+async def opened_stage(
+    folder: Path, page_port: int, *, broker_port: int = _BROKER_PORT, agent_port: int = _AGENT_PORT
+) -> AsyncIterator[Stage]:
+    """Start everything in this folder, and stop it in the opposite order. Raises a `Fault` for what will not start.
+
+    The broker and the first agent get these ports, or the next ones that are free.
+    """
     async with AsyncExitStack() as stack:
-        broker = EmbeddedBroker(folder / "broker", free_port(_BROKER_PORT))
+        broker = EmbeddedBroker(folder / "broker", free_port(broker_port))
         database = EmbeddedDatabase(folder / "postgres")
         for server in (database, broker):
             stack.push_async_callback(in_thread, server.stop)
         dsn, broker_url, stores = await asyncio.gather(
-            in_thread(database.start), in_thread(broker.start), _stores(folder, broker.port, stack)
+            in_thread(database.start),
+            in_thread(broker.start),
+            _stores(folder, broker.port, agent_port, page_port, stack),
         )
         config = _centre_config(folder, page_port, dsn, broker_url)
         centre = Service("central-sync", config, page_port)
@@ -100,19 +106,19 @@ def _centre_config(folder: Path, port: int, dsn: str, broker_url: str) -> Path:
     return write_config(folder / "central-sync.toml", sections)
 
 
-async def _stores(folder: Path, broker_port: int, stack: AsyncExitStack) -> tuple[Store, ...]:
+async def _stores(
+    folder: Path, broker_port: int, port: int, page_port: int, stack: AsyncExitStack
+) -> tuple[Store, ...]:
     stores = []
-    port = _AGENT_PORT
     for place in PLACES:
         port = free_port(port)
         line = await stack.enter_async_context(Relay(broker_port))
-        stores.append(_store(folder / place.node_id, place, port, line))
+        stores.append(_store(folder / place.node_id, place, port, line, page_port))
         port += 1
-    await asyncio.gather(*map(_add_tokens, stores))
     return tuple(stores)
 
 
-def _store(folder: Path, place: Place, port: int, line: Relay) -> Store:
+def _store(folder: Path, place: Place, port: int, line: Relay, page_port: int) -> Store:
     folder.mkdir()
     node: dict[str, str | int | float] = {
         "id": place.node_id,
@@ -127,20 +133,10 @@ def _store(folder: Path, place: Place, port: int, line: Relay) -> Store:
         "api": {"host": HOST, "port": port, "tokens_file": str(folder / "tokens.json")},
         "store": {"path": str(folder / "store.db"), "reserve_bytes": _RESERVE_BYTES},
         "broker": {"url": f"mqtt://{HOST}:{line.port}"},
+        "centre": {"url": f"http://{HOST}:{page_port}"},
     }
     config = write_config(folder / "edge-agent.toml", sections)
-    return Store(place, Service("edge-agent", config, port), line, config, {})
-
-
-async def _add_tokens(store: Store) -> None:
-    """Each may do what it needs: tills sell, the back office moves stock."""
-    store.tokens[TILL] = await _token(store.config, TILL, "order,read")
-    store.tokens[BACK_OFFICE] = await _token(store.config, BACK_OFFICE, "stock,read")
-
-
-async def _token(config: Path, name: str, scopes: str) -> str:
-    done = await run_command("edge-agent", "token", "add", name, "--scope", scopes, "--json", "--config", config)
-    if done.returncode != 0:
-        raise PermanentFault(f"edge-agent token add {name}: {done.stderr.strip()}")
-    token: str = json.loads(done.stdout)["token"]
-    return token
+    tokens = TokenFile(folder / "tokens.json")
+    # Each may do what it needs: tills sell, the back office moves stock.
+    secrets = {TILL: tokens.add(TILL, ["order", "read"]), BACK_OFFICE: tokens.add(BACK_OFFICE, ["stock", "read"])}
+    return Store(place, Service("edge-agent", config, port), line, config, secrets)

@@ -1,6 +1,6 @@
 """The line between one store and the broker: a TCP relay on the loopback that can be cut.
 
-A line of its own for each store lets the demo cut one store off while the others talk on.
+A line of its own for each store lets one store be cut off while the others talk on.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The product's programs as children of the demo: they start ready, end in every way there is, and never outlive it."""
+"""The product's programs as child processes: they start ready, end in every way there is, and never outlive us."""
 
 import asyncio
 import http.client
@@ -7,17 +7,20 @@ import signal
 import socket
 import subprocess
 import sysconfig
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 from central_sync.embedded.child import Child
 from edge_core.errors import PermanentFault
+from edge_core.limits import ENTRY_BYTES_MAX
 
 HOST: Final = "127.0.0.1"
 _SCRIPTS: Final = Path(sysconfig.get_path("scripts"))
-_COMMAND_TIMEOUT_S: Final = 60  # `verify` of a demo takes a second
+_COMMAND_TIMEOUT_S: Final = 60  # `verify` of a day takes a second
 _PROBE_TIMEOUT_S: Final = 1
+_LINE_BYTES_MAX: Final = 16 * ENTRY_BYTES_MAX  # names make an entry in JSON some times as long
 _PORTS_TRIED: Final = 200
 
 Program = Literal["edge-agent", "central-sync"]
@@ -34,7 +37,7 @@ class Service:
 
     async def start(self) -> None:
         """Start it and wait until it is ready. Raises a `Fault` with the end of its log when it does not come up."""
-        self.child.start()  # in this thread, which lives as long as the demo (see Child)
+        self.child.start()  # in this thread, which lives as long as its house (see Child)
         await in_thread(lambda: self.child.wait_until(self._is_ready))
 
     async def kill(self) -> None:
@@ -67,6 +70,26 @@ async def run_command(program: Program, *arguments: str | Path) -> subprocess.Co
         return await in_thread(run)
     except subprocess.TimeoutExpired as error:
         raise PermanentFault(f"{' '.join(command)} did not end in {_COMMAND_TIMEOUT_S} s") from error
+
+
+async def command_lines(program: Program, *arguments: str | Path) -> AsyncIterator[bytes]:
+    """The lines that a command (`export`) writes, while it writes them. Raises `PermanentFault` when it fails."""
+    command = [str(_SCRIPTS / program), *map(str, arguments)]
+    with tempfile.TemporaryFile() as said:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, stderr=said, limit=_LINE_BYTES_MAX
+        )
+        assert process.stdout is not None
+        try:
+            async for line in process.stdout:
+                yield line
+        finally:
+            if process.returncode is None and not process.stdout.at_eof():
+                process.terminate()
+            await process.wait()
+        if process.returncode != 0:
+            said.seek(0)
+            raise PermanentFault(f"{' '.join(command)} ends with {process.returncode}: {said.read()[-500:]!r}")
 
 
 async def in_thread(work: Callable[[], R]) -> R:

@@ -1,0 +1,1 @@
+"""The replay: a year of real sales through three agents and a centre, accounted for line by line (docs/replay.md)."""
