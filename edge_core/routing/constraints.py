@@ -118,16 +118,26 @@ def is_running(_: Question, __: Need, trip: Trip, ___: Supply) -> Refusal | None
     return None if trip.service.is_running else Refusal("carrier_running", service_id=trip.service.service_id)
 
 
-def is_carried(_: Question, need: Need, trip: Trip, ___: Supply) -> Refusal | None:
-    """The carrier has what goods of such traits need."""
-    if all(trait in trip.service.carries for trait in need.traits if trait in SPECIAL_TRAITS):
+def is_carried(question: Question, need: Need, trip: Trip, ___: Supply) -> Refusal | None:
+    """The carrier has what goods of such traits need, by their nature and by the policy."""
+    carries = trip.service.carries
+    is_fit = all(trait in carries for trait in need.traits if trait in SPECIAL_TRAITS)
+    for required in question.prices.requires:
+        is_fit &= required.carries in carries or (required.trait is not None and required.trait not in need.traits)
+    return None if is_fit else Refusal("handling", line_id=need.line_id, service_id=trip.service.service_id)
+
+
+def is_served(question: Question, _: Need, trip: Trip, __: Supply) -> Refusal | None:
+    """The carrier also does what the customer wants with the goods: installs, takes the old one back."""
+    done = sum(extra in trip.service.offers for extra in question.extras)
+    if done == len(question.extras):
         return None
-    return Refusal("handling", line_id=need.line_id, service_id=trip.service.service_id)
+    return Refusal("extras", done, len(question.extras), "count", service_id=trip.service.service_id)
 
 
 def is_not_barred(question: Question, need: Need, trip: Trip, ___: Supply) -> Refusal | None:
     """No law and no policy keeps such goods from that mode or from that region."""
-    for bar in question.bars:
+    for bar in (*question.bars, *question.prices.bars):
         trait = bar.trait is None or bar.trait in need.traits
         mode = bar.mode is None or bar.mode == trip.service.mode
         if trait and mode and (bar.region is None or bar.region == question.region):
@@ -151,13 +161,21 @@ def is_in_time(question: Question, need: Need, trip: Trip, ___: Supply) -> Refus
     return Refusal("cut_off", arrives_ms, question.promise_at_ms, "ms", need.line_id, trip.service.service_id)
 
 
+def is_quick(question: Question, _: Need, trip: Trip, __: Supply) -> Refusal | None:
+    """The goods are on the way for no longer than the policy lets them."""
+    limit_ms, transit_ms = question.prices.transit_ms_max, trip.service.transit_ms
+    if limit_ms is None or transit_ms <= limit_ms:
+        return None
+    return Refusal("transit", transit_ms, limit_ms, "ms", service_id=trip.service.service_id)
+
+
 SPECIAL_TRAITS: Final = frozenset({"cold", "hazardous"})
 """Traits that an ordinary van cannot serve."""
 
 ORDER: Final = (is_not_held, has_attempts_left)
 PLACE: Final = (is_chosen, is_not_excluded, is_active, is_open, is_accepting)
 NEED: Final = (is_allowed_kind, is_in_stock, is_enough_to_order, is_within_capacity)
-TRIP: Final = (is_running, is_carried, is_not_barred, is_fresh, is_in_time)
+TRIP: Final = (is_running, is_served, is_carried, is_not_barred, is_quick, is_fresh, is_in_time)
 
 
 def refused_order(question: Question) -> Refusal | None:

@@ -9,9 +9,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from edge_core.routing.question import Need, Place, Question, Service, Supply
+from edge_core.routing.question import Need, Place, PlaceKind, Prices, Question, Service, Supply
 
 _HOUR_MS: Final = 3_600_000
+_DAY_MS: Final = 24 * _HOUR_MS
+_KM_M: Final = 1000
 _UNIT_MILLI: Final = 1000
 _PERMILLE: Final = 1000
 _G_M_MG_PERMILLE_PER_KG: Final = 10**6 * 10**3 * 10**6 * 10**3
@@ -59,7 +61,7 @@ def parcel_parts(question: Question, place: Place, arrives_ms: int) -> Parts:
         lateness_milli=_rounded(late_ms * prices.late_hour_milli, _HOUR_MS),
         time_milli=_rounded(max(0, arrives_ms - question.asked_at_ms) * prices.hour_milli, _HOUR_MS),
         reject_milli=_rounded(place.reject_permille * prices.reject_milli, _PERMILLE),
-        policy_milli=place.bonus_milli,
+        policy_milli=_of_kind(prices, place.kind) + _rounded(place.distance_m * prices.km_milli, _KM_M),
     )
 
 
@@ -69,7 +71,7 @@ def line_parts(question: Question, need: Need, place: Place, service: Service, s
     moved = need.weight_g * place.distance_m * service.carbon_mg_per_tkm * prices.detour_permille
     return Parts(
         handling_milli=_rounded(need.quantity_milli * place.unit_milli, _UNIT_MILLI),
-        stock_milli=_rounded(need.quantity_milli * supply.unit_milli, _UNIT_MILLI),
+        stock_milli=_rounded(need.quantity_milli * (supply.unit_milli - _expiry_milli(question, supply)), _UNIT_MILLI),
         carbon_milli=_rounded(moved * prices.carbon_kg_milli, _G_M_MG_PERMILLE_PER_KG),
     )
 
@@ -78,6 +80,19 @@ def carbon_g(question: Question, weight_g: int, place: Place, service: Service) 
     """Grams of CO2e of a parcel: straight-line distance times the detour, times weight, times the mode's factor."""
     moved = weight_g * place.distance_m * service.carbon_mg_per_tkm * question.prices.detour_permille
     return _rounded(moved, _G_M_MG_PERMILLE_PER_KG // 1000)
+
+
+def _of_kind(prices: Prices, kind: PlaceKind) -> int:
+    return {"store": prices.store_milli, "warehouse": prices.warehouse_milli, "supplier": prices.supplier_milli}[kind]
+
+
+def _expiry_milli(question: Question, supply: Supply) -> int:
+    """What selling a unit now is worth, by the whole days for which it can still be sold."""
+    prices = question.prices
+    if supply.expires_at_ms is None or not prices.expiry_day_milli:
+        return 0
+    days_left = max(0, supply.expires_at_ms - question.asked_at_ms) // _DAY_MS
+    return max(0, prices.expiry_days - days_left) * prices.expiry_day_milli
 
 
 def _rounded(dividend: int, divisor: int) -> int:

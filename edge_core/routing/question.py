@@ -18,13 +18,16 @@ from edge_core.limits import (
     ROUTING_CARBON_MG_MAX,
     ROUTING_COST_MILLI_MAX,
     ROUTING_DISTANCE_M_MAX,
+    ROUTING_EXPIRY_DAYS_MAX,
+    ROUTING_EXTRAS_MAX,
     ROUTING_PARCELS_MAX,
     ROUTING_PLACES_MAX,
     ROUTING_SERVICES_MAX,
     TARIFF_BANDS_MAX,
     TRAITS_MAX,
 )
-from edge_core.orders.document import Preference, Trait
+from edge_core.orders.document import Trait
+from edge_core.routing.facts import Facts
 from edge_core.routing.tariffs import Band, Cost, Weight
 
 Name = Annotated[str, Meta(min_length=1, max_length=IDENTIFIER_CHARS_MAX)]
@@ -94,6 +97,8 @@ class Service(Fact, frozen=True):
     carbon_mg_per_tkm: Annotated[int, Meta(ge=0, le=ROUTING_CARBON_MG_MAX)] = 0
     """Well-to-wheel, as ISO 14083 counts: milligrams of CO2e for a tonne over a kilometre."""
     is_running: bool = True
+    offers: Annotated[tuple[Name, ...], Meta(max_length=ROUTING_EXTRAS_MAX)] = ()
+    """What it does besides bringing the goods: `install`, `take_back`."""
 
 
 class Place(Fact, frozen=True):
@@ -115,8 +120,6 @@ class Place(Fact, frozen=True):
     unit_milli: Cost = 0
     """What handling a parcel and a unit costs there."""
     reject_permille: Annotated[int, Meta(ge=0, le=1000)] = 0
-    bonus_milli: Credit = 0
-    """What the policy adds for sending from here: below zero where it would rather."""
 
 
 class Bar(Fact, frozen=True):
@@ -125,6 +128,14 @@ class Bar(Fact, frozen=True):
     trait: Trait | None
     mode: Mode | None
     region: Name | None
+    source: Name
+
+
+class Requirement(Fact, frozen=True):
+    """Goods of a trait go by nothing that does not carry another: liquids by what is cold. No trait: all goods."""
+
+    trait: Trait | None
+    carries: Trait
     source: Name
 
 
@@ -147,10 +158,29 @@ class Prices(Fact, frozen=True):
     keeps_promise: bool = False
     """A parcel that would be late does not go at all."""
     parcels_max: Annotated[int, Meta(ge=1, le=ROUTING_PARCELS_MAX)] = 4
+    km_milli: Cost = 0
+    """Each kilometre of straight line from the place to the customer, for each parcel."""
+    store_milli: Credit = 0
+    warehouse_milli: Credit = 0
+    supplier_milli: Credit = 0
+    """What the policy adds for a parcel from such a place: below zero where it would rather."""
+    expiry_day_milli: Cost = 0
+    """What it is worth to sell one unit a day nearer to its expiry, within the last `expiry_days`."""
+    expiry_days: Annotated[int, Meta(ge=0, le=ROUTING_EXPIRY_DAYS_MAX)] = 30
+    transit_ms_max: Moment | None = None
+    """A parcel that is on the way for longer does not go at all."""
+    bars: Annotated[tuple[Bar, ...], Meta(max_length=ROUTING_BARS_MAX)] = ()
+    requires: Annotated[tuple[Requirement, ...], Meta(max_length=ROUTING_BARS_MAX)] = ()
+    sorts_first: bool = False
+    """Whoever picks and packs takes the order before others: it changes no price."""
 
 
 class Question(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One order, or what is left of it, and all that routing may know about it."""
+    """One order, or what is left of it, and all that routing may know about it.
+
+    `facts`, `prices` and `policy` are what a policy was asked, what it answered and which one it was; all else is true
+    whatever the policy. So another policy is tried on the same question by replacing `prices` and `policy`.
+    """
 
     asked_at_ms: Moment
     here: Name
@@ -170,11 +200,13 @@ class Question(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     policy: Stamp
     """The policy's version and hash in one name, and when it was published."""
     bars: Annotated[tuple[Bar, ...], Meta(max_length=ROUTING_BARS_MAX)] = ()
+    """The law's: those of the policy are in its prices."""
     excluded: Annotated[tuple[Name, ...], Meta(max_length=ROUTING_PLACES_MAX)] = ()
     """Places that said no, or that had not enough, and are left alone for a while."""
     attempts_left: Annotated[int, Meta(ge=0)] = 1
     is_held: bool = False
     pickup_at: Name | None = None
     """Where the customer fetches the goods, with the method `pickup`."""
-    preference: Preference | None = None
-    tier: Name | None = None
+    facts: Facts = Facts()
+    extras: Annotated[tuple[Name, ...], Meta(max_length=ROUTING_EXTRAS_MAX)] = ()
+    """What the customer wants with the goods: `install`, `take_back`. Every parcel's carrier has to offer them."""
