@@ -73,3 +73,19 @@ def of_graph(policy_id: str, made: dict[str, Any], *, revision: int = 1) -> Poli
 def release(*layers: str, number: int = 1, **facts: Any) -> Release:
     """A release of some layers."""
     return Release(number, NOW_MS - 3_600_000, layers, **facts)
+
+
+def switch(ways: Row, leads_to: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """A graph in which conditions, by the id of their way, lead to nodes."""
+    statements = [{"id": way, "condition": condition} for way, condition in ways.items()]
+    chooser = {"id": "s", "type": "switchNode", "name": "ways", "position": {"x": 200, "y": 100}}
+    chooser["content"] = {"hitPolicy": "first", "statements": statements}
+    nodes = list(leads_to.values())
+    made = graph(
+        chooser,
+        *nodes,
+        edges=[("in", "s"), *(("s", str(n["id"])) for n in nodes), *((str(n["id"]), "out") for n in nodes)],
+    )
+    for edge, way in zip(made["edges"][1:], leads_to, strict=False):
+        edge["sourceHandle"] = way
+    return made
