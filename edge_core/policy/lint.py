@@ -134,18 +134,18 @@ def _of_release(what: str) -> Finding:
 def _read(notes: Notes, graph: str) -> Mapping[str, Any] | None:
     """The graph, where it is a JSON object in which no key stands twice: readers differ in which one they take."""
     if (size := len(graph.encode())) > POLICY_GRAPH_BYTES_MAX:
-        notes.error(f"{size} bytes, the limit is {POLICY_GRAPH_BYTES_MAX}")
+        notes.refuse(f"{size} bytes, the limit is {POLICY_GRAPH_BYTES_MAX}")
         return None
     try:
         read = json.loads(graph, object_pairs_hook=_object, parse_constant=_refused)
     except _TwiceError as error:
-        notes.error(str(error))
+        notes.refuse(str(error))
         return None
     except (*UNREADABLE, ValueError) as error:
-        notes.error(f"no JSON: {error}")
+        notes.refuse(f"no JSON: {error}")
         return None
     if not isinstance(read, dict):
-        notes.error("no JSON object")
+        notes.refuse("no JSON object")
         return None
     return read
 

@@ -33,10 +33,10 @@ def read_nodes(notes: Notes, graph: Mapping[str, Any]) -> list[Node]:
     """The nodes of kinds that are allowed; others are refused."""
     listed = graph.get("nodes")
     if not isinstance(listed, list) or not all(isinstance(each, Mapping) for each in listed):
-        notes.error("expected a list of nodes")
+        notes.refuse("expected a list of nodes")
         return []
     if len(listed) > POLICY_NODES_MAX:
-        notes.error(f"{len(listed)} nodes, the limit is {POLICY_NODES_MAX}")
+        notes.refuse(f"{len(listed)} nodes, the limit is {POLICY_NODES_MAX}")
         return []
     found: dict[str, Node] = {}
     for each in listed:
@@ -44,15 +44,15 @@ def read_nodes(notes: Notes, graph: Mapping[str, Any]) -> list[Node]:
         node = Node(str(each.get("id")), str(each.get("type")), str(each.get("name")), mapping(content))
         if node.kind not in KINDS:
             reason = _REASONS.get(node.kind, "its kind is not known")
-            notes.error(f"a {node.kind} is not allowed: {reason}", KINDS, node=node.name)
+            notes.refuse(f"a {node.kind} is not allowed: {reason}", KINDS, node=node.name)
         elif node.kind in {"inputNode", "outputNode"} and node.content.get("schema"):
-            notes.error("a schema of its own would refuse orders", node=node.name)
+            notes.refuse("a schema of its own would refuse orders", node=node.name)
         if node.node_id in found:
-            notes.error(f"two nodes have the id {node.node_id!r}", node=node.name)
+            notes.refuse(f"two nodes have the id {node.node_id!r}", node=node.name)
         found[node.node_id] = node
     for kind in ("inputNode", "outputNode"):
         if (number := sum(node.kind == kind for node in found.values())) != 1:
-            notes.error(f"expected one {kind}, found {number}")
+            notes.refuse(f"expected one {kind}, found {number}")
     return list(found.values())
 
 
@@ -67,23 +67,23 @@ def check_flow(notes: Notes, graph: Mapping[str, Any], nodes: Sequence[Node], wa
     for edge in objects(graph.get("edges")):
         source, target = str(edge.get("sourceId")), str(edge.get("targetId"))
         if source not in by_id or target not in by_id:
-            notes.error(f"an edge leads from {source!r} to {target!r}, and there is no such node")
+            notes.refuse(f"an edge leads from {source!r} to {target!r}, and there is no such node")
             continue
         before[target].append(source)
         after[source].append(target)
     _check_ways(notes, graph, by_id, ways)
     for node in nodes:
         if node.kind != "switchNode" and len(after[node.node_id]) > 1:
-            notes.error("only a switch divides the way: of two answers at once one would be lost", node=node.name)
+            notes.refuse("only a switch divides the way: of two answers at once one would be lost", node=node.name)
     order = _in_order(before, after)
     if len(order) != len(by_id):
-        notes.error("its nodes go round in a circle")
+        notes.refuse("its nodes go round in a circle")
         return
     starts = _spread([n.node_id for n in nodes if n.kind == "inputNode"], after)
     ends = _spread([n.node_id for n in nodes if n.kind == "outputNode"], before)
     for node in nodes:
         if node.node_id not in starts or node.node_id not in ends:
-            notes.error("it is not on a way from the input to the output", node=node.name)
+            notes.refuse("it is not on a way from the input to the output", node=node.name)
     _check_passing(notes, [by_id[node_id] for node_id in order], by_id, before)
 
 
@@ -99,12 +99,12 @@ def _check_passing(
         arriving = any(has_answers[s] for s in sources)
         if node.kind not in {"inputNode", "outputNode"} and not has_facts[node.node_id]:
             names = ", ".join(repr(by_id[s].name) for s in sources if not by_id[s].passes)
-            notes.error(f"no facts arrive: the node before it does not pass them on: {names}", node=node.name)
+            notes.refuse(f"no facts arrive: the node before it does not pass them on: {names}", node=node.name)
         if arriving and node.kind in _ANSWERING and not node.passes:
-            notes.error("what was answered before it is lost: it does not pass it on", node=node.name)
+            notes.refuse("what was answered before it is lost: it does not pass it on", node=node.name)
         has_answers[node.node_id] = node.kind in _ANSWERING or arriving
     if not any(node.kind in _ANSWERING for node in order):
-        notes.error("nothing in it answers")
+        notes.refuse("nothing in it answers")
 
 
 def _check_ways(
@@ -114,10 +114,10 @@ def _check_ways(
     for node_id, own in ways.items():
         for number, way in enumerate(own, 1):
             if (node_id, way) not in taken:
-                notes.error("no edge begins at this way", node=by_id[node_id].name, row=number)
+                notes.refuse("no edge begins at this way", node=by_id[node_id].name, row=number)
         for source, handle in sorted(taken):
             if source == node_id and handle not in own:
-                notes.error(f"an edge begins at {handle!r}, which is none of its ways", node=by_id[node_id].name)
+                notes.refuse(f"an edge begins at {handle!r}, which is none of its ways", node=by_id[node_id].name)
 
 
 def _in_order(before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> list[str]:

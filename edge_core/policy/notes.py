@@ -13,7 +13,7 @@ class Notes:
         self.policy_id = policy_id
         self.findings: list[Finding] = []
 
-    def error(
+    def refuse(
         self,
         what: str,
         allowed: tuple[str, ...] = (),
@@ -25,7 +25,7 @@ class Notes:
         """What keeps the policy from being used."""
         self._add("error", Cell(self.policy_id, node, row, column), what, allowed)
 
-    def warn(self, what: str, *, node: str | None = None, row: int | None = None, column: str | None = None) -> None:
+    def doubt(self, what: str, *, node: str | None = None, row: int | None = None, column: str | None = None) -> None:
         """What may be meant, and often is not."""
         self._add("warning", Cell(self.policy_id, node, row, column), what, ())
 

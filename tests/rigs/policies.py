@@ -7,9 +7,14 @@ from typing import Any
 import msgspec
 
 from edge_core.policy.documents import Policy, Release
+from edge_core.policy.faults import Finding
+from edge_core.policy.lint import lint
 from tests.rigs.routing import NOW_MS
 
 Row = Mapping[str, str]
+
+ELSE: Row = {"parcel_minor": "100"}
+"""A row for everything else."""
 
 
 def table(rows: Sequence[Row], *, node_id: str = "t", name: str = "prices", **content: Any) -> dict[str, Any]:
@@ -89,3 +94,15 @@ def switch(ways: Row, leads_to: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     for edge, way in zip(made["edges"][1:], leads_to, strict=False):
         edge["sourceHandle"] = way
     return made
+
+
+def errors(found: list[Finding]) -> list[Finding]:
+    """Those of the findings that keep a policy from being used."""
+    return [finding for finding in found if finding.severity == "error"]
+
+
+def only(given: Policy) -> Finding:
+    """The one error of a policy."""
+    found = errors(lint(given))
+    assert len(found) == 1, [str(each) for each in found]
+    return found[0]
