@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from edge_core.orders.document import Order, TillOrder
 from edge_core.reference.documents import Account, Compliance, Item, Offer, Price, Promotion, Rules
+from edge_core.routing.network import NO_NETWORK, Network
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -56,6 +57,7 @@ class Reference(Struct, frozen=True):
     promotions: tuple[Promotion, ...] = ()
     accounts: Mapping[str, Account] = _NONE
     rules: Rules = Rules()
+    network: Network = NO_NETWORK
 
     def item(self, sku: str) -> Item | None:
         """The item of the catalogue."""

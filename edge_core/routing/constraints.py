@@ -9,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
+from edge_core.orders.document import Trait
 from edge_core.routing.question import Need, Place, Question, Service, Supply
 
 Unit = Literal["none", "thousandths", "ms", "g", "count"]
@@ -140,7 +141,8 @@ def is_not_barred(question: Question, need: Need, trip: Trip, ___: Supply) -> Re
     for bar in (*question.bars, *question.prices.bars):
         trait = bar.trait is None or bar.trait in need.traits
         mode = bar.mode is None or bar.mode == trip.service.mode
-        if trait and mode and (bar.region is None or bar.region == question.region):
+        goods = bar.sku is None or bar.sku == need.sku
+        if goods and trait and mode and (bar.region is None or bar.region == question.region):
             return Refusal("regional_policy", line_id=need.line_id, service_id=trip.service.service_id)
     return None
 
@@ -169,7 +171,7 @@ def is_quick(question: Question, _: Need, trip: Trip, __: Supply) -> Refusal | N
     return Refusal("transit", transit_ms, limit_ms, "ms", service_id=trip.service.service_id)
 
 
-SPECIAL_TRAITS: Final = frozenset({"cold", "hazardous"})
+SPECIAL_TRAITS: Final[tuple[Trait, ...]] = ("cold", "hazardous")
 """Traits that an ordinary van cannot serve."""
 
 ORDER: Final = (is_not_held, has_attempts_left)

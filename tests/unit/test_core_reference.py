@@ -5,7 +5,7 @@ import pytest
 from edge_core.errors import PermanentFault
 from edge_core.limits import REFERENCE_ROW_BYTES_MAX
 from edge_core.orders.document import Part
-from edge_core.reference.datasets import KINDS, decode_row, encode_row, key_of, kind_named, read_json, write_json
+from edge_core.reference.datasets import KINDS, Row, decode_row, encode_row, key_of, kind_named, read_json, write_json
 from edge_core.reference.documents import (
     Account,
     Compliance,
@@ -19,15 +19,22 @@ from edge_core.reference.documents import (
     VolumeTier,
 )
 from edge_core.reference.lookup import NOTHING, Edition, Reference, good_at, needs_of
+from edge_core.reference.network_documents import CarbonFactor, Supplier
+from tests.rigs import network
 from tests.rigs.orders import till_order
 
-ROWS: dict[str, tuple[Document, str]] = {
+ROWS: dict[str, tuple[Row, str]] = {
     "catalogue": (Item("bread", "Rye bread", "H87", ("cold",)), "bread"),
     "compliance": (Compliance("wine", 18, ("SA", "US-UT"), "spirits"), "wine"),
     "prices": (Price("bread", (Offer("EUR", 349, 0, 10, "gold"), Offer("EUR", 399))), "bread"),
     "promotions": (Promotion("p1", (VolumeTier(0, 100_000),), ("bread",), coupon="TEN", single_use=True), "p1"),
     "customers": (Account("cust-1", "gold", "EUR", 100_000, 20_000, 5_000, ("spirits",)), "cust-1"),
     "rules": (Rules("strict-7", ladder=(Level("back_office", 1_000),)), "rules"),
+    "locations": (network.location(closed_on=("2026-12-25",)), "berlin"),
+    "services": (network.COURIER, "courier"),
+    "tariffs": (network.TARIFFS[0], "parcel/home"),
+    "carbon": (CarbonFactor("road", "road", 120_000, "made up", "1"), "road"),
+    "suppliers": (Supplier("mill", ("warehouse",), 5_000, 86_400_000), "mill"),
 }
 
 
