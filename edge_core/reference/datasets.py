@@ -11,6 +11,7 @@ from msgspec.structs import astuple, fields
 
 from edge_core.errors import UNREADABLE, PermanentFault
 from edge_core.limits import REFERENCE_ROW_BYTES_MAX
+from edge_core.policy.documents import RELEASE_KEY, Policy, Release, Signal
 from edge_core.reference.documents import Account, Compliance, Document, Item, Price, Promotion, Rules
 from edge_core.reference.network_documents import (
     KEY_SEPARATOR,
@@ -31,6 +32,9 @@ Dataset = Literal[
     "promotions",
     "customers",
     "rules",
+    "policies",
+    "release",
+    "signals",
     "locations",
     "services",
     "tariffs",
@@ -42,6 +46,8 @@ Row = Document | NetworkDocument
 
 RULES_KEY: Final = "rules"
 """The key of the single row of `rules`."""
+
+_SINGLE: Final = {"rules": RULES_KEY, "release": RELEASE_KEY}
 
 
 class Kind(Struct, frozen=True):
@@ -62,6 +68,9 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             Kind("promotions", Promotion, ("promotion_id",)),
             Kind("customers", Account, ("customer_ref",)),
             Kind("rules", Rules, ()),
+            Kind("policies", Policy, ("policy_id",)),
+            Kind("release", Release, ()),
+            Kind("signals", Signal, ("signal_id",)),
             Kind("locations", Location, ("location_id",)),
             Kind("services", Service, ("service_id",)),
             Kind("tariffs", Tariff, ("tariff_id", "zone")),
@@ -88,7 +97,7 @@ def kind_named(name: str) -> Kind:
 def key_of(name: str, document: Row) -> str:
     """The key of a row: the row with the same key is replaced by it."""
     fields = kind_named(name).key_fields
-    return KEY_SEPARATOR.join(getattr(document, field) for field in fields) if fields else RULES_KEY
+    return KEY_SEPARATOR.join(getattr(document, field) for field in fields) if fields else _SINGLE[name]
 
 
 def encode_row(document: Row) -> bytes:

@@ -29,6 +29,7 @@ from edge_core.limits import (
 )
 from edge_core.orders.document import Amount, Currency, Identifier, Part, Quantity, Text, Trait, Unit
 from edge_core.orders.judgment import Owner
+from edge_core.policy.documents import Policy, Release, Signal
 from edge_core.routing.question import Mode
 from edge_core.shapes import Written
 
@@ -184,4 +185,4 @@ class Rules(Part, frozen=True):
     bars: Annotated[tuple[Barred, ...], Meta(max_length=RULE_BARS_MAX)] = ()
 
 
-Document = Item | Compliance | Price | Promotion | Account | Rules
+Document = Item | Compliance | Price | Promotion | Account | Rules | Policy | Release | Signal
