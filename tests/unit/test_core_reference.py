@@ -6,7 +6,7 @@ from edge_core.errors import PermanentFault
 from edge_core.limits import REFERENCE_ROW_BYTES_MAX
 from edge_core.orders.document import Part
 from edge_core.policy.documents import Experiment, Policy, Release, Signal
-from edge_core.reference.datasets import KINDS, decode_row, encode_row, key_of, kind_named, read_json, write_json
+from edge_core.reference.datasets import KINDS, Row, decode_row, encode_row, key_of, kind_named, read_json, write_json
 from edge_core.reference.documents import (
     Account,
     Compliance,
@@ -20,9 +20,11 @@ from edge_core.reference.documents import (
     VolumeTier,
 )
 from edge_core.reference.lookup import NOTHING, Edition, Reference, good_at, needs_of
+from edge_core.reference.network_documents import CarbonFactor, Supplier
+from tests.rigs import network
 from tests.rigs.orders import till_order
 
-ROWS: dict[str, tuple[Document, str]] = {
+ROWS: dict[str, tuple[Row, str]] = {
     "catalogue": (Item("bread", "Rye bread", "H87", ("cold",)), "bread"),
     "compliance": (Compliance("wine", 18, ("SA", "US-UT"), "spirits"), "wine"),
     "prices": (Price("bread", (Offer("EUR", 349, 0, 10, "gold"), Offer("EUR", 399))), "bread"),
@@ -35,6 +37,11 @@ ROWS: dict[str, tuple[Document, str]] = {
         "release",
     ),
     "signals": (Signal("s1", "weather", "region/CN-HI", 2_000, "severe"), "s1"),
+    "locations": (network.location(closed_on=("2026-12-25",)), "berlin"),
+    "services": (network.COURIER, "courier"),
+    "tariffs": (network.TARIFFS[0], "parcel/home"),
+    "carbon": (CarbonFactor("road", "road", 120_000, "made up", "1"), "road"),
+    "suppliers": (Supplier("mill", ("warehouse",), 5_000, 86_400_000), "mill"),
 }
 
 
