@@ -40,6 +40,9 @@ Dataset = Literal[
     "tariffs",
     "carbon",
     "suppliers",
+    "policies",
+    "release",
+    "signals",
 ]
 Row = Document | NetworkDocument
 """A row of any dataset."""
@@ -76,6 +79,9 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             Kind("tariffs", Tariff, ("tariff_id", "zone")),
             Kind("carbon", CarbonFactor, ("factor_id",)),
             Kind("suppliers", Supplier, ("supplier_id",)),
+            Kind("policies", Policy, ("policy_id",)),
+            Kind("release", Release, ()),
+            Kind("signals", Signal, ("signal_id",)),
         )
     }
 )
