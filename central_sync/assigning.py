@@ -15,12 +15,13 @@ import structlog
 from central_sync.attempts import Desk, assignment_in, claimed_order, words
 from central_sync.ordering import posted_of
 from central_sync.spending import spend, spendable, within_rights
-from central_sync.store import assignments, histories
+from central_sync.store import assignments, doubts, histories
 from central_sync.store.assignments import CentralOrder
 from central_sync.store.database import Connection, Database
 from central_sync.telemetry import Telemetry
 from edge_core.assignment import steps
-from edge_core.assignment.choosing import choose, demand_of
+from edge_core.assignment.choosing import choose, demand_of, less_doubts
+from edge_core.assignment.cooling import resting
 from edge_core.assignment.state import Assignment, Stepped
 from edge_core.errors import Rejected, TransientFault
 from edge_core.limits import (
@@ -117,7 +118,7 @@ class Assigner:
         is_patient = await self._is_in_grace(connection)
         stepped = steps.settle(before, told, now_ms=now_ms, accept_ms=self._desk.accept_ms, is_patient=is_patient)
         after = stepped.assignment
-        if after.status == "unassigned" and (after.due_at_ms or 0) <= now_ms and not is_patient:
+        if steps.is_sought(after, now_ms) and not is_patient:
             sought = await self._seek(connection, row, after)
             stepped = Stepped(sought.assignment, (*stepped.asks, *sought.asks))
         await self._desk.write(connection, row, before, stepped)
@@ -135,11 +136,13 @@ class Assigner:
         self, connection: Connection, posted: TillOrder, assignment: Assignment
     ) -> tuple[str | None, tuple[Spent, ...]]:
         """A node that may be asked, and what is promised there; another order may have taken what was read just now."""
-        demand = demand_of(posted)
+        demand, now_ms = demand_of(posted), self._desk.now_ms()
         held = await spendable(connection, demand)
         sharing = {key.owner_id for key in held}
-        candidates = within_rights(await assignments.candidates(connection, demand, sharing), held)
-        passed = set(assignment.tried)
+        known = within_rights(await assignments.candidates(connection, demand, sharing), held)
+        candidates = less_doubts(known, await doubts.believed_milli(connection, demand, now_ms))
+        replenished = await doubts.replenished(connection, assignment.order_id)
+        passed = set(resting(assignment, now_ms, replenished=replenished))
         while (node_id := choose(posted, candidates, passed).node_id) is not None:
             spent = await spend(connection, node_id, demand, held)
             if not isinstance(spent, Rejected):

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from edge_core.orders.document import TillOrder
 
@@ -19,7 +20,7 @@ class Candidate(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
-    """The node that is asked, or None; and why each of the others cannot be: `tried`, `stock`, `place`."""
+    """The node that is asked, or None; and why each of the others cannot be: `resting`, `stock`, `place`."""
 
     node_id: str | None
     refused: Mapping[str, str]
@@ -34,7 +35,21 @@ def demand_of(order: TillOrder) -> Mapping[Goods, int]:
     return wanted
 
 
-def choose(order: TillOrder, candidates: Sequence[Candidate], tried: Collection[str]) -> Choice:
+def less_doubts(candidates: Sequence[Candidate], believed_milli: Mapping[tuple[str, Goods], int]) -> list[Candidate]:
+    """The candidates with no more of each kind of goods than is believed to be there, by node and goods."""
+    return [
+        replace(
+            each,
+            free_milli={
+                goods: min(free, believed_milli.get((each.node_id, goods), free))
+                for goods, free in each.free_milli.items()
+            },
+        )
+        for each in candidates
+    ]
+
+
+def choose(order: TillOrder, candidates: Sequence[Candidate], resting: Collection[str]) -> Choice:
     """The node with all of the goods and the fewest open orders, then the first by its id.
 
     Goods that the customer fetches are fetched where the order says: at the node that has its `store_id` as its id.
@@ -43,8 +58,8 @@ def choose(order: TillOrder, candidates: Sequence[Candidate], tried: Collection[
     refused: dict[str, str] = {}
     able: list[Candidate] = []
     for each in candidates:
-        if each.node_id in tried:
-            refused[each.node_id] = "tried"
+        if each.node_id in resting:
+            refused[each.node_id] = "resting"
         elif order.fulfillment.method == "pickup" and each.node_id != order.store_id:
             refused[each.node_id] = "place"
         elif any(each.free_milli.get(goods, 0) < milli for goods, milli in demand.items()):
