@@ -44,9 +44,9 @@ def offer(
     return Stepped(asked, (Offer(attempt, accept_by_ms),))
 
 
-def is_exhausted(assignment: Assignment) -> bool:
-    """Whether so many nodes were tried that people have to look."""
-    return len(assignment.attempts) >= ASSIGNMENT_ATTEMPTS_MAX
+def attempts_left(assignment: Assignment) -> int:
+    """How often the centre asks by itself before people have to look."""
+    return max(0, ASSIGNMENT_ATTEMPTS_MAX - len(assignment.attempts))
 
 
 def is_sought(assignment: Assignment, now_ms: int) -> bool:
@@ -56,7 +56,7 @@ def is_sought(assignment: Assignment, now_ms: int) -> bool:
 
 def find_nobody(assignment: Assignment, now_ms: int) -> Stepped:
     """No node can be asked now: look again later, and after a while have people look too."""
-    if is_exhausted(assignment):
+    if not attempts_left(assignment):
         return _give_to_people(assignment, "attempts-exhausted", None)
     waited_ms = now_ms - assignment.since_ms
     is_hopeful = waited_ms + ASSIGNMENT_AGAIN_INTERVAL_MS < ASSIGNMENT_AGAIN_MS_MAX

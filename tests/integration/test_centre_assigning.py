@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from msgspec.structs import replace
 
+from central_sync.store import routings
 from edge_core.assignment.choosing import demand_of
 from edge_core.limits import (
     ASSIGNMENT_AGAIN_INTERVAL_MS,
@@ -12,6 +13,8 @@ from edge_core.limits import (
     ASSIGNMENT_REST_REJECTED_MS,
 )
 from edge_core.orders.document import Address, TillOrder
+from edge_core.routing.deciding import route
+from edge_core.routing.record import decision_in, question_in
 from tests.rigs.deskwork import DeskHouse, desk_house
 from tests.rigs.orders import till_order
 
@@ -81,3 +84,34 @@ async def test_of_several_kinds_of_goods_nobody_knows_which_were_missing_and_oth
     await house.refuse(await house.asked(first), "out-of-stock")
     assert (await house.standing(first)).status == "exception"
     assert (await house.asked(await house.post(order()))).node_id == ONE
+
+
+async def test_the_choice_is_recorded_for_each_attempt_with_who_could_not_be_asked_and_why(house: DeskHouse) -> None:
+    for node_id in (ONE, TWO):
+        await give(house, node_id, order())
+    order_id = await house.post(order())
+    await house.refuse(await house.asked(order_id), "no_capacity")
+    async with house.database.reading() as connection:
+        first, second = [await routings.last(connection, order_id, number) for number in (1, 2)]
+        last = await routings.last(connection, order_id)
+    assert first is not None
+    assert second is not None
+    assert last == second
+    before, after = decision_in(first.record), decision_in(second.record)
+    assert [[each.location_id for each in found.allocations] for found in (before, after)] == [[ONE], [TWO]]
+    assert before.runner_up is not None
+    kept_out = {each.location_id: each.refusal.constraint for each in after.candidates if each.refusal}
+    assert kept_out == {ONE: "not_excluded"}
+    assert route(question_in(second.record)) == after, "the record leads to the same answer again"
+
+
+async def test_that_nobody_could_be_asked_is_recorded_too(house: DeskHouse) -> None:
+    order_id = await house.post(order())
+    await house.stock(ONE, order().lines[0].sku, 1)
+    await house.later(ASSIGNMENT_AGAIN_INTERVAL_MS)
+    async with house.database.reading() as connection:
+        found = await routings.last(connection, order_id)
+    assert found is not None
+    (candidate,) = decision_in(found.record).candidates
+    assert candidate.refusal is not None
+    assert (candidate.location_id, candidate.refusal.constraint, candidate.refusal.has) == (ONE, "rights", 1)

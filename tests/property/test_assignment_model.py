@@ -17,7 +17,6 @@ from hypothesis.stateful import (
 )
 
 from edge_core.assignment import cooling, standing, steps
-from edge_core.assignment.choosing import choose
 from edge_core.assignment.state import Assignment, Attempt, Stepped, Word
 from edge_core.errors import InvariantViolated
 from edge_core.limits import ASSIGNMENT_ATTEMPTS_MAX, ASSIGNMENT_SEARCH_MS_MAX
@@ -252,9 +251,9 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "who was asked meanwhile is not told that another one keeps the order": (steps, "_hear_withdrawn", _not_told),
     "who has not answered in time is not told": (steps, "time_out", _not_withdrawn),
     "a refused withdrawal is not heard": (standing, "_of_order", lambda order, _: _OF_ORDER(order, None)),
-    "a store is asked again": (assigning_model, "choose", lambda order, nodes, _: choose(order, nodes, ())),
+    "a store is asked again": (assigning_model, "resting", lambda *_: ()),
     "nobody is left alone for a while": (cooling, "rest_ms", lambda _: 0),
-    "orders are passed on for ever": (steps, "is_exhausted", lambda _: False),
+    "orders are passed on for ever": (steps, "attempts_left", lambda _: 1),
 }
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from edge_core import ids
 from edge_core.assignment import steps
-from edge_core.assignment.choosing import Candidate, choose
+from edge_core.assignment.choosing import Candidate, plain_question, shares_of
 from edge_core.assignment.cooling import resting
 from edge_core.assignment.process import ATTEMPT
 from edge_core.assignment.standing import Answered, standing_of
@@ -24,6 +24,7 @@ from edge_core.orders.events import Event
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.further_events import AssignmentTaken
 from edge_core.orders.requests import HandBackRequest
+from edge_core.routing.deciding import route
 from edge_core.stock.rights import Life
 from tests.rigs.counter import Counter
 from tests.rigs.orders import BUSINESS_DATE, START_MS
@@ -224,13 +225,16 @@ class ModelCentre:
     def _seek(self, assignment: Assignment) -> Stepped:
         posted = self.books.posted[assignment.order_id]
         candidates = [Candidate(name, {(SKU, "H87"): 9_000_000}, 0) for name in sorted(self.online)]
-        rest = resting(assignment, self.now_ms)
-        node_id = None if steps.is_exhausted(assignment) else choose(posted, candidates, rest).node_id
-        if node_id is None:
+        rest, left = resting(assignment, self.now_ms), steps.attempts_left(assignment)
+        question = plain_question(posted, candidates, rest, attempts_left=left, now_ms=self.now_ms)
+        shares = shares_of(route(question))
+        if not shares:
             found = steps.find_nobody(assignment, self.now_ms)
             is_worn_out = len(assignment.attempts) >= ASSIGNMENT_ATTEMPTS_MAX
             assert (found.assignment.reason == "attempts-exhausted") == is_worn_out, found
             return found
+        ((node_id, _),) = shares
+        assert node_id is not None
         for attempt in assignment.attempts:
             if attempt.node_id == node_id:
                 assert attempt.status in ATTEMPT.finals, f"{node_id} is asked again before it has let go"

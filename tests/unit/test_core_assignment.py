@@ -3,9 +3,8 @@
 from uuid import UUID
 
 import pytest
-from msgspec.structs import replace
 
-from edge_core.assignment.choosing import Candidate, choose, less_doubts
+from edge_core.assignment.choosing import Candidate, less_doubts
 from edge_core.assignment.cooling import resting
 from edge_core.assignment.standing import Answered, standing_of
 from edge_core.assignment.state import Assignment, Offer, Standing, Stepped, Withdraw, Word
@@ -21,7 +20,7 @@ from edge_core.limits import (
     ASSIGNMENT_RETRY_INTERVAL_MS,
     ASSIGNMENT_SEARCH_MS_MAX,
 )
-from tests.rigs.orders import order_id, till_order
+from tests.rigs.orders import order_id
 
 NOW, ACCEPT = 1_000_000, 900_000
 A, B, C = order_id(1), order_id(2), order_id(3)
@@ -57,9 +56,7 @@ def test_a_node_that_rejects_rests_and_the_search_goes_on_at_once() -> None:
     after = said(OFFERED, A, "given_back", "out-of-stock").assignment
     assert (after.status, after.due_at_ms, after.tried) == ("unassigned", NOW, frozenset({"store-1"}))
     assert (after.attempts[0].reason, after.attempts[0].ended_at_ms) == ("out-of-stock", NOW)
-    able = [Candidate(name, {(line.sku, line.unit): 9_000 for line in till_order().lines}, 0) for name in ("store-1",)]
-    choice = choose(till_order(), able, resting(after, NOW))
-    assert (choice.node_id, choice.refused) == (None, {"store-1": "resting"})
+    assert resting(after, NOW) == {"store-1"}
 
 
 @pytest.mark.parametrize(
@@ -231,30 +228,6 @@ def test_the_offer_says_until_when_a_word_is_wanted() -> None:
     (ask,) = offer(NEW, "store-1", A, now_ms=NOW, accept_ms=ACCEPT).asks
     assert isinstance(ask, Offer)
     assert ask.accept_by_ms == NOW + ACCEPT
-
-
-def test_the_node_with_all_goods_and_the_fewest_open_orders_is_asked_then_the_first_by_its_id() -> None:
-    order = till_order(method="ship")
-    all_of_it = {(line.sku, line.unit): line.quantity_milli for line in order.lines}
-    most_of_it = {**all_of_it, (order.lines[0].sku, order.lines[0].unit): order.lines[0].quantity_milli - 1}
-    several = [
-        Candidate("store-4", all_of_it, 2),
-        Candidate("store-3", all_of_it, 1),
-        Candidate("store-2", all_of_it, 1),
-        Candidate("store-1", most_of_it, 0),
-    ]
-    assert choose(order, several, ()).node_id == "store-2"
-    assert choose(order, several, ()).refused == {"store-1": "stock"}
-    assert choose(order, several, ("store-2",)).node_id == "store-3"
-
-
-def test_goods_that_are_fetched_are_fetched_where_the_order_says() -> None:
-    order = till_order(method="pickup", store_id="store-0002")
-    goods = {(line.sku, line.unit): 9_000 for line in order.lines}
-    several = [Candidate("store-0001", goods, 0), Candidate("store-0002", goods, 7)]
-    assert choose(order, several, ()).node_id == "store-0002"
-    elsewhere = replace(order, store_id="store-0003")
-    assert choose(elsewhere, several, ()).refused == {"store-0001": "place", "store-0002": "place"}
 
 
 def test_an_attempt_of_which_nothing_came_stands_as_its_node_answered() -> None:
