@@ -367,7 +367,6 @@ SERVICE_ZONES_MAX: Final = 200  # of one service: carriers have up to ten, or on
 SERVICE_SPAN_MS_MAX: Final = 366 * 86_400_000  # on the way, to prepare, or to wait for a supplier: a year
 ZONE_AREAS_MAX: Final = 300  # every country, or every region of a large one
 ROUTING_SOURCES_MAX: Final = 32  # of what a question is made of: one for each dataset
-ROUTING_QUESTION_BYTES_MAX: Final = 128 * 1024  # in the log: a quarter of an entry; 64 places have 30 KiB
 
 # --- policies (docs/policies.md) --------------------------------------------------------------------------------------
 POLICIES_MAX: Final = 64  # of one bundle: three times what an agent is measured with
