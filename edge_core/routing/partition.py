@@ -109,7 +109,7 @@ class _Paths:
         """The cheapest next part but one."""
         steps = (step for step in self._steps(self._left(before), len(before)) if step[1] != without)
         price, elements = min(steps, key=itemgetter(0), default=(_NOT_REACHED, 0))
-        return elements if price < _NOT_REACHED else None
+        return elements if price < _NOT_REACHED >> 1 else None  # credits take something off
 
     def _steps(self, left: int, taken: int) -> Iterator[tuple[int, int]]:
         """Each next part, with what the path costs from there on if it is taken."""

@@ -21,7 +21,7 @@ from edge_core.routing.problem import Option, Problem, Stock
 from edge_core.routing.tariffs import IMPOSSIBLE, charge_milli, charges_milli
 
 Ban = tuple[int, int]
-"""A place, and the bit of a line that does not go from there."""
+"""A place that has a stock, and the bit of a line that does not go from there."""
 
 OUT_OF_REACH: Final = 1 << 90
 """A price from here on means that no option carries the set: no sum of real ones, and no credit, comes near it."""
@@ -49,7 +49,7 @@ class Prices:
 
     def __init__(self, problem: Problem) -> None:
         columns = list(zip(*(option.line_milli for option in problem.options), strict=True))
-        self._line_floors = [min(column) for column in columns]
+        self._line_floors = [min(column) for column in columns] or [0] * len(problem.weights_g)
         self._fixed_floor = min((option.fixed_milli for option in problem.options), default=0)
         is_narrow = all(max(each) - min(each) <= ROUTING_DEARER_MILLI_MAX for each in columns)
         if not is_narrow or any(self._is_far(option) for option in problem.options):
