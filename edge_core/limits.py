@@ -341,7 +341,9 @@ CUSTOMER_DAY_MS: Final = 3 * 86_400_000  # orders of one business date are place
 REFERENCE_ROW_BYTES_MAX: Final = 128 * 1024  # a promotion for a thousand items named with 64 characters has 70 KB
 
 # --- routing (docs/routing.md) ----------------------------------------------------------------------------------------
-ROUTING_COST_MILLI_MAX: Final = 10**11  # one part of a cost: a million of a currency with cents; sums stay below 2^50
+ROUTING_COST_MILLI_MAX: Final = 10**11  # one price, whatever it is of: a million of a currency with cents
+ROUTING_PART_MILLI_MAX: Final = 10**15  # a price times what it is of; ten parts of each of 500 lines stay below 2^63
+ROUTING_DEARER_MILLI_MAX: Final = 2**45  # than the cheapest: more is not compared; a dozen such sums fit into a lane
 PARCEL_WEIGHT_G_MAX: Final = 10**9  # a thousand tonnes: no parcel, but a row of a freight table may say so
 ROUTING_PLACES_MAX: Final = 64  # that one order is weighed against: the nearest; twice what the budget names
 ROUTING_SERVICES_MAX: Final = 16  # carriers' services from one place
