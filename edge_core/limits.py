@@ -343,6 +343,9 @@ ROUTING_EXTRAS_MAX: Final = 8  # things done besides bringing the goods: install
 ROUTING_PARCELS_MAX: Final = 10  # each line of an exact search on its own
 ROUTING_CHANGES_MAX: Final = 10  # refused places that are tried again for an explanation; each costs a decision or four
 ROUTING_LACKS_MAX: Final = 4  # so many things at once are no small change any more
+RULE_SENTENCE_CHARS_MAX: Final = 500  # a rule of a sentence: the longest that was written in trials has 140
+RULE_NAMES_MAX: Final = 1_000  # tiers, regions or channels that a chain names itself: every region that it sends to
+RULE_WAYS_MAX: Final = 8  # to say one name
 TARIFF_BANDS_MAX: Final = 100  # of one service; the freight tables seen have up to 40
 
 # --- policies (docs/policies.md) --------------------------------------------------------------------------------------
