@@ -47,6 +47,7 @@ CORE_MAY_IMPORT = {
         "hashlib",
         "heapq",
         "json",
+        "math",
         "re",
         "types",
         "typing",
