@@ -280,6 +280,15 @@ ASSIGNMENT_ACCEPT_MS_MAX: Final = 7 * 86_400_000  # longer is not waiting but fo
 ASSIGNMENT_ATTEMPTS_MAX: Final = (
     5  # nodes tried by themselves: then something is wrong with the order, or with the stock
 )
+ASSIGNMENT_REST_SILENT_MS: Final = 10 * 60_000  # a node that did not answer: most that are away are back by then
+ASSIGNMENT_REST_MISSING_MS: Final = 30 * 60_000  # goods that were not there: unless its stock shows more before that
+ASSIGNMENT_REST_REJECTED_MS: Final = (
+    4 * 3_600_000
+)  # people who said no: half a day at a shop, and then it is another shift
+ASSIGNMENT_AGAIN_INTERVAL_MS: Final = (
+    60_000  # between two looks for an order that waits for people: rests end by minutes
+)
+ASSIGNMENT_AGAIN_MS_MAX: Final = 86_400_000  # such an order is looked for no longer: who was asked has long rested
 ASSIGNMENT_RETRY_INTERVAL_MS: Final = 10_000  # between two looks for a node while none can be asked
 ASSIGNMENT_SEARCH_MS_MAX: Final = 30 * 60_000  # nobody could be asked for so long: people look; stores are back by then
 ASSIGNMENT_RESTORE_GRACE_MS: Final = (
@@ -287,6 +296,7 @@ ASSIGNMENT_RESTORE_GRACE_MS: Final = (
 )
 ASSIGNMENT_LOOK_INTERVAL_MS: Final = 1_000  # between two looks for what is due, though nobody announced anything
 ASSIGNMENT_STEPS_MAX: Final = 64  # orders seen to in one such look, each in a transaction of its own
+ASSIGNMENT_SUPPLIES_MAX: Final = 3_000  # kinds of goods at places in one question: 100 KiB, so that it can be recorded
 ASSIGNMENT_CANDIDATES_MAX: Final = 1_000  # nodes that are compared for one order: those with most of its goods in view
 
 # --- orders of other channels (docs/channels.md) ---------------------------------------------------------------------
@@ -367,7 +377,7 @@ POLICY_NODES_MAX: Final = 32  # of one graph; what is larger is several policies
 POLICY_ROWS_MAX: Final = 500  # of one table: tried one by one, they take a quarter of a millisecond
 POLICY_COLUMNS_MAX: Final = 32  # of one table: every fact beside a few prices
 POLICY_CELL_CHARS_MAX: Final = 500  # a list of thirty regions; parsed in a millisecond
-POLICY_CELL_DEPTH_MAX: Final = 20  # of brackets in a cell: nobody reads more, and no parser runs out of stack
+POLICY_CELL_DEPTH_MAX: Final = 40  # parts of a cell within one another: nobody reads more, and no stack runs out
 POLICY_LAYERS_MAX: Final = 12  # policies that one order is asked of, each some 25 us
 POLICY_EXPERIMENTS_MAX: Final = 8  # at once: more would share out too few orders to each
 POLICY_EXPERIMENT_CHARS_MAX: Final = 32  # of a name, so that it stands in a stamp with release and hash

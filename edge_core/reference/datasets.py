@@ -1,11 +1,13 @@
 """The datasets by name: which documents each has, what the key of a row is, and how a row is read and written."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple, fields
 
 from edge_core.errors import UNREADABLE, PermanentFault
 from edge_core.limits import REFERENCE_ROW_BYTES_MAX
@@ -99,11 +101,24 @@ def key_of(name: str, document: Row) -> str:
 
 
 def encode_row(document: Row) -> bytes:
-    """The canonical bytes of a row: a MessagePack array. Raises `PermanentFault` for one that is too large."""
-    body = _ENCODER.encode(document)
+    """The canonical bytes of a row: a MessagePack array without the fields at its end that are at their defaults.
+
+    So a store that does not know a field yet reads every row that does not use it. Raises `PermanentFault` for a row
+    that is too large.
+    """
+    values = list(astuple(document))
+    defaults = _defaults_of(type(document))
+    while values[-1] == defaults[len(values) - 1]:
+        values.pop()
+    body = _ENCODER.encode(values)
     if len(body) > REFERENCE_ROW_BYTES_MAX:
         raise PermanentFault(f"a row of {len(body)} bytes is over the limit of {REFERENCE_ROW_BYTES_MAX}")
     return body
+
+
+@cache
+def _defaults_of(document: type[Struct]) -> tuple[Any, ...]:
+    return tuple(field.default for field in fields(document))
 
 
 def decode_row(name: str, body: bytes) -> Row:

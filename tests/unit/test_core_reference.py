@@ -1,5 +1,6 @@
 """The reference data: rows that are read and written, and what a decision finds in them."""
 
+import msgspec
 import pytest
 
 from edge_core.errors import PermanentFault
@@ -55,6 +56,21 @@ def test_a_row_comes_back_as_it_was_written_in_both_shapes(name: str) -> None:
     assert decode_row(name, encode_row(row)) == row
     assert read_json(name, write_json(row)) == row
     assert key_of(name, row) == key
+
+
+def test_a_store_that_does_not_know_a_field_yet_reads_rows_that_do_not_use_it() -> None:
+    class ItemOfBefore(Part, frozen=True):
+        sku: str
+        description: str
+        unit: str
+        traits: tuple[str, ...] = ()
+        is_listed: bool = True
+        replaced_by: str | None = None
+
+    row = Item("bread", "Rye bread", "H87", is_listed=False)
+    assert msgspec.msgpack.decode(encode_row(row), type=ItemOfBefore).is_listed is False
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.msgpack.decode(encode_row(Item("bread", "Rye bread", "H87", weight_grams=500)), type=ItemOfBefore)
 
 
 def test_a_dataset_that_is_not_known_is_named() -> None:
