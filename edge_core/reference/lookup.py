@@ -13,7 +13,7 @@ from msgspec import Struct
 from edge_core.orders.document import Order, TillOrder
 from edge_core.policy.documents import Signal
 from edge_core.reference.documents import Account, Compliance, Item, Offer, Price, Promotion, Rules
-from edge_core.routing.network import NO_NETWORK, Network
+from edge_core.routing.network import NO_NETWORK, Network, area_of
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -39,10 +39,14 @@ class Edition(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Needs(Struct, frozen=True):
-    """The keys whose rows a decision wants: of catalogue, compliance and prices, and of customers."""
+    """The keys whose rows a decision wants: of catalogue, compliance and prices, and of customers.
+
+    `areas` are where goods are sent (ISO 3166): only for these the network is read.
+    """
 
     skus: frozenset[str] = frozenset()
     customers: frozenset[str] = frozenset()
+    areas: frozenset[str] = frozenset()
 
 
 class Reference(Struct, frozen=True):
@@ -106,7 +110,10 @@ def needs_of(orders: Iterable[TillOrder], changed: Iterable[Order] = ()) -> Need
     """The keys that decisions on these orders, and changes of those that are there, will ask for."""
     skus: set[str] = set()
     customers: set[str] = set()
+    areas: set[str] = set()
     for order in orders:
+        if order.fulfillment.method == "ship":
+            areas.add(area_of(order.fulfillment.ship_to))
         skus.update(line.sku for line in order.lines)
         if order.customer is not None:
             customers.add(order.customer.ref)
@@ -114,7 +121,7 @@ def needs_of(orders: Iterable[TillOrder], changed: Iterable[Order] = ()) -> Need
         skus.update(line.sku for line in placed.lines)
         if placed.customer_ref is not None:
             customers.add(placed.customer_ref)
-    return Needs(frozenset(skus), frozenset(customers))
+    return Needs(frozenset(skus), frozenset(customers), frozenset(areas))
 
 
 def good_at(offers: Iterable[Offer], at_ms: int) -> Offer | None:
