@@ -1,4 +1,4 @@
-"""`central-sync policy say`: a rule in plain words becomes a row of a decision table (docs/rules-language.md).
+"""`central-sync rule say`: a rule in plain words becomes a row of a decision table (docs/rules-language.md).
 
 The row is always shown before anything is done with it. Exit codes: 0 understood, 1 a sentence that is no rule, 2 wrong
 usage. Needs no database.
@@ -17,11 +17,11 @@ from edge_core.errors import Rejected
 
 _DONE, _FINDINGS, _USAGE = 0, 1, 2
 _EXAMPLES: Final = """\
-  central-sync policy say "When the order has fragile goods, then do not send fragile goods by air"
-  central-sync policy say "当订单含3件以上液体商品且收货地为海南且客户为黑金会员，则使用冷运并优先分拣" --json
-  central-sync policy say "When the customer is a diamond member, then keep the promise" --names chain.toml
-  central-sync policy say "..." "..." --out rule.json     one table, the first row that matches wins
-  central-sync policy words                               everything that may be said, in both languages
+  central-sync rule say "When the order has fragile goods, then do not send fragile goods by air"
+  central-sync rule say "当订单含3件以上液体商品且收货地为海南且客户为黑金会员，则使用冷运并优先分拣" --json
+  central-sync rule say "When the customer is a diamond member, then keep the promise" --names chain.toml
+  central-sync rule say "..." "..." --out rule.json     one table, the first row that matches wins
+  central-sync rule words                               everything that may be said, in both languages
 """
 
 
@@ -44,7 +44,7 @@ class SaidTable(Struct, frozen=True):
 def add_parser(several: Any, common: argparse.ArgumentParser, printing: argparse.ArgumentParser) -> None:
     """Add the command to the parser of `central-sync`."""
     parser = several.add_parser(
-        "policy",
+        "rule",
         parents=[common, printing],
         help="say a rule of routing in plain words, and see the row that it becomes",
         epilog=_EXAMPLES,
@@ -60,7 +60,7 @@ def add_parser(several: Any, common: argparse.ArgumentParser, printing: argparse
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table as a JDM document")
 
 
-async def policy(_config: object, arguments: argparse.Namespace) -> int:
+async def rule(_config: object, arguments: argparse.Namespace) -> int:
     """Run the command."""
     from central_sync.rule_language import describing  # noqa: PLC0415 - no other command needs its parser
     from central_sync.rule_language.said import understood  # noqa: PLC0415
@@ -76,7 +76,7 @@ async def policy(_config: object, arguments: argparse.Namespace) -> int:
         print_table("CLASS STANDS-FOR ENGLISH CHINESE", describing.words(Vocabulary(names)))
         return _DONE
     if not arguments.sentences:
-        return _usage("policy say needs a SENTENCE")
+        return _usage("rule say needs a SENTENCE")
     found = understood(arguments.sentences, arguments.lang, Vocabulary(names), arguments.name)
     if isinstance(found, str):
         sys.stderr.write(f"central-sync: {found}\n")

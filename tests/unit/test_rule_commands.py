@@ -1,4 +1,4 @@
-"""`central-sync policy`: the row is shown, in words and in cells, and is written only where it was asked for."""
+"""`central-sync rule`: the row is shown, in words and in cells, and is written only where it was asked for."""
 
 import json
 import shlex
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from central_sync.cli import _parser
-from central_sync.rule_commands import policy
+from central_sync.rule_commands import rule
 from tests.rigs.rules import WORDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "rules-language.md"
@@ -16,13 +16,13 @@ SENTENCE = "When the store is offline, then keep the promise"
 
 
 async def run(*words: str) -> int:
-    return await policy(object(), _parser().parse_args(["policy", *words]))
+    return await rule(object(), _parser().parse_args(["rule", *words]))
 
 
 async def test_the_examples_of_the_page_are_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     said = 0
     for block in PAGE.read_text().split("```")[1::2]:
-        for session in block.split("$ central-sync policy ")[1:]:
+        for session in block.split("$ central-sync rule ")[1:]:
             command, _, expected = session.partition("\n")
             await run(*shlex.split(command))
             printed = capsys.readouterr()
