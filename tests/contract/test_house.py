@@ -49,6 +49,7 @@ CORE_MAY_IMPORT = {
         "heapq",
         "json",
         "math",
+        "math",
         "operator",
         "re",
         "struct",
