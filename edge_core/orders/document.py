@@ -21,6 +21,7 @@ from edge_core.limits import (
     MONEY_MINOR_MAX,
     PAYMENTS_MAX,
     QUANTITY_MILLI_MAX,
+    ROUTING_EXTRAS_MAX,
     TAX_LINES_MAX,
     TEXT_CHARS_MAX,
     TRAITS_MAX,
@@ -59,6 +60,7 @@ OrderType = Literal["sale", "pickup", "ship", "preorder", "exchange", "transfer"
 Trait = Literal["cold", "fragile", "liquid", "hazardous", "insured", "age_restricted"]
 Method = Literal["carry_out", "ship", "pickup"]
 Preference = Literal["fastest", "cheapest", "greenest"]
+Extra = Literal["install", "take_back"]
 PaymentPosted = Literal["pending", "authorized", "captured"]
 Authorization = Literal["online", "offline", "store_and_forward"]
 
@@ -167,12 +169,16 @@ class Promise(Part, frozen=True, rename={"from_": "from"}):
 
 
 class FulfillmentRequest(Part, frozen=True):
-    """How the customer wants to get the goods, as the till knows it."""
+    """How the customer wants to get the goods, as the till knows it; `services` are what else the carrier is to do.
+
+    `install` is to set the new one up, `take_back` to take the old one along.
+    """
 
     method: Method
     preference: Preference | None = None
     ship_to: Address | None = None
     promise: Promise | None = None
+    services: Annotated[tuple[Extra, ...], Meta(max_length=ROUTING_EXTRAS_MAX)] = ()
 
 
 class Confirmations(Part, frozen=True):

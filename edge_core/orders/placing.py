@@ -46,7 +46,7 @@ def place_order(
     if isinstance(drawn, Rejected):
         return drawn
     events: list[Event] = [
-        OrderPlaced(_document(command, judged.basis), posted.confirmations),
+        OrderPlaced(_document(command, judged.basis), posted.confirmations, posted.fulfillment.services),
         OrderValidated(CHECK_NAMES, None if judged.basis is BUILT_IN else judged.basis),
     ]
     events += _payments(posted)

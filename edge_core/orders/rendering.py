@@ -43,7 +43,7 @@ class GroupView(Struct, frozen=True, omit_defaults=True):
     """A fulfilment group as it stands. Quantities are thousandths; until `pickup_until` it can be fetched.
 
     `ship_to` is where its own goods are sent, if they are sent; `service_id` is to bring them at `arrives_at` by the
-    decision `decision_id` of routing, and `carrier` has them.
+    decision `decision_id` of routing, and `carrier` has them. `services` are what it is to do besides.
     """
 
     group_id: str
@@ -60,6 +60,7 @@ class GroupView(Struct, frozen=True, omit_defaults=True):
     arrives_at: str | None = None
     decision_id: str | None = None
     carrier: str | None = None
+    services: tuple[str, ...] = ()
 
 
 class ReturnView(Struct, frozen=True, omit_defaults=True):
@@ -356,6 +357,7 @@ def _groups(state: OrderState) -> tuple[GroupView, ...]:
             arrives_at=None if group.arrives_at_ms is None else rfc3339(group.arrives_at_ms),
             decision_id=None if group.decision_id is None else group.decision_id.hex(),
             carrier=group.carrier,
+            services=state.services if group.method == "ship" else (),
         )
         for group in state.groups
     )
