@@ -5,10 +5,11 @@ default, and nothing else may change without a new schema version. `edge_core.sh
 same definitions. Money is an integer in minor units, quantities are integer thousandths, units are in the names.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
+from msgspec.structs import astuple
 
 from edge_core.limits import (
     ADDRESS_LINES_MAX,
@@ -212,6 +213,16 @@ class TillOrder(Part, frozen=True):
     business_date: Date | None = None
     attribution: Annotated[dict[Identifier, Text], Meta(max_length=ATTRIBUTION_KEYS_MAX)] | None = None
     confirmations: Confirmations | None = None
+
+
+def hashed_fields(order: TillOrder) -> list[Any]:
+    """The fields of a posted order as its hash has them: one without services as it was before orders could have any.
+
+    So a key that was sent to software of then still fits its body.
+    """
+    request = order.fulfillment
+    without = astuple(request)[:-1] if not request.services else request
+    return [without if value is request else value for value in astuple(order)]
 
 
 class GroupLine(Part, frozen=True):
