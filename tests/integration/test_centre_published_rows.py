@@ -1,22 +1,28 @@
 """What the centre looks up in what it published: all places and carriers, and the rows of an order's goods."""
 
+import argparse
 from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 
 import pytest
 
 from central_sync import times
+from central_sync.network_commands import add_parser, run_network
 from central_sync.reference import publish
+from central_sync.store import reference
 from central_sync.store.published_rows import PublishedRows
 from edge_core.reference.datasets import Row, encode_row, key_of
 from edge_core.reference.documents import Account, Compliance, Item, Rules
+from edge_core.reference.files import read_file
 from edge_core.reference.lookup import Needs, Reference
+from edge_core.reference.network_documents import Tariff
 from edge_core.routing.asking import ask
 from edge_core.routing.deciding import route
 from edge_core.routing.network import NO_NETWORK
 from holdfast_runtime.zones import zone_named
 from tests.rigs.brokers import Broker
 from tests.rigs.centre import RunningCentre, running_centre
-from tests.rigs.network import BERLIN, COURIER, LOCATIONS, NOW_MS, PARCEL, TARIFFS, location, site, wish
+from tests.rigs.network import BANDS, BERLIN, COURIER, LOCATIONS, NOW_MS, PARCEL, TARIFFS, location, site, wish
 
 
 @pytest.fixture
@@ -78,3 +84,47 @@ def test_a_time_zone_that_this_machine_does_not_know_is_taken_for_utc() -> None:
         "Europe/Berlin",
         *["UTC"] * 3,
     ]
+
+
+async def test_a_carriers_table_replaces_the_tariffs_that_it_names_and_leaves_the_others(
+    centre: RunningCentre, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await publish_rows(centre, "tariffs", [*TARIFFS, Tariff("van", "old", "EUR", BANDS)])
+    table, layout = tmp_path / "rates.csv", tmp_path / "layout.json"
+    table.write_text("to,kg,price\nnear,5,4\nfar,5,6\n")
+    layout.write_text(
+        '{"currency":"EUR","tariff":"van","zone_columns":["to"],"weight_column":"kg","base_column":"price"}'
+    )
+
+    async def imported(*more: str) -> int:
+        arguments = parser().parse_args(["network", "import-tariffs", str(table), "--layout", str(layout), *more])
+        return await run_network(centre.centre.database, arguments)
+
+    assert await imported("--dry-run") == 0
+    assert "2 zones: van/far, van/near" in capsys.readouterr().out
+    kept = {"parcel/home", "parcel/abroad", "courier/near"}
+    assert await tariff_keys(centre) == {*kept, "van/old"}
+    assert await imported() == 0
+    assert await tariff_keys(centre) == {*kept, "van/near", "van/far"}
+    table.write_text("to,kg,price\nnear,5,four\n")
+    assert await imported() == 1
+    assert "rates.csv:2: column 'price': expected a number, found 'four'" in capsys.readouterr().err
+    layout.write_text("{}")
+    assert await imported() == 2
+    assert await tariff_keys(centre) == {*kept, "van/near", "van/far"}
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser()
+    plain = argparse.ArgumentParser(add_help=False)
+    printing = argparse.ArgumentParser(add_help=False)
+    printing.add_argument("--json", action="store_true")
+    add_parser(found.add_subparsers(), plain, printing)
+    return found
+
+
+async def tariff_keys(centre: RunningCentre) -> set[str]:
+    async with centre.centre.database.reading() as connection:
+        newest, *_ = await reference.kept(connection, "tariffs")
+        _, changes = read_file(await reference.whole(connection, "tariffs", newest.version))
+    return {change.key for change in changes}
