@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from edge_core.orders.document import Order, TillOrder
+from edge_core.orders.document import Address, Order, TillOrder
 from edge_core.policy.documents import Signal
 from edge_core.reference.documents import Account, Compliance, Item, Offer, Price, Promotion, Rules
 from edge_core.routing.network import NO_NETWORK, Network, area_of
@@ -106,11 +106,14 @@ NOTHING: Final = Reference(_NONE)
 """What a store looks up in that never received anything: built-in rules, and no rows."""
 
 
-def needs_of(orders: Iterable[TillOrder], changed: Iterable[Order] = ()) -> Needs:
-    """The keys that decisions on these orders, and changes of those that are there, will ask for."""
+def needs_of(orders: Iterable[TillOrder], changed: Iterable[Order] = (), addresses: Iterable[Address] = ()) -> Needs:
+    """The keys that decisions on these orders, and changes of those that are there, will ask for.
+
+    `addresses` are where these may be sent otherwise than before.
+    """
     skus: set[str] = set()
     customers: set[str] = set()
-    areas: set[str] = set()
+    areas = {area_of(address) for address in addresses}
     for order in orders:
         if order.fulfillment.method == "ship":
             areas.add(area_of(order.fulfillment.ship_to))
