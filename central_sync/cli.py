@@ -14,6 +14,7 @@ from central_sync import (
     channel_commands,
     commands,
     holds_commands,
+    network_commands,
     parking_commands,
     reference_commands,
     rights_commands,
@@ -121,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     channel_commands.add_parser(several, common)
     rights_commands.add_parser(several, common, printing)
     reference_commands.add_parser(several, common, printing)
+    network_commands.add_parser(several, common, printing)
     rule_commands.add_parser(several, common, printing)
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
     export = several.add_parser("export", parents=[common], help="the stores' logs as JSON lines, as they are here")

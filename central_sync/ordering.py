@@ -16,7 +16,7 @@ from edge_core import ids
 from edge_core.assignment.state import Assignment, Offer
 from edge_core.errors import InvariantViolated, PermanentFault, Rejected
 from edge_core.limits import INSTRUCTION_BYTES_MAX, RIGHTS_MILLI_MAX
-from edge_core.orders.document import TillOrder
+from edge_core.orders.document import TillOrder, hashed_fields
 from edge_core.orders.validation import check_order
 from edge_core.stock.rights import CENTRE_ID, Life
 from edge_core.stock.rights_book import Spent
@@ -43,7 +43,7 @@ async def place(
         return refused
     order_id = ids.central_order_id(key)
     document = _ENCODER.encode(posted)
-    payload_hash = blake2b(document, digest_size=_HASH_BYTES).digest()
+    payload_hash = blake2b(_ENCODER.encode(hashed_fields(posted)), digest_size=_HASH_BYTES).digest()
     new = NewOrder(order_id, key, payload_hash, ids.central_display_number(order_id), document, traceparent)
     too_large = _check_size(posted, new, now_ms)
     if too_large is not None:
