@@ -1,9 +1,10 @@
-"""The prices of a recorded question, asked for again: what a policy said of the same facts, it says of them for ever (G12)."""
+"""The prices of a recorded question, asked for again: the same policies say the same of the same facts (G12)."""
 
-from typing import Final
+from typing import Final, get_args
 
 from msgspec.structs import replace
 
+from edge_core.orders.document import Preference
 from edge_core.policy.choosing import DEFAULT, FALLBACK
 from edge_core.policy.documents import Release
 from edge_core.policy.faults import PolicyFault
@@ -11,6 +12,7 @@ from edge_core.policy.pricing import BUILT_IN, Policies
 from edge_core.routing import asking
 from edge_core.routing.question import Question
 
+_PREFERENCES: Final[dict[str, Preference]] = {name: name for name in get_args(Preference)}
 _BUILT_IN: Final = frozenset({BUILT_IN, asking.BUILT_IN.source})
 
 
@@ -19,7 +21,8 @@ def prices_differ(question: Question, policies: Policies | None) -> bool | None:
 
     `policies` are those in use. The built-in prices are always at hand.
     """
-    plain = replace(question, prices=asking.default_prices(question.facts.preference or None, question.currency))
+    preference = _PREFERENCES.get(question.facts.preference)
+    plain = replace(question, prices=asking.default_prices(preference, question.currency))
     if question.policy.source in _BUILT_IN:
         return plain.prices != question.prices
     arm, _, rest = question.policy.source.partition("@")

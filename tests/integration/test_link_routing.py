@@ -87,7 +87,10 @@ async def test_a_decision_is_told_alike_at_both_ends_and_from_the_file_which_has
     written = await asyncio.to_thread(store.agent.run, "explain", placed["order_id"], "--lang", "zh", "--json")
     assert "由本店发货。" in json.loads(written.stdout)["decisions"][0]["words"][0]["lines"]
     again = await asyncio.to_thread(store.agent.run, "replay", "--all", "--json")
-    assert (again.returncode, json.loads(again.stdout)) == (0, {"decisions": 1, "identical": 1, "findings": []})
+    assert (again.returncode, json.loads(again.stdout)) == (
+        0,
+        {"decisions": 1, "identical": 1, "repriced": 1, "findings": []},
+    )
     unknown = await asyncio.to_thread(store.agent.run, "replay", str(uuid4()))
     assert (unknown.returncode, "no decision of routing" in unknown.stderr) == (1, True)
     metrics = (await store.till.get("/metrics")).text
