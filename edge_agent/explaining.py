@@ -10,11 +10,13 @@ from msgspec import Struct
 
 from edge_agent.store import log, orders
 from edge_agent.store.connection import Connection, open_reader
-from edge_core.errors import PeerFault
+from edge_agent.store.policies import read_bundle
+from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.orders.routing_events import RoutingDecided
 from edge_core.orders.routing_report import RoutingReport, decisions_in, routing_report
+from edge_core.policy.bundle import decode_bundle
 from edge_core.policy.pricing import Policies
 from edge_core.policy.repricing import prices_differ
 from edge_core.routing.replaying import IDENTICAL, Outcome, Replay, replay
@@ -69,14 +71,27 @@ async def replayed(path: Path, order_id: UUID | None, progress: Callable[[int], 
     reader = await open_reader(path)
     count, repriced, findings = 0, 0, list[Differing]()
     try:
+        policies = await _at_hand(reader)
         async for recorded in _of_order(reader, order_id) if order_id else _all(reader):
-            for again in _again(recorded, None):
+            for again in _again(recorded, policies):
                 count, repriced = count + 1, repriced + again.is_repriced
                 findings += [] if again.finding is None else [again.finding]
                 progress(count)
     finally:
         await reader.close()
     return Replayed(count, count - len(findings), repriced, tuple(findings))
+
+
+async def _at_hand(reader: Connection) -> Policies | None:
+    """The policies in use. A bundle that cannot be loaded prices nothing, now as when orders were taken."""
+    row = await read_bundle(reader)
+    if row is None:
+        return None
+    try:
+        bundle = decode_bundle(row.body)
+        return Policies(bundle.release, bundle.policies)
+    except (*UNREADABLE, PermanentFault):
+        return None
 
 
 class _Again(NamedTuple):
