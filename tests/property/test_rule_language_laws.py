@@ -22,6 +22,7 @@ from central_sync.rule_language.rule import (
     Outcome,
     Rule,
 )
+from central_sync.rule_language.said import aloud
 from central_sync.rule_language.table import row_of, rule_of
 from central_sync.rule_language.telling import tell
 from central_sync.rule_language.words import WORDS as TABLE
@@ -131,6 +132,13 @@ def test_a_rule_that_is_told_is_read_as_itself(lang: Lang, rule: Rule) -> None:
     if len(sentence) <= RULE_SENTENCE_CHARS_MAX:
         found = read(sentence, lang, WORDS)
         assert found == rule, (sentence, found.said(lang) if isinstance(found, Misreading) else found)
+
+
+@given(rule=rules())
+def test_every_rule_that_can_be_said_can_be_told_from_its_row(rule: Rule) -> None:
+    told = aloud(row_of(rule), WORDS)
+    sentences = [tell(rule, lang, WORDS) for lang in LANGS]
+    assert told == tuple(sentences) or max(map(len, sentences)) > RULE_SENTENCE_CHARS_MAX
 
 
 @given(rule=rules())

@@ -44,7 +44,8 @@ def example() -> Question:
     asked = replace(asked, places=(*asked.places, place("s3", 4_000, supplies=(some, _CUPS), is_open=False)))
     own = {"stock": Stamp("ledger", NOW_MS), "capacity": Stamp("open orders", NOW_MS)}
     for location_id in ("s1", "s2", "s3", "w1"):
-        seen = own if location_id == "s1" else {"stock": Stamp("stock-view", NOW_MS - 40_000)}
+        view = Stamp("stock-view", NOW_MS - 40_000)
+        seen = own if location_id == "s1" else {"stock": view, "capacity": view}
         asked = with_place(asked, location_id, **seen)
     sources = Stamp("locations@3", NOW_MS - 50 * HOUR_MS), Stamp("tariffs@7", NOW_MS - HOUR_MS)
     policy = Stamp("default@12#9f3c", NOW_MS - 3 * HOUR_MS)
