@@ -1,4 +1,4 @@
-"""`central-sync policy say|tell|words`: rules in plain words, and the rows that they are (docs/rules-language.md).
+"""`central-sync rule say|tell|words`: rules in plain words, and the rows that they are (docs/rules-language.md).
 
 The row is always shown before anything is done with it. Exit codes: 0 understood, 1 a sentence that is no rule, 2 wrong
 usage. Needs no database.
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 _DONE, _FINDINGS, _USAGE = 0, 1, 2
 _NO_WORDS: Final = "(no sentence gives this row)"
 _EXAMPLES: Final = """\
-  central-sync policy say "When the order has fragile goods, then do not send fragile goods by air"
-  central-sync policy say "当订单含3件以上液体商品且收货地为海南且客户为黑金会员，则使用冷运并优先分拣" --json
-  central-sync policy say "When the customer is a diamond member, then keep the promise" --names chain.toml
-  central-sync policy say "..." "..." --out rule.json     one table, the first row that matches wins
-  central-sync policy tell rule.json                      each row of its tables as a sentence
-  central-sync policy words                               everything that may be said, in both languages
+  central-sync rule say "When the order has fragile goods, then do not send fragile goods by air"
+  central-sync rule say "当订单含3件以上液体商品且收货地为海南且客户为黑金会员，则使用冷运并优先分拣" --json
+  central-sync rule say "When the customer is a diamond member, then keep the promise" --names chain.toml
+  central-sync rule say "..." "..." --out rule.json     one table, the first row that matches wins
+  central-sync rule tell rule.json                      each row of its tables as a sentence
+  central-sync rule words                               everything that may be said, in both languages
 """
 
 
@@ -67,7 +67,7 @@ class ToldDocument(Struct, frozen=True):
 def add_parser(several: Any, common: argparse.ArgumentParser, printing: argparse.ArgumentParser) -> None:
     """Add the command to the parser of `central-sync`."""
     parser = several.add_parser(
-        "policy",
+        "rule",
         parents=[common, printing],
         help="say a rule of routing in plain words, and see the row that it becomes",
         epilog=_EXAMPLES,
@@ -81,7 +81,7 @@ def add_parser(several: Any, common: argparse.ArgumentParser, printing: argparse
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table as a JDM document")
 
 
-async def policy(_config: object, arguments: argparse.Namespace) -> int:
+async def rule(_config: object, arguments: argparse.Namespace) -> int:
     """Run the command."""
     from central_sync.rule_language.vocabulary import Names, Vocabulary, read_names  # noqa: PLC0415 - see below
 
@@ -108,7 +108,7 @@ def _say(vocabulary: "Vocabulary", arguments: argparse.Namespace) -> int:
     from central_sync.rule_language.said import understood  # noqa: PLC0415
 
     if not arguments.said:
-        return _usage("policy say needs a SENTENCE")
+        return _usage("rule say needs a SENTENCE")
     found = understood(arguments.said, arguments.lang, vocabulary, arguments.name)
     if isinstance(found, str):
         sys.stderr.write(f"central-sync: {found}\n")
@@ -127,7 +127,7 @@ def _tell(vocabulary: "Vocabulary", arguments: argparse.Namespace) -> int:
     from central_sync.rule_language.said import aloud  # noqa: PLC0415
 
     if len(arguments.said) != 1:
-        return _usage("policy tell needs a FILE")
+        return _usage("rule tell needs a FILE")
     try:
         tables = tables_of(Path(arguments.said[0]).read_bytes())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What may be said, as tables: for `central-sync policy words`, and for docs/rules-language.md."""
+"""What may be said, as tables: for `central-sync rule words`, and for docs/rules-language.md."""
 
 from collections.abc import Iterator
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from central_sync.cli import _parser
-from central_sync.rule_commands import policy
+from central_sync.rule_commands import rule
 from central_sync.rule_language import describing
 from central_sync.rule_language.graph import graph_of
 from central_sync.rule_language.said import aloud
@@ -20,13 +20,13 @@ SENTENCE = "When the store is offline, then keep the promise"
 
 
 async def run(*words: str) -> int:
-    return await policy(object(), _parser().parse_args(["policy", *words]))
+    return await rule(object(), _parser().parse_args(["rule", *words]))
 
 
 async def test_the_examples_of_the_page_are_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     said = 0
     for block in PAGE.read_text().split("```")[1::2]:
-        for session in block.split("$ central-sync policy ")[1:]:
+        for session in block.split("$ central-sync rule ")[1:]:
             command, _, expected = session.partition("\n")
             await run(*shlex.split(command))
             printed = capsys.readouterr()
