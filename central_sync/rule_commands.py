@@ -25,7 +25,7 @@ _NO_WORDS: Final = "(no sentence gives this row)"
 _EXAMPLES: Final = """\
   central-sync rule say "When the order has fragile goods, then do not send fragile goods by air"
   central-sync rule say "当订单含3件以上液体商品且收货地为海南且客户为黑金会员，则使用冷运并优先分拣" --json
-  central-sync rule say "When the customer is a diamond member, then keep the promise" --names chain.toml
+  central-sync rule say "When the customer is an emerald member, then keep the promise" --names chain.toml
   central-sync rule say "..." "..." --out rule.json     one table, the first row that matches wins
   central-sync rule tell rule.json                      each row of its tables as a sentence
   central-sync rule words                               everything that may be said, in both languages

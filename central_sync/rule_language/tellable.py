@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from central_sync.rule_language.rule import NAMINGS, Condition, Outcome, Rule
+from central_sync.rule_language.rule import NAMINGS, UNBOUNDED, Condition, Outcome, Rule
 from edge_core.policy.schema import INPUTS, OUTPUTS
 from edge_core.policy.verdict import NONE
 
@@ -36,9 +36,9 @@ def _is_answered(outcome: Outcome) -> bool:
     output, value = OUTPUTS.get(outcome.name), outcome.value
     match output.type if output is not None else None:
         case "yesno":
-            return value is True
+            return isinstance(value, bool)
         case "number":
-            return isinstance(value, Decimal) or (outcome.name == "backorder_minor" and value == NONE)
+            return isinstance(value, Decimal) or (outcome.name in UNBOUNDED.values() and value == NONE)
         case "words":
             of = _PARTS[outcome.name]
             return isinstance(value, tuple) and bool(value) and all(len(word.split(":")) in of for word in value)

@@ -61,8 +61,8 @@ async def test_a_mistake_ends_with_1_and_nothing_is_written(tmp_path: Path, caps
 
 async def test_the_chains_own_names_are_read_from_its_file(tmp_path: Path) -> None:
     names = tmp_path / "chain.toml"
-    names.write_text('[[tier]]\nvalue = "diamond"\nen = ["diamond"]\nzh = ["钻石"]\n')
-    own = "When the customer is a diamond member, then keep the promise"
+    names.write_text('[[tier]]\nvalue = "emerald"\nen = ["emerald"]\nzh = ["翡翠"]\n')
+    own = "When the customer is an emerald member, then keep the promise"
     assert await run("say", own) == 1
     assert await run("say", own, "--names", str(names)) == 0
     names.write_text("[[tier]]\n")
@@ -101,15 +101,15 @@ async def test_the_rows_of_a_table_are_told_whoever_made_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "rule.json"
-    path.write_bytes(document({"liquid_units": ">=3", "region": "'x'"}, {"sorts_first": "true"}))
+    path.write_bytes(document({"liquid_units": ">=3", "region": "'x y'"}, {"sorts_first": "true"}))
     assert await run("tell", str(path)) == 0
     assert capsys.readouterr().out.startswith("(no sentence gives this row)\nROW")
     path.write_bytes(document({"hour": ">=8 and <18", "tier": '"gold","vip"'}, {"requires": '["liquid:cold"]'}))
     assert await run("tell", str(path), "--json") == 0
     (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert row["en"] == (
-        "When the hour is at least 8 o'clock and the hour is less than 18 o'clock and the customer is a gold or VIP "
-        "member, then use cold carriers for liquid goods."
+        "When the hour is at least 8 o'clock and the hour is less than 18 o'clock and the customer's tier is gold or "
+        "VIP, then use cold carriers for liquid goods."
     )
     assert row["zh"] == "当时刻至少8点且时刻不足18点且客户为金卡或VIP会员，则液体商品使用冷运。"
 
@@ -139,10 +139,8 @@ async def test_a_table_that_was_said_is_told_in_the_same_sentences(
         ({"tier": "true"}, {"sorts_first": "true"}),
         ({"wants_install": "false"}, {"sorts_first": "true"}),
         ({"is_offline": "> 1"}, {"sorts_first": "true"}),
-        ({"value_minor": "> 100"}, {"sorts_first": "true"}),
+        ({"value_minor": "> 100.5"}, {"sorts_first": "true"}),
         ({"liquid_units": ">= max(1, 2)"}, {"sorts_first": "true"}),
-        ({}, {"sorts_first": "false"}),
-        ({}, {"parcel_minor": "100"}),
         ({}, {"parcels_max": '"none"'}),
         ({}, {"bars": '["cold"]'}),
         ({}, {"bars": "[liquid_units]"}),
