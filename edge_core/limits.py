@@ -388,9 +388,16 @@ POLICY_EXPERIMENTS_MAX: Final = 8  # at once: more would share out too few order
 POLICY_EXPERIMENT_CHARS_MAX: Final = 32  # of a name, so that it stands in a stamp with release and hash
 POLICY_SCOPES_MAX: Final = 64  # regions and stores that an experiment names; the others belong to a region
 POLICY_FINDINGS_MAX: Final = 100  # of a lint that are named; the others are counted
+POLICY_FINDINGS_TOLD_MAX: Final = 5  # of those that a store tells: the centre, which linted it before, names them all
+POLICY_SAMPLES_MAX: Final = 2_000  # orders that a policy is tried on: a table of 500 rows takes half a second
+POLICY_TRIAL_CPU_S: Final = 10  # of the processor for a trial: 64 policies of ordinary size take one
+POLICY_TRIAL_WALL_MS: Final = 60_000  # of time, on a store's server that is busy with other things
+POLICY_TRIAL_MEMORY_BYTES: Final = 512 * 1024 * 1024  # of address space; it takes some 80 MB
+POLICY_TRIAL_ANSWER_BYTES_MAX: Final = 64 * 1024  # of what a trial says: a few findings
 POLICY_DESCRIPTION_CHARS_MAX: Final = 1_000  # of what a policy is for, in a few sentences
 POLICY_BUCKETS: Final = 100  # shares are per cent
 POLICY_KEYS_MAX: Final = 8  # trusted at once: the present one, the next, and some of before
+POLICY_KEYS_BYTES_MAX: Final = 8 * 1024  # of a file of keys, with remarks
 SIGNALS_MAX: Final = 1_000  # that a decision looks through: every carrier, and the weather of every region
 SIGNAL_TTL_MS_MAX: Final = 30 * 86_400_000  # of a signal: what lasts for longer is published as a policy
 
