@@ -41,7 +41,7 @@ examples:
   central-sync parked show 17                        what could not be used, with its bytes
   central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
   central-sync reference publish prices prices.csv   a new version of the price book, for every store
-  central-sync rule say "When ..., then ..."       a rule in plain words, as the row that it becomes
+  central-sync rule say "When ..., then ..."         a rule in plain words, as the row that it becomes
   central-sync rights moves                          which rights to goods were moved, and why
   central-sync verify                                walk every hash chain in the database
   central-sync export --node store-0001              one store's log, as `edge-agent export` says it
