@@ -262,7 +262,7 @@ REFERENCE_BLOCK_BYTES_MAX: Final = (
     256 * 1024
 )  # that a reader takes, before and after unpacking: the largest row and more
 REFERENCE_PIECE_BYTES: Final = 256 * 1024  # of a file in the centre's memory at once, for each download
-REFERENCE_DATASETS_MAX: Final = 16  # named in one message; there are six
+REFERENCE_DATASETS_MAX: Final = 16  # named in one message; there are fourteen at most
 REFERENCE_STEP_PAUSE_MS: Final = 10  # between two steps at the edge: tills come first
 REFERENCE_SWEEP_ROWS: Final = 256  # of a former version that are deleted in one step
 REFERENCE_CHECK_ROWS: Final = 1_000  # read at once while the hash of a dataset is computed: a few milliseconds
@@ -280,6 +280,15 @@ ASSIGNMENT_ACCEPT_MS_MAX: Final = 7 * 86_400_000  # longer is not waiting but fo
 ASSIGNMENT_ATTEMPTS_MAX: Final = (
     5  # nodes tried by themselves: then something is wrong with the order, or with the stock
 )
+ASSIGNMENT_REST_SILENT_MS: Final = 10 * 60_000  # a node that did not answer: most that are away are back by then
+ASSIGNMENT_REST_MISSING_MS: Final = 30 * 60_000  # goods that were not there: unless its stock shows more before that
+ASSIGNMENT_REST_REJECTED_MS: Final = (
+    4 * 3_600_000
+)  # people who said no: half a day at a shop, and then it is another shift
+ASSIGNMENT_AGAIN_INTERVAL_MS: Final = (
+    60_000  # between two looks for an order that waits for people: rests end by minutes
+)
+ASSIGNMENT_AGAIN_MS_MAX: Final = 86_400_000  # such an order is looked for no longer: who was asked has long rested
 ASSIGNMENT_RETRY_INTERVAL_MS: Final = 10_000  # between two looks for a node while none can be asked
 ASSIGNMENT_SEARCH_MS_MAX: Final = 30 * 60_000  # nobody could be asked for so long: people look; stores are back by then
 ASSIGNMENT_RESTORE_GRACE_MS: Final = (
@@ -287,6 +296,7 @@ ASSIGNMENT_RESTORE_GRACE_MS: Final = (
 )
 ASSIGNMENT_LOOK_INTERVAL_MS: Final = 1_000  # between two looks for what is due, though nobody announced anything
 ASSIGNMENT_STEPS_MAX: Final = 64  # orders seen to in one such look, each in a transaction of its own
+ASSIGNMENT_SUPPLIES_MAX: Final = 3_000  # kinds of goods at places in one question: 100 KiB, so that it can be recorded
 ASSIGNMENT_CANDIDATES_MAX: Final = 1_000  # nodes that are compared for one order: those with most of its goods in view
 
 # --- orders of other channels (docs/channels.md) ---------------------------------------------------------------------
@@ -317,6 +327,9 @@ COMPLIANCE_AGE_YEARS_MAX: Final = 150  # nobody is older
 LICENSES_MAX: Final = 32  # of one customer; a chemist has three
 HOLD_LEVELS_MAX: Final = 5  # rungs of the ladder; there are three owners
 RULE_PERCENT_MAX: Final = 100_000  # a rise by a thousand times is no threshold any more
+RULE_BARS_MAX: Final = (
+    200  # a law for each trait, mode and region that has one; with those of 500 lines below ROUTING_BARS_MAX
+)
 RULE_COUNT_MAX: Final = 10_000  # orders or edits in a window: more is no threshold any more
 DUPLICATE_WINDOW_MS_DEFAULT: Final = 10_000  # nobody is served, and has paid, within so much: one tap too many
 DUPLICATE_WINDOW_MS_MAX: Final = 60_000  # two customers a minute apart may want the same; baskets are kept so long
@@ -345,7 +358,41 @@ ROUTING_EXTRAS_MAX: Final = 8  # things done besides bringing the goods: install
 ROUTING_PARCELS_MAX: Final = 10  # each line of an exact search on its own
 ROUTING_CHANGES_MAX: Final = 10  # refused places that are tried again for an explanation; each costs a decision or four
 ROUTING_LACKS_MAX: Final = 4  # so many things at once are no small change any more
-TARIFF_BANDS_MAX: Final = 100  # of one service; the freight tables seen have up to 40
+ROUTING_ATTEMPTS_MAX: Final = 5  # of a group: then something is wrong with it, and a person decides
+ROUTING_COOL_DOWN_MS: Final = 2 * 3_600_000  # who has failed is not asked again: by then shelves and vans are filled
+ROUTING_QUESTION_BYTES_MAX: Final = 128 * 1024  # in the log: a quarter of an entry; 64 places have 30 KiB
+TARIFF_BANDS_MAX: Final = 200  # of one zone; the freight tables seen have up to 152
+LOCATION_HOURS_MAX: Final = 28  # four stretches on each day of the week
+CALENDAR_DATES_MAX: Final = 200  # closed dates of a place or a carrier: the public holidays of several years
+CALENDAR_DAYS_MAX: Final = 62  # that are looked through for a departure: closed for longer is closed
+SERVICE_CUT_OFFS_MAX: Final = 24  # of one day: a courier that calls every hour
+SERVICE_ZONES_MAX: Final = 200  # of one service: carriers have up to ten, or one for each country
+SERVICE_SPAN_MS_MAX: Final = 366 * 86_400_000  # on the way, to prepare, or to wait for a supplier: a year
+ZONE_AREAS_MAX: Final = 300  # every country, or every region of a large one
+ROUTING_SOURCES_MAX: Final = 32  # of what a question is made of: one for each dataset
+RULE_SENTENCE_CHARS_MAX: Final = 500  # a rule of a sentence: the longest that was written in trials has 140
+RULE_NAMES_MAX: Final = 1_000  # tiers, regions or channels that a chain names itself: every region that it sends to
+RULE_WAYS_MAX: Final = 8  # to say one name
+
+# --- policies (docs/policies.md) --------------------------------------------------------------------------------------
+POLICIES_MAX: Final = 64  # of one bundle: three times what an agent is measured with
+POLICY_GRAPH_BYTES_MAX: Final = 96 * 1024  # of one graph: 500 rows of six cells; fits into a row of reference data
+POLICY_BUNDLE_BYTES_MAX: Final = 2 * 1024 * 1024  # of all of them: read at once by the store, and by its sandbox
+POLICY_NODES_MAX: Final = 32  # of one graph; what is larger is several policies
+POLICY_ROWS_MAX: Final = 500  # of one table: tried one by one, they take a quarter of a millisecond
+POLICY_COLUMNS_MAX: Final = 32  # of one table: every fact beside a few prices
+POLICY_CELL_CHARS_MAX: Final = 500  # a list of thirty regions; parsed in a millisecond
+POLICY_CELL_DEPTH_MAX: Final = 40  # parts of a cell within one another: nobody reads more, and no stack runs out
+POLICY_LAYERS_MAX: Final = 12  # policies that one order is asked of, each some 25 us
+POLICY_EXPERIMENTS_MAX: Final = 8  # at once: more would share out too few orders to each
+POLICY_EXPERIMENT_CHARS_MAX: Final = 32  # of a name, so that it stands in a stamp with release and hash
+POLICY_SCOPES_MAX: Final = 64  # regions and stores that an experiment names; the others belong to a region
+POLICY_FINDINGS_MAX: Final = 100  # of a lint that are named; the others are counted
+POLICY_DESCRIPTION_CHARS_MAX: Final = 1_000  # of what a policy is for, in a few sentences
+POLICY_BUCKETS: Final = 100  # shares are per cent
+POLICY_KEYS_MAX: Final = 8  # trusted at once: the present one, the next, and some of before
+SIGNALS_MAX: Final = 1_000  # that a decision looks through: every carrier, and the weather of every region
+SIGNAL_TTL_MS_MAX: Final = 30 * 86_400_000  # of a signal: what lasts for longer is published as a policy
 
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------
 EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s, 10 s on a slow disk

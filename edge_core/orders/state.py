@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from edge_core.orders.document import Address, GroupLine, Method, Order, Payment
 from edge_core.orders.judgment import Finding, Proposal, Rung
+from edge_core.orders.routing_events import Avoided
 from edge_core.stock.ledger import Allocation
 
 
@@ -23,6 +24,9 @@ class GroupState(Struct, frozen=True, array_like=True, gc=False):
 
     `lines` is what it still has to bring. `code_hash` and `expires_at_ms` are those of its pickup code. `ship_to` is
     the address that it was redirected to; without one it goes to that of the order.
+
+    Where routing has decided: `service_id` brings it at `arrives_at_ms`, `decision_id` is the question's hash, and with
+    `sorts_first` whoever picks takes it before others. `carrier` has the parcel; `avoided` has failed it before.
     """
 
     group_id: str
@@ -35,6 +39,12 @@ class GroupState(Struct, frozen=True, array_like=True, gc=False):
     code_hash: bytes | None = None
     expires_at_ms: int | None = None
     ship_to: Address | None = None
+    service_id: str | None = None
+    arrives_at_ms: int | None = None
+    decision_id: bytes | None = None
+    sorts_first: bool = False
+    carrier: str | None = None
+    avoided: tuple[Avoided, ...] = ()
 
 
 class ReturnState(Struct, frozen=True, array_like=True, gc=False):

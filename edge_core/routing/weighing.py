@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from edge_core.limits import PARCEL_WEIGHT_G_MAX, ROUTING_OPTIONS_BITS
+from edge_core.limits import ROUTING_OPTIONS_BITS
 from edge_core.routing.constraints import (
     Refusal,
     Trip,
@@ -21,12 +21,11 @@ from edge_core.routing.constraints import (
 from edge_core.routing.costs import arrival_ms, awaited_milli, carbon_rate, carbons_milli, kept_milli, packed_milli
 from edge_core.routing.problem import Option, Problem, Stock
 from edge_core.routing.question import Need, Place, Question, Service, Supply
-from edge_core.routing.tariffs import Band, Tariff
+from edge_core.routing.tariffs import FREE
 
 BACKORDER: Final = -1
 """In the place of a place: the line waits for goods."""
 
-_FREE: Final[Tariff] = (Band(PARCEL_WEIGHT_G_MAX, 0, 0, 0),)
 _OPTIONS_MAX: Final = 1 << ROUTING_OPTIONS_BITS
 
 
@@ -99,7 +98,7 @@ def weigh(question: Question) -> Weighed:
     if question.prices.backorder_milli is not None:
         ways.append(Way(BACKORDER, None, 0))
         options.append(_backorder(question, question.prices.backorder_milli))
-    tariffs = (*question.tariffs, _FREE)
+    tariffs = (*question.tariffs, FREE)
     problem = Problem(weights_g, tuple(options), tariffs, tuple(stocks), question.prices.parcels_max)
     return Weighed(places, problem, tuple(ways), tuple(candidates), is_cut)
 
