@@ -328,6 +328,9 @@ COMPLIANCE_AGE_YEARS_MAX: Final = 150  # nobody is older
 LICENSES_MAX: Final = 32  # of one customer; a chemist has three
 HOLD_LEVELS_MAX: Final = 5  # rungs of the ladder; there are three owners
 RULE_PERCENT_MAX: Final = 100_000  # a rise by a thousand times is no threshold any more
+RULE_BARS_MAX: Final = (
+    200  # a law for each trait, mode and region that has one; with those of 500 lines below ROUTING_BARS_MAX
+)
 RULE_COUNT_MAX: Final = 10_000  # orders or edits in a window: more is no threshold any more
 DUPLICATE_WINDOW_MS_DEFAULT: Final = 10_000  # nobody is served, and has paid, within so much: one tap too many
 DUPLICATE_WINDOW_MS_MAX: Final = 60_000  # two customers a minute apart may want the same; baskets are kept so long
@@ -354,8 +357,17 @@ ROUTING_EXTRAS_MAX: Final = 8  # things done besides bringing the goods: install
 ROUTING_PARCELS_MAX: Final = 10  # each line of an exact search on its own
 ROUTING_CHANGES_MAX: Final = 10  # refused places that are tried again for an explanation; each costs a decision or four
 ROUTING_LACKS_MAX: Final = 4  # so many things at once are no small change any more
+ROUTING_COOL_DOWN_MS: Final = 2 * 3_600_000  # who has failed is not asked again: by then shelves and vans are filled
 ROUTING_QUESTION_BYTES_MAX: Final = 128 * 1024  # in the log: a quarter of an entry; 64 places have 30 KiB
-TARIFF_BANDS_MAX: Final = 100  # of one service; the freight tables seen have up to 40
+TARIFF_BANDS_MAX: Final = 200  # of one zone; the freight tables seen have up to 152
+LOCATION_HOURS_MAX: Final = 28  # four stretches on each day of the week
+CALENDAR_DATES_MAX: Final = 200  # closed dates of a place or a carrier: the public holidays of several years
+CALENDAR_DAYS_MAX: Final = 62  # that are looked through for a departure: closed for longer is closed
+SERVICE_CUT_OFFS_MAX: Final = 24  # of one day: a courier that calls every hour
+SERVICE_ZONES_MAX: Final = 200  # of one service: carriers have up to ten, or one for each country
+SERVICE_SPAN_MS_MAX: Final = 366 * 86_400_000  # on the way, to prepare, or to wait for a supplier: a year
+ZONE_AREAS_MAX: Final = 300  # every country, or every region of a large one
+ROUTING_SOURCES_MAX: Final = 32  # of what a question is made of: one for each dataset
 
 # --- policies (docs/policies.md) --------------------------------------------------------------------------------------
 POLICIES_MAX: Final = 64  # of one bundle: three times what an agent is measured with
@@ -365,7 +377,7 @@ POLICY_NODES_MAX: Final = 32  # of one graph; what is larger is several policies
 POLICY_ROWS_MAX: Final = 500  # of one table: tried one by one, they take a quarter of a millisecond
 POLICY_COLUMNS_MAX: Final = 32  # of one table: every fact beside a few prices
 POLICY_CELL_CHARS_MAX: Final = 500  # a list of thirty regions; parsed in a millisecond
-POLICY_CELL_DEPTH_MAX: Final = 20  # of brackets in a cell: nobody reads more, and no parser runs out of stack
+POLICY_CELL_DEPTH_MAX: Final = 40  # parts of a cell within one another: nobody reads more, and no stack runs out
 POLICY_LAYERS_MAX: Final = 12  # policies that one order is asked of, each some 25 us
 POLICY_EXPERIMENTS_MAX: Final = 8  # at once: more would share out too few orders to each
 POLICY_EXPERIMENT_CHARS_MAX: Final = 32  # of a name, so that it stands in a stamp with release and hash

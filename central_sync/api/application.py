@@ -84,6 +84,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/assignments/{order_id}/assign", guarded(assignments.assign, "operate"), methods=["POST"]),
         Route("/v1/assignments/{order_id}/cancel", guarded(assignments.cancel, "order"), methods=["POST"]),
         Route("/v1/orders/{order_id}", guarded(handlers.order)),
+        Route("/v1/orders/{order_id}/routing", guarded(handlers.routing)),
         Route("/v1/orders/{order_id}/cancel", guarded(commands.cancel_order, "order"), methods=["POST"]),
         Route("/v1/orders/{order_id}/hold", guarded(commands.hold_order, "order"), methods=["POST"]),
         Route("/v1/orders/{order_id}/approve", guarded(commands.approve_order, "approve"), methods=["POST"]),

@@ -46,6 +46,8 @@ CORE_MAY_IMPORT = {
         "functools",
         "hashlib",
         "heapq",
+        "json",
+        "math",
         "re",
         "types",
         "typing",
