@@ -28,6 +28,7 @@ from central_sync.channel_commands import channels
 from central_sync.config import CentreConfig
 from central_sync.fleet import NodeStatus
 from central_sync.printing import print_json, print_table, printable, say
+from central_sync.rule_commands import rule
 from central_sync.store import audits, enrolments, instructions, orders, streams
 from central_sync.store.database import Connection
 from central_sync.store.migrate import check, migrate
@@ -249,6 +250,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "parked": _on_parked,
         "breaker": _on_parked,
         "channels": channels,
+        "rule": rule,
         "reference": _reference,
         "export": _export,
         "rights": _rights,
