@@ -17,7 +17,7 @@ from edge_core.assignment.dividing import part_id
 from edge_core.assignment.state import Assignment, Offer
 from edge_core.errors import InvariantViolated, PermanentFault, Rejected
 from edge_core.limits import ASSIGNMENT_ATTEMPTS_MAX, INSTRUCTION_BYTES_MAX, RIGHTS_MILLI_MAX
-from edge_core.orders.document import TillOrder
+from edge_core.orders.document import TillOrder, hashed_fields
 from edge_core.orders.part_of import PartOf
 from edge_core.orders.validation import check_order
 from edge_core.stock.rights import CENTRE_ID, Life
@@ -46,7 +46,7 @@ async def place(
         return refused
     order_id = ids.central_order_id(key)
     document = _ENCODER.encode(posted)
-    payload_hash = blake2b(document, digest_size=_HASH_BYTES).digest()
+    payload_hash = blake2b(_ENCODER.encode(hashed_fields(posted)), digest_size=_HASH_BYTES).digest()
     new = NewOrder(order_id, key, payload_hash, ids.central_display_number(order_id), document, traceparent)
     if not fits(new, now_ms):
         return Rejected("entry-too-large", f"an order that is assigned has at most {INSTRUCTION_BYTES_MAX} bytes")

@@ -104,14 +104,7 @@ from edge_core.sync.audit_messages import (
 )
 from edge_core.sync.entry import Entry, encode_entry, new_entry
 from edge_core.sync.hold_tasks import ApproveTask, HoldTask, RefuseTask
-from edge_core.sync.instruction import (
-    AssignTask,
-    CancelTask,
-    Instruction,
-    QuotaTask,
-    WithdrawTask,
-    encode_instruction,
-)
+from edge_core.sync.instruction import AssignTask, CancelTask, Instruction, QuotaTask, WithdrawTask, encode_instruction
 from edge_core.sync.messages import (
     Ack,
     AckedPosition,
@@ -170,7 +163,7 @@ FULL_ORDER = TillOrder(
         "ship",
         "fastest",
         Address("A. Receiver", "DE", "+4930", "DE-BE", "Berlin", ("Weg 1",), "10115", 52.5, -13.25),
-        Promise(UTC, "2026-11-23T09:30:00.000Z"),
+        Promise(UTC, "2026-11-23T09:30:00.000Z"), ("install", "take_back"),
     ),
     operator_id="op-1",
     customer=Customer("cust-1", "gold"),
@@ -183,6 +176,10 @@ FULL_ORDER = TillOrder(
     attribution={"source": "leaflet"},
     confirmations=Confirmations(18, ("spirits",), True),
 )  # fmt: skip
+
+PLAIN_ORDER = msgspec.structs.replace(
+    FULL_ORDER, confirmations=None, fulfillment=msgspec.structs.replace(FULL_ORDER.fulfillment, services=())
+)
 
 FINDING = Finding("price", "higher than the book", "prices", 3, 9)
 PART = PartOf(MOVEMENT, (Cut(2, (("4",), ("1", "2", "3"))), Cut(1, (("1",), ("2", "3")))))
@@ -262,7 +259,7 @@ EVENTS: tuple[Event, ...] = (
     ),
 )  # fmt: skip
 PLAIN: tuple[Event, ...] = (
-    placed(1, msgspec.structs.replace(FULL_ORDER, confirmations=None))[0],
+    placed(1, PLAIN_ORDER)[0],
     OrderValidated(("flow", "currency")),
     OrderHeld("h1", ("high-value",), "risk-desk", 1_795_000_000_000),
     OrderApproved("h1", "op-1"),
