@@ -350,3 +350,4 @@ EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s,
 EMBEDDED_STOP_TIMEOUT_MS: Final = 10_000  # PostgreSQL writes a checkpoint; killed after this, which it survives too
 EMBEDDED_POLL_INTERVAL_MS: Final = 20  # between two looks at a starting server
 EMBEDDED_LOG_BYTES_MAX: Final = 1024 * 1024  # of the embedded broker's log, kept twice
+POLICY_ORDERS_MIN: Final = 50  # in each group before figures are compared: the normal quantile is good from there on
