@@ -262,7 +262,7 @@ REFERENCE_BLOCK_BYTES_MAX: Final = (
     256 * 1024
 )  # that a reader takes, before and after unpacking: the largest row and more
 REFERENCE_PIECE_BYTES: Final = 256 * 1024  # of a file in the centre's memory at once, for each download
-REFERENCE_DATASETS_MAX: Final = 16  # named in one message; there are six
+REFERENCE_DATASETS_MAX: Final = 16  # named in one message; there are fourteen at most
 REFERENCE_STEP_PAUSE_MS: Final = 10  # between two steps at the edge: tills come first
 REFERENCE_SWEEP_ROWS: Final = 256  # of a former version that are deleted in one step
 REFERENCE_CHECK_ROWS: Final = 1_000  # read at once while the hash of a dataset is computed: a few milliseconds
@@ -343,7 +343,27 @@ ROUTING_EXTRAS_MAX: Final = 8  # things done besides bringing the goods: install
 ROUTING_PARCELS_MAX: Final = 10  # each line of an exact search on its own
 ROUTING_CHANGES_MAX: Final = 10  # refused places that are tried again for an explanation; each costs a decision or four
 ROUTING_LACKS_MAX: Final = 4  # so many things at once are no small change any more
+ROUTING_QUESTION_BYTES_MAX: Final = 128 * 1024  # in the log: a quarter of an entry; 64 places have 30 KiB
 TARIFF_BANDS_MAX: Final = 100  # of one service; the freight tables seen have up to 40
+
+# --- policies (docs/policies.md) --------------------------------------------------------------------------------------
+POLICIES_MAX: Final = 64  # of one bundle: three times what an agent is measured with
+POLICY_GRAPH_BYTES_MAX: Final = 96 * 1024  # of one graph: 500 rows of six cells; fits into a row of reference data
+POLICY_BUNDLE_BYTES_MAX: Final = 2 * 1024 * 1024  # of all of them: read at once by the store, and by its sandbox
+POLICY_NODES_MAX: Final = 32  # of one graph; what is larger is several policies
+POLICY_ROWS_MAX: Final = 500  # of one table: tried one by one, they take a quarter of a millisecond
+POLICY_COLUMNS_MAX: Final = 32  # of one table: every fact beside a few prices
+POLICY_CELL_CHARS_MAX: Final = 500  # a list of thirty regions; parsed in a millisecond
+POLICY_CELL_DEPTH_MAX: Final = 20  # of brackets in a cell: nobody reads more, and no parser runs out of stack
+POLICY_LAYERS_MAX: Final = 12  # policies that one order is asked of, each some 25 us
+POLICY_EXPERIMENTS_MAX: Final = 8  # at once: more would share out too few orders to each
+POLICY_EXPERIMENT_CHARS_MAX: Final = 32  # of a name, so that it stands in a stamp with release and hash
+POLICY_SCOPES_MAX: Final = 64  # regions and stores that an experiment names; the others belong to a region
+POLICY_FINDINGS_MAX: Final = 100  # of a lint that are named; the others are counted
+POLICY_DESCRIPTION_CHARS_MAX: Final = 1_000  # of what a policy is for, in a few sentences
+POLICY_BUCKETS: Final = 100  # shares are per cent
+SIGNALS_MAX: Final = 1_000  # that a decision looks through: every carrier, and the weather of every region
+SIGNAL_TTL_MS_MAX: Final = 30 * 86_400_000  # of a signal: what lasts for longer is published as a policy
 
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------
 EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s, 10 s on a slow disk

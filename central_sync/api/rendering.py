@@ -12,6 +12,7 @@ from central_sync.store.feed import FeedEntry, FeedPosition
 from edge_core.errors import PeerFault
 from edge_core.orders.events import Event, OrderPlaced, name_of
 from edge_core.orders.rendering import rfc3339
+from edge_core.orders.routing_events import RoutingDecided
 from edge_core.shapes import json_object
 from edge_core.sync.entry import decode_entry
 
@@ -30,6 +31,14 @@ class PlacedSummary(Struct, frozen=True):
     grand_total_minor: int
     line_count: int
     placed_at: str
+
+
+class RoutingSummary(Struct, frozen=True):
+    """What the live feed says of a decision of routing: its groups as the event has them, without its bytes."""
+
+    groups: tuple[Any, ...]
+    policy: str
+    hash: str
 
 
 class Seen(NamedTuple):
@@ -96,6 +105,8 @@ def parse_event_id(text: str) -> Seen | None:
 
 
 def _data(event: Event) -> Any:
+    if isinstance(event, RoutingDecided):
+        return RoutingSummary(tuple(json_object(group) for group in event.groups), event.policy, event.hash.hex())
     if not isinstance(event, OrderPlaced):
         return json_object(event)
     order = event.order

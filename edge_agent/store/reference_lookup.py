@@ -1,8 +1,9 @@
 """What decisions look up in the reference data, for a whole batch with one query (`edge_core.reference.lookup`).
 
-Promotions and rules are wanted by every decision: they are read once for each version, and belong to it by number and
-hash, so that they cannot disagree with the file. A dataset of which a page is damaged is left out, as if it had never
-been received: a store sells on, says so, and gets it anew. So is one without rows, which the centre has withdrawn.
+Promotions and signals are wanted by every decision: they are read once for each version, and belong to it by number and
+hash, so that they cannot disagree with the file. Policies are not read here: `edge_agent.policies` checks them first. A
+dataset of which a page is damaged is left out, as if it had never been received: a store sells on, says so, and gets it
+anew. So is one without rows, which the centre has withdrawn.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,9 +26,10 @@ _LOOK_UP: Final = """
     FROM reference_dataset AS held
     CROSS JOIN json_each(CASE held.dataset WHEN 'customers' THEN ?3 WHEN 'rules' THEN ?4 ELSE ?2 END) AS wanted
     CROSS JOIN reference_row AS row ON row.set_no = held.set_no AND row.key = wanted.value
-    WHERE (?1 IS NULL OR held.dataset = ?1) AND held.row_count > 0 AND held.dataset <> 'promotions'
+    WHERE (?1 IS NULL OR held.dataset = ?1) AND held.row_count > 0
+        AND held.dataset NOT IN ('promotions', 'signals', 'policies', 'release')
 """  # CROSS JOIN keeps SQLite to this order: each key is looked up once in each dataset (sqlite.org/optoverview.html)
-_WHOLE: Final = "promotions"
+_WHOLE: Final = ("promotions", "signals")
 
 
 class Lookup:
@@ -35,7 +37,7 @@ class Lookup:
 
     def __init__(self, on_damage: Callable[[str], None] = lambda _dataset: None) -> None:
         self.on_damage = on_damage
-        self._promotions: tuple[tuple[int, bytes], tuple[Document, ...]] | None = None
+        self._whole: dict[str, tuple[tuple[int, bytes], tuple[Document, ...]]] = {}
 
     async def read(self, connection: aiosqlite.Connection, needs: Needs) -> Reference:
         """The rows for some needs, and the edition of each dataset. Raises `StorageFault` where the disk fails."""
@@ -61,33 +63,34 @@ class Lookup:
     async def _assemble(self, connection: aiosqlite.Connection, found: Iterable[Row]) -> Reference:
         editions: dict[str, Edition] = {}
         rows: dict[str, dict[str, Any]] = {name: {} for name in KINDS}
-        promotions: tuple[Any, ...] = ()
+        whole: dict[str, tuple[Any, ...]] = dict.fromkeys(_WHOLE, ())
         for dataset, set_no, version, made_at_ms, used_since_ms, content_hash, key, body in found:
             if key is not None:
                 rows[dataset][key] = decode_row(dataset, body)
             else:
                 editions[dataset] = Edition(dataset, version, made_at_ms, used_since_ms)
-                if dataset == _WHOLE:
-                    promotions = await self._all_promotions(connection, set_no, content_hash)
+                if dataset in whole:
+                    whole[dataset] = await self._all(connection, dataset, set_no, content_hash)
         return Reference(
             editions=editions,
             items=rows["catalogue"],
             compliances=rows["compliance"],
             prices=rows["prices"],
-            promotions=promotions,
+            promotions=whole["promotions"],
             accounts=rows["customers"],
             rules=rows["rules"].get(RULES_KEY) or Rules(),
+            signals=whole["signals"],
         )
 
-    async def _all_promotions(
-        self, connection: aiosqlite.Connection, set_no: int, content_hash: bytes
+    async def _all(
+        self, connection: aiosqlite.Connection, dataset: str, set_no: int, content_hash: bytes
     ) -> tuple[Document, ...]:
         mark = set_no, content_hash
-        if self._promotions is None or self._promotions[0] != mark:
+        if dataset not in self._whole or self._whole[dataset][0] != mark:
             sql = "SELECT body FROM reference_row WHERE set_no = ? AND body IS NOT NULL ORDER BY key"
             rows = await fetch(connection, sql, (set_no,))
-            self._promotions = mark, tuple(decode_row(_WHOLE, body) for (body,) in rows)
-        return self._promotions[1]
+            self._whole[dataset] = mark, tuple(decode_row(dataset, body) for (body,) in rows)
+        return self._whole[dataset][1]
 
 
 def _encoded(keys: Iterable[str]) -> str:

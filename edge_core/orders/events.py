@@ -23,6 +23,7 @@ from edge_core.orders.further_events import (
     ReturnStep,
 )
 from edge_core.orders.judgment import Basis, Finding, Proposal, Rung
+from edge_core.orders.routing_events import RoutingDecided
 from edge_core.stock.ledger import Allocation, StockDelta, consume, release, reserve, restock
 from edge_core.stock.stock_events import (
     HoldEnded,
@@ -254,6 +255,7 @@ Event = (
     | GoodsTakenBack
     | DayClosed
     | AssignmentTaken
+    | RoutingDecided
     | StockEvent
 )
 

@@ -37,14 +37,14 @@ from edge_core.orders.events import (
     StockReserved,
     name_of,
 )
-from edge_core.orders.fold_further import FURTHER, end_assignment, settle_return
+from edge_core.orders.fold_further import FURTHER, end_assignment, settle_return, unasked
 from edge_core.orders.machines import GROUP, ORDER, PAYMENT
 from edge_core.orders.parts import add_up, by_group, cut_group
 from edge_core.orders.state import GroupState, HoldState, OrderState, PaymentState, order_status
 
 __all__ = ["GroupState", "OrderState", "PaymentState", "fold", "fold_all", "order_status"]
 
-GroupEvent = FulfillmentAccepted | FulfillmentPicked | FulfillmentPacked | FulfillmentShipped | FulfillmentDelivered
+GroupEvent = FulfillmentAccepted | FulfillmentPicked | FulfillmentPacked | FulfillmentDelivered
 
 
 def fold(state: OrderState | None, event: Event) -> OrderState:
@@ -161,7 +161,7 @@ def _route(draft: Draft, event: FulfillmentRouted) -> None:
     on = "fulfillment.routed:backorder" if event.decision == "backorder" else "fulfillment.routed"
     group = draft.group(event.group_id)
     status = GROUP.next_state(group.status, on)
-    draft.groups[event.group_id] = replace(group, status=status, location_id=event.location_id)
+    draft.groups[event.group_id] = replace(unasked(group), status=status, location_id=event.location_id)
 
 
 def _reserve(draft: Draft, event: StockReserved) -> None:
@@ -186,6 +186,12 @@ def _reject(draft: Draft, event: FulfillmentRejected) -> None:
 def _advance(draft: Draft, event: GroupEvent) -> None:
     group = draft.group(event.group_id)
     draft.groups[event.group_id] = replace(group, status=GROUP.next_state(group.status, name_of(event)))
+
+
+def _ship(draft: Draft, event: FulfillmentShipped) -> None:
+    group = draft.group(event.group_id)
+    status = GROUP.next_state(group.status, "fulfillment.shipped")
+    draft.groups[event.group_id] = replace(group, status=status, carrier=event.carrier)
 
 
 def _ready(draft: Draft, event: FulfillmentReadyForPickup) -> None:
@@ -261,7 +267,7 @@ _EVOLVE: Final[Mapping[type, Callable[[Draft, Any], None]]] = MappingProxyType(
         FulfillmentPicked: _advance,
         FulfillmentPacked: _advance,
         FulfillmentReadyForPickup: _ready,
-        FulfillmentShipped: _advance,
+        FulfillmentShipped: _ship,
         FulfillmentDelivered: _advance,
         OrderCancelled: _cancel,
         OrderReturned: _return,

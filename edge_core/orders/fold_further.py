@@ -21,6 +21,7 @@ from edge_core.orders.further_events import (
 )
 from edge_core.orders.machines import GROUP, ORDER, RETURN
 from edge_core.orders.parts import Quantities, add_up, cut_group, returnable
+from edge_core.orders.routing_events import RoutingDecided
 from edge_core.orders.state import Assigned, GroupState, ReturnState
 
 
@@ -42,13 +43,28 @@ def _redirect(draft: Draft, event: GroupRedirected) -> None:
     group = draft.group(event.group_id)
     status = GROUP.next_state(group.status, "group.redirected")
     draft.groups[event.group_id] = replace(
-        group,
+        unasked(group),
         status=status,
         method=event.method,
         code_hash=None,
         expires_at_ms=None,
         ship_to=event.ship_to or group.ship_to,
     )
+
+
+def unasked(group: GroupState) -> GroupState:
+    """A group without what routing had decided about it: it goes another way now, or is asked about again."""
+    if group.decision_id is None:
+        return group
+    return replace(group, service_id=None, arrives_at_ms=None, decision_id=None)
+
+
+def _decide_routing(draft: Draft, event: RoutingDecided) -> None:
+    for routed in event.groups:
+        group = draft.group(routed.group_id)
+        draft.groups[routed.group_id] = replace(
+            group, service_id=routed.service_id, arrives_at_ms=routed.arrives_at_ms, decision_id=event.hash
+        )
 
 
 def _assign(draft: Draft, event: AssignmentTaken) -> None:
@@ -126,5 +142,6 @@ FURTHER: Final[Mapping[type, Callable[[Draft, Any], None]]] = MappingProxyType(
         ReturnReceived: _step,
         ReturnInspected: _inspect,
         AssignmentTaken: _assign,
+        RoutingDecided: _decide_routing,
     }
 )

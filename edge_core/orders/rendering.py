@@ -42,7 +42,8 @@ class Recorded(Struct, frozen=True):
 class GroupView(Struct, frozen=True, omit_defaults=True):
     """A fulfilment group as it stands. Quantities are thousandths; until `pickup_until` it can be fetched.
 
-    `ship_to` is where its own goods are sent, if they are sent.
+    `ship_to` is where its own goods are sent, if they are sent; `service_id` is to bring them at `arrives_at` by the
+    decision `decision_id` of routing, and `carrier` has them.
     """
 
     group_id: str
@@ -55,6 +56,10 @@ class GroupView(Struct, frozen=True, omit_defaults=True):
     attempts: int = 0
     pickup_until: str | None = None
     ship_to: dict[str, Any] | None = None
+    service_id: str | None = None
+    arrives_at: str | None = None
+    decision_id: str | None = None
+    carrier: str | None = None
 
 
 class ReturnView(Struct, frozen=True, omit_defaults=True):
@@ -347,6 +352,10 @@ def _groups(state: OrderState) -> tuple[GroupView, ...]:
             attempts=group.rejections,
             pickup_until=None if group.expires_at_ms is None else rfc3339(group.expires_at_ms),
             ship_to=_object(group.ship_to or state.order.ship_to) if group.method == "ship" else None,
+            service_id=group.service_id,
+            arrives_at=None if group.arrives_at_ms is None else rfc3339(group.arrives_at_ms),
+            decision_id=None if group.decision_id is None else group.decision_id.hex(),
+            carrier=group.carrier,
         )
         for group in state.groups
     )

@@ -22,7 +22,9 @@ class GroupState(Struct, frozen=True, array_like=True, gc=False):
     """One group: where it is in its table, its source, what is promised to it, how often it was refused.
 
     `lines` is what it still has to bring. `code_hash` and `expires_at_ms` are those of its pickup code. `ship_to` is
-    the address that it was redirected to; without one it goes to that of the order.
+    the address that it was redirected to; without one it goes to that of the order. `service_id` carries it and is to
+    arrive at `arrives_at_ms`, where routing has decided that; `decision_id` is the hash of the question. `carrier` has
+    taken the parcel.
     """
 
     group_id: str
@@ -35,6 +37,10 @@ class GroupState(Struct, frozen=True, array_like=True, gc=False):
     code_hash: bytes | None = None
     expires_at_ms: int | None = None
     ship_to: Address | None = None
+    service_id: str | None = None
+    arrives_at_ms: int | None = None
+    decision_id: bytes | None = None
+    carrier: str | None = None
 
 
 class ReturnState(Struct, frozen=True, array_like=True, gc=False):

@@ -1,1 +1,4 @@
-"""Policies of routing: decision tables that people edit, what they answer, and how they are compared."""
+"""Policies as data: tables that people edit, checked before they are used, give routing its prices (docs/policies.md).
+
+This package imports `edge_core.routing` and never the other way: a question can be answered without any policy.
+"""

@@ -9,13 +9,18 @@ from msgspec import Struct
 
 from edge_core.errors import UNREADABLE, PermanentFault
 from edge_core.limits import REFERENCE_ROW_BYTES_MAX
+from edge_core.policy.documents import RELEASE_KEY, Policy, Release, Signal
 from edge_core.reference.documents import Account, Compliance, Document, Item, Price, Promotion, Rules
 from edge_core.shapes import json_object, json_reader
 
-Dataset = Literal["catalogue", "compliance", "prices", "promotions", "customers", "rules"]
+Dataset = Literal[
+    "catalogue", "compliance", "prices", "promotions", "customers", "rules", "policies", "release", "signals"
+]
 
 RULES_KEY: Final = "rules"
 """The key of the single row of `rules`."""
+
+_SINGLE: Final = {"rules": RULES_KEY, "release": RELEASE_KEY}
 
 
 class Kind(Struct, frozen=True):
@@ -36,6 +41,9 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             Kind("promotions", Promotion, "promotion_id"),
             Kind("customers", Account, "customer_ref"),
             Kind("rules", Rules, None),
+            Kind("policies", Policy, "policy_id"),
+            Kind("release", Release, None),
+            Kind("signals", Signal, "signal_id"),
         )
     }
 )
@@ -57,7 +65,7 @@ def kind_named(name: str) -> Kind:
 def key_of(name: str, document: Document) -> str:
     """The key of a row: the row with the same key is replaced by it."""
     field = kind_named(name).key_field
-    return RULES_KEY if field is None else str(getattr(document, field))
+    return _SINGLE[name] if field is None else str(getattr(document, field))
 
 
 def encode_row(document: Document) -> bytes:

@@ -28,6 +28,7 @@ from edge_core.limits import (
 )
 from edge_core.orders.document import Amount, Currency, Identifier, Part, Text, Trait, Unit
 from edge_core.orders.judgment import Owner
+from edge_core.policy.documents import Policy, Release, Signal
 from edge_core.shapes import Written
 
 PPM = 1_000_000
@@ -164,4 +165,4 @@ class Rules(Part, frozen=True):
     credit_share_ppm: Share = PPM
 
 
-Document = Item | Compliance | Price | Promotion | Account | Rules
+Document = Item | Compliance | Price | Promotion | Account | Rules | Policy | Release | Signal

@@ -11,6 +11,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from edge_core.orders.document import Order, TillOrder
+from edge_core.policy.documents import Signal
 from edge_core.reference.documents import Account, Compliance, Item, Offer, Price, Promotion, Rules
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -56,6 +57,7 @@ class Reference(Struct, frozen=True):
     promotions: tuple[Promotion, ...] = ()
     accounts: Mapping[str, Account] = _NONE
     rules: Rules = Rules()
+    signals: tuple[Signal, ...] = ()
 
     def item(self, sku: str) -> Item | None:
         """The item of the catalogue."""

@@ -4,12 +4,13 @@ Three tables, by what is looked at: the order alone, a place, a need at a place,
 first predicate of a table that fails is the reason that people are told (docs/routing.md, "Constraints").
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
-from edge_core.routing.question import Need, Place, Question, Service, Supply
+from edge_core.orders.document import Trait
+from edge_core.routing.question import Bar, Need, Place, Question, Service, Supply
 
 Unit = Literal["none", "thousandths", "ms", "g", "count"]
 
@@ -120,11 +121,9 @@ def is_running(_: Question, __: Need, trip: Trip, ___: Supply) -> Refusal | None
 
 def is_carried(question: Question, need: Need, trip: Trip, ___: Supply) -> Refusal | None:
     """The carrier has what goods of such traits need, by their nature and by the policy."""
-    carries = trip.service.carries
-    is_fit = all(trait in carries for trait in need.traits if trait in SPECIAL_TRAITS)
-    for required in question.prices.requires:
-        is_fit &= required.carries in carries or (required.trait is not None and required.trait not in need.traits)
-    return None if is_fit else Refusal("handling", line_id=need.line_id, service_id=trip.service.service_id)
+    if next(lacking(question, need, trip.service), None) is None:
+        return None
+    return Refusal("handling", line_id=need.line_id, service_id=trip.service.service_id)
 
 
 def is_served(question: Question, _: Need, trip: Trip, __: Supply) -> Refusal | None:
@@ -137,12 +136,9 @@ def is_served(question: Question, _: Need, trip: Trip, __: Supply) -> Refusal | 
 
 def is_not_barred(question: Question, need: Need, trip: Trip, ___: Supply) -> Refusal | None:
     """No law and no policy keeps such goods from that mode or from that region."""
-    for bar in (*question.bars, *question.prices.bars):
-        trait = bar.trait is None or bar.trait in need.traits
-        mode = bar.mode is None or bar.mode == trip.service.mode
-        if trait and mode and (bar.region is None or bar.region == question.region):
-            return Refusal("regional_policy", line_id=need.line_id, service_id=trip.service.service_id)
-    return None
+    if bar_against(question, need, trip.service) is None:
+        return None
+    return Refusal("regional_policy", line_id=need.line_id, service_id=trip.service.service_id)
 
 
 def is_fresh(_: Question, need: Need, trip: Trip, supply: Supply) -> Refusal | None:
@@ -176,6 +172,26 @@ ORDER: Final = (is_not_held, has_attempts_left)
 PLACE: Final = (is_chosen, is_not_excluded, is_active, is_open, is_accepting)
 NEED: Final = (is_allowed_kind, is_in_stock, is_enough_to_order, is_within_capacity)
 TRIP: Final = (is_running, is_served, is_carried, is_not_barred, is_quick, is_fresh, is_in_time)
+
+
+def lacking(question: Question, need: Need, service: Service) -> Iterator[tuple[Trait, str | None]]:
+    """What a carrier would have to be equipped for, and has not: by the goods' nature (None), or as a policy says."""
+    for trait in need.traits:
+        if trait in SPECIAL_TRAITS and trait not in service.carries:
+            yield trait, None
+    for required in question.prices.requires:
+        if required.carries not in service.carries and (required.trait is None or required.trait in need.traits):
+            yield required.carries, required.source
+
+
+def bar_against(question: Question, need: Need, service: Service) -> Bar | None:
+    """The first law, or rule of the policy, that keeps goods from a mode or from the region that they go to."""
+    for bar in (*question.bars, *question.prices.bars):
+        trait = bar.trait is None or bar.trait in need.traits
+        mode = bar.mode is None or bar.mode == service.mode
+        if trait and mode and (bar.region is None or bar.region == question.region):
+            return bar
+    return None
 
 
 def refused_order(question: Question) -> Refusal | None:

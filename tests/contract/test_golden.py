@@ -14,6 +14,8 @@ import pytest
 
 from edge_core import ids
 from edge_core.orders.events import LIFECYCLE_NAMES, Event, LifecycleEvent, StockMoved
+from edge_core.routing.deciding import route
+from edge_core.routing.record import Record, decision_in, question_in
 from edge_core.stock.requests import HearRights
 from edge_core.sync import chain
 from edge_core.sync.entry import ENTRY_VERSION, LANES, decode_entry, encode_entry
@@ -38,6 +40,7 @@ EARLIER_ENTRIES: dict[str, str] = json.loads((FILES / "entry_v1_earlier.json").r
 EARLIER: dict[str, str] = json.loads((FILES / "messages_v1_earlier.json").read_text())
 INSTRUCTIONS: dict[str, str] = json.loads((FILES / "instruction_v1.json").read_text())
 EARLIER_INSTRUCTIONS: dict[str, str] = json.loads((FILES / "instruction_v1_earlier.json").read_text())
+ROUTED: dict[str, Any] = json.loads((FILES / "routing_v1.json").read_text())
 MESSAGES: dict[str, str] = json.loads((FILES / "messages_v1.json").read_text())
 
 
@@ -97,6 +100,12 @@ def test_a_message_without_the_fields_that_came_later_is_read_with_their_default
     read = decode_up(payload) if isinstance(message, UpMessage) else decode_down(payload)
     assert read != message
     assert read == _as_earlier(message, msgspec.msgpack.decode(payload[3:]), 1)
+
+
+def test_a_decision_of_routing_is_recorded_in_the_bytes_of_its_version_and_read_from_them() -> None:
+    assert golden.routing(golden.ROUTED) == ROUTED
+    record = Record(ROUTED["version"], *(bytes.fromhex(ROUTED[name]) for name in ("hash", "question", "decision")))
+    assert route(question_in(record)) == decision_in(record)
 
 
 def test_every_event_and_every_message_has_its_golden_bytes() -> None:

@@ -52,7 +52,7 @@ CORE_MAY_IMPORT = {
         "types",
         "typing",
     ),
-    *("uuid", "jmespath", "msgpack", "msgspec", "zstandard"),
+    *("uuid", "jmespath", "lark", "msgpack", "msgspec", "nacl", "zen", "zstandard"),
 }
 # What is impure in modules that the core may import.
 IMPURE_CALLS = {"uuid1", "uuid4", "getnode", "now", "today", "utcnow", "open", "print", "input", "eval", "exec"}

@@ -65,6 +65,9 @@ from edge_core.orders.further_events import (
     TakenBackLine,
 )
 from edge_core.orders.judgment import Basis, EditionUsed, Finding, Proposal, Rung
+from edge_core.orders.routing_events import RoutedGroup, RoutingDecided
+from edge_core.routing.deciding import route
+from edge_core.routing.record import Record, record_of
 from edge_core.shapes import json_object
 from edge_core.stock.counting import CountLine, Shortage
 from edge_core.stock.ledger import Allocation, StockDelta
@@ -135,6 +138,7 @@ from edge_core.sync.messages import (
 from edge_core.sync.need_messages import Ground, Need, Needed, Reached
 from edge_core.sync.reference_messages import Held, Published, Version
 from tests.rigs.orders import order_id, placed
+from tests.rigs.routing import question as routing_question
 
 INCARNATION = UUID("01939f3e-5c00-7000-8000-0000000000a1")
 HISTORY = UUID("01939f3e-5c00-7000-8000-0000000000b2")
@@ -251,6 +255,9 @@ EVENTS: tuple[Event, ...] = (
     RightsSpent(MOVEMENT, BOOK, HOLDER, 500, GOODS),
     RightsHeard(MOVEMENT, BOOK),
     RightsReturned(MOVEMENT, BOOK, 500, GOODS),
+    RoutingDecided(
+        (RoutedGroup("g1", "van", 1_795_000_000_000),), "nearest@1", 1, HASH, b"\x91\x01", b"\x91\x02",
+    ),
 )  # fmt: skip
 PLAIN: tuple[Event, ...] = (
     placed(1, msgspec.structs.replace(FULL_ORDER, confirmations=None))[0],
@@ -341,6 +348,10 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
 )  # fmt: skip
 
 
+ROUTED = record_of(routing_question(), route(routing_question()))
+"""What is recorded of a question that three places could answer."""
+
+
 def shown(entry: Entry) -> Any:
     """An entry as JSON, its events as the objects that people see."""
     fields = {name: getattr(entry, name) for name in entry.__struct_fields__}
@@ -366,12 +377,19 @@ def messages() -> dict[str, str]:
     return {str(message.__struct_config__.tag): encode_message(message).hex() for message in MESSAGES}
 
 
+def routing(record: Record) -> dict[str, Any]:
+    """A record of routing, its parts as bytes."""
+    parts = {"hash": record.hash, "question": record.question, "decision": record.decision}
+    return {"version": record.version, **{name: part.hex() for name, part in parts.items()}}
+
+
 if __name__ == "__main__":
     files: dict[str, Callable[[], dict[str, Any]]] = {
         "entry_v1": lambda: entries(1),
         "entry_v2": lambda: entries(2),
         "messages_v1": messages,
         "instruction_v1": instructions,
+        "routing_v1": lambda: routing(ROUTED),
     }
     wanted = files[sys.argv[1]]()
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(wanted), indent=1).decode() + "\n")

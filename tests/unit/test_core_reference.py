@@ -5,6 +5,7 @@ import pytest
 from edge_core.errors import PermanentFault
 from edge_core.limits import REFERENCE_ROW_BYTES_MAX
 from edge_core.orders.document import Part
+from edge_core.policy.documents import Experiment, Policy, Release, Signal
 from edge_core.reference.datasets import KINDS, decode_row, encode_row, key_of, kind_named, read_json, write_json
 from edge_core.reference.documents import (
     Account,
@@ -28,6 +29,12 @@ ROWS: dict[str, tuple[Document, str]] = {
     "promotions": (Promotion("p1", (VolumeTier(0, 100_000),), ("bread",), coupon="TEN", single_use=True), "p1"),
     "customers": (Account("cust-1", "gold", "EUR", 100_000, 20_000, 5_000, ("spirits",)), "cust-1"),
     "rules": (Rules("strict-7", ladder=(Level("back_office", 1_000),)), "rules"),
+    "policies": (Policy("nearest", 3, "Nearest", "就近", "{}", "What is near."), "nearest"),
+    "release": (
+        Release(7, 1_000, ("nearest",), (Experiment("green", ("nearest",), "share", 10),), key_id="0a"),
+        "release",
+    ),
+    "signals": (Signal("s1", "weather", "region/CN-HI", 2_000, "severe"), "s1"),
 }
 
 

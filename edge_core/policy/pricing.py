@@ -1,0 +1,109 @@
+"""A question with the prices of the policies in use: what the shells ask before `route` (docs/policies.md)."""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from edge_core.policy.choosing import Choice, Why, choose, shadows
+from edge_core.policy.documents import Policy, Release, Signal
+from edge_core.policy.engine import Engine
+from edge_core.policy.faults import Cell, PolicyFault
+from edge_core.policy.schema import Value, named
+from edge_core.policy.verdict import merged
+from edge_core.routing.question import Question, Stamp
+
+BUILT_IN: Final = "built-in"
+"""The stamp's name where the prices are those of the software."""
+
+_HASH_BYTES: Final = 8
+
+
+class Priced(Struct, frozen=True):
+    """A question with its prices, and why they are these.
+
+    `cause` is the experiment, the signal, or what was wrong with which cell of a policy. `shadows` are the same
+    question as other policies would price it, for comparison: a fault in one of them is only told in `faults`.
+    """
+
+    question: Question
+    why: Why
+    cause: str | None = None
+    shadows: tuple[Question, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+class Policies:
+    """The policies of one release, loaded. Raises `PolicyFault` where one of them cannot be."""
+
+    def __init__(self, release: Release, policies: Iterable[Policy]) -> None:
+        self.release = release
+        self._engine = Engine(policies)
+        self._stamps: dict[tuple[str, tuple[str, ...]], Stamp] = {}
+
+    def priced(self, question: Question, order_id: str, now_ms: int, signals: Iterable[Signal] = ()) -> Question:
+        """The question to route. Whatever is wrong with a policy, there is one (see `price`)."""
+        return self.price(question, order_id, now_ms, signals).question
+
+    def price(self, question: Question, order_id: str, now_ms: int, signals: Iterable[Signal] = ()) -> Priced:
+        """Ask the policies for an order's prices, on top of those that the question has.
+
+        Where one cannot answer the question stays as it was, under the name of the built-in prices: an order is never
+        lost or refused because of a policy.
+        """
+        facts = named(question.facts)
+        choice = choose(self.release, question, order_id, signals, now_ms)
+        try:
+            answer = Priced(self._asked(question, facts, choice), choice.why, choice.cause)
+        except PolicyFault as fault:
+            built_in = replace(question, policy=Stamp(BUILT_IN, self.release.made_at_ms))
+            answer = Priced(built_in, "built-in", str(fault), faults=(str(fault),))
+        beside, faults = self._shadows(question, facts, order_id)
+        return replace(answer, shadows=beside, faults=(*answer.faults, *faults))
+
+    def asked(self, question: Question, arm: str, layers: tuple[str, ...]) -> Question:
+        """The question as some layers price it, whoever the order is for. Raises `PolicyFault`."""
+        return self._asked(question, named(question.facts), Choice(arm, layers, "default"))
+
+    def _shadows(
+        self, question: Question, facts: dict[str, Value], order_id: str
+    ) -> tuple[tuple[Question, ...], list[str]]:
+        found: list[Question] = []
+        faults: list[str] = []
+        for choice in shadows(self.release, question, order_id):
+            try:
+                found.append(self._asked(question, facts, choice))
+            except PolicyFault as fault:
+                faults.append(str(fault))
+        return tuple(found), faults
+
+    def _asked(self, question: Question, facts: dict[str, Value], choice: Choice) -> Question:
+        verdicts = [self._engine.verdict(policy_id, facts) for policy_id in choice.layers]
+        return replace(question, prices=merged(question.prices, verdicts), policy=self._stamp(choice))
+
+    def _stamp(self, choice: Choice) -> Stamp:
+        """`name@release#hash`: the hash is of the policies themselves, so that it stands for what they say."""
+        key = choice.arm, choice.layers
+        if key not in self._stamps:
+            hashed = blake2b(digest_size=_HASH_BYTES)
+            for policy_id in choice.layers:
+                hashed.update(msgspec.msgpack.encode(self._engine.policy(policy_id)))
+            source = f"{choice.arm}@{self.release.number}#{hashed.hexdigest()}"
+            self._stamps[key] = Stamp(source, self.release.made_at_ms)
+        return self._stamps[key]
+
+
+def check_layers(release: Release, policies: Iterable[Policy]) -> None:
+    """Raise `PolicyFault` where a release names a policy that does not come with it."""
+    known = {policy.policy_id for policy in policies}
+    named_layers = [("layers", release.layers), ("fallback", release.fallback)]
+    named_layers += [(f"experiment {each.experiment_id}", each.layers) for each in release.experiments]
+    for where, layers in named_layers:
+        for policy_id in layers:
+            if policy_id not in known:
+                raise PolicyFault(
+                    Cell(policy_id), f"{where} of the release names it, and it is not there", tuple(known)
+                )
