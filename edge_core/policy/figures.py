@@ -14,10 +14,16 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from edge_core.limits import POLICY_ORDERS_MIN
+from edge_core.routing.deciding import Decision
+from edge_core.routing.question import Question
 
-FigureName = Literal["cost_milli", "parcels", "carbon_g", "late"]
-FIGURES: Final[tuple[FigureName, ...]] = ("cost_milli", "parcels", "carbon_g", "late")
-"""What is compared: less of each is better. `late` is a share of orders, the others are means of an order."""
+FigureName = Literal["cost_milli", "parcels", "carbon_g", "late", "manual"]
+FIGURES: Final[tuple[FigureName, ...]] = ("cost_milli", "parcels", "carbon_g", "late", "manual")
+"""What is compared: less of each is better. The first three are means of the orders that were routed.
+
+`late` is the share of orders that arrive after their promise or wait for goods, `manual` of those left to people.
+"""
+SHARES: Final = frozenset({"late", "manual"})
 
 _PERMILLE: Final = 1000
 
@@ -29,6 +35,7 @@ class Outcome(Struct, frozen=True, array_like=True, gc=False):
     parcels: int
     carbon_g: int
     is_late: bool
+    is_manual: bool = False
 
 
 class Sums(Struct, frozen=True, array_like=True, gc=False):
@@ -62,11 +69,12 @@ class Group(Struct, frozen=True, array_like=True, gc=False):
     parcels: Sums = Sums()
     carbon_g: Sums = Sums()
     late: Sums = Sums()
+    manual: Sums = Sums()
 
     @property
     def orders(self) -> int:
         """How many orders they are of."""
-        return self.late.count
+        return self.manual.count
 
     def __add__(self, other: "Group") -> "Group":
         return Group(*(getattr(self, name) + getattr(other, name) for name in FIGURES))
@@ -93,7 +101,7 @@ class Difference(Struct, frozen=True):
 class Guard(Struct, frozen=True):
     """A figure that may not become worse by more than a share: then the policy is taken back by itself.
 
-    `more_permille_max` is of the control group's mean; of `late`, which is a share of orders itself, it is the
+    `more_permille_max` is of the control group's mean; of a figure that is a share of orders itself, it is the
     difference of the shares. A guard speaks once that much is exceeded with the confidence `confidence_permille`.
     """
 
@@ -102,11 +110,34 @@ class Guard(Struct, frozen=True):
     confidence_permille: int = 990
 
 
+def outcome_of(question: Question, decision: Decision) -> Outcome:
+    """What routing made of an order, by its record."""
+    arrives_ms = decision.promise_at_ms
+    return Outcome(
+        decision.parts.total_milli,
+        len(decision.allocations),
+        sum(allocation.carbon_g for allocation in decision.allocations),
+        is_late=bool(decision.allocations) and (arrives_ms is None or arrives_ms > question.promise_at_ms),
+        is_manual=not decision.allocations,
+    )
+
+
 def group_of(outcomes: Iterable[Outcome]) -> Group:
     """The figures of orders."""
-    rows = [(each.cost_milli, each.parcels, each.carbon_g, int(each.is_late)) for each in outcomes]
-    columns = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return Group(*(Sums(len(column), sum(column), sum(each * each for each in column)) for column in columns))
+    everything = list(outcomes)
+    routed = [each for each in everything if not each.is_manual]
+    return Group(
+        _sums(each.cost_milli for each in routed),
+        _sums(each.parcels for each in routed),
+        _sums(each.carbon_g for each in routed),
+        _sums(int(each.is_late) for each in everything),
+        _sums(int(each.is_manual) for each in everything),
+    )
+
+
+def _sums(values: Iterable[int]) -> Sums:
+    some = list(values)
+    return Sums(len(some), sum(some), sum(each * each for each in some))
 
 
 def compare(control: Group, treated: Group, *, confidence_permille: int = 950) -> tuple[Difference, ...]:
@@ -123,7 +154,7 @@ def breached(guard: Guard, control: Group, treated: Group) -> Difference | None:
     for difference in found:
         if difference.figure != guard.figure:
             continue
-        low = difference.more.low * _PERMILLE if guard.figure == "late" else _low_permille(difference)
+        low = difference.more.low * _PERMILLE if guard.figure in SHARES else _low_permille(difference)
         if low is not None and low > guard.more_permille_max:
             return difference
     return None
@@ -134,7 +165,7 @@ def _low_permille(difference: Difference) -> float | None:
 
 
 def _difference(name: FigureName, control: Sums, treated: Sums, z: float) -> Difference:
-    if name == "late":
+    if name in SHARES:
         before, after = _wilson(control, z), _wilson(treated, z)
         return Difference(name, before, after, _newcombe(before, after), None)
     before, after = _of_mean(control, z), _of_mean(treated, z)
