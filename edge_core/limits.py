@@ -343,6 +343,7 @@ ROUTING_EXTRAS_MAX: Final = 8  # things done besides bringing the goods: install
 ROUTING_PARCELS_MAX: Final = 10  # each line of an exact search on its own
 ROUTING_CHANGES_MAX: Final = 10  # refused places that are tried again for an explanation; each costs a decision or four
 ROUTING_LACKS_MAX: Final = 4  # so many things at once are no small change any more
+ROUTING_COOL_DOWN_MS: Final = 2 * 3_600_000  # who has failed is not asked again: by then shelves and vans are filled
 ROUTING_QUESTION_BYTES_MAX: Final = 128 * 1024  # in the log: a quarter of an entry; 64 places have 30 KiB
 TARIFF_BANDS_MAX: Final = 100  # of one service; the freight tables seen have up to 40
 

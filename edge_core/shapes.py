@@ -5,7 +5,7 @@ decodes JSON through the twin into `cls`; `json_object(value)` is the way back.
 """
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -93,3 +93,22 @@ def json_reader(cls: type[S]) -> Callable[[bytes], S]:
 def json_object(value: Struct) -> Struct:
     """The twin of a struct, which encodes as a JSON object."""
     return msgspec.convert(value, object_shape(type(value), is_written=False), from_attributes=True)
+
+
+def named_part(part: Struct | None) -> dict[str, Any] | None:
+    """`named_parts` of one struct, or of none."""
+    return None if part is None else named_parts((part,))[0]
+
+
+def named_parts(parts: Iterable[Struct]) -> tuple[dict[str, Any], ...]:
+    """Array structs as JSON objects, by the names that a till would use."""
+    return tuple(
+        {name: getattr(twin, field) for field, name in _names(type(part))}
+        for part in parts
+        for twin in (json_object(part),)
+    )
+
+
+def _names(cls: type[Struct]) -> tuple[tuple[str, str], ...]:
+    config = object_shape(cls)
+    return tuple(zip(config.__struct_fields__, config.__struct_encode_fields__, strict=True))

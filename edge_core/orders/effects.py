@@ -6,7 +6,9 @@ that its row is about; `edge_core.orders.fulfilling` sees to that.
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
+
+from msgspec.structs import replace
 
 from edge_core.checks.changing import is_edit, review_edits
 from edge_core.errors import InvariantViolated, Rejected
@@ -34,6 +36,7 @@ from edge_core.orders.parts import add_up, cut_group
 from edge_core.orders.promising import Wanted, promise
 from edge_core.orders.quoting import Draw, channel_of, draw_quotas
 from edge_core.orders.requests import RedirectRequest, RejectRequest, ShipRequest, SplitRequest
+from edge_core.orders.rerouting import asked_again, avoided_by, routed_anew
 from edge_core.orders.settling import captures
 from edge_core.orders.state import OrderState
 from edge_core.orders.world import Case
@@ -49,14 +52,18 @@ def promise_goods(case: Case) -> tuple[Event, ...] | Rejected:
     allocations = promise(case.world.stock, wanted, command.business_date)
     if isinstance(allocations, Rejected):
         return allocations
-    decision = "pickup" if group.method == "pickup" else "fulfil_here"
-    routed = FulfillmentRouted(group.group_id, "pickup" if decision == "pickup" else "fulfil_here", command.location_id)
     order = case.state.order
     channel = channel_of(order.channel, order.customer_tier, group.method)
     draw = Draw(order.order_id, channel, command.business_date, command.now_ms)
     drawn = draw_quotas(case.world, draw, allocations)
     if isinstance(drawn, Rejected):
         return drawn
+    if group.method == "ship":
+        sent = routed_anew(case, allocations)
+        if sent:
+            return *sent, *drawn
+    decision: Literal["pickup", "fulfil_here"] = "pickup" if group.method == "pickup" else "fulfil_here"
+    routed = FulfillmentRouted(group.group_id, decision, command.location_id)
     return routed, StockReserved(group.group_id, allocations), *drawn
 
 
@@ -116,7 +123,9 @@ def give_group_up(case: Case) -> tuple[Event, ...] | Rejected:
     lost = lost_goods(case, request.reason, request.lines, group.allocations)
     if isinstance(lost, Rejected):
         return lost
-    events: tuple[Event, ...] = (FulfillmentRejected(group.group_id, request.reason, group.allocations), *lost)
+    avoided = avoided_by(case, request.reason)
+    rejected = FulfillmentRejected(group.group_id, request.reason, group.allocations, avoided)
+    events: tuple[Event, ...] = (rejected, *lost)
     back = _given_back(fold_all(case.state, events), request)
     return back if isinstance(back, Rejected) else events + back
 
@@ -151,11 +160,14 @@ def split_group(case: Case) -> tuple[Event, ...] | Rejected:
 
 
 def redirect_group(case: Case) -> tuple[Event, ...]:
-    """The goods are sent instead of fetched, fetched instead of sent, or sent to another address."""
+    """The goods are sent instead of fetched, fetched instead of sent, or sent elsewhere: how is asked again."""
     request = case.command.request
     if not isinstance(request, RedirectRequest):
         raise InvariantViolated(f"{request!r} names no other way")
-    return (GroupRedirected(case.group.group_id, request.method, request.ship_to, request.operator_id),)
+    event = GroupRedirected(case.group.group_id, request.method, request.ship_to, request.operator_id)
+    after = fold_all(case.state, (event,))
+    group = next(each for each in after.groups if each.group_id == event.group_id)
+    return event, *asked_again(replace(case, state=after, chosen=group))
 
 
 def review_address(case: Case) -> tuple[Event, ...]:

@@ -23,7 +23,7 @@ from edge_core.orders.further_events import (
     ReturnStep,
 )
 from edge_core.orders.judgment import Basis, Finding, Proposal, Rung
-from edge_core.orders.routing_events import RoutingDecided
+from edge_core.orders.routing_events import Avoided, RoutingDecided
 from edge_core.stock.ledger import Allocation, StockDelta, consume, release, reserve, restock
 from edge_core.stock.stock_events import (
     HoldEnded,
@@ -117,11 +117,15 @@ class FulfillmentAccepted(Struct, frozen=True, array_like=True, gc=False, tag="f
 
 
 class FulfillmentRejected(Struct, frozen=True, array_like=True, gc=False, tag="fulfillment.rejected"):
-    """The location cannot serve the group; what was promised is free again."""
+    """The location cannot serve the group; what was promised is free again.
+
+    `avoided` is what routing leaves alone for a while because of it, where routing had decided.
+    """
 
     group_id: str
     reason: str
     released: tuple[Allocation, ...]
+    avoided: Avoided | None = None
 
 
 class FulfillmentPicked(Struct, frozen=True, array_like=True, gc=False, tag="fulfillment.picked"):

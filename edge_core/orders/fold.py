@@ -180,6 +180,7 @@ def _reject(draft: Draft, event: FulfillmentRejected) -> None:
         method=group.method,
         lines=group.lines,
         ship_to=group.ship_to,
+        avoided=group.avoided if event.avoided is None else (*group.avoided, event.avoided),
     )
 
 

@@ -35,7 +35,12 @@ def _split(draft: Draft, event: GroupSplit) -> None:
         raise InvariantViolated(f"nothing would be left of group {event.group_id!r}")
     draft.groups[event.group_id] = rest
     draft.groups[event.new_group_id] = GroupState(
-        event.new_group_id, GROUP.initial, method=group.method, lines=event.lines, ship_to=group.ship_to
+        event.new_group_id,
+        GROUP.initial,
+        method=group.method,
+        lines=event.lines,
+        ship_to=group.ship_to,
+        avoided=group.avoided,
     )
 
 

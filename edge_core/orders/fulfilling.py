@@ -68,7 +68,11 @@ def _carry_out(
 
 
 # A payment that comes later may be promised by a bank as well as taken; its row is about both.
-_ALSO: Mapping[str, Sequence[str]] = {"payment.captured": ("payment.authorized",)}
+# What is routed again may go in several parcels: then it is split first.
+_ALSO: Mapping[str, Sequence[str]] = {
+    "payment.captured": ("payment.authorized",),
+    "fulfillment.routed": ("group.split",),
+}
 
 
 def _group(state: OrderState, command: str, wanted: str | None) -> GroupState | Rejected:

@@ -16,7 +16,6 @@ from edge_core.orders.requests import ApproveRequest, CancelRequest, EscalateReq
 from edge_core.orders.state import HoldState
 from edge_core.orders.world import Case
 from edge_core.people import is_same_person
-from edge_core.reference.documents import Rules
 
 Effect = Callable[[Case], tuple[Event, ...] | Rejected]
 
@@ -26,7 +25,7 @@ def hold_order(case: Case) -> tuple[Event, ...]:
     request, command = case.command.request, case.command
     if not isinstance(request, HoldRequest):
         raise InvariantViolated(f"{request!r} is no request to hold")
-    rules = case.world.evidence.reference.rules if case.world.evidence is not None else Rules()
+    rules = case.world.rules
     first, *rest = ladder_from(rules.ladder, request.owner)
     return (
         OrderHeld(

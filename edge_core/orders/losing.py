@@ -16,7 +16,7 @@ from edge_core.orders.world import Case
 from edge_core.stock.ledger import Allocation, Position, StockDelta, apply_delta, release, total
 
 Place = tuple[str, str | None]
-Reason = Literal["not_found", "short", "damaged", "no_capacity", "closed"]
+Reason = Literal["not_found", "short", "damaged", "no_capacity", "closed", "no_carrier"]
 
 
 def lost_goods(

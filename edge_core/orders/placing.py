@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from edge_core.checks.judge import BUILT_IN, judge
 from edge_core.errors import Rejected
 from edge_core.orders.commands import PlaceOrder
-from edge_core.orders.document import FulfillmentGroup, GroupLine, Order, OrderTotals, TillOrder
+from edge_core.orders.document import FulfillmentGroup, GroupLine, Order, OrderTotals, Promise, TillOrder
 from edge_core.orders.events import (
     Event,
     FulfillmentDelivered,
@@ -21,6 +23,8 @@ from edge_core.orders.events import (
 from edge_core.orders.judgment import Basis
 from edge_core.orders.promising import Wanted, promise
 from edge_core.orders.quoting import Draw, channel_of, draw_quotas
+from edge_core.orders.rendering import rfc3339
+from edge_core.orders.sending import Sending, Sent, send
 from edge_core.orders.validation import CHECK_NAMES
 from edge_core.orders.world import World
 from edge_core.stock.ledger import Allocation, StockDelta, apply_delta
@@ -45,8 +49,9 @@ def place_order(
     drawn = _draw(world, command, allocations or (), kept)
     if isinstance(drawn, Rejected):
         return drawn
+    document, sent = _route(world, command, _document(command, judged.basis), is_here=allocations is not None)
     events: list[Event] = [
-        OrderPlaced(_document(command, judged.basis), posted.confirmations),
+        OrderPlaced(document, posted.confirmations),
         OrderValidated(CHECK_NAMES, None if judged.basis is BUILT_IN else judged.basis),
     ]
     events += _payments(posted)
@@ -57,12 +62,35 @@ def place_order(
         events.append(FulfillmentRouted(MAIN_GROUP, "backorder", None))
         return *events, *hold
     events += drawn
+    if sent is not None:
+        names = [group.group_id for group in document.fulfillment_groups]
+        events += sent.events(names, command.location_id, allocations)
+        hold_id = f"h{len(events) + len(hold) + 1}"
+        return *events, *hold, *sent.hold(world.rules, hold_id=hold_id, now_ms=command.now_ms)
     pickup = posted.fulfillment.method == "pickup"
     events.append(FulfillmentRouted(MAIN_GROUP, "pickup" if pickup else "fulfil_here", command.location_id))
     events.append(StockReserved(MAIN_GROUP, allocations))
     if carry_out and not hold:  # goods of a sale that is held stay behind the counter, promised to it
         events.append(FulfillmentDelivered(MAIN_GROUP, allocations))
     return *events, *hold
+
+
+def _route(world: World, command: PlaceOrder, document: Order, *, is_here: bool) -> tuple[Order, Sent | None]:
+    """How goods go that are here and are sent: a group for each parcel, and the promise where none was given."""
+    (group,) = document.fulfillment_groups
+    if group.method != "ship" or world.router is None or not is_here:
+        return document, None
+    sending = Sending(document, group.lines, document.ship_to, command.location_id, command.now_ms, world.stock)
+    sent = send(world.router, sending)
+    if sent is None:
+        return document, None
+    groups = tuple(
+        FulfillmentGroup(f"g{number}", group.method, part.lines, group.preference)
+        for number, part in enumerate(sent.parts, 1)
+    )
+    window = sent.window_ms
+    promised = None if window is None else Promise(*(rfc3339(moment) for moment in window))
+    return replace(document, fulfillment_groups=groups, promise=document.promise or promised), sent
 
 
 def _draw(

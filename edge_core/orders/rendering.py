@@ -10,15 +10,16 @@ from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from edge_core.checks.judge import BUILT_IN
 from edge_core.clock import wall_ms
 from edge_core.errors import InvariantViolated
 from edge_core.orders.document import SCHEMA_VERSION
 from edge_core.orders.events import OrderPlaced, OrderValidated, name_of
-from edge_core.orders.fold import OrderState, fold, fold_all
+from edge_core.orders.fold import GroupState, OrderState, fold, fold_all
 from edge_core.orders.judgment_views import HoldView, JudgmentView, hold_view, judgment_view
-from edge_core.shapes import json_object, object_shape
+from edge_core.shapes import named_part, named_parts
 from edge_core.stock.ledger import Allocation
 from edge_core.sync.entry import Entry
 
@@ -43,7 +44,7 @@ class GroupView(Struct, frozen=True, omit_defaults=True):
     """A fulfilment group as it stands. Quantities are thousandths; until `pickup_until` it can be fetched.
 
     `ship_to` is where its own goods are sent, if they are sent; `service_id` is to bring them at `arrives_at` by the
-    decision `decision_id` of routing, and `carrier` has them.
+    decision `decision_id` of routing, so much later than was promised, and `carrier` has them.
     """
 
     group_id: str
@@ -58,6 +59,7 @@ class GroupView(Struct, frozen=True, omit_defaults=True):
     ship_to: dict[str, Any] | None = None
     service_id: str | None = None
     arrives_at: str | None = None
+    late_ms: int = 0
     decision_id: str | None = None
     carrier: str | None = None
 
@@ -183,9 +185,7 @@ def receipt(state: OrderState, recorded: Recorded) -> Receipt:
         currency=order.currency,
         grand_total_minor=order.totals.grand_total_minor,
         offline=order.offline,
-        groups=tuple(
-            GroupView(group.group_id, group.method, group.status, group.location_id) for group in state.groups
-        ),
+        groups=tuple([_brief(state, group) for group in state.groups]),
         origin=recorded.origin,
         holds=_holds(state) if state.held else (),
     )
@@ -230,17 +230,17 @@ def document(entries: Sequence[Recorded]) -> OrderDocument:
         offline=order.offline,
         customer_ref=order.customer_ref,
         customer_tier=order.customer_tier,
-        bill_to=_object(order.bill_to),
-        ship_to=_object(order.ship_to),
+        bill_to=named_part(order.bill_to),
+        ship_to=named_part(order.ship_to),
         currency=order.currency,
         lines=_lines(state),
-        adjustments=_objects(order.adjustments),
-        tax_lines=_objects(order.tax_lines),
-        totals=_objects((order.totals,))[0],
+        adjustments=named_parts(order.adjustments),
+        tax_lines=named_parts(order.tax_lines),
+        totals=named_parts((order.totals,))[0],
         payments=_payments(state),
-        payment_terms=_object(order.payment_terms),
+        payment_terms=named_part(order.payment_terms),
         fulfillment_groups=_groups(state),
-        promise=_object(order.promise),
+        promise=named_part(order.promise),
         risk=_risk(state),
         attribution=order.attribution,
         policy_versions=order.policy_versions,
@@ -289,7 +289,7 @@ def _lines(state: OrderState) -> tuple[dict[str, Any], ...]:
             "returned_quantity_milli": returned.get(str(line["line_id"]), 0),
             "cancelled_quantity_milli": cancelled.get(str(line["line_id"]), 0),
         }
-        for line in _objects(state.order.lines)
+        for line in named_parts(state.order.lines)
     )
 
 
@@ -351,14 +351,35 @@ def _groups(state: OrderState) -> tuple[GroupView, ...]:
             reservations=tuple(_reservation(allocation) for allocation in group.allocations),
             attempts=group.rejections,
             pickup_until=None if group.expires_at_ms is None else rfc3339(group.expires_at_ms),
-            ship_to=_object(group.ship_to or state.order.ship_to) if group.method == "ship" else None,
-            service_id=group.service_id,
-            arrives_at=None if group.arrives_at_ms is None else rfc3339(group.arrives_at_ms),
-            decision_id=None if group.decision_id is None else group.decision_id.hex(),
+            ship_to=named_part(group.ship_to or state.order.ship_to) if group.method == "ship" else None,
+            **_routed(state, group),
             carrier=group.carrier,
         )
         for group in state.groups
     )
+
+
+def _brief(state: OrderState, group: GroupState) -> GroupView:
+    """A group as a receipt shows it, with when its goods arrive where routing has decided that."""
+    view = GroupView(group.group_id, group.method, group.status, group.location_id)
+    return view if group.decision_id is None else replace(view, **_routed(state, group))
+
+
+def _routed(state: OrderState, group: GroupState) -> dict[str, Any]:
+    return {
+        "service_id": group.service_id,
+        "arrives_at": None if group.arrives_at_ms is None else rfc3339(group.arrives_at_ms),
+        "late_ms": _late_ms(state, group),
+        "decision_id": None if group.decision_id is None else group.decision_id.hex(),
+    }
+
+
+def _late_ms(state: OrderState, group: GroupState) -> int:
+    """How much later than promised routing expects a group; 0 where it is in time, or where nothing is known."""
+    promise = state.order.promise
+    if promise is None or group.arrives_at_ms is None:
+        return 0
+    return max(0, group.arrives_at_ms - round(datetime.fromisoformat(promise.to).timestamp() * 1000))
 
 
 def _reservation(allocation: Allocation) -> dict[str, str | int | None]:
@@ -369,21 +390,3 @@ def _reservation(allocation: Allocation) -> dict[str, str | int | None]:
         "unit": allocation.unit,
         "quantity_milli": allocation.quantity_milli,
     }
-
-
-def _object(part: Struct | None) -> dict[str, Any] | None:
-    return None if part is None else _objects((part,))[0]
-
-
-def _objects(parts: Iterable[Struct]) -> tuple[dict[str, Any], ...]:
-    """Array structs as JSON objects, by the names that a till would use."""
-    return tuple(
-        {name: getattr(twin, field) for field, name in _names(type(part))}
-        for part in parts
-        for twin in (json_object(part),)
-    )
-
-
-def _names(cls: type[Struct]) -> tuple[tuple[str, str], ...]:
-    config = object_shape(cls)
-    return tuple(zip(config.__struct_fields__, config.__struct_encode_fields__, strict=True))

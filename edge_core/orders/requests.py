@@ -82,9 +82,12 @@ class StepRequest(Part, frozen=True):
 
 
 class RejectRequest(Part, frozen=True):
-    """The body of `reject`: why the location cannot serve a group, and for `short` and `damaged` how much is gone."""
+    """The body of `reject`: why the location cannot serve a group, and for `short` and `damaged` how much is gone.
 
-    reason: Literal["not_found", "short", "damaged", "no_capacity", "closed"]
+    `no_carrier`: the service that was to carry it did not come or does not run; another one may.
+    """
+
+    reason: Literal["not_found", "short", "damaged", "no_capacity", "closed", "no_carrier"]
     lines: Lines = ()
     group_id: Identifier | None = None
     operator_id: Identifier | None = None

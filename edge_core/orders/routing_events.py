@@ -17,6 +17,14 @@ class RoutedGroup(Struct, frozen=True, array_like=True, gc=False):
     arrives_at_ms: int | None
 
 
+class Avoided(Struct, frozen=True, array_like=True, gc=False):
+    """What is left alone until a moment (Unix ms), because it has failed: a service from there, or the whole place."""
+
+    location_id: str
+    service_id: str | None
+    until_ms: int
+
+
 class RoutingDecided(Struct, frozen=True, array_like=True, gc=False, tag="routing.decided"):
     """How the goods of some groups go. It stands behind their `fulfillment.routed`, in the same entry.
 

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from edge_core.orders.document import Address, GroupLine, Method, Order, Payment
 from edge_core.orders.judgment import Finding, Proposal, Rung
+from edge_core.orders.routing_events import Avoided
 from edge_core.stock.ledger import Allocation
 
 
@@ -24,7 +25,7 @@ class GroupState(Struct, frozen=True, array_like=True, gc=False):
     `lines` is what it still has to bring. `code_hash` and `expires_at_ms` are those of its pickup code. `ship_to` is
     the address that it was redirected to; without one it goes to that of the order. `service_id` carries it and is to
     arrive at `arrives_at_ms`, where routing has decided that; `decision_id` is the hash of the question. `carrier` has
-    taken the parcel.
+    taken the parcel, and `avoided` has failed it.
     """
 
     group_id: str
@@ -41,6 +42,7 @@ class GroupState(Struct, frozen=True, array_like=True, gc=False):
     arrives_at_ms: int | None = None
     decision_id: bytes | None = None
     carrier: str | None = None
+    avoided: tuple[Avoided, ...] = ()
 
 
 class ReturnState(Struct, frozen=True, array_like=True, gc=False):

@@ -11,7 +11,9 @@ from edge_core.errors import InvariantViolated
 from edge_core.orders.commands import AdvanceOrder
 from edge_core.orders.day_events import DayClosed
 from edge_core.orders.events import Event
+from edge_core.orders.sending import Router
 from edge_core.orders.state import GroupState, OrderState, ReturnState
+from edge_core.reference.documents import Rules
 from edge_core.stock.ledger import Position
 from edge_core.stock.quota_book import SkuQuota
 from edge_core.stock.reservations import Reservation
@@ -21,7 +23,8 @@ from edge_core.stock.rights_book import RightsBook
 class World(Struct, frozen=True):
     """What a decision may look at: the order that the command names, positions of the SKUs concerned, closed days.
 
-    `evidence` is what orders are judged by: None at a store that never received reference data.
+    `evidence` is what orders are judged by: None at a store that never received reference data. `router` asks how goods
+    that are sent go: None where nothing is known of carriers.
     """
 
     order: OrderState | None
@@ -31,6 +34,12 @@ class World(Struct, frozen=True):
     hold: Reservation | None = None
     quotas: Mapping[str, SkuQuota] = MappingProxyType({})
     rights: Mapping[tuple[str, str], RightsBook] = MappingProxyType({})
+    router: Router | None = None
+
+    @property
+    def rules(self) -> Rules:
+        """The thresholds that this location goes by."""
+        return self.evidence.reference.rules if self.evidence is not None else Rules()
 
 
 class Follow(Struct, frozen=True):

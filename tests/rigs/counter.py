@@ -25,6 +25,7 @@ from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Event, deltas_of, name_of
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.requests import CancelRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
+from edge_core.orders.sending import Router
 from edge_core.orders.world import World
 from edge_core.stock.ledger import Position, apply_delta, total
 from tests.rigs.orders import BUSINESS_DATE, START_MS, order_id, place
@@ -45,6 +46,7 @@ class Counter:
         self.business_date = BUSINESS_DATE
         self.secret = ""
         self.evidence: Evidence | None = None
+        self.router: Router | None = None
 
     @property
     def log(self) -> list[Event]:
@@ -112,7 +114,7 @@ class Counter:
         for (sku, _), position in self.positions.items():
             stock[sku].append(position)
         wanted = {sku: tuple(stock[sku]) for sku in skus_of(command, state)}
-        decided = decide(World(state, wanted, evidence=self.evidence), command)
+        decided = decide(World(state, wanted, evidence=self.evidence, router=self.router), command)
         if isinstance(decided, Rejected):
             return decided
         subject = command.order_id if isinstance(command, PlaceOrder | TakeAssignment | OnOrder) else None

@@ -65,7 +65,7 @@ from edge_core.orders.further_events import (
     TakenBackLine,
 )
 from edge_core.orders.judgment import Basis, EditionUsed, Finding, Proposal, Rung
-from edge_core.orders.routing_events import RoutedGroup, RoutingDecided
+from edge_core.orders.routing_events import Avoided, RoutedGroup, RoutingDecided
 from edge_core.routing.deciding import route
 from edge_core.routing.record import Record, record_of
 from edge_core.shapes import json_object
@@ -209,7 +209,7 @@ EVENTS: tuple[Event, ...] = (
     FulfillmentRouted("g1", "fulfil_here", "store-0001"),
     StockReserved("g1", GOODS),
     FulfillmentAccepted("g1"),
-    FulfillmentRejected("g1", "damaged", GOODS),
+    FulfillmentRejected("g1", "damaged", GOODS, Avoided("store-0001", "van", 1_795_000_000_000)),
     FulfillmentPicked("g1"),
     FulfillmentPacked("g1"),
     FulfillmentReadyForPickup("g1", HASH, 1_795_000_000_000),
@@ -266,6 +266,7 @@ PLAIN: tuple[Event, ...] = (
     OrderApproved("h1", "op-1"),
     PaymentAuthorized("p1", 2_156),
     PaymentCaptured("p1", 2_156),
+    FulfillmentRejected("g1", "damaged", GOODS),
     FulfillmentReadyForPickup("g1"),
     OrderCancelled("changed-mind", "op-1", GOODS, (PaymentReversal("p1", "refunded", 2_156),)),
     OrderReturned("r1", (("1", 1_500),), GOODS, (PaymentReversal("p1", "voided", 0),)),
