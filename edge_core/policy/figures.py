@@ -6,7 +6,7 @@ interval, and their differences Newcombe's (1998, method 10). Sums are exact int
 anywhere and in any order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import sqrt
 from statistics import NormalDist
 from typing import Final, Literal
@@ -148,6 +148,21 @@ def compare(control: Group, treated: Group, *, confidence_permille: int = 950) -
     return tuple(_difference(name, getattr(control, name), getattr(treated, name), z) for name in FIGURES)
 
 
+def compare_pairs(
+    before: Sequence[Outcome], after: Sequence[Outcome], *, confidence_permille: int = 950
+) -> tuple[Difference, ...]:
+    """Every figure of the same orders routed in two ways, one after the other in both: surer than two groups.
+
+    Means are of the orders that were routed in both ways. Nothing for fewer than `POLICY_ORDERS_MIN` of those.
+    """
+    pairs = list(zip(before, after, strict=True))
+    both = [(one, other) for one, other in pairs if not (one.is_manual or other.is_manual)]
+    if len(both) < POLICY_ORDERS_MIN:
+        return ()
+    z = NormalDist().inv_cdf((1 + confidence_permille / _PERMILLE) / 2)
+    return tuple(_paired(name, pairs if name in SHARES else both, z) for name in FIGURES)
+
+
 def breached(guard: Guard, control: Group, treated: Group) -> Difference | None:
     """The figure that speaks against the treated group, if it is sure enough; None while it is not."""
     found = compare(control, treated, confidence_permille=guard.confidence_permille)
@@ -173,8 +188,24 @@ def _difference(name: FigureName, control: Sums, treated: Sums, z: float) -> Dif
     reach = z * sqrt(control.variance_of_mean + treated.variance_of_mean)
     more = Interval(estimate, estimate - reach, estimate + reach)
     base = before.estimate
-    shares = Interval(*(part * _PERMILLE / base for part in (more.estimate, more.low, more.high))) if base > 0 else None
-    return Difference(name, before, after, more, shares)
+    return Difference(name, before, after, more, _permille_of(more, base) if base > 0 else None)
+
+
+def _paired(name: FigureName, pairs: Sequence[tuple[Outcome, Outcome]], z: float) -> Difference:
+    control, treated = (_sums(_value(pair[side], name) for pair in pairs) for side in (0, 1))
+    more = _of_mean(_sums(_value(other, name) - _value(one, name) for one, other in pairs), z)
+    share = None if name in SHARES or control.total <= 0 else _permille_of(more, control.mean)
+    interval = _wilson if name in SHARES else _of_mean
+    return Difference(name, interval(control, z), interval(treated, z), more, share)
+
+
+def _value(outcome: Outcome, name: FigureName) -> int:
+    return int(getattr(outcome, f"is_{name}" if name in SHARES else name))
+
+
+def _permille_of(more: Interval, base: float) -> Interval:
+    """In thousandths of a mean, which is taken as it was measured."""
+    return Interval(*(part * _PERMILLE / base for part in (more.estimate, more.low, more.high)))
 
 
 def _of_mean(sums: Sums, z: float) -> Interval:
