@@ -14,7 +14,7 @@ from central_sync.reference import publish_in
 from central_sync.store import policies
 from central_sync.store.database import Connection
 from central_sync.store.policies import RevisionRow
-from edge_core.errors import Rejected
+from edge_core.errors import InvariantViolated, Rejected
 from edge_core.limits import POLICY_ID_CHARS_MAX
 from edge_core.policy import life
 from edge_core.policy.documents import RELEASE_KEY, Policy, Release
@@ -192,7 +192,8 @@ class PolicyDesk(Struct, frozen=True):
     async def _document(self, connection: Connection, revision: Revision) -> Policy:
         """A revision as stores know it."""
         row = await policies.one(connection, revision)
-        assert row is not None, revision
+        if row is None:
+            raise InvariantViolated(f"{revision.name} is in the plan and was never drafted")
         return replace(row.policy, policy_id=revision.name)
 
     def _now_ms(self) -> int:

@@ -63,6 +63,16 @@ def read_verdict(policy: Policy, answer: Any) -> Verdict:
     )
 
 
+def check_answer(output: Output, value: Any) -> None:
+    """Raise `PolicyFault` for what a policy may not give as this answer."""
+    cell = Cell("", column=output.name)
+    if output.type != "words":
+        _value(cell, output, value)
+        return
+    for word in _words(cell, output, value):
+        _ = read_bar(cell, word, "") if output.name == "bars" else read_requirement(cell, word, "")
+
+
 def merged(base: Prices, verdicts: Iterable[Verdict]) -> Prices:
     """The prices of several policies in order: the later one wins; what they bar and require is united.
 

@@ -46,6 +46,7 @@ CORE_MAY_IMPORT = {
         "functools",
         "hashlib",
         "heapq",
+        "json",
         "math",
         "re",
         "statistics",

@@ -7,9 +7,14 @@ from typing import Any
 import msgspec
 
 from edge_core.policy.documents import Policy, Release
+from edge_core.policy.faults import Finding
+from edge_core.policy.lint import lint
 from tests.rigs.routing import NOW_MS
 
 Row = Mapping[str, str]
+
+ELSE: Row = {"parcel_minor": "100"}
+"""A row for everything else."""
 
 
 def table(rows: Sequence[Row], *, node_id: str = "t", name: str = "prices", **content: Any) -> dict[str, Any]:
@@ -73,3 +78,31 @@ def of_graph(policy_id: str, made: dict[str, Any], *, revision: int = 1) -> Poli
 def release(*layers: str, number: int = 1, **facts: Any) -> Release:
     """A release of some layers."""
     return Release(number, NOW_MS - 3_600_000, layers, **facts)
+
+
+def switch(ways: Row, leads_to: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """A graph in which conditions, by the id of their way, lead to nodes."""
+    statements = [{"id": way, "condition": condition} for way, condition in ways.items()]
+    chooser = {"id": "s", "type": "switchNode", "name": "ways", "position": {"x": 200, "y": 100}}
+    chooser["content"] = {"hitPolicy": "first", "statements": statements}
+    nodes = list(leads_to.values())
+    made = graph(
+        chooser,
+        *nodes,
+        edges=[("in", "s"), *(("s", str(n["id"])) for n in nodes), *((str(n["id"]), "out") for n in nodes)],
+    )
+    for edge, way in zip(made["edges"][1:], leads_to, strict=False):
+        edge["sourceHandle"] = way
+    return made
+
+
+def errors(found: list[Finding]) -> list[Finding]:
+    """Those of the findings that keep a policy from being used."""
+    return [finding for finding in found if finding.severity == "error"]
+
+
+def only(given: Policy) -> Finding:
+    """The one error of a policy."""
+    found = errors(lint(given))
+    assert len(found) == 1, [str(each) for each in found]
+    return found[0]
