@@ -80,7 +80,9 @@ class PolicyDesk(Struct, frozen=True):
         is_same_mode = before is not None and before.mode == running.mode
         since_ms = before.since_ms if before is not None and is_same_mode else self._now_ms()
         after = life.started(plan, replace(running, since_ms=since_ms))
-        detail = f"{running.mode} {running.percent}%" + "".join(f" {name}" for name in (*running.regions, *running.stores))
+        detail = f"{running.mode} {running.percent}%" + "".join(
+            f" {name}" for name in (*running.regions, *running.stores)
+        )
         return await self._publish(connection, after, row, on, who, detail)
 
     async def stop(self, connection: Connection, revision: Revision, who: str) -> str | Rejected:
@@ -194,7 +196,7 @@ class PolicyDesk(Struct, frozen=True):
         row = await policies.one(connection, revision)
         if row is None:
             raise InvariantViolated(f"{revision.name} is in the plan and was never drafted")
-        return replace(row.policy, policy_id=revision.name)
+        return policies.as_released(row)
 
     def _now_ms(self) -> int:
         return int(self.now().timestamp() * 1000)

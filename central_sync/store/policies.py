@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from central_sync.store.database import Connection
 from edge_core.policy.documents import Policy
@@ -27,6 +28,11 @@ class RevisionRow(NamedTuple):
     def revision(self) -> Revision:
         """Its name."""
         return Revision(self.policy.policy_id, self.policy.revision)
+
+
+def as_released(row: RevisionRow) -> Policy:
+    """A revision as stores know it: its name is its id."""
+    return replace(row.policy, policy_id=row.revision.name)
 
 
 class AuditRow(NamedTuple):

@@ -5,11 +5,12 @@ asked. What the orders would have done to each other, the last piece taken by an
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from edge_core.orders.document import Preference
 from edge_core.policy.faults import PolicyFault
 from edge_core.policy.figures import Difference, Outcome, compare_pairs, group_of, outcome_of
 from edge_core.policy.pricing import Policies
@@ -19,12 +20,12 @@ from edge_core.routing.question import Question
 
 
 class Tried(NamedTuple):
-    """One order: as it was routed, and as it would have been; or why the policy could not say."""
+    """One order: as it was routed, and as it would have been. With a `fault` the built-in prices have decided."""
 
     before: Outcome
     after: Outcome
     is_changed: bool
-    fault: str | None = None
+    fault: str | None
 
 
 class Trial(Struct, frozen=True):
@@ -39,36 +40,41 @@ class Trial(Struct, frozen=True):
     differences: tuple[Difference, ...]
 
 
-def try_on(recorded: Iterable[tuple[Question, Decision]], policies: Policies, layers: tuple[str, ...]) -> Iterator[Tried]:
+def try_on(
+    recorded: Iterable[tuple[Question, Decision]], policies: Policies, layers: tuple[str, ...]
+) -> Iterator[Tried]:
     """Route recorded orders anew, as some layers price them; one after the other, so that progress can be shown."""
     for question, decision in recorded:
-        before = outcome_of(question, decision)
-        preference = question.facts.preference or None
-        bare = replace(question, prices=default_prices(preference, question.currency))
+        asked = replace(question, prices=default_prices(_preference(question), question.currency))
+        fault: str | None = None
         try:
-            asked = policies.asked(bare, "trial", layers)
-        except PolicyFault as fault:
-            yield Tried(before, before, is_changed=False, fault=str(fault))
-            continue
+            asked = policies.asked(asked, "trial", layers)
+        except PolicyFault as raised:
+            fault = str(raised)
         other = route(asked)
-        yield Tried(before, outcome_of(asked, other), is_changed=_ways(other) != _ways(decision))
+        changed = _ways(other) != _ways(decision)
+        yield Tried(outcome_of(question, decision), outcome_of(asked, other), changed, fault)
 
 
 def report_of(tried: Iterable[Tried], *, faults_max: int) -> Trial:
     """The figures of a trial."""
     everything = list(tried)
-    good = [each for each in everything if each.fault is None]
-    faults = list(dict.fromkeys(each.fault for each in everything if each.fault is not None))
-    before, after = [each.before for each in good], [each.after for each in good]
+    faults = [each.fault for each in everything if each.fault is not None]
+    before, after = [each.before for each in everything], [each.after for each in everything]
     return Trial(
         len(everything),
-        sum(each.is_changed for each in good),
-        len(everything) - len(good),
-        tuple(faults[:faults_max]),
+        sum(each.is_changed for each in everything),
+        len(faults),
+        tuple(dict.fromkeys(faults))[:faults_max],
         group_of(before).manual.total,
         group_of(after).manual.total,
         compare_pairs(before, after),
     )
+
+
+def _preference(question: Question) -> Preference | None:
+    """The customer's, as the question was first built with it."""
+    return next((each for each in get_args(Preference) if each == question.facts.preference), None)
 
 
 def _ways(decision: Decision) -> frozenset[tuple[str | None, str | None, tuple[str, ...]]]:
