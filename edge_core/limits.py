@@ -317,6 +317,9 @@ COMPLIANCE_AGE_YEARS_MAX: Final = 150  # nobody is older
 LICENSES_MAX: Final = 32  # of one customer; a chemist has three
 HOLD_LEVELS_MAX: Final = 5  # rungs of the ladder; there are three owners
 RULE_PERCENT_MAX: Final = 100_000  # a rise by a thousand times is no threshold any more
+RULE_BARS_MAX: Final = (
+    200  # a law for each trait, mode and region that has one; with those of 500 lines below ROUTING_BARS_MAX
+)
 RULE_COUNT_MAX: Final = 10_000  # orders or edits in a window: more is no threshold any more
 DUPLICATE_WINDOW_MS_DEFAULT: Final = 10_000  # nobody is served, and has paid, within so much: one tap too many
 DUPLICATE_WINDOW_MS_MAX: Final = 60_000  # two customers a minute apart may want the same; baskets are kept so long
@@ -344,8 +347,16 @@ ROUTING_PARCELS_MAX: Final = 10  # each line of an exact search on its own
 ROUTING_CHANGES_MAX: Final = 10  # refused places that are tried again for an explanation; each costs a decision or four
 ROUTING_LACKS_MAX: Final = 4  # so many things at once are no small change any more
 ROUTING_COOL_DOWN_MS: Final = 2 * 3_600_000  # who has failed is not asked again: by then shelves and vans are filled
+TARIFF_BANDS_MAX: Final = 200  # of one zone; the freight tables seen have up to 152
+LOCATION_HOURS_MAX: Final = 28  # four stretches on each day of the week
+CALENDAR_DATES_MAX: Final = 200  # closed dates of a place or a carrier: the public holidays of several years
+CALENDAR_DAYS_MAX: Final = 62  # that are looked through for a departure: closed for longer is closed
+SERVICE_CUT_OFFS_MAX: Final = 24  # of one day: a courier that calls every hour
+SERVICE_ZONES_MAX: Final = 200  # of one service: carriers have up to ten, or one for each country
+SERVICE_SPAN_MS_MAX: Final = 366 * 86_400_000  # on the way, to prepare, or to wait for a supplier: a year
+ZONE_AREAS_MAX: Final = 300  # every country, or every region of a large one
+ROUTING_SOURCES_MAX: Final = 32  # of what a question is made of: one for each dataset
 ROUTING_QUESTION_BYTES_MAX: Final = 128 * 1024  # in the log: a quarter of an entry; 64 places have 30 KiB
-TARIFF_BANDS_MAX: Final = 100  # of one service; the freight tables seen have up to 40
 
 # --- policies (docs/policies.md) --------------------------------------------------------------------------------------
 POLICIES_MAX: Final = 64  # of one bundle: three times what an agent is measured with

@@ -15,7 +15,7 @@ import msgspec
 from edge_agent.store.connection import Row, fetch
 from edge_core.errors import PermanentFault, RecordDamaged
 from edge_core.reference.datasets import KINDS, RULES_KEY, decode_row
-from edge_core.reference.documents import Document, Rules
+from edge_core.reference.documents import Rules
 from edge_core.reference.lookup import Edition, Needs, Reference
 
 _LOOK_UP: Final = """
@@ -37,7 +37,7 @@ class Lookup:
 
     def __init__(self, on_damage: Callable[[str], None] = lambda _dataset: None) -> None:
         self.on_damage = on_damage
-        self._whole: dict[str, tuple[tuple[int, bytes], tuple[Document, ...]]] = {}
+        self._whole: dict[str, tuple[tuple[int, bytes], tuple[Any, ...]]] = {}
 
     async def read(self, connection: aiosqlite.Connection, needs: Needs) -> Reference:
         """The rows for some needs, and the edition of each dataset. Raises `StorageFault` where the disk fails."""
@@ -84,7 +84,7 @@ class Lookup:
 
     async def _all(
         self, connection: aiosqlite.Connection, dataset: str, set_no: int, content_hash: bytes
-    ) -> tuple[Document, ...]:
+    ) -> tuple[Any, ...]:
         mark = set_no, content_hash
         if dataset not in self._whole or self._whole[dataset][0] != mark:
             sql = "SELECT body FROM reference_row WHERE set_no = ? AND body IS NOT NULL ORDER BY key"

@@ -22,13 +22,15 @@ from edge_core.limits import (
     OFFERS_PER_SKU_MAX,
     PROMOTION_SKUS_MAX,
     PROMOTION_TIERS_MAX,
+    RULE_BARS_MAX,
     RULE_COUNT_MAX,
     RULE_PERCENT_MAX,
     TRAITS_MAX,
 )
-from edge_core.orders.document import Amount, Currency, Identifier, Part, Text, Trait, Unit
+from edge_core.orders.document import Amount, Currency, Identifier, Part, Quantity, Text, Trait, Unit
 from edge_core.orders.judgment import Owner
 from edge_core.policy.documents import Policy, Release, Signal
+from edge_core.routing.question import Mode
 from edge_core.shapes import Written
 
 PPM = 1_000_000
@@ -46,7 +48,11 @@ Licenses = Annotated[tuple[Identifier, ...], Meta(max_length=LICENSES_MAX)]
 
 
 class Item(Part, frozen=True):
-    """An item of the catalogue. `replaced_by` names what is sold instead of one that is no longer listed."""
+    """An item of the catalogue. `replaced_by` names what is sold instead of one that is no longer listed.
+
+    For routing: what one unit weighs and costs (for the margin), how long it must keep once a customer has it, and
+    whose rules it comes under.
+    """
 
     sku: Identifier
     description: Text
@@ -54,6 +60,11 @@ class Item(Part, frozen=True):
     traits: Annotated[tuple[Trait, ...], Meta(max_length=TRAITS_MAX)] = ()
     is_listed: bool = True
     replaced_by: Identifier | None = None
+    weight_grams: Quantity | None = None
+    fresh_for_ms: Span = 0
+    cost_minor: Amount | None = None
+    cost_currency: Currency | None = None
+    supplier_id: Identifier | None = None
 
 
 class Compliance(Part, frozen=True):
@@ -136,6 +147,14 @@ class Level(Part, frozen=True):
     within_ms: Span
 
 
+class Barred(Part, frozen=True):
+    """Goods of a trait may not go by a mode, or to a country or region; what is not named is any."""
+
+    trait: Trait | None = None
+    mode: Mode | None = None
+    place: Place | None = None
+
+
 class Rules(Part, frozen=True):
     """The thresholds of the checks; `rules_id` is their version, which every finding names.
 
@@ -163,6 +182,7 @@ class Rules(Part, frozen=True):
     )
     hand_discount_ppm_max: Share | None = None
     credit_share_ppm: Share = PPM
+    bars: Annotated[tuple[Barred, ...], Meta(max_length=RULE_BARS_MAX)] = ()
 
 
 Document = Item | Compliance | Price | Promotion | Account | Rules | Policy | Release | Signal

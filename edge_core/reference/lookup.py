@@ -13,6 +13,7 @@ from msgspec import Struct
 from edge_core.orders.document import Order, TillOrder
 from edge_core.policy.documents import Signal
 from edge_core.reference.documents import Account, Compliance, Item, Offer, Price, Promotion, Rules
+from edge_core.routing.network import NO_NETWORK, Network
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -58,6 +59,7 @@ class Reference(Struct, frozen=True):
     accounts: Mapping[str, Account] = _NONE
     rules: Rules = Rules()
     signals: tuple[Signal, ...] = ()
+    network: Network = NO_NETWORK
 
     def item(self, sku: str) -> Item | None:
         """The item of the catalogue."""

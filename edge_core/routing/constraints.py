@@ -165,7 +165,7 @@ def is_quick(question: Question, _: Need, trip: Trip, __: Supply) -> Refusal | N
     return Refusal("transit", transit_ms, limit_ms, "ms", service_id=trip.service.service_id)
 
 
-SPECIAL_TRAITS: Final = frozenset({"cold", "hazardous"})
+SPECIAL_TRAITS: Final[tuple[Trait, ...]] = ("cold", "hazardous")
 """Traits that an ordinary van cannot serve."""
 
 ORDER: Final = (is_not_held, has_attempts_left)
@@ -189,7 +189,8 @@ def bar_against(question: Question, need: Need, service: Service) -> Bar | None:
     for bar in (*question.bars, *question.prices.bars):
         trait = bar.trait is None or bar.trait in need.traits
         mode = bar.mode is None or bar.mode == service.mode
-        if trait and mode and (bar.region is None or bar.region == question.region):
+        goods = bar.sku is None or bar.sku == need.sku
+        if goods and trait and mode and (bar.region is None or bar.region == question.region):
             return bar
     return None
 

@@ -23,6 +23,7 @@ from edge_core.limits import (
     ROUTING_PARCELS_MAX,
     ROUTING_PLACES_MAX,
     ROUTING_SERVICES_MAX,
+    ROUTING_SOURCES_MAX,
     TARIFF_BANDS_MAX,
     TRAITS_MAX,
 )
@@ -123,12 +124,16 @@ class Place(Fact, frozen=True):
 
 
 class Bar(Fact, frozen=True):
-    """Goods of a trait do not go by a mode, or to a region; or nothing does. A law's or the policy's."""
+    """Goods of a trait do not go by a mode, or to a region; or nothing does. A law's or the policy's.
+
+    With `sku` it is about those goods alone.
+    """
 
     trait: Trait | None
     mode: Mode | None
     region: Name | None
     source: Name
+    sku: Name | None = None
 
 
 class Requirement(Fact, frozen=True):
@@ -210,3 +215,5 @@ class Question(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     facts: Facts = Facts()
     extras: Annotated[tuple[Name, ...], Meta(max_length=ROUTING_EXTRAS_MAX)] = ()
     """What the customer wants with the goods: `install`, `take_back`. Every parcel's carrier has to offer them."""
+    sources: Annotated[tuple[Stamp, ...], Meta(max_length=ROUTING_SOURCES_MAX)] = ()
+    """The datasets that places, services, tariffs and laws are from: `tariffs@7`, and when the centre made it."""

@@ -29,6 +29,9 @@ class Band(Struct, frozen=True, array_like=True, gc=False):
 
 Tariff = tuple[Band, ...]
 
+FREE: Final[Tariff] = (Band(PARCEL_WEIGHT_G_MAX, 0, 0, 0),)
+"""What nobody takes anything for."""
+
 
 def charge_milli(tariff: Tariff, weight_g: int) -> int:
     """What one parcel costs, `IMPOSSIBLE` where it is too heavy. A part of a thousandth counts as a whole one."""

@@ -5,17 +5,16 @@ from typing import Final, NamedTuple
 
 from msgspec import Struct
 
-from edge_core.limits import PARCEL_WEIGHT_G_MAX, ROUTING_OPTIONS_BITS
+from edge_core.limits import ROUTING_OPTIONS_BITS
 from edge_core.routing.constraints import Refusal, Trip, refused_need, refused_place, refused_trip
 from edge_core.routing.costs import arrival_ms, line_parts, parcel_parts
 from edge_core.routing.problem import Option, Problem, Stock
 from edge_core.routing.question import Need, Place, Question, Service, Supply
-from edge_core.routing.tariffs import Band, Tariff
+from edge_core.routing.tariffs import FREE
 
 BACKORDER: Final = -1
 """In the place of a place: the line waits for goods."""
 
-_FREE: Final[Tariff] = (Band(PARCEL_WEIGHT_G_MAX, 0, 0, 0),)
 _OPTIONS_MAX: Final = 1 << ROUTING_OPTIONS_BITS
 
 
@@ -79,7 +78,7 @@ def weigh(question: Question) -> Weighed:
         ways.append(Way(BACKORDER, None, 0))
         options.append(_backorder(question, question.prices.backorder_milli))
     weights_g = tuple(need.weight_g for need in question.needs)
-    tariffs = (*question.tariffs, _FREE)
+    tariffs = (*question.tariffs, FREE)
     problem = Problem(weights_g, tuple(options), tariffs, tuple(stocks), question.prices.parcels_max)
     return Weighed(places, problem, tuple(ways), tuple(candidates), is_cut)
 

@@ -17,7 +17,7 @@ POSTED = {body for each in OPERATIONS for body in (each.body, each.batch_of) if 
 PUBLISHED = {kind.document for kind in KINDS.values()}
 BODIES: set[type[Struct]] = {*POSTED, *PUBLISHED, *get_args(OrderRequest)}
 WITHOUT_NUMBERS = {
-    *("AssignRequest", "BatchOrder", "CloseRequest", "DiscardRequest", "EnrolmentRequest", "GroupRequest", "Item"),
+    *("AssignRequest", "BatchOrder", "CloseRequest", "DiscardRequest", "EnrolmentRequest", "GroupRequest"),
     *("ReleaseRequest", "ReplayRequest", "SettleAsked"),
 }
 
@@ -33,6 +33,8 @@ def numbers(shape: inspect.Type, path: str) -> Iterator[tuple[str, inspect.IntTy
         case inspect.UnionType(types):
             for each in types:
                 yield from numbers(each, path)
+        case inspect.Metadata(type=inner):
+            yield from numbers(inner, path)
         case inspect.VarTupleType(item):
             yield from numbers(item, path)
         case _:

@@ -1,12 +1,13 @@
 """The reference data: rows that are read and written, and what a decision finds in them."""
 
+import msgspec
 import pytest
 
 from edge_core.errors import PermanentFault
 from edge_core.limits import REFERENCE_ROW_BYTES_MAX
 from edge_core.orders.document import Part
 from edge_core.policy.documents import Experiment, Policy, Release, Signal
-from edge_core.reference.datasets import KINDS, decode_row, encode_row, key_of, kind_named, read_json, write_json
+from edge_core.reference.datasets import KINDS, Row, decode_row, encode_row, key_of, kind_named, read_json, write_json
 from edge_core.reference.documents import (
     Account,
     Compliance,
@@ -20,9 +21,11 @@ from edge_core.reference.documents import (
     VolumeTier,
 )
 from edge_core.reference.lookup import NOTHING, Edition, Reference, good_at, needs_of
+from edge_core.reference.network_documents import CarbonFactor, Supplier
+from tests.rigs import network
 from tests.rigs.orders import till_order
 
-ROWS: dict[str, tuple[Document, str]] = {
+ROWS: dict[str, tuple[Row, str]] = {
     "catalogue": (Item("bread", "Rye bread", "H87", ("cold",)), "bread"),
     "compliance": (Compliance("wine", 18, ("SA", "US-UT"), "spirits"), "wine"),
     "prices": (Price("bread", (Offer("EUR", 349, 0, 10, "gold"), Offer("EUR", 399))), "bread"),
@@ -35,6 +38,11 @@ ROWS: dict[str, tuple[Document, str]] = {
         "release",
     ),
     "signals": (Signal("s1", "weather", "region/CN-HI", 2_000, "severe"), "s1"),
+    "locations": (network.location(closed_on=("2026-12-25",)), "berlin"),
+    "services": (network.COURIER, "courier"),
+    "tariffs": (network.TARIFFS[0], "parcel/home"),
+    "carbon": (CarbonFactor("road", "road", 120_000, "made up", "1"), "road"),
+    "suppliers": (Supplier("mill", ("warehouse",), 5_000, 86_400_000), "mill"),
 }
 
 
@@ -48,6 +56,21 @@ def test_a_row_comes_back_as_it_was_written_in_both_shapes(name: str) -> None:
     assert decode_row(name, encode_row(row)) == row
     assert read_json(name, write_json(row)) == row
     assert key_of(name, row) == key
+
+
+def test_a_store_that_does_not_know_a_field_yet_reads_rows_that_do_not_use_it() -> None:
+    class ItemOfBefore(Part, frozen=True):
+        sku: str
+        description: str
+        unit: str
+        traits: tuple[str, ...] = ()
+        is_listed: bool = True
+        replaced_by: str | None = None
+
+    row = Item("bread", "Rye bread", "H87", is_listed=False)
+    assert msgspec.msgpack.decode(encode_row(row), type=ItemOfBefore).is_listed is False
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.msgpack.decode(encode_row(Item("bread", "Rye bread", "H87", weight_grams=500)), type=ItemOfBefore)
 
 
 def test_a_dataset_that_is_not_known_is_named() -> None:
