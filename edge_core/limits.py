@@ -385,7 +385,9 @@ EMBEDDED_LOG_BYTES_MAX: Final = 1024 * 1024  # of the embedded broker's log, kep
 POLICY_ORDERS_MIN: Final = 50  # in each group before figures are compared: the normal quantile is good from there on
 POLICY_ID_CHARS_MAX: Final = 24  # of a policy; with its revision it stands in a stamp (POLICY_EXPERIMENT_CHARS_MAX)
 POLICY_OUTCOME_DAYS: Final = 90  # for which outcomes of orders are kept at the centre: a quarter, of 200 bytes each
-POLICY_LOOK_INTERVAL_MS: Final = 5_000  # between two looks at what is compared: a guard has thousands of orders to judge by
+POLICY_LOOK_INTERVAL_MS: Final = (
+    5_000  # between two looks at what is compared: a guard has thousands of orders to judge by
+)
 POLICY_SHADOWS_PER_LOOK: Final = 200  # orders tried by one shadow at a look: 40 a second, some 5 ms each
 POLICY_TRIAL_ORDERS_MAX: Final = 10_000  # recorded orders that a draft is tried on at most: a minute or two
 POLICY_TRIAL_ORDERS_DEFAULT: Final = 1_000  # enough to see a per cent of cost
