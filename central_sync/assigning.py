@@ -13,24 +13,21 @@ from uuid import UUID
 import structlog
 
 from central_sync.attempts import Desk, assignment_in, claimed_order, words
+from central_sync.choosing import choose
 from central_sync.ordering import posted_of
-from central_sync.spending import spend, spendable, within_rights
 from central_sync.store import assignments, histories
 from central_sync.store.assignments import CentralOrder
 from central_sync.store.database import Connection, Database
 from central_sync.telemetry import Telemetry
 from edge_core.assignment import steps
-from edge_core.assignment.choosing import choose, demand_of
 from edge_core.assignment.state import Assignment, Stepped
-from edge_core.errors import Rejected, TransientFault
+from edge_core.errors import TransientFault
 from edge_core.limits import (
     ASSIGNMENT_LOOK_INTERVAL_MS,
     ASSIGNMENT_RESTORE_GRACE_MS,
     ASSIGNMENT_STEPS_MAX,
     DATABASE_RETRY_DELAY_MS_MAX,
 )
-from edge_core.orders.document import TillOrder
-from edge_core.stock.rights_book import Spent
 from holdfast_runtime.waiting import wait_for_word
 
 _log = structlog.get_logger("assignment")
@@ -117,32 +114,14 @@ class Assigner:
         is_patient = await self._is_in_grace(connection)
         stepped = steps.settle(before, told, now_ms=now_ms, accept_ms=self._desk.accept_ms, is_patient=is_patient)
         after = stepped.assignment
-        if after.status == "unassigned" and (after.due_at_ms or 0) <= now_ms and not is_patient:
+        if steps.is_sought(after, now_ms) and not is_patient:
             sought = await self._seek(connection, row, after)
             stepped = Stepped(sought.assignment, (*stepped.asks, *sought.asks))
         await self._desk.write(connection, row, before, stepped)
 
     async def _seek(self, connection: Connection, row: CentralOrder, assignment: Assignment) -> Stepped:
-        node_id: str | None = None
-        spent: tuple[Spent, ...] = ()
-        if not steps.is_exhausted(assignment):
-            node_id, spent = await self._choose(connection, posted_of(row), assignment)
-        if node_id is None:
-            return steps.find_nobody(assignment, self._desk.now_ms())
-        return self._desk.offer(assignment, node_id, spent)
-
-    async def _choose(
-        self, connection: Connection, posted: TillOrder, assignment: Assignment
-    ) -> tuple[str | None, tuple[Spent, ...]]:
-        """A node that may be asked, and what is promised there; another order may have taken what was read just now."""
-        demand = demand_of(posted)
-        held = await spendable(connection, demand)
-        sharing = {key.owner_id for key in held}
-        candidates = within_rights(await assignments.candidates(connection, demand, sharing), held)
-        passed = set(assignment.tried)
-        while (node_id := choose(posted, candidates, passed).node_id) is not None:
-            spent = await spend(connection, node_id, demand, held)
-            if not isinstance(spent, Rejected):
-                return node_id, spent
-            passed.add(node_id)
-        return None, ()
+        now_ms = self._desk.now_ms()
+        chosen = await choose(connection, posted_of(row), assignment, now_ms)
+        if len(chosen.shares) == 1 and chosen.shares[0].node_id is not None:
+            return self._desk.offer(assignment, chosen.shares[0].node_id, chosen.spent)
+        return steps.find_nobody(assignment, now_ms)

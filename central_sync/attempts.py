@@ -12,13 +12,15 @@ from msgspec import Struct
 
 from central_sync.ingest.projection import recorded
 from central_sync.instructions import RandomBits, issue, machine_bits
-from central_sync.ordering import task_of
+from central_sync.ordering import posted_of, task_of
 from central_sync.spending import release
-from central_sync.store import assignments, instructions, streams
+from central_sync.store import assignments, doubts, instructions, streams
 from central_sync.store.assignments import CLAIMED, CentralOrder
 from central_sync.store.database import Connection
 from edge_core import ids
 from edge_core.assignment import steps
+from edge_core.assignment.choosing import demand_of
+from edge_core.assignment.cooling import is_missing, rests_until_ms
 from edge_core.assignment.process import ATTEMPT
 from edge_core.assignment.standing import Answered, standing_of
 from edge_core.assignment.state import Assignment, Attempt, Offer, Stepped, Withdraw, Word
@@ -65,9 +67,18 @@ class Desk(Struct, frozen=True):
                 self.count(attempt.status)
                 if attempt.spent and attempt.status in ATTEMPT.finals:
                     await self._release(connection, attempt)
+                if attempt.status == "rejected" and is_missing(attempt.reason):
+                    await self._doubt(connection, row, attempt)
         for ask in stepped.asks:
             await self._ask(connection, row, ask)
         _tell(before, after)
+
+    async def _doubt(self, connection: Connection, row: CentralOrder, attempt: Attempt) -> None:
+        """The node had not enough, whatever the view of its stock shows: for a while it is not believed."""
+        until_ms = rests_until_ms(attempt)
+        if until_ms is not None:
+            demand = demand_of(posted_of(row))
+            await doubts.cast(connection, attempt.node_id, row.order_id, demand, until_ms=until_ms)
 
     async def _release(self, connection: Connection, attempt: Attempt) -> None:
         """Goods that were promised for an attempt that is over, and that nobody has got."""

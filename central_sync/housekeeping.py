@@ -4,7 +4,8 @@ import asyncio
 
 import structlog
 
-from central_sync.store import breakers, decided_keys, feed
+from central_sync import times
+from central_sync.store import breakers, decided_keys, doubts, feed
 from central_sync.store.database import Database
 from central_sync.telemetry import Telemetry
 from edge_core.errors import TransientFault
@@ -39,5 +40,6 @@ class Housekeeper:
             self._telemetry.feed_pruned.inc(pruned)
         async with self._database.transaction() as connection:
             await decided_keys.forget(connection, IDEMPOTENCY_DAYS_MAX)
+            await doubts.forget(connection, times.now_ms())
         async with self._database.reading() as connection:
             self._telemetry.breakers_open.set(await breakers.count_open(connection))

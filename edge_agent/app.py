@@ -149,7 +149,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         reference=reference,
     )
     days = DayBooks(file, here)
-    queries = Queries(file, tokens, reporter, days, lambda: here.today)
+    queries = Queries(file, tokens, reporter, days, here)
     intake.on_damage = queries.on_damage = scrub.suspect
     metrics = Metrics()
     metrics.registry.register(AgentCollector(intake, books, instructions, scrub, shedding, session, reference))

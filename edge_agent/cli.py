@@ -7,10 +7,11 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
-from edge_agent.config import AgentConfig, read_config
+from edge_agent.config import AgentConfig, read_config, zone_of
 from edge_core.errors import Fault, PermanentFault
 from edge_core.limits import TICKET_CHARS_MAX
 from holdfast_runtime.config import config_errors_exit
@@ -67,6 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     command("run", _run, "run the service until SIGTERM")
     command("status", _status, "show the books, the backlog and whether orders are taken")
     command("verify", _verify, "walk the whole file: pages, gaps, chain, stock; exits 1 on a finding")
+    explain = command("explain", _explain, "say why the goods of an order go as they go")
+    explain.add_argument("order", type=UUID, metavar="ORDER", help="the order's id")
+    explain.add_argument("--lang", choices=("en", "zh"), default="en", help="in which language (default: en)")
+    replay = command("replay", _replay, "take recorded decisions of routing again; exits 1 where one differs")
+    which = replay.add_mutually_exclusive_group(required=True)
+    which.add_argument("order", type=UUID, nargs="?", metavar="ORDER", help="the order's id")
+    which.add_argument("--all", action="store_true", help="every decision in the file")
     export = command("export", _export, "write the log as JSON lines to stdout")
     export.add_argument("--lane", choices=("orders", "bulk"), default="orders", help="which lane (default: orders)")
     export.add_argument("--from", dest="from_seq", type=_positive, default=1, metavar="SEQ", help="first entry")
@@ -174,6 +182,42 @@ def _verify(config: AgentConfig, options: argparse.Namespace) -> int:
             print(f"{finding.where}: {finding.what}")
         print(f"{verdict.entries} entries checked, {len(verdict.findings)} findings")
     return EXIT_OK if verdict.is_sound else EXIT_FINDINGS
+
+
+def _explain(config: AgentConfig, options: argparse.Namespace) -> int:
+    from edge_agent.explaining import explained  # noqa: PLC0415
+    from edge_core.orders.routing_report import RoutingReport  # noqa: PLC0415
+    from edge_core.routing.wording import as_text  # noqa: PLC0415
+    from edge_core.shapes import json_object  # noqa: PLC0415
+
+    found = explained(_existing(config.store.path), options.order, lang=options.lang, zone=zone_of(config))
+    report: RoutingReport = _wait(found)
+    if not report.decisions:
+        print(f"edge-agent: no decision of routing about order {options.order} is recorded here", file=sys.stderr)
+        return EXIT_FINDINGS
+    if options.json:
+        print(msgspec.json.encode(json_object(report)).decode())
+        return EXIT_OK
+    for decision in report.decisions:
+        print(f"{decision.decided_at}  {', '.join(group.group_id for group in decision.groups)}  {decision.hash}\n")
+        print(f"{as_text(decision.words)}\n")
+    return EXIT_OK
+
+
+def _replay(config: AgentConfig, options: argparse.Namespace) -> int:
+    from edge_agent.explaining import Replayed, replayed  # noqa: PLC0415
+
+    found: Replayed = _wait(replayed(_existing(config.store.path), options.order, _progress("decisions taken again")))
+    if options.order is not None and not found.decisions:
+        print(f"edge-agent: no decision of routing about order {options.order} is recorded here", file=sys.stderr)
+        return EXIT_FINDINGS
+    if options.json:
+        print(msgspec.json.encode(found).decode())
+    else:
+        for each in found.findings:
+            print(f"{each.incarnation}/{each.seq} order {each.order_id}: {each.outcome}: {each.what}")
+        print(f"{found.decisions} decisions taken again, {found.identical} identical")
+    return EXIT_OK if found.is_sound else EXIT_FINDINGS
 
 
 def _export(config: AgentConfig, options: argparse.Namespace) -> int:

@@ -99,6 +99,7 @@ _ROWS: Final = (
     (2072, "not-assigned", 409, "The order was not assigned by the centre"),
     (2073, "assignment-not-possible", 409, "The order cannot be assigned or cancelled as it stands"),
     (2074, "channel-not-found", 404, "No mapping is kept for this channel"),
+    (2075, "routing-not-recorded", 404, "No decision of routing is recorded for the order"),
     (2080, "duplicate-suspected", 409, "The same till has just sent the same basket under another key"),
     (2081, "item-not-sold", 422, "The item is not sold any more"),
     (2082, "price-outdated", 422, "The price has ended longer ago than is tolerated"),

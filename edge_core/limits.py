@@ -280,6 +280,15 @@ ASSIGNMENT_ACCEPT_MS_MAX: Final = 7 * 86_400_000  # longer is not waiting but fo
 ASSIGNMENT_ATTEMPTS_MAX: Final = (
     5  # nodes tried by themselves: then something is wrong with the order, or with the stock
 )
+ASSIGNMENT_REST_SILENT_MS: Final = 10 * 60_000  # a node that did not answer: most that are away are back by then
+ASSIGNMENT_REST_MISSING_MS: Final = 30 * 60_000  # goods that were not there: unless its stock shows more before that
+ASSIGNMENT_REST_REJECTED_MS: Final = (
+    4 * 3_600_000
+)  # people who said no: half a day at a shop, and then it is another shift
+ASSIGNMENT_AGAIN_INTERVAL_MS: Final = (
+    60_000  # between two looks for an order that waits for people: rests end by minutes
+)
+ASSIGNMENT_AGAIN_MS_MAX: Final = 86_400_000  # such an order is looked for no longer: who was asked has long rested
 ASSIGNMENT_RETRY_INTERVAL_MS: Final = 10_000  # between two looks for a node while none can be asked
 ASSIGNMENT_SEARCH_MS_MAX: Final = 30 * 60_000  # nobody could be asked for so long: people look; stores are back by then
 ASSIGNMENT_RESTORE_GRACE_MS: Final = (
@@ -287,6 +296,7 @@ ASSIGNMENT_RESTORE_GRACE_MS: Final = (
 )
 ASSIGNMENT_LOOK_INTERVAL_MS: Final = 1_000  # between two looks for what is due, though nobody announced anything
 ASSIGNMENT_STEPS_MAX: Final = 64  # orders seen to in one such look, each in a transaction of its own
+ASSIGNMENT_SUPPLIES_MAX: Final = 3_000  # kinds of goods at places in one question: 100 KiB, so that it can be recorded
 ASSIGNMENT_CANDIDATES_MAX: Final = 1_000  # nodes that are compared for one order: those with most of its goods in view
 
 # --- orders of other channels (docs/channels.md) ---------------------------------------------------------------------
@@ -347,6 +357,7 @@ ROUTING_PARCELS_MAX: Final = 10  # each line of an exact search on its own
 ROUTING_CHANGES_MAX: Final = 10  # refused places that are tried again for an explanation; each costs a decision or four
 ROUTING_LACKS_MAX: Final = 4  # so many things at once are no small change any more
 ROUTING_COOL_DOWN_MS: Final = 2 * 3_600_000  # who has failed is not asked again: by then shelves and vans are filled
+ROUTING_QUESTION_BYTES_MAX: Final = 128 * 1024  # in the log: a quarter of an entry; 64 places have 30 KiB
 TARIFF_BANDS_MAX: Final = 200  # of one zone; the freight tables seen have up to 152
 LOCATION_HOURS_MAX: Final = 28  # four stretches on each day of the week
 CALENDAR_DATES_MAX: Final = 200  # closed dates of a place or a carrier: the public holidays of several years

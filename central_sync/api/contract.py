@@ -36,6 +36,7 @@ from edge_core.reference.datasets import KINDS
 from edge_core.shapes import object_shape
 from edge_core.stock.requests import QuotaRequest
 from holdfast_runtime.openapi import Operation, Parameter, openapi
+from holdfast_runtime.routing import LANGUAGE, REPORT
 
 _NODE: Final = Parameter("node", "query", "Only this node.", TEXT)
 _ORDER: Final = Parameter("order_id", "path", "The order.", {"type": "string", "format": "uuid"})
@@ -116,6 +117,17 @@ OPERATIONS: Final = (
         {200: CentreOrder},
         parameters=(_ORDER,),
         problems=("order-not-found", *LIST),
+        scope="read",
+        tag="orders",
+    ),
+    Operation(
+        "get",
+        "/v1/orders/{order_id}/routing",
+        "getOrderRouting",
+        "Why the goods of an order go as they go: every decision with its question, its costs and who else could have",
+        {200: REPORT},
+        parameters=(_ORDER, LANGUAGE),
+        problems=("routing-not-recorded", *LIST),
         scope="read",
         tag="orders",
     ),

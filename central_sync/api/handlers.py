@@ -1,7 +1,7 @@
 """The questions that the API answers, each from one read-only transaction."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -47,8 +47,10 @@ from edge_core.errors import Rejected
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, TEXT_CHARS_MAX
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import document
+from edge_core.orders.routing_report import decisions_in
 from edge_core.shapes import json_object
 from holdfast_runtime.problems import ProblemRaised
+from holdfast_runtime.routing import language_of, routing_answer
 
 _encoder: Final = msgspec.json.Encoder()
 
@@ -101,6 +103,14 @@ class Handlers:
             detail = f"order {order_id} is parked" if stored else f"no entry of order {order_id} has arrived here"
             raise ProblemRaised(Rejected("order-not-found", detail))
         return answer(centre_order(document(merged.accepted), provisional=bool(copies)))
+
+    async def routing(self, request: Request) -> Response:
+        """GET /v1/orders/{order_id}/routing."""
+        order_id, lang = parse_uuid(request.path_params["order_id"], "order_id"), language_of(request)
+        async with self._database.reading() as connection:
+            stored = await streams.of_orders(connection, [order_id])
+        merged = merge(recorded(entry) for entry in stored if not entry.is_parked)
+        return routing_answer(order_id, decisions_in(merged.accepted), lang, UTC)
 
     async def proposals(self, request: Request) -> Response:
         """GET /v1/proposals."""

@@ -57,10 +57,11 @@ _PUT: Final = """
     WHERE order_id = $1
 """
 _PUT_ATTEMPT: Final = """
-    INSERT INTO assignment (order_id, assignment_id, node_id, number, status, reason, spent)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    INSERT INTO assignment (order_id, assignment_id, node_id, number, status, reason, spent, ended_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     ON CONFLICT (order_id, assignment_id) DO UPDATE SET
-        number = excluded.number, status = excluded.status, reason = excluded.reason, changed_at = now()
+        number = excluded.number, status = excluded.status, reason = excluded.reason,
+        ended_at_ms = excluded.ended_at_ms, changed_at = now()
 """
 _PAGE: Final = f"""
     SELECT {_COLUMNS} FROM central_order
@@ -132,14 +133,14 @@ async def due(connection: Connection, now_ms: int, rows_max: int) -> list[UUID]:
 async def attempts(connection: Connection, order_ids: Sequence[UUID]) -> Mapping[UUID, tuple[Attempt, ...]]:
     """Every attempt of some orders, claims among them, by order and number."""
     statement = """
-        SELECT order_id, assignment_id, node_id, number, status, reason, spent FROM assignment
+        SELECT order_id, assignment_id, node_id, number, status, reason, spent, ended_at_ms FROM assignment
         WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, number, assignment_id
     """
     found: dict[UUID, tuple[Attempt, ...]] = dict.fromkeys(order_ids, ())
     for row in await connection.fetch(statement, order_ids):
-        order_id, assignment_id, node_id, number, status, reason, body = row
+        order_id, assignment_id, node_id, number, status, reason, body, ended_at_ms = row
         spent = () if body is None else _SPENT_DECODER.decode(body)
-        found[order_id] += (Attempt(assignment_id, node_id, number, status, reason, spent),)
+        found[order_id] += (Attempt(assignment_id, node_id, number, status, reason, spent, ended_at_ms),)
     return found
 
 
@@ -161,6 +162,7 @@ async def put_attempt(connection: Connection, order_id: UUID, attempt: Attempt) 
         attempt.status,
         attempt.reason,
         _ENCODER.encode(attempt.spent) if attempt.spent else None,
+        attempt.ended_at_ms,
     )
 
 

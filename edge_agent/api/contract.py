@@ -15,6 +15,7 @@ from edge_core.orders.rendering import OrderDocument, Receipt
 from edge_core.orders.requests import CloseRequest, UnreceiptedReturn
 from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter, openapi
+from holdfast_runtime.routing import LANGUAGE, REPORT
 
 _UUID: Final = {"type": "string", "format": "uuid"}
 _KEY_SCHEMA: Final = {"type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_CHARS_MAX}
@@ -95,6 +96,17 @@ OPERATIONS: Final = (
         {200: OrderDocument},
         parameters=(_ORDER,),
         problems=(*_AUTH, "invalid-parameter", "order-not-found", "storage-unavailable"),
+        scope="read",
+        tag="orders",
+    ),
+    Operation(
+        "GET",
+        "/v1/orders/{order_id}/routing",
+        "getOrderRouting",
+        "Why the goods of an order go as they go: every decision with its question, its costs and who else could have",
+        {200: REPORT},
+        parameters=(_ORDER, LANGUAGE),
+        problems=(*_AUTH, "invalid-parameter", "routing-not-recorded", "storage-unavailable"),
         scope="read",
         tag="orders",
     ),

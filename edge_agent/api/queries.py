@@ -17,16 +17,19 @@ from edge_agent.stock_answers import KeptGoods, kept_goods, quota_view, rights_v
 from edge_agent.store import holds, orders, quotas, rights, stock
 from edge_agent.store.file import StoreFile
 from edge_agent.store.orders import OrderFilter, OrderHead
+from edge_agent.surroundings import Surroundings
 from edge_core.errors import RecordDamaged, Rejected, StorageFault
 from edge_core.limits import PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX
 from edge_core.orders.merge import merge
 from edge_core.orders.quoting import sellable_milli, step_milli
 from edge_core.orders.rendering import document, rfc3339
+from edge_core.orders.routing_report import decisions_in
 from edge_core.orders.world import World
 from edge_core.shapes import json_object
 from edge_core.stock.ledger import Position
 from edge_core.stock.quota_book import fitted
 from holdfast_runtime.problems import ProblemRaised
+from holdfast_runtime.routing import language_of, routing_answer
 from holdfast_runtime.tokens import TokenCheck
 
 R = TypeVar("R")
@@ -92,13 +95,13 @@ class Queries:
     """The handlers of `GET`."""
 
     def __init__(
-        self, file: StoreFile, tokens: TokenCheck, reporter: Reporter, days: DayBooks, today: Callable[[], str]
+        self, file: StoreFile, tokens: TokenCheck, reporter: Reporter, days: DayBooks, here: Surroundings
     ) -> None:
         self._file = file
         self._tokens = tokens
         self._reporter = reporter
         self._days = days
-        self._today = today
+        self._here = here
         self.on_damage: Callable[[], None] = lambda: None
 
     async def get_order(self, request: Request) -> Response:
@@ -109,6 +112,14 @@ class Queries:
         if merged.state is None:
             raise ProblemRaised(Rejected("order-not-found", f"there is no order {order_id} here"))
         return _json(document(merged.accepted))
+
+    async def get_routing(self, request: Request) -> Response:
+        """`GET /v1/orders/{order_id}/routing?lang=`: why the goods go as they go."""
+        self._authorize(request)
+        order_id = order_id_of(request.path_params["order_id"])
+        lang = language_of(request)
+        decisions = decisions_in(merge(await self._read(orders.read_order(self._file.reader, order_id))).accepted)
+        return routing_answer(order_id, decisions, lang, self._here.zone)
 
     async def list_orders(self, request: Request) -> Response:
         """`GET /v1/orders?status=&business_date=&terminal_id=&before=&limit=`."""
@@ -154,7 +165,9 @@ class Queries:
         if found is None:
             raise ProblemRaised(Rejected("sku-not-found", f"{sku!r} has no quotas here"))
         world = World(None, {sku: await self._read(stock.read_positions(self._file.reader, [sku]))})
-        budgets = fitted(found, free_milli=sellable_milli(world, sku, self._today()), step_milli=step_milli(world, sku))
+        budgets = fitted(
+            found, free_milli=sellable_milli(world, sku, self._here.today), step_milli=step_milli(world, sku)
+        )
         return _json(quota_view(sku, found.plan, budgets))
 
     async def get_rights(self, request: Request) -> Response:

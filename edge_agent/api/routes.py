@@ -31,6 +31,7 @@ def agent_app(commands: Commands, queries: Queries, extra: Sequence[BaseRoute]) 
             Route(_ORDERS, queries.list_orders, methods=["GET"]),
             Route(_ORDERS, _Plain(commands.place_order), methods=["POST"]),
             Route("/v1/orders/{order_id}", queries.get_order, methods=["GET"]),
+            Route("/v1/orders/{order_id}/routing", queries.get_routing, methods=["GET"]),
             Route("/v1/orders/{order_id}/{command}", _Plain(commands.command_order), methods=["POST"]),
             Route("/v1/returns", _Plain(commands.take_back), methods=["POST"]),
             Route("/v1/stock/movements", _Plain(commands.move_stock), methods=["POST"]),

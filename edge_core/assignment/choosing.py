@@ -1,13 +1,44 @@
-"""Which node an order is offered to. One pure function: routing by cost, time and carbon takes its place."""
+"""Which node an order is offered to: what nodes have, as a question for routing, and its answer as nodes and lines.
+
+Where the network of an operator is not known, nobody knows distances, carriers and costs. Then the
+question is a plain one: a place costs as much as it has orders waiting, and going from two places costs more than any
+of that. So one way leads to every choice, and each can be explained and had again.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from edge_core.orders.document import TillOrder
+from edge_core.limits import (
+    ASSIGNMENT_SUPPLIES_MAX,
+    PARCEL_WEIGHT_G_MAX,
+    QUANTITY_MILLI_MAX,
+    ROUTING_PARCELS_MAX,
+    ROUTING_PLACES_MAX,
+)
+from edge_core.orders.document import TillOrder, Trait
+from edge_core.routing.deciding import Decision
+from edge_core.routing.facts import Facts
+from edge_core.routing.question import Need, Place, Prices, Question, Service, Stamp, Supply
+from edge_core.routing.tariffs import Band
+from edge_core.stock.rights import CENTRE_ID
 
 Goods = tuple[str, str]
 """A stock keeping unit, and the unit of measure in which it is kept."""
+
+PLAIN: Final = Stamp("plain-1", 0)
+"""The policy of a question that knows nothing but stock and waiting orders."""
+_VIEW: Final = "stock-view"
+_WAITING_MILLI: Final = 1_000
+_WAITING_MAX: Final = 10**5
+_PLAIN_PRICES: Final = Prices(parcel_milli=10**9, parcels_max=ROUTING_PARCELS_MAX)
+"""Going from one place more costs what a million waiting orders cost: more than any place can make up for."""
+_CARRIED: Final[tuple[Trait, ...]] = ("cold", "hazardous")
+_ANYWHERE: Final = "ZZ"
+_FREE: Final = (Band(PARCEL_WEIGHT_G_MAX, 0, 0, 0),)
 
 
 class Candidate(Struct, frozen=True):
@@ -18,11 +49,11 @@ class Candidate(Struct, frozen=True):
     open_orders: int
 
 
-class Choice(Struct, frozen=True):
-    """The node that is asked, or None; and why each of the others cannot be: `tried`, `stock`, `place`."""
+class Share(NamedTuple):
+    """Lines that go from one node; None where they wait for goods."""
 
     node_id: str | None
-    refused: Mapping[str, str]
+    line_ids: tuple[str, ...]
 
 
 def demand_of(order: TillOrder) -> Mapping[Goods, int]:
@@ -34,22 +65,92 @@ def demand_of(order: TillOrder) -> Mapping[Goods, int]:
     return wanted
 
 
-def choose(order: TillOrder, candidates: Sequence[Candidate], tried: Collection[str]) -> Choice:
-    """The node with all of the goods and the fewest open orders, then the first by its id.
+def less_doubts(candidates: Sequence[Candidate], believed_milli: Mapping[tuple[str, Goods], int]) -> list[Candidate]:
+    """The candidates with no more of each kind of goods than is believed to be there, by node and goods."""
+    return [
+        replace(
+            each,
+            free_milli={
+                goods: min(free, believed_milli.get((each.node_id, goods), free))
+                for goods, free in each.free_milli.items()
+            },
+        )
+        for each in candidates
+    ]
 
-    Goods that the customer fetches are fetched where the order says: at the node that has its `store_id` as its id.
+
+def plain_question(
+    order: TillOrder, candidates: Sequence[Candidate], resting: Collection[str], *, attempts_left: int, now_ms: int
+) -> Question:
+    """What routing is asked where nothing is known of the network.
+
+    Of many candidates those that may be asked, have most of the goods and have the fewest open orders are weighed: so
+    many that the question can be recorded.
     """
     demand = demand_of(order)
-    refused: dict[str, str] = {}
-    able: list[Candidate] = []
-    for each in candidates:
-        if each.node_id in tried:
-            refused[each.node_id] = "tried"
-        elif order.fulfillment.method == "pickup" and each.node_id != order.store_id:
-            refused[each.node_id] = "place"
-        elif any(each.free_milli.get(goods, 0) < milli for goods, milli in demand.items()):
-            refused[each.node_id] = "stock"
-        else:
-            able.append(each)
-    best = min(able, key=lambda each: (each.open_orders, each.node_id), default=None)
-    return Choice(None if best is None else best.node_id, refused)
+    places_max = max(1, min(ROUTING_PLACES_MAX, ASSIGNMENT_SUPPLIES_MAX // len(demand)))
+    places = sorted(candidates, key=lambda each: (each.node_id in resting, *_rank(each, demand)))[:places_max]
+    address, promise, tier = order.fulfillment.ship_to, order.fulfillment.promise, order.customer
+    method = order.fulfillment.method
+    return Question(
+        asked_at_ms=now_ms,
+        here=CENTRE_ID,
+        method="pickup" if method == "pickup" else "ship",
+        region=_ANYWHERE if address is None else address.region or address.country,
+        currency=order.currency,
+        promise_at_ms=now_ms if promise is None else int(datetime.fromisoformat(promise.to).timestamp()) * 1000,
+        needs=tuple(_need(order, index) for index in range(len(order.lines))),
+        places=tuple(_place(each, demand, now_ms) for each in places),
+        tariffs=(_FREE,),
+        prices=_PLAIN_PRICES,
+        policy=PLAIN,
+        excluded=tuple(each.node_id for each in places if each.node_id in resting),
+        attempts_left=attempts_left,
+        pickup_at=order.store_id if method == "pickup" else None,
+        facts=Facts(
+            channel=order.channel,
+            method=method,
+            tier="" if tier is None else tier.tier or "",
+            preference=order.fulfillment.preference or "",
+            currency=order.currency,
+            lines=len(order.lines),
+        ),
+    )
+
+
+def shares_of(decision: Decision) -> tuple[Share, ...]:
+    """Which lines go from which node: parcels of one node are its own affair. Nothing where nobody can be asked."""
+    lines: dict[str | None, tuple[str, ...]] = {}
+    for each in decision.allocations:
+        lines[each.location_id] = lines.get(each.location_id, ()) + each.line_ids
+    return () if set(lines) <= {None} else tuple(Share(node_id, own) for node_id, own in lines.items())
+
+
+def _rank(candidate: Candidate, demand: Mapping[Goods, int]) -> tuple[int, int, str]:
+    lacking = sum(candidate.free_milli.get(goods, 0) < milli for goods, milli in demand.items())
+    return lacking, candidate.open_orders, candidate.node_id
+
+
+def _need(order: TillOrder, index: int) -> Need:
+    line = order.lines[index]
+    weight_g = min(line.weight_grams or 0, PARCEL_WEIGHT_G_MAX)
+    return Need(line.line_id, line.sku, line.quantity_milli, weight_g, line.traits)
+
+
+def _place(candidate: Candidate, demand: Mapping[Goods, int], now_ms: int) -> Place:
+    """A node as a store from which anything goes anywhere at once, the fuller its desk the dearer."""
+    seen = Stamp(_VIEW, now_ms)
+    free_milli: dict[str, int] = {}
+    for sku, unit in demand:  # a SKU is kept in one unit: of what is wanted in another there is nothing
+        milli = max(0, candidate.free_milli.get((sku, unit), 0))
+        free_milli[sku] = min(free_milli.get(sku, milli), milli)
+    return Place(
+        candidate.node_id,
+        "store",
+        0,
+        seen,
+        seen,
+        tuple(Supply(sku, min(milli, QUANTITY_MILLI_MAX)) for sku, milli in free_milli.items()),
+        (Service("any", "road", 0, 0, now_ms, _CARRIED),),
+        parcel_milli=min(candidate.open_orders, _WAITING_MAX) * _WAITING_MILLI,
+    )

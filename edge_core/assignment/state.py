@@ -16,7 +16,8 @@ Standing = Literal["unheard", "reserved", "accepted", "left", "kept", "completed
 class Attempt(Struct, frozen=True):
     """One try with one node. `assignment_id` names it, and is the id of the order at the node.
 
-    `spent` is what the centre promised for it with rights to the node's goods.
+    `spent` is what the centre promised for it with rights to the node's goods. `ended_at_ms` is when the centre heard
+    that it came to nothing, or gave it up (Unix time).
     """
 
     assignment_id: UUID
@@ -25,6 +26,7 @@ class Attempt(Struct, frozen=True):
     status: str = ATTEMPT.initial
     reason: str | None = None
     spent: tuple[Spent, ...] = ()
+    ended_at_ms: int | None = None
 
 
 class Assignment(Struct, frozen=True):
@@ -56,7 +58,7 @@ class Assignment(Struct, frozen=True):
 
     @property
     def tried(self) -> frozenset[str]:
-        """The nodes that are not asked again, unless people say so."""
+        """The nodes that were asked."""
         return frozenset(attempt.node_id for attempt in self.attempts)
 
     @property
@@ -79,10 +81,13 @@ class Assignment(Struct, frozen=True):
         attempts = sorted([*others, attempt], key=lambda each: (each.number, each.assignment_id.bytes))
         return replace(self, attempts=tuple(attempts))
 
-    def with_step(self, attempt: Attempt, on: str, reason: str | None = None) -> "Assignment":
+    def with_step(
+        self, attempt: Attempt, on: str, reason: str | None = None, *, ended_at_ms: int | None = None
+    ) -> "Assignment":
         """With one attempt a step on. Raises `InvariantViolated` for a step that the table does not have."""
         status = ATTEMPT.next_state(attempt.status, on)
-        return self.with_attempt(replace(attempt, status=status, reason=reason or attempt.reason))
+        ended = ended_at_ms if attempt.ended_at_ms is None else attempt.ended_at_ms
+        return self.with_attempt(replace(attempt, status=status, reason=reason or attempt.reason, ended_at_ms=ended))
 
 
 class Offer(Struct, frozen=True):

@@ -10,12 +10,20 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from edge_core.assignment.cooling import TIMED_OUT
 from edge_core.assignment.process import ASSIGNMENT
 from edge_core.assignment.state import Assignment, Attempt, Offer, Stepped, Withdraw, Word
 from edge_core.errors import Rejected
-from edge_core.limits import ASSIGNMENT_ATTEMPTS_MAX, ASSIGNMENT_RETRY_INTERVAL_MS, ASSIGNMENT_SEARCH_MS_MAX
+from edge_core.limits import (
+    ASSIGNMENT_AGAIN_INTERVAL_MS,
+    ASSIGNMENT_AGAIN_MS_MAX,
+    ASSIGNMENT_ATTEMPTS_MAX,
+    ASSIGNMENT_RETRY_INTERVAL_MS,
+    ASSIGNMENT_SEARCH_MS_MAX,
+)
 from edge_core.stock.rights_book import Spent
 
+_SOUGHT = frozenset({"unassigned", "exception"})
 _GONE = frozenset({"left", "kept", "completed"})
 _OVER = frozenset({"completed", "cancelled"})
 
@@ -36,20 +44,34 @@ def offer(
     return Stepped(asked, (Offer(attempt, accept_by_ms),))
 
 
-def is_exhausted(assignment: Assignment) -> bool:
-    """Whether so many nodes were tried that people have to look."""
-    return len(assignment.attempts) >= ASSIGNMENT_ATTEMPTS_MAX
+def attempts_left(assignment: Assignment) -> int:
+    """How often the centre asks by itself before people have to look."""
+    return max(0, ASSIGNMENT_ATTEMPTS_MAX - len(assignment.attempts))
+
+
+def is_sought(assignment: Assignment, now_ms: int) -> bool:
+    """Whether a node is to be looked for now: also while people look, since nodes come back and have rested."""
+    return assignment.status in _SOUGHT and assignment.due_at_ms is not None and assignment.due_at_ms <= now_ms
 
 
 def find_nobody(assignment: Assignment, now_ms: int) -> Stepped:
-    """No node can be asked now: look again later, or have people look."""
-    if is_exhausted(assignment):
-        return Stepped(assignment.moved("exhausted", reason="attempts-exhausted"))
+    """No node can be asked now: look again later, and after a while have people look too."""
+    if not attempts_left(assignment):
+        return _give_to_people(assignment, "attempts-exhausted", None)
+    waited_ms = now_ms - assignment.since_ms
+    is_hopeful = waited_ms + ASSIGNMENT_AGAIN_INTERVAL_MS < ASSIGNMENT_AGAIN_MS_MAX
+    again_at_ms = now_ms + ASSIGNMENT_AGAIN_INTERVAL_MS if is_hopeful else None
     if assignment.attempts:
-        return Stepped(assignment.moved("exhausted", reason="nobody-left"))
-    if now_ms - assignment.since_ms >= ASSIGNMENT_SEARCH_MS_MAX:
-        return Stepped(assignment.moved("exhausted", reason="no-candidate"))
+        return _give_to_people(assignment, "nobody-left", again_at_ms)
+    if waited_ms >= ASSIGNMENT_SEARCH_MS_MAX:
+        return _give_to_people(assignment, "no-candidate", again_at_ms)
     return Stepped(replace(assignment, due_at_ms=now_ms + ASSIGNMENT_RETRY_INTERVAL_MS))
+
+
+def _give_to_people(assignment: Assignment, reason: str, again_at_ms: int | None) -> Stepped:
+    if assignment.status == "exception":
+        return Stepped(replace(assignment, due_at_ms=again_at_ms, reason=reason))
+    return Stepped(assignment.moved("exhausted", reason=reason, due_at_ms=again_at_ms))
 
 
 def time_out(assignment: Assignment, now_ms: int) -> Stepped:
@@ -58,7 +80,7 @@ def time_out(assignment: Assignment, now_ms: int) -> Stepped:
     if assignment.status != "offered" or current is None or now_ms < (assignment.due_at_ms or 0):
         return Stepped(assignment)
     after = _search(assignment, "timed_out", now_ms)
-    return _withdraw(Stepped(after), current, "timed-out")
+    return _withdraw(Stepped(after), current, TIMED_OUT, now_ms)
 
 
 def settle(
@@ -82,7 +104,7 @@ def cancel(assignment: Assignment) -> Stepped | Rejected:
         detail = f"the order is {assignment.status}"
         return Rejected("assignment-not-possible", detail, state=assignment.status)
     stepped = Stepped(assignment.moved(on))
-    return stepped if current is None else _withdraw(stepped, current, "cancelled")
+    return stepped if current is None else _withdraw(stepped, current, "cancelled", None)
 
 
 def hear(assignment: Assignment, word: Word, *, now_ms: int, accept_ms: int) -> Stepped:
@@ -106,7 +128,7 @@ def _hear_asked(assignment: Assignment, attempt: Attempt, word: Word, now_ms: in
         return Stepped(assignment)
     if word.standing == "given_back":
         after = _search(assignment, "given_back", now_ms)
-        return Stepped(after.with_step(attempt, "given_back", word.reason))
+        return Stepped(after.with_step(attempt, "given_back", word.reason, ended_at_ms=now_ms))
     return _then_hear(Stepped(assignment.moved("accepted").with_step(attempt, "accepted")), word, now_ms)
 
 
@@ -114,7 +136,7 @@ def _hear_owner(assignment: Assignment, attempt: Attempt, word: Word, now_ms: in
     is_owner = assignment.current == attempt and assignment.status == "accepted"
     if word.standing == "given_back":
         after = _search(assignment, "given_back", now_ms) if is_owner else assignment
-        return Stepped(after.with_step(attempt, "given_back", word.reason))
+        return Stepped(after.with_step(attempt, "given_back", word.reason, ended_at_ms=now_ms))
     if word.standing in _OVER:
         after = assignment.moved("ended") if is_owner else assignment
         return Stepped(after.with_step(attempt, "ended", word.reason))
@@ -134,7 +156,7 @@ def _hear_withdrawn(assignment: Assignment, attempt: Attempt, word: Word, now_ms
         kept = kept.moved("kept")
     stepped = Stepped(kept)
     if other is not None and other.status != "kept" and kept.status == "accepted":
-        stepped = _withdraw(stepped, other, "kept-elsewhere")
+        stepped = _withdraw(stepped, other, "kept-elsewhere", now_ms)
     return _then_hear(stepped, word, now_ms)
 
 
@@ -143,12 +165,12 @@ def _claim(assignment: Assignment, word: Word, *, now_ms: int, accept_ms: int) -
     attempt = Attempt(word.assignment_id, word.node_id, len(assignment.attempts) + 1)
     known = assignment.with_attempt(attempt)
     if word.standing == "given_back":
-        return Stepped(known.with_step(attempt, "given_back", word.reason))
+        return Stepped(known.with_step(attempt, "given_back", word.reason, ended_at_ms=now_ms))
     if assignment.current is None and ASSIGNMENT.is_legal(assignment.status, "claimed"):
         if word.standing in {"unheard", "reserved"}:
             return Stepped(known.moved("claimed:open", due_at_ms=now_ms + accept_ms))
         return _then_hear(Stepped(known.moved("claimed").with_step(attempt, "accepted")), word, now_ms)
-    return _then_hear(_withdraw(Stepped(known), attempt, "assigned-elsewhere"), word, now_ms)
+    return _then_hear(_withdraw(Stepped(known), attempt, "assigned-elsewhere", now_ms), word, now_ms)
 
 
 def _then_hear(stepped: Stepped, word: Word, now_ms: int) -> Stepped:
@@ -165,6 +187,6 @@ def _search(assignment: Assignment, on: str, now_ms: int) -> Assignment:
     return replace(assignment.moved(on, due_at_ms=now_ms), since_ms=now_ms)
 
 
-def _withdraw(stepped: Stepped, attempt: Attempt, reason: str) -> Stepped:
-    after = stepped.assignment.with_step(attempt, "withdrawn", reason)
+def _withdraw(stepped: Stepped, attempt: Attempt, reason: str, now_ms: int | None) -> Stepped:
+    after = stepped.assignment.with_step(attempt, "withdrawn", reason, ended_at_ms=now_ms)
     return Stepped(after, (*stepped.asks, Withdraw(attempt, reason)))

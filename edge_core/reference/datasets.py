@@ -32,14 +32,14 @@ Dataset = Literal[
     "promotions",
     "customers",
     "rules",
-    "policies",
-    "release",
-    "signals",
     "locations",
     "services",
     "tariffs",
     "carbon",
     "suppliers",
+    "policies",
+    "release",
+    "signals",
 ]
 Row = Document | NetworkDocument
 """A row of any dataset."""
@@ -68,14 +68,14 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
             Kind("promotions", Promotion, ("promotion_id",)),
             Kind("customers", Account, ("customer_ref",)),
             Kind("rules", Rules, ()),
-            Kind("policies", Policy, ("policy_id",)),
-            Kind("release", Release, ()),
-            Kind("signals", Signal, ("signal_id",)),
             Kind("locations", Location, ("location_id",)),
             Kind("services", Service, ("service_id",)),
             Kind("tariffs", Tariff, ("tariff_id", "zone")),
             Kind("carbon", CarbonFactor, ("factor_id",)),
             Kind("suppliers", Supplier, ("supplier_id",)),
+            Kind("policies", Policy, ("policy_id",)),
+            Kind("release", Release, ()),
+            Kind("signals", Signal, ("signal_id",)),
         )
     }
 )

@@ -47,7 +47,7 @@ def test_the_help_says_what_there_is_and_how_to_begin(capsys: pytest.CaptureFixt
     assert code == 0
     for word in ("run", "status", "verify", "export", "migrate", "token", "first steps", "EDGE_AGENT__", "exit codes"):
         assert word in text
-    for command in ("run", "status", "verify", "export", "migrate", "token"):
+    for command in ("run", "status", "verify", "explain", "replay", "export", "migrate", "token"):
         assert "--config FILE" in said(capsys, command, "--help")[1]
 
 

@@ -16,8 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from edge_core.assignment import standing, steps
-from edge_core.assignment.choosing import choose
+from edge_core.assignment import cooling, standing, steps
 from edge_core.assignment.state import Assignment, Attempt, Stepped, Word
 from edge_core.errors import InvariantViolated
 from edge_core.limits import ASSIGNMENT_ATTEMPTS_MAX, ASSIGNMENT_SEARCH_MS_MAX
@@ -74,7 +73,7 @@ class Assignments(RuleBasedStateMachine):
     def a_store_comes_or_goes(self, at: int) -> None:
         self.centre.online ^= {self.stores[at].node_id}
 
-    @rule(seconds=st.sampled_from([1, 30, 70]))
+    @rule(seconds=st.sampled_from([1, 30, 70, 15 * 60, 5 * 3600]))
     def time_goes_by(self, seconds: int) -> None:
         self.centre.now_ms += seconds * 1_000
         self.the_centre_looks()
@@ -184,7 +183,8 @@ class Assignments(RuleBasedStateMachine):
             self._exchange()
             self.centre.now_ms += ACCEPT_MS + 1_000
         self.centre.now_ms += ASSIGNMENT_SEARCH_MS_MAX
-        self._exchange()
+        for _ in range(ASSIGNMENT_ATTEMPTS_MAX + 1):
+            self._exchange()
         self._demand()
 
     def _exchange(self) -> None:
@@ -251,8 +251,9 @@ BUGS: dict[str, tuple[Any, str, Any]] = {
     "who was asked meanwhile is not told that another one keeps the order": (steps, "_hear_withdrawn", _not_told),
     "who has not answered in time is not told": (steps, "time_out", _not_withdrawn),
     "a refused withdrawal is not heard": (standing, "_of_order", lambda order, _: _OF_ORDER(order, None)),
-    "a store is asked again": (assigning_model, "choose", lambda order, nodes, _: choose(order, nodes, ())),
-    "orders are passed on for ever": (steps, "is_exhausted", lambda _: False),
+    "a store is asked again": (assigning_model, "resting", lambda *_: ()),
+    "nobody is left alone for a while": (cooling, "rest_ms", lambda _: 0),
+    "orders are passed on for ever": (steps, "attempts_left", lambda _: 1),
 }
 
 

@@ -11,22 +11,26 @@ from msgspec import Struct, field
 
 from edge_core import ids
 from edge_core.assignment import steps
-from edge_core.assignment.choosing import Candidate, choose
+from edge_core.assignment.choosing import Candidate, plain_question, shares_of
+from edge_core.assignment.cooling import resting
+from edge_core.assignment.process import ATTEMPT
 from edge_core.assignment.standing import Answered, standing_of
 from edge_core.assignment.state import Assignment, Offer, Stepped, Withdraw, Word
 from edge_core.errors import Rejected
-from edge_core.limits import ASSIGNMENT_ATTEMPTS_MAX
+from edge_core.limits import ASSIGNMENT_ATTEMPTS_MAX, ASSIGNMENT_REST_SILENT_MS
 from edge_core.orders.commands import PlaceOrder, TakeAssignment
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import Event
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.further_events import AssignmentTaken
 from edge_core.orders.requests import HandBackRequest
+from edge_core.routing.deciding import route
 from edge_core.stock.rights import Life
 from tests.rigs.counter import Counter
 from tests.rigs.orders import BUSINESS_DATE, START_MS
 
 ACCEPT_MS = 60_000
+LEAST_REST_MS = ASSIGNMENT_REST_SILENT_MS
 SKU = "069012345" + "00001"
 
 
@@ -152,7 +156,7 @@ class ModelCentre:
         )
         self._write(order_id, stepped)
         after = stepped.assignment
-        if after.status == "unassigned" and (after.due_at_ms or 0) <= self.now_ms and not is_patient:
+        if steps.is_sought(after, self.now_ms) and not is_patient:
             self._write(order_id, self._seek(after))
 
     def assign(self, order_id: UUID, node_id: str) -> None:
@@ -221,13 +225,21 @@ class ModelCentre:
     def _seek(self, assignment: Assignment) -> Stepped:
         posted = self.books.posted[assignment.order_id]
         candidates = [Candidate(name, {(SKU, "H87"): 9_000_000}, 0) for name in sorted(self.online)]
-        node_id = None if steps.is_exhausted(assignment) else choose(posted, candidates, assignment.tried).node_id
-        if node_id is None:
+        rest, left = resting(assignment, self.now_ms), steps.attempts_left(assignment)
+        question = plain_question(posted, candidates, rest, attempts_left=left, now_ms=self.now_ms)
+        shares = shares_of(route(question))
+        if not shares:
             found = steps.find_nobody(assignment, self.now_ms)
             is_worn_out = len(assignment.attempts) >= ASSIGNMENT_ATTEMPTS_MAX
             assert (found.assignment.reason == "attempts-exhausted") == is_worn_out, found
             return found
-        assert node_id not in assignment.tried, f"{node_id} is asked by itself once more"
+        ((node_id, _),) = shares
+        assert node_id is not None
+        for attempt in assignment.attempts:
+            if attempt.node_id == node_id:
+                assert attempt.status in ATTEMPT.finals, f"{node_id} is asked again before it has let go"
+                rested_ms = self.now_ms - (attempt.ended_at_ms or self.now_ms)
+                assert rested_ms >= LEAST_REST_MS, f"{node_id} is asked again after {rested_ms} ms"
         return self._offer(assignment, node_id)
 
     def _offer(self, assignment: Assignment, node_id: str) -> Stepped:

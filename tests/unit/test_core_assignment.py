@@ -3,15 +3,24 @@
 from uuid import UUID
 
 import pytest
-from msgspec.structs import replace
 
-from edge_core.assignment.choosing import Candidate, choose
+from edge_core.assignment.choosing import Candidate, less_doubts
+from edge_core.assignment.cooling import resting
 from edge_core.assignment.standing import Answered, standing_of
 from edge_core.assignment.state import Assignment, Offer, Standing, Stepped, Withdraw, Word
-from edge_core.assignment.steps import cancel, find_nobody, hear, offer, time_out
+from edge_core.assignment.steps import cancel, find_nobody, hear, is_sought, offer, time_out
 from edge_core.errors import Rejected
-from edge_core.limits import ASSIGNMENT_ATTEMPTS_MAX, ASSIGNMENT_RETRY_INTERVAL_MS, ASSIGNMENT_SEARCH_MS_MAX
-from tests.rigs.orders import order_id, till_order
+from edge_core.limits import (
+    ASSIGNMENT_AGAIN_INTERVAL_MS,
+    ASSIGNMENT_AGAIN_MS_MAX,
+    ASSIGNMENT_ATTEMPTS_MAX,
+    ASSIGNMENT_REST_MISSING_MS,
+    ASSIGNMENT_REST_REJECTED_MS,
+    ASSIGNMENT_REST_SILENT_MS,
+    ASSIGNMENT_RETRY_INTERVAL_MS,
+    ASSIGNMENT_SEARCH_MS_MAX,
+)
+from tests.rigs.orders import order_id
 
 NOW, ACCEPT = 1_000_000, 900_000
 A, B, C = order_id(1), order_id(2), order_id(3)
@@ -43,13 +52,54 @@ def test_the_node_that_accepts_owns_the_order_and_a_second_word_changes_nothing(
     assert said(accepted.assignment, A, "accepted") == accepted
 
 
-def test_a_node_that_rejects_is_tried_no_more_and_the_search_goes_on_at_once() -> None:
+def test_a_node_that_rejects_rests_and_the_search_goes_on_at_once() -> None:
     after = said(OFFERED, A, "given_back", "out-of-stock").assignment
     assert (after.status, after.due_at_ms, after.tried) == ("unassigned", NOW, frozenset({"store-1"}))
-    assert after.attempts[0].reason == "out-of-stock"
-    able = [Candidate(name, {(line.sku, line.unit): 9_000 for line in till_order().lines}, 0) for name in ("store-1",)]
-    choice = choose(till_order(), able, after.tried)
-    assert (choice.node_id, choice.refused) == (None, {"store-1": "tried"})
+    assert (after.attempts[0].reason, after.attempts[0].ended_at_ms) == ("out-of-stock", NOW)
+    assert resting(after, NOW) == {"store-1"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "rest_ms"),
+    [
+        ("no_capacity", ASSIGNMENT_REST_REJECTED_MS),
+        ("out-of-stock", ASSIGNMENT_REST_MISSING_MS),
+        ("not_found", ASSIGNMENT_REST_MISSING_MS),
+    ],
+)
+def test_a_node_rests_for_as_long_as_its_reason_says_and_may_then_be_asked_again(reason: str, rest_ms: int) -> None:
+    after = said(OFFERED, A, "given_back", reason).assignment
+    assert resting(after, NOW + rest_ms - 1) == {"store-1"}
+    assert resting(after, NOW + rest_ms) == frozenset()
+
+
+def test_a_node_that_did_not_answer_rests_from_then_on_but_not_before_it_has_let_go() -> None:
+    late = time_out(OFFERED, NOW + ACCEPT).assignment
+    over_ms = NOW + ACCEPT + ASSIGNMENT_REST_SILENT_MS
+    assert resting(late, over_ms) == {"store-1"}
+    let_go = said(late, A, "given_back", "timed-out").assignment
+    assert resting(let_go, over_ms - 1) == {"store-1"}
+    assert resting(let_go, over_ms) == frozenset()
+
+
+def test_goods_that_have_come_in_since_end_the_rest_of_who_lacked_them_and_of_nobody_else() -> None:
+    lacking = said(OFFERED, A, "given_back", "short").assignment
+    unwilling = said(OFFERED, A, "given_back", "no_capacity").assignment
+    come_in = frozenset({"store-1"})
+    assert resting(lacking, NOW, replenished=come_in) == frozenset()
+    assert resting(unwilling, NOW, replenished=come_in) == come_in
+
+
+def test_what_is_in_doubt_counts_for_no_more_than_is_believed() -> None:
+    goods = ("sku", "H87")
+    told = less_doubts(
+        [Candidate("store-1", {goods: 5_000}, 0), Candidate("store-2", {goods: 1}, 0)],
+        {
+            ("store-1", goods): 999,
+            ("store-2", goods): 999,
+        },
+    )
+    assert [each.free_milli[goods] for each in told] == [999, 1]
 
 
 def test_before_its_time_is_over_a_node_is_not_timed_out() -> None:
@@ -123,7 +173,19 @@ def test_nobody_to_ask_is_looked_for_again_and_after_a_while_people_look() -> No
     again = find_nobody(NEW, NOW).assignment
     assert (again.status, again.due_at_ms) == ("unassigned", NOW + ASSIGNMENT_RETRY_INTERVAL_MS)
     given_up = find_nobody(again, NOW + ASSIGNMENT_SEARCH_MS_MAX).assignment
-    assert (given_up.status, given_up.reason, given_up.due_at_ms) == ("exception", "no-candidate", None)
+    again_ms = NOW + ASSIGNMENT_SEARCH_MS_MAX + ASSIGNMENT_AGAIN_INTERVAL_MS
+    assert (given_up.status, given_up.reason, given_up.due_at_ms) == ("exception", "no-candidate", again_ms)
+    assert not is_sought(given_up, again_ms - 1)
+    assert is_sought(given_up, again_ms)
+
+
+def test_while_people_look_the_centre_looks_on_for_a_day() -> None:
+    rejected = said(OFFERED, A, "given_back").assignment
+    waiting = find_nobody(rejected, NOW).assignment
+    assert waiting.due_at_ms == NOW + ASSIGNMENT_AGAIN_INTERVAL_MS
+    later = find_nobody(waiting, NOW + ASSIGNMENT_AGAIN_MS_MAX).assignment
+    assert (later.status, later.due_at_ms, later.reason) == ("exception", None, "nobody-left")
+    assert asked(later, "store-1", B).status == "offered"
 
 
 def test_when_all_who_could_have_rejected_people_look_at_once_and_may_choose_one_again() -> None:
@@ -138,7 +200,8 @@ def test_after_so_many_attempts_people_look() -> None:
     for number in range(ASSIGNMENT_ATTEMPTS_MAX):
         name = order_id(100 + number)
         state = said(asked(state, f"store-{number}", name), name, "given_back").assignment
-    assert find_nobody(state, NOW).assignment.reason == "attempts-exhausted"
+    worn_out = find_nobody(state, NOW).assignment
+    assert (worn_out.reason, worn_out.due_at_ms) == ("attempts-exhausted", None)
 
 
 def test_a_centre_that_was_put_back_takes_in_who_has_the_order() -> None:
@@ -165,30 +228,6 @@ def test_the_offer_says_until_when_a_word_is_wanted() -> None:
     (ask,) = offer(NEW, "store-1", A, now_ms=NOW, accept_ms=ACCEPT).asks
     assert isinstance(ask, Offer)
     assert ask.accept_by_ms == NOW + ACCEPT
-
-
-def test_the_node_with_all_goods_and_the_fewest_open_orders_is_asked_then_the_first_by_its_id() -> None:
-    order = till_order(method="ship")
-    all_of_it = {(line.sku, line.unit): line.quantity_milli for line in order.lines}
-    most_of_it = {**all_of_it, (order.lines[0].sku, order.lines[0].unit): order.lines[0].quantity_milli - 1}
-    several = [
-        Candidate("store-4", all_of_it, 2),
-        Candidate("store-3", all_of_it, 1),
-        Candidate("store-2", all_of_it, 1),
-        Candidate("store-1", most_of_it, 0),
-    ]
-    assert choose(order, several, ()).node_id == "store-2"
-    assert choose(order, several, ()).refused == {"store-1": "stock"}
-    assert choose(order, several, ("store-2",)).node_id == "store-3"
-
-
-def test_goods_that_are_fetched_are_fetched_where_the_order_says() -> None:
-    order = till_order(method="pickup", store_id="store-0002")
-    goods = {(line.sku, line.unit): 9_000 for line in order.lines}
-    several = [Candidate("store-0001", goods, 0), Candidate("store-0002", goods, 7)]
-    assert choose(order, several, ()).node_id == "store-0002"
-    elsewhere = replace(order, store_id="store-0003")
-    assert choose(elsewhere, several, ()).refused == {"store-0001": "place", "store-0002": "place"}
 
 
 def test_an_attempt_of_which_nothing_came_stands_as_its_node_answered() -> None:
