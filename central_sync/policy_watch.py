@@ -99,7 +99,7 @@ class PolicyWatch:
         name, more = running.revision.name, worse.more
         why = (
             f"{worse.figure}: {worse.treated.estimate:g} instead of {worse.control.estimate:g} "
-            f"(between {more.low:+g} and {more.high:+g}), of {compared.treated.orders} and {compared.control.orders} orders"
+            f"({more.low:+g} to {more.high:+g}), of {compared.treated.orders} and {compared.control.orders} orders"
         )
         async with self._database.transaction() as connection:
             refused = await self._desk.roll_back(connection, running.revision, who="guard", why=why)

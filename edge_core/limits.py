@@ -367,7 +367,6 @@ SERVICE_ZONES_MAX: Final = 200  # of one service: carriers have up to ten, or on
 SERVICE_SPAN_MS_MAX: Final = 366 * 86_400_000  # on the way, to prepare, or to wait for a supplier: a year
 ZONE_AREAS_MAX: Final = 300  # every country, or every region of a large one
 ROUTING_SOURCES_MAX: Final = 32  # of what a question is made of: one for each dataset
-ROUTING_QUESTION_BYTES_MAX: Final = 128 * 1024  # in the log: a quarter of an entry; 64 places have 30 KiB
 
 # --- policies (docs/policies.md) --------------------------------------------------------------------------------------
 POLICIES_MAX: Final = 64  # of one bundle: three times what an agent is measured with
@@ -404,3 +403,4 @@ POLICY_TRIAL_ORDERS_MAX: Final = 10_000  # recorded orders that a draft is tried
 POLICY_TRIAL_ORDERS_DEFAULT: Final = 1_000  # enough to see a per cent of cost
 POLICY_NOTE_CHARS_MAX: Final = 500  # why somebody drafts a policy or takes it back
 POLICY_SIGNALS_MAX: Final = 200  # at once, those that are over not counted: more alarms than a storm has regions
+POLICY_GUARDS_MAX: Final = 5  # of one comparison: one for each figure
