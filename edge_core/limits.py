@@ -384,6 +384,7 @@ POLICY_SCOPES_MAX: Final = 64  # regions and stores that an experiment names; th
 POLICY_FINDINGS_MAX: Final = 100  # of a lint that are named; the others are counted
 POLICY_DESCRIPTION_CHARS_MAX: Final = 1_000  # of what a policy is for, in a few sentences
 POLICY_BUCKETS: Final = 100  # shares are per cent
+POLICY_KEYS_MAX: Final = 8  # trusted at once: the present one, the next, and some of before
 SIGNALS_MAX: Final = 1_000  # that a decision looks through: every carrier, and the weather of every region
 SIGNAL_TTL_MS_MAX: Final = 30 * 86_400_000  # of a signal: what lasts for longer is published as a policy
 

@@ -88,9 +88,6 @@ def test_a_policy_in_order_has_no_findings() -> None:
     ],
 )
 def test_a_cell_under_a_fact_that_would_silently_never_match_is_refused(fact: str, cell: str, says: str) -> None:
-    given = policy(
-        "p", table([{"parcel_minor": "1"}, ELSE]), table([{f"if {fact}": cell, **ELSE}, {"parcel_minor": "2"}])
-    )
     given = policy("p", table([{"if lines": "> 99", **ELSE}, {f"if {fact}": cell, "parcel_minor": "1"}, ELSE]))
     found = only(given)
     assert found.cell == Cell("p", "prices", 2, fact)
