@@ -3,8 +3,10 @@
 Every change takes the lock of the plan, is written to the audit, and is published to the stores with it or not at all.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Final
 
 import structlog
 from msgspec import Struct
@@ -17,16 +19,16 @@ from central_sync.store.policies import RevisionRow
 from edge_core.errors import InvariantViolated, Rejected
 from edge_core.limits import POLICY_ID_CHARS_MAX
 from edge_core.policy import life
-from edge_core.policy.documents import RELEASE_KEY, Policy, Release
+from edge_core.policy.documents import RELEASE_KEY, Policy
 from edge_core.policy.faults import Finding
 from edge_core.policy.life import LIFE, Plan, Revision, Running
 from edge_core.policy.lint import lint, lint_bundle
+from edge_core.policy.signing import Bundle, signed
 from edge_core.reference.datasets import encode_row
 
 _log = structlog.get_logger("policy")
 
-Sign = Callable[[Release, Mapping[str, bytes]], Release]
-"""Signs a release together with the rows of its policies."""
+_SEED_BYTES: Final = 32
 
 
 class Linted(Struct, frozen=True):
@@ -41,7 +43,7 @@ class PolicyDesk(Struct, frozen=True):
     """For the API, the command line and the guards; every function works in the caller's transaction."""
 
     now: Callable[[], datetime]
-    sign: Sign
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes
 
     async def draft(self, connection: Connection, policy: Policy, *, note: str, who: str) -> Linted | Rejected:
         """A new revision; the number that `policy` has is not looked at. It is linted at once, and kept even so."""
@@ -127,6 +129,23 @@ class PolicyDesk(Struct, frozen=True):
             await self._move(connection, before, "retired", "restored", who, f"after {revision.name}")
         return status
 
+    async def install(self, connection: Connection, bundle: Bundle, who: str) -> Plan | Rejected:
+        """Promote the policies of a bundle and arrange them as its release does, where nothing was ever released."""
+        plan = await policies.lock_plan(connection)
+        if plan.number:
+            return Rejected("policy-not-possible", f"release {plan.number} is in use: draft policies, and compare them")
+        names: dict[str, Revision] = {}
+        for policy in bundle.policies:
+            linted = await self.draft(connection, policy, note="shipped with the software", who=who)
+            if isinstance(linted, Rejected):
+                return linted
+            names[policy.policy_id] = linted.revision
+        release = bundle.release
+        for policy_id in dict.fromkeys((*release.layers, *release.fallback)):
+            await self._move(connection, names[policy_id], "linted", "promoted:first", who, "shipped with the software")
+        layers, fallback = ([names[each] for each in some] for some in (release.layers, release.fallback))
+        return await self.arrange(connection, layers, fallback, who)
+
     async def discard(self, connection: Connection, revision: Revision, who: str) -> str | Rejected:
         """Put a draft away that nobody wants."""
         await policies.lock_plan(connection)
@@ -138,8 +157,14 @@ class PolicyDesk(Struct, frozen=True):
     async def arrange(
         self, connection: Connection, layers: Sequence[Revision], fallback: Sequence[Revision], who: str
     ) -> Plan | Rejected:
-        """Say in which order the policies in use are asked, and which ones while a signal is active."""
+        """Say which promoted policies are asked, in which order, and which ones while a signal is active."""
         plan = await policies.lock_plan(connection)
+        for revision in (*layers, *fallback):
+            row = await self._found(connection, revision)
+            if isinstance(row, Rejected):
+                return row
+            if row.status != "promoted":
+                return Rejected("policy-not-possible", f"{revision.name} is {row.status}: promote it", state=row.status)
         arranged = life.arranged(plan, tuple(layers), tuple(fallback))
         published = arranged if isinstance(arranged, Rejected) else await self._release(connection, arranged, who)
         if not isinstance(published, Rejected):
@@ -180,7 +205,8 @@ class PolicyDesk(Struct, frozen=True):
         documents = [await self._document(connection, revision) for revision in after.named]
         rows = {each.policy_id: encode_row(each) for each in documents}
         made_at_ms = self._now_ms()
-        release = self.sign(life.release_of(after, number=after.number, made_at_ms=made_at_ms), rows)
+        unsigned = life.release_of(after, number=after.number, made_at_ms=made_at_ms)
+        release = signed(unsigned, documents, await policies.signing_seed(connection, self.random_bytes(_SEED_BYTES)))
         report = lint_bundle(release, documents)
         if not report.is_clean:
             return Rejected("policy-invalid", "; ".join(map(str, report.errors)))

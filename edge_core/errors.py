@@ -124,6 +124,8 @@ _ROWS: Final = (
     (2120, "policy-not-found", 404, "There is no such policy, or no such revision of it"),
     (2121, "policy-invalid", 422, "The policy is not what it should be"),
     (2122, "policy-not-possible", 409, "The policy cannot be used like that as it stands"),
+    (2123, "signal-invalid", 422, "The signal cannot be told as it is"),
+    (2124, "signal-not-found", 404, "There is no such signal, or it is over"),
     (3001, "token-missing", 401, "A bearer token is needed"),
     (3002, "token-unknown", 401, "The bearer token is not known"),
     (3003, "scope-missing", 403, "The bearer token does not allow this"),

@@ -405,3 +405,4 @@ POLICY_TRIAL_ORDERS_DEFAULT: Final = 1_000  # enough to see a per cent of cost
 POLICY_NOTE_CHARS_MAX: Final = 500  # why somebody drafts a policy or takes it back
 POLICY_SIGNALS_MAX: Final = 200  # at once, those that are over not counted: more alarms than a storm has regions
 POLICY_GUARDS_MAX: Final = 5  # of one comparison: one for each figure
+SIGNAL_MS_MAX: Final = 31 * 86_400_000  # what lasts longer than a month is no alarm: it belongs into a policy

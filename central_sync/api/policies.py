@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -36,17 +37,19 @@ from edge_core.errors import UNREADABLE, Rejected
 from edge_core.limits import PAGE_ROWS_MAX
 from edge_core.policy.figures import compare
 from edge_core.policy.life import Plan, Revision, Running
+from edge_core.shapes import json_reader
 from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised
 from holdfast_runtime.requests import require_json, undecodable
 
 _CURSOR_MAX: Final = 2**53
-_DRAFTS: Final = msgspec.json.Decoder(PolicyDraft)
-_COMPARES: Final = msgspec.json.Decoder(CompareRequest)
-_ROLL_BACKS: Final = msgspec.json.Decoder(RollBackRequest)
-_ARRANGES: Final = msgspec.json.Decoder(ArrangeRequest)
+_DRAFTS: Final = json_reader(PolicyDraft)
+_COMPARES: Final = json_reader(CompareRequest)
+_ROLL_BACKS: Final = json_reader(RollBackRequest)
+_ARRANGES: Final = json_reader(ArrangeRequest)
 
 T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
 Step = Callable[[Connection, Revision, str], Awaitable[str | Rejected]]
 
 
@@ -165,10 +168,10 @@ def _revision(request: Request) -> Revision:
     return Revision(request.path_params["policy_id"], number)
 
 
-async def _body(request: Request, decoder: msgspec.json.Decoder[T]) -> T:
+async def _body(request: Request, read: Callable[[bytes], S]) -> S:
     require_json(request.headers.get("content-type", "").encode("latin-1"))
     try:
-        return decoder.decode(await read_body(request.scope, request.receive))
+        return read(await read_body(request.scope, request.receive))
     except UNREADABLE as error:
         raise ProblemRaised(undecodable(error)) from error
 

@@ -81,6 +81,13 @@ async def put_plan(connection: Connection, plan: Plan) -> None:
     await connection.execute("UPDATE policy_plan SET plan = $1, changed_at = now()", _ENCODER.encode(plan))
 
 
+async def signing_seed(connection: Connection, new: bytes) -> bytes:
+    """The seed that releases are signed with; `new` where there was none."""
+    await connection.execute("INSERT INTO policy_key (seed) VALUES ($1) ON CONFLICT DO NOTHING", new)
+    found: bytes = await connection.fetchval("SELECT seed FROM policy_key")
+    return found
+
+
 async def page(
     connection: Connection, *, policy_id: str | None = None, revision: int | None = None, rows_max: int
 ) -> list[RevisionRow]:

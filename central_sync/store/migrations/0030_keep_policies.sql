@@ -68,3 +68,11 @@ CREATE TABLE shadow_outcome (
     PRIMARY KEY (arm, order_id, hash)
 );
 CREATE INDEX shadow_outcome_at ON shadow_outcome (decided_at);
+
+-- The key that releases are signed with (Ed25519, 32 bytes), made by the first process that needs it: all of them use the
+-- same one, and a restored centre is believed by its stores. Whoever can read this can speak for the centre.
+CREATE TABLE policy_key (
+    is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    seed bytea NOT NULL,
+    made_at timestamptz NOT NULL DEFAULT now()
+);
