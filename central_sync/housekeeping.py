@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from central_sync import times
-from central_sync.store import breakers, decided_keys, doubts, feed
+from central_sync.store import breakers, decided_keys, doubts, feed, outcomes
 from central_sync.store.database import Database
 from central_sync.telemetry import Telemetry
 from edge_core.errors import TransientFault

@@ -173,6 +173,10 @@ class PolicyDesk(Struct, frozen=True):
             await policies.note(connection, who, "arranged", None, f"{names}; fallback: {beside}")
         return published
 
+    async def seed(self, connection: Connection) -> bytes:
+        """The key that releases are signed with, made where there was none."""
+        return await policies.signing_seed(connection, self.random_bytes(_SEED_BYTES))
+
     # --- what they have in common ------------------------------------------------------------------------------------
 
     async def _found(self, connection: Connection, revision: Revision, on: str | None = None) -> RevisionRow | Rejected:
@@ -206,7 +210,7 @@ class PolicyDesk(Struct, frozen=True):
         rows = {each.policy_id: encode_row(each) for each in documents}
         made_at_ms = self._now_ms()
         unsigned = life.release_of(after, number=after.number, made_at_ms=made_at_ms)
-        release = signed(unsigned, documents, await policies.signing_seed(connection, self.random_bytes(_SEED_BYTES)))
+        release = signed(unsigned, documents, await self.seed(connection))
         report = lint_bundle(release, documents)
         if not report.is_clean:
             return Rejected("policy-invalid", "; ".join(map(str, report.errors)))

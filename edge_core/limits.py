@@ -406,3 +406,4 @@ POLICY_NOTE_CHARS_MAX: Final = 500  # why somebody drafts a policy or takes it b
 POLICY_SIGNALS_MAX: Final = 200  # at once, those that are over not counted: more alarms than a storm has regions
 POLICY_GUARDS_MAX: Final = 5  # of one comparison: one for each figure
 SIGNAL_MS_MAX: Final = 31 * 86_400_000  # what lasts longer than a month is no alarm: it belongs into a policy
+POLICY_TRIAL_STEP_ORDERS: Final = 20  # between two words of how far a trial is: a tenth of a second
