@@ -31,6 +31,7 @@ from central_sync.channel_commands import channels
 from central_sync.config import CentreConfig
 from central_sync.fleet import NodeStatus
 from central_sync.printing import print_json, print_table, printable, say
+from central_sync.rule_commands import rule
 from central_sync.store import audits, enrolments, instructions, orders, streams
 from central_sync.store.database import Connection, Database
 from central_sync.store.migrate import check, migrate
@@ -277,6 +278,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "channels": channels,
         "policy": _policy,
         "signal": _signal,
+        "rule": rule,
         "reference": _reference,
         "export": _export,
         "rights": _rights,

@@ -1,4 +1,4 @@
-"""Draw into the pages what the code says: state diagrams from the tables, the list of error codes.
+"""Draw into the pages what the code says: state diagrams from the tables, the list of error codes, the words of rules.
 
     python docs/draw.py          write every marked block anew
     python docs/draw.py --check  say which pages are behind, and exit 1 if any is
@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from central_sync.rule_language import describing
 from edge_core.assignment.process import ASSIGNMENT, ATTEMPT
 from edge_core.checks.judge import RULES
 from edge_core.errors import CODES, TYPE_PREFIX
@@ -86,6 +87,8 @@ def checks() -> str:
 BLOCKS: Final[dict[str, Callable[[], str]]] = {
     "error-codes": error_codes,
     "checks-table": checks,
+    "rule-words": describing.words_table,
+    "rule-examples": describing.examples_table,
     **{f"{machine.name}-diagram": partial(diagram, machine) for machine in _DRAWN},
     **{f"{machine.name}-table": partial(table, machine) for machine in _DRAWN},
 }

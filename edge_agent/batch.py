@@ -13,6 +13,7 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from edge_agent.commanding import Circumstances, command_of
+from edge_agent.routing import Timed, timed
 from edge_agent.store.address_edits import AddressEdit
 from edge_agent.store.idempotency import Answered
 from edge_agent.store.log import EntryRow, Tail, subject_of
@@ -42,6 +43,7 @@ from edge_core.orders.further_events import GroupRedirected
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.orders.sale import handed_over, state_of
+from edge_core.orders.sending import Router
 from edge_core.orders.settling import owed_on_account_minor
 from edge_core.orders.world import Accepted, Follow, World
 from edge_core.stock.ledger import Allocation, Position, StockDelta, apply_delta, hand_over, total
@@ -82,9 +84,12 @@ class Batch:
         closed: Sequence[DayClosed] = (),
         evidence: Evidence | None = None,
         shelves: Shelves | None = None,
+        router: Router | None = None,
     ) -> None:
         self._here = circumstances
         self._evidence = evidence
+        self._router = router
+        self.timed: list[Timed] = []
         self.tail = tail
         self._stock: defaultdict[str, dict[str | None, Position]] = defaultdict(dict)
         for position in positions:
@@ -121,7 +126,7 @@ class Batch:
                 return rejected_answer(REUSED, problem_body(REUSED))
             return self._replay(known)
         command = command_of(submission, self._here, self.tail.seq + 1)
-        decision = decide(self._world(command), command)
+        decision = self._decide(command)
         if isinstance(decision, Rejected):
             return self._refuse(submission, decision)
         try:
@@ -132,6 +137,10 @@ class Batch:
         row = Answered(submission.key_digest, submission.payload_hash, self.rows[-1].entry_id, kept)
         self._remember(submission, row, answer)
         return answer
+
+    def learn_router(self, router: Router | None) -> None:
+        """Know how goods that are sent from here on go."""
+        self._router = router
 
     def learn_rights(self, books: Mapping[tuple[str, str], RightsBook]) -> None:
         """Know more rights than at the beginning; what the batch has changed already stays."""
@@ -158,7 +167,7 @@ class Batch:
 
     def execute(self, command: Command, traceparent: str | None) -> Rejected | None:
         """Take a decision that no client of this store waits for; None when it was taken."""
-        decision = decide(self._world(command), command)
+        decision = self._decide(command)
         if isinstance(decision, Rejected):
             return decision
         try:
@@ -192,6 +201,14 @@ class Batch:
         self._answers[submission.key_digest] = answer
         self.new_answered.append(row)
 
+    def _decide(self, command: Command) -> Accepted | Rejected:
+        world = self._world(command)
+        if world.router is None:
+            return decide(world, command)
+        decision, took = timed(_order_of(command), lambda: decide(world, command))
+        self.timed += took
+        return decision
+
     def _world(self, command: Command) -> World:
         state: OrderState | None = None
         hold: Reservation | None = None
@@ -199,7 +216,7 @@ class Batch:
             state = self._state(command.order_id) if isinstance(command, OnOrder) else None
             hold = self._holds.get(command.reservation_id) if isinstance(command, OnHold) else None
         stock = {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state, hold)}
-        return World(state, stock, self._closed, self._evidence, hold, self._quotas, self._rights)
+        return World(state, stock, self._closed, self._evidence, hold, self._quotas, self._rights, self._router)
 
     def _state(self, order_id: UUID) -> OrderState | None:
         state = self._states.get(order_id)

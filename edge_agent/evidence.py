@@ -5,6 +5,7 @@ from functools import partial
 
 from edge_agent.changing import changes_asked
 from edge_agent.commanding import business_date, order_in
+from edge_agent.routing import sent_again
 from edge_agent.store.connection import Connection
 from edge_agent.store.known import read_known
 from edge_agent.submission import Submission
@@ -31,7 +32,9 @@ async def gather_evidence(
     # The decision refuses an order of a moment that does not exist: nothing is looked up by it.
     posted = [order for order in asked if order is not None and is_moment(order.placed_at)]
     changes, changed = changes_asked(submissions, recorded)
-    found = await lookup(connection, partial(needs_of, posted, changed)) if lookup is not None else None
+    again, addresses = sent_again(submissions, recorded)
+    needs = partial(needs_of, posted, [*changed, *again], addresses)
+    found = await lookup(connection, needs) if lookup is not None else None
     reference = found or NOTHING
     dated = [(order, order.business_date or business_date(order.placed_at, here.zone)) for order in posted]
     return Evidence(reference, await read_known(connection, dated, reference, here.now_ms(), changes))

@@ -94,7 +94,7 @@ class Instructions:
         outcomes: Counter[str] = Counter()
 
         async def change(connection: Connection) -> None:
-            work = _Work(connection, self._file, self._here, outcomes, self._accept)
+            work = _Work(connection, self._file, self._here, outcomes, self._accept, self._intake)
             await work.take(deliver.incarnation, delivery)
 
         await self.load()
@@ -112,7 +112,7 @@ class Instructions:
         outcomes: Counter[str] = Counter()
 
         async def change(connection: Connection) -> None:
-            await _Work(connection, self._file, self._here, outcomes, self._accept).grant_wishes()
+            await _Work(connection, self._file, self._here, outcomes, self._accept, self._intake).grant_wishes()
 
         await self._change(change, outcomes)
 
@@ -152,6 +152,7 @@ class _Work:
         surroundings: Surroundings,
         outcomes: "Counter[str]",
         accept: Accept,
+        intake: Intake,
     ) -> None:
         self._connection = connection
         self._file = file
@@ -160,6 +161,7 @@ class _Work:
         self._outcomes = outcomes
         self._kept: dict[UUID, Entry] = {}
         self._accept = accept
+        self._intake = intake
         self._circumstances = Circumstances(
             stream=file.streams["orders"],
             now_ms=self._now_ms,
@@ -294,6 +296,7 @@ class _Work:
         self._batch.learn_rights(await rights.read_books(self._connection, shared))
         if self._batch.knows_order(order_id):
             return None
+        self._batch.learn_router(await self._intake.router_for(self._connection, task.order))
         return self._batch.execute(command, instruction.traceparent)
 
     async def withdraw(self, instruction: Instruction) -> Rejected | None:

@@ -19,6 +19,7 @@ from edge_agent.batch_file import read_replay, write_batch
 from edge_agent.commanding import Circumstances, skus_asked
 from edge_agent.evidence import Lookup, gather_evidence
 from edge_agent.hold_count import HoldCount
+from edge_agent.routing import OwnRouting
 from edge_agent.store import days, holds, idempotency, orders, quotas, rights, stock
 from edge_agent.store.connection import Connection
 from edge_agent.store.file import StoreFile
@@ -44,6 +45,8 @@ from edge_core.limits import (
 )
 from edge_core.orders.document import TillOrder
 from edge_core.orders.events import skus_in
+from edge_core.orders.sending import Router
+from edge_core.reference.lookup import needs_of
 from edge_core.stock.requests import RightsRequest
 from holdfast_runtime.problems import INTERNAL_ERROR, problem_body
 
@@ -90,6 +93,7 @@ class Intake:
         self._is_confirmed = False
         self.on_damage: Callable[[], None] = lambda: None
         self.lookup: Lookup | None = None
+        self.routing = OwnRouting(file.node_id, surroundings.zone)
         self.on_commit: Callable[[str, int], None] = lambda _lane, _seq: None
         self._queue: asyncio.Queue[Submission | Write | LogChange | None] = asyncio.Queue()
         self._fault: StorageFault | None = None
@@ -246,6 +250,7 @@ class Intake:
             await self._append(connection, batch)
         self.accepted += len(batch.rows)
         self.holds.count(batch.eventful)
+        self.routing.times.note(batch.timed)
         self.rejected += sum(1 for row in batch.new_answered if row.entry_id is None)
         if batch.rows:
             self._file.tails["orders"] = batch.tail
@@ -268,6 +273,7 @@ class Intake:
         living = await holds.read_holds(connection, held) if held else {}
         skus |= {allocation.sku for hold in living.values() for allocation in hold.allocations}
         shared = [request.key(self._file.node_id) for request in others if isinstance(request, RightsRequest)]
+        evidence = await gather_evidence(connection, self.lookup, submissions, recorded, self._here)
         return Batch(
             Circumstances(
                 stream=self._file.streams["orders"],
@@ -284,13 +290,19 @@ class Intake:
             answered=answered,
             replays=replays,
             closed=await days.read_closed(connection) if any(isinstance(each, Close) for each in others) else (),
-            evidence=await gather_evidence(connection, self.lookup, submissions, recorded, self._here),
+            evidence=evidence,
+            router=await self.routing.router(connection, evidence.reference),
             shelves=Shelves(
                 living,
                 await quotas.read_quotas(connection, sorted(skus)) if skus else {},
                 await rights.read_books(connection, shared) if shared else {},
             ),
         )
+
+    async def router_for(self, connection: Connection, order: TillOrder) -> Router | None:
+        """How an order that the centre has assigned goes: it chose the store, and the store its carrier."""
+        found = None if self.lookup is None else await self.lookup(connection, lambda: needs_of([order]))
+        return None if found is None else await self.routing.router(connection, found)
 
     def _confirmed(self) -> bool:
         """Whether the centre has greeted this very file since it was opened: before that it may be an older copy."""

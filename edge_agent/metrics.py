@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
@@ -55,6 +55,13 @@ class AgentCollector(Collector):
         yield _counter("holdfast_link_peer_faults", "Messages that could not be used.", books.peer_faults)
         yield _counter("holdfast_log_pruned", "Entries let go of since the start.", books.pruned_entries)
         yield _counter("holdfast_log_pruned_without_backup", "Times that a limit forced it.", books.forced_prunings)
+        times = intake.routing.times
+        yield HistogramMetricFamily(
+            "holdfast_routing_decision_seconds",
+            "How long decisions took that asked routing.",
+            buckets=times.buckets(),
+            sum_value=times.sum_ms / 1000,
+        )
         online = self._session is not None and self._session.is_online
         yield GaugeMetricFamily("holdfast_link_online", "1 while the centre has greeted back.", int(online))
         parked = self._instructions.parked

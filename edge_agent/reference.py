@@ -45,7 +45,7 @@ class ReferenceKeeper:
         self._here = here
         self._source = source
         self._downloads = Downloads(file, intake, here)
-        self._lookup = Lookup(self.suspect)
+        self._lookup = Lookup(file.node_id, self.suspect)
         self._wanted: dict[str, Version] = {}
         self._damaged: set[str] = set()
         self._attempts = 0

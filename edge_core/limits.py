@@ -341,7 +341,9 @@ CUSTOMER_DAY_MS: Final = 3 * 86_400_000  # orders of one business date are place
 REFERENCE_ROW_BYTES_MAX: Final = 128 * 1024  # a promotion for a thousand items named with 64 characters has 70 KB
 
 # --- routing (docs/routing.md) ----------------------------------------------------------------------------------------
-ROUTING_COST_MILLI_MAX: Final = 10**11  # one part of a cost: a million of a currency with cents; sums stay below 2^50
+ROUTING_COST_MILLI_MAX: Final = 10**11  # one price, whatever it is of: a million of a currency with cents
+ROUTING_PART_MILLI_MAX: Final = 10**15  # a price times what it is of; ten parts of each of 500 lines stay below 2^63
+ROUTING_DEARER_MILLI_MAX: Final = 2**45  # than the cheapest: more is not compared; a dozen such sums fit into a lane
 PARCEL_WEIGHT_G_MAX: Final = 10**9  # a thousand tonnes: no parcel, but a row of a freight table may say so
 ROUTING_PLACES_MAX: Final = 64  # that one order is weighed against: the nearest; twice what the budget names
 ROUTING_SERVICES_MAX: Final = 16  # carriers' services from one place
@@ -356,6 +358,7 @@ ROUTING_EXTRAS_MAX: Final = 8  # things done besides bringing the goods: install
 ROUTING_PARCELS_MAX: Final = 10  # each line of an exact search on its own
 ROUTING_CHANGES_MAX: Final = 10  # refused places that are tried again for an explanation; each costs a decision or four
 ROUTING_LACKS_MAX: Final = 4  # so many things at once are no small change any more
+ROUTING_ATTEMPTS_MAX: Final = 5  # of a group: then something is wrong with it, and a person decides
 ROUTING_COOL_DOWN_MS: Final = 2 * 3_600_000  # who has failed is not asked again: by then shelves and vans are filled
 ROUTING_QUESTION_BYTES_MAX: Final = 128 * 1024  # in the log: a quarter of an entry; 64 places have 30 KiB
 TARIFF_BANDS_MAX: Final = 200  # of one zone; the freight tables seen have up to 152
@@ -367,6 +370,9 @@ SERVICE_ZONES_MAX: Final = 200  # of one service: carriers have up to ten, or on
 SERVICE_SPAN_MS_MAX: Final = 366 * 86_400_000  # on the way, to prepare, or to wait for a supplier: a year
 ZONE_AREAS_MAX: Final = 300  # every country, or every region of a large one
 ROUTING_SOURCES_MAX: Final = 32  # of what a question is made of: one for each dataset
+RULE_SENTENCE_CHARS_MAX: Final = 500  # a rule of a sentence: the longest that was written in trials has 140
+RULE_NAMES_MAX: Final = 1_000  # tiers, regions or channels that a chain names itself: every region that it sends to
+RULE_WAYS_MAX: Final = 8  # to say one name
 
 # --- policies (docs/policies.md) --------------------------------------------------------------------------------------
 POLICIES_MAX: Final = 64  # of one bundle: three times what an agent is measured with

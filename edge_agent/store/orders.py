@@ -13,6 +13,7 @@ from edge_agent.store.log import read_recorded
 from edge_agent.store.retention import FINISHED
 from edge_core.checks.known import coupons_of
 from edge_core.orders.fold import OrderState
+from edge_core.orders.parts import to_pick_milli
 from edge_core.orders.rendering import Recorded
 from edge_core.orders.settling import owed_on_account_minor
 
@@ -22,7 +23,8 @@ _HEADS_AT_ONCE: Final = 16
 class OrderHead(Struct, frozen=True):
     """An order as a list shows it, and as the checks of later orders see it (docs/checks.md).
 
-    `credit_minor` is what is owed of it on account, `credit_at_ms` when something was last paid so after the placing.
+    `credit_minor` is what is owed of it on account, `credit_at_ms` when something was last paid so after the placing,
+    `to_pick_milli` what the store has still to pick of it.
     """
 
     order_id: UUID
@@ -38,6 +40,7 @@ class OrderHead(Struct, frozen=True):
     credit_minor: int = 0
     coupons: tuple[str, ...] = ()
     credit_at_ms: int = 0
+    to_pick_milli: int = 0
 
 
 class OrderFilter(Struct, frozen=True):
@@ -66,18 +69,21 @@ def head_of(state: OrderState, last_entry: int, *, credit_at_ms: int = 0) -> Ord
         owed_on_account_minor(state) if order.customer_ref is not None else 0,
         tuple(coupons_of(order)) if order.adjustments else (),
         credit_at_ms,
+        to_pick_milli(state),
     )
 
 
 def _put_heads(count: int) -> str:
-    rows = ",".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * count)
+    rows = ",".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * count)
     return f"""
         INSERT INTO order_head (order_id, last_entry, revision, order_type, status, terminal_id,
-                                business_date, currency, grand_total_minor, customer_ref, credit_minor, credit_at_ms)
+                                business_date, currency, grand_total_minor, customer_ref, credit_minor, credit_at_ms,
+                                to_pick_milli)
         VALUES {rows}
         ON CONFLICT (order_id) DO UPDATE
         SET last_entry = excluded.last_entry, revision = excluded.revision, status = excluded.status,
-            credit_minor = excluded.credit_minor, credit_at_ms = max(credit_at_ms, excluded.credit_at_ms)
+            credit_minor = excluded.credit_minor, credit_at_ms = max(credit_at_ms, excluded.credit_at_ms),
+            to_pick_milli = excluded.to_pick_milli
     """  # noqa: S608 - only question marks are put in
 
 
@@ -99,6 +105,7 @@ async def put_heads(connection: aiosqlite.Connection, heads: Iterable[OrderHead]
             head.customer_ref,
             head.credit_minor,
             head.credit_at_ms,
+            head.to_pick_milli,
         )
         for head in taken
     ]
@@ -112,6 +119,12 @@ async def put_heads(connection: aiosqlite.Connection, heads: Iterable[OrderHead]
             await connection.executemany(_put_heads(1), rows[whole:])
         if used:
             await connection.executemany("INSERT OR IGNORE INTO coupon_use (code, order_id) VALUES (?, ?)", used)
+
+
+async def read_to_pick_milli(connection: aiosqlite.Connection) -> int:
+    """What the store has still to pick of all its open orders, in thousandths."""
+    rows = await fetch(connection, "SELECT coalesce(sum(to_pick_milli), 0) FROM order_head WHERE to_pick_milli > 0")
+    return int(rows[0][0])
 
 
 async def read_order(connection: aiosqlite.Connection, order_id: UUID) -> list[Recorded]:

@@ -61,14 +61,18 @@ def unasked(group: GroupState) -> GroupState:
     """A group without what routing had decided about it: it goes another way now, or is asked about again."""
     if group.decision_id is None:
         return group
-    return replace(group, service_id=None, arrives_at_ms=None, decision_id=None)
+    return replace(group, service_id=None, arrives_at_ms=None, decision_id=None, sorts_first=False)
 
 
 def _decide_routing(draft: Draft, event: RoutingDecided) -> None:
     for routed in event.groups:
         group = draft.group(routed.group_id)
         draft.groups[routed.group_id] = replace(
-            group, service_id=routed.service_id, arrives_at_ms=routed.arrives_at_ms, decision_id=event.hash
+            group,
+            service_id=routed.service_id,
+            arrives_at_ms=routed.arrives_at_ms,
+            decision_id=event.hash,
+            sorts_first=routed.sorts_first,
         )
 
 

@@ -11,6 +11,7 @@ from edge_core.orders.further_events import GroupQuantity
 from edge_core.orders.state import GroupState, OrderState, ReturnState
 from edge_core.stock.ledger import Allocation
 
+_TO_PICK = frozenset({"routed", "reserved", "accepted"})
 _ENDED = frozenset({"refused", "refunded", "exchanged"})
 
 Quantities = tuple[tuple[str, int], ...]
@@ -65,6 +66,12 @@ def by_group(quantities: Iterable[GroupQuantity]) -> dict[str, list[tuple[str, i
     for part in quantities:
         found[part.group_id].append((part.line_id, part.quantity_milli))
     return dict(found)
+
+
+def to_pick_milli(state: OrderState) -> int:
+    """How much of the order the store has still to pick, in thousandths."""
+    waiting = [group.lines for group in state.groups if group.status in _TO_PICK and group.method != "carry_out"]
+    return sum(line.quantity_milli for lines in waiting for line in lines) if waiting else 0
 
 
 def is_open(one: ReturnState) -> bool:

@@ -44,7 +44,8 @@ class GroupView(Struct, frozen=True, omit_defaults=True):
     """A fulfilment group as it stands. Quantities are thousandths; until `pickup_until` it can be fetched.
 
     `ship_to` is where its own goods are sent, if they are sent; `service_id` is to bring them at `arrives_at` by the
-    decision `decision_id` of routing, so much later than was promised, and `carrier` has them.
+    decision `decision_id` of routing, so much later than was promised, and `carrier` has them. `sorts_first`: they
+    are picked before others.
     """
 
     group_id: str
@@ -61,6 +62,7 @@ class GroupView(Struct, frozen=True, omit_defaults=True):
     arrives_at: str | None = None
     late_ms: int = 0
     decision_id: str | None = None
+    sorts_first: bool = False
     carrier: str | None = None
 
 
@@ -370,6 +372,7 @@ def _routed(state: OrderState, group: GroupState) -> dict[str, Any]:
         "service_id": group.service_id,
         "arrives_at": None if group.arrives_at_ms is None else rfc3339(group.arrives_at_ms),
         "late_ms": _late_ms(state, group),
+        "sorts_first": group.sorts_first,
         "decision_id": None if group.decision_id is None else group.decision_id.hex(),
     }
 

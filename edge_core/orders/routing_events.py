@@ -9,12 +9,13 @@ from msgspec import Struct
 class RoutedGroup(Struct, frozen=True, array_like=True, gc=False):
     """What was decided about one group: the service that carries it, and when it arrives (Unix ms).
 
-    Both are None for goods about which a person decides.
+    Both are None for goods about which a person decides. `sorts_first`: whoever picks takes it before others.
     """
 
     group_id: str
     service_id: str | None
     arrives_at_ms: int | None
+    sorts_first: bool = False
 
 
 class Avoided(Struct, frozen=True, array_like=True, gc=False):

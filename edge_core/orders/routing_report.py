@@ -140,6 +140,8 @@ def _sources(question: Question, decision: Decision) -> Iterable[SourceView]:
         place = places[candidate.location_id]
         yield _source(f"stock of {place.location_id}", place.stock, question.asked_at_ms)
         yield _source(f"capacity of {place.location_id}", place.capacity, question.asked_at_ms)
+    for stamp in question.sources:
+        yield _source("dataset", stamp, question.asked_at_ms)
     yield _source("prices", question.policy, question.asked_at_ms)
 
 

@@ -5,22 +5,26 @@ can carry is promised to the order all the same, and waits for people (docs/rout
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_core.checks.judge import hold_of
 from edge_core.checks.question import Doubt, doubt
+from edge_core.limits import TEXT_CHARS_MAX
 from edge_core.orders.document import Address, GroupLine, Order
 from edge_core.orders.events import Event, FulfillmentRouted, OrderHeld, StockReserved
 from edge_core.orders.judgment import Finding
 from edge_core.orders.routing_events import Avoided, RoutedGroup, RoutingDecided
 from edge_core.reference.documents import Rules
-from edge_core.routing.constraints import Refusal
 from edge_core.routing.deciding import Allocation as Parcel
 from edge_core.routing.deciding import Decision, route
 from edge_core.routing.question import Question
 from edge_core.routing.record import fitted, record_of
+from edge_core.routing.refusal_words import refusal_words
+from edge_core.routing.voice import Voice
+from edge_core.routing.weighing import Candidate
 from edge_core.stock.ledger import Allocation, Position
 
 RULE = "routing"
@@ -80,7 +84,7 @@ class Sent(Struct, frozen=True):
         """The record of the decision."""
         record = record_of(self.question, self.decision)
         groups = tuple(
-            RoutedGroup(group_id, part.service_id, part.arrives_at_ms)
+            RoutedGroup(group_id, part.service_id, part.arrives_at_ms, self.question.prices.sorts_first)
             for group_id, part in zip(group_ids, self.parts, strict=True)
         )
         return RoutingDecided(
@@ -89,7 +93,7 @@ class Sent(Struct, frozen=True):
 
     def hold(self, rules: Rules, *, hold_id: str, now_ms: int) -> tuple[OrderHeld, ...]:
         """The hold of what a person has to decide about; none where everything has its service."""
-        doubts = [_doubt(self.decision, part) for part in self.parts if part.service_id is None]
+        doubts = [_doubt(self, part) for part in self.parts if part.service_id is None]
         return (hold_of(rules, doubts, hold_id=hold_id, now_ms=now_ms),) if doubts else ()
 
 
@@ -138,16 +142,21 @@ def _without_avoided(question: Question, sending: Sending) -> Question:
     return replace(question, places=places, excluded=tuple(sorted(excluded.union(question.excluded))))
 
 
-def _doubt(decision: Decision, part: Part) -> Doubt:
+def _doubt(sent: Sent, part: Part) -> Doubt:
     """What a person hears: which lines, and what keeps them here."""
-    refusal = next((each.refusal for each in decision.candidates if each.refusal is not None), None)
-    why = decision.refusal or (refusal.constraint if refusal is not None else "cost")
     named = ", ".join(line.line_id for line in part.lines)
-    finding = Finding(RULE, f"nothing sends line {named}: {why}{_of(refusal)}")
-    if why == "regional_policy":
+    refused = next((each for each in sent.decision.candidates if each.refusal is not None), None)
+    finding = Finding(RULE, f"nothing sends line {named}: {_why(sent, refused)}"[:TEXT_CHARS_MAX])
+    if refused is not None and refused.refusal is not None and refused.refusal.constraint == "regional_policy":
         return doubt(finding, "back_office", "refuse", "a law or the policy keeps the goods from that place")
     return doubt(finding, "store", "approve", "the goods are here: send them by another carrier, or call them off")
 
 
-def _of(refusal: Refusal | None) -> str:
-    return "" if refusal is None or refusal.service_id is None else f" by {refusal.service_id}"
+def _why(sent: Sent, refused: Candidate | None) -> str:
+    """In the words of an explanation, by UTC."""
+    voice = Voice("en", sent.question.currency, UTC)
+    if sent.decision.refusal is not None:
+        return voice.say(f"manual.{sent.decision.refusal}")
+    if refused is None or refused.refusal is None:
+        return "not in so few parcels"
+    return refusal_words(sent.question, refused.location_id, refused.refusal, voice)

@@ -23,9 +23,10 @@ class GroupState(Struct, frozen=True, array_like=True, gc=False):
     """One group: where it is in its table, its source, what is promised to it, how often it was refused.
 
     `lines` is what it still has to bring. `code_hash` and `expires_at_ms` are those of its pickup code. `ship_to` is
-    the address that it was redirected to; without one it goes to that of the order. `service_id` carries it and is to
-    arrive at `arrives_at_ms`, where routing has decided that; `decision_id` is the hash of the question. `carrier` has
-    taken the parcel, and `avoided` has failed it.
+    the address that it was redirected to; without one it goes to that of the order.
+
+    Where routing has decided: `service_id` brings it at `arrives_at_ms`, `decision_id` is the question's hash, and with
+    `sorts_first` whoever picks takes it before others. `carrier` has the parcel; `avoided` has failed it before.
     """
 
     group_id: str
@@ -41,6 +42,7 @@ class GroupState(Struct, frozen=True, array_like=True, gc=False):
     service_id: str | None = None
     arrives_at_ms: int | None = None
     decision_id: bytes | None = None
+    sorts_first: bool = False
     carrier: str | None = None
     avoided: tuple[Avoided, ...] = ()
 

@@ -81,6 +81,9 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
 )
 """Every dataset by its name."""
 
+NETWORK: Final[tuple[Dataset, ...]] = ("locations", "services", "tariffs", "carbon", "suppliers")
+"""Those that orders are routed by, and not judged: a sale over the counter asks for none of them."""
+
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODERS: Final = {name: msgspec.msgpack.Decoder(kind.document) for name, kind in KINDS.items()}
 _READERS: Final[dict[str, Callable[[bytes], Any]]] = {name: json_reader(kind.document) for name, kind in KINDS.items()}

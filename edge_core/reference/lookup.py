@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from edge_core.orders.document import Order, TillOrder
+from edge_core.orders.document import Address, Order, TillOrder
 from edge_core.policy.documents import Signal
 from edge_core.reference.documents import Account, Compliance, Item, Offer, Price, Promotion, Rules
-from edge_core.routing.network import NO_NETWORK, Network
+from edge_core.routing.network import NO_NETWORK, Network, area_of
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -39,10 +39,14 @@ class Edition(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Needs(Struct, frozen=True):
-    """The keys whose rows a decision wants: of catalogue, compliance and prices, and of customers."""
+    """The keys whose rows a decision wants: of catalogue, compliance and prices, and of customers.
+
+    `areas` are where goods are sent (ISO 3166): only for these the network is read.
+    """
 
     skus: frozenset[str] = frozenset()
     customers: frozenset[str] = frozenset()
+    areas: frozenset[str] = frozenset()
 
 
 class Reference(Struct, frozen=True):
@@ -102,11 +106,17 @@ NOTHING: Final = Reference(_NONE)
 """What a store looks up in that never received anything: built-in rules, and no rows."""
 
 
-def needs_of(orders: Iterable[TillOrder], changed: Iterable[Order] = ()) -> Needs:
-    """The keys that decisions on these orders, and changes of those that are there, will ask for."""
+def needs_of(orders: Iterable[TillOrder], changed: Iterable[Order] = (), addresses: Iterable[Address] = ()) -> Needs:
+    """The keys that decisions on these orders, and changes of those that are there, will ask for.
+
+    `addresses` are where these may be sent otherwise than before.
+    """
     skus: set[str] = set()
     customers: set[str] = set()
+    areas = {area_of(address) for address in addresses}
     for order in orders:
+        if order.fulfillment.method == "ship":
+            areas.add(area_of(order.fulfillment.ship_to))
         skus.update(line.sku for line in order.lines)
         if order.customer is not None:
             customers.add(order.customer.ref)
@@ -114,7 +124,7 @@ def needs_of(orders: Iterable[TillOrder], changed: Iterable[Order] = ()) -> Need
         skus.update(line.sku for line in placed.lines)
         if placed.customer_ref is not None:
             customers.add(placed.customer_ref)
-    return Needs(frozenset(skus), frozenset(customers))
+    return Needs(frozenset(skus), frozenset(customers), frozenset(areas))
 
 
 def good_at(offers: Iterable[Offer], at_ms: int) -> Offer | None:

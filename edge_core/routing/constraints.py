@@ -1,11 +1,12 @@
 """What must hold before a place may send goods: named predicates, each with the numbers that it compared.
 
-Three tables, by what is looked at: the order alone, a place, a need at a place, a service that carries a need. The
-first predicate of a table that fails is the reason that people are told (docs/routing.md, "Constraints").
+Five tables, by what is looked at: the order alone, a place, a need at a place, a service, a need on its way.
+The first predicate of a table that fails is the reason that people are told (docs/routing.md, "Constraints").
 """
 
-from collections.abc import Iterable, Iterator
-from typing import Final, Literal, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -29,7 +30,7 @@ class Refusal(Struct, frozen=True, array_like=True):
     service_id: str | None = None
 
 
-class Trip(NamedTuple):
+class Trip(Struct, frozen=True, gc=False):
     """A service with the moment at which goods arrive by it."""
 
     service: Service
@@ -111,30 +112,43 @@ def is_within_capacity(_: Question, need: Need, place: Place, __: Supply | None)
     return Refusal("capacity", left_milli, need.quantity_milli, "thousandths", need.line_id)
 
 
+# --- a service -------------------------------------------------------------------------------------------------------
+
+
+def is_running(_: Question, service: Service) -> Refusal | None:
+    """The carrier works today."""
+    return None if service.is_running else Refusal("carrier_running", service_id=service.service_id)
+
+
+def is_served(question: Question, service: Service) -> Refusal | None:
+    """The carrier also does what the customer wants with the goods: installs, takes the old one back."""
+    if not question.extras:
+        return None
+    done = sum(extra in service.offers for extra in question.extras)
+    if done == len(question.extras):
+        return None
+    return Refusal("extras", done, len(question.extras), "count", service_id=service.service_id)
+
+
+def is_quick(question: Question, service: Service) -> Refusal | None:
+    """The goods are on the way for no longer than the policy lets them."""
+    limit_ms = question.prices.transit_ms_max
+    if limit_ms is None or service.transit_ms <= limit_ms:
+        return None
+    return Refusal("transit", service.transit_ms, limit_ms, "ms", service_id=service.service_id)
+
+
 # --- a service that carries a need -----------------------------------------------------------------------------------
 
 
-def is_running(_: Question, __: Need, trip: Trip, ___: Supply) -> Refusal | None:
-    """The carrier works today."""
-    return None if trip.service.is_running else Refusal("carrier_running", service_id=trip.service.service_id)
-
-
-def is_carried(question: Question, need: Need, trip: Trip, ___: Supply) -> Refusal | None:
+def is_carried(question: Question, need: Need, trip: Trip, _: Supply) -> Refusal | None:
     """The carrier has what goods of such traits need, by their nature and by the policy."""
     if next(lacking(question, need, trip.service), None) is None:
         return None
     return Refusal("handling", line_id=need.line_id, service_id=trip.service.service_id)
 
 
-def is_served(question: Question, _: Need, trip: Trip, __: Supply) -> Refusal | None:
-    """The carrier also does what the customer wants with the goods: installs, takes the old one back."""
-    done = sum(extra in trip.service.offers for extra in question.extras)
-    if done == len(question.extras):
-        return None
-    return Refusal("extras", done, len(question.extras), "count", service_id=trip.service.service_id)
-
-
-def is_not_barred(question: Question, need: Need, trip: Trip, ___: Supply) -> Refusal | None:
+def is_not_barred(question: Question, need: Need, trip: Trip, _: Supply) -> Refusal | None:
     """No law and no policy keeps such goods from that mode or from that region."""
     if bar_against(question, need, trip.service) is None:
         return None
@@ -149,20 +163,12 @@ def is_fresh(_: Question, need: Need, trip: Trip, supply: Supply) -> Refusal | N
     return Refusal("shelf_life", supply.expires_at_ms, wants_ms, "ms", need.line_id, trip.service.service_id)
 
 
-def is_in_time(question: Question, need: Need, trip: Trip, ___: Supply) -> Refusal | None:
+def is_in_time(question: Question, need: Need, trip: Trip, _: Supply) -> Refusal | None:
     """With a promise that must be kept: the goods leave before the cut-off that keeps it."""
     arrives_ms = trip.arrives_at_ms
     if not question.prices.keeps_promise or arrives_ms <= question.promise_at_ms:
         return None
     return Refusal("cut_off", arrives_ms, question.promise_at_ms, "ms", need.line_id, trip.service.service_id)
-
-
-def is_quick(question: Question, _: Need, trip: Trip, __: Supply) -> Refusal | None:
-    """The goods are on the way for no longer than the policy lets them."""
-    limit_ms, transit_ms = question.prices.transit_ms_max, trip.service.transit_ms
-    if limit_ms is None or transit_ms <= limit_ms:
-        return None
-    return Refusal("transit", transit_ms, limit_ms, "ms", service_id=trip.service.service_id)
 
 
 SPECIAL_TRAITS: Final[tuple[Trait, ...]] = ("cold", "hazardous")
@@ -171,7 +177,25 @@ SPECIAL_TRAITS: Final[tuple[Trait, ...]] = ("cold", "hazardous")
 ORDER: Final = (is_not_held, has_attempts_left)
 PLACE: Final = (is_chosen, is_not_excluded, is_active, is_open, is_accepting)
 NEED: Final = (is_allowed_kind, is_in_stock, is_enough_to_order, is_within_capacity)
-TRIP: Final = (is_running, is_served, is_carried, is_not_barred, is_quick, is_fresh, is_in_time)
+SERVICE: Final = (is_running, is_served, is_quick)
+TRIP: Final = (is_carried, is_not_barred, is_fresh, is_in_time)
+
+
+def _is_special(need: Need) -> bool:
+    return any(trait in SPECIAL_TRAITS for trait in need.traits)
+
+
+TripCheck = Callable[[Question, Need, Trip, Supply], Refusal | None]
+
+_MATTERS: Final[Mapping[TripCheck, Callable[[Question, Need], bool]]] = MappingProxyType(
+    {
+        is_carried: lambda question, need: bool(question.prices.requires) or _is_special(need),
+        is_not_barred: lambda question, _: bool(question.bars or question.prices.bars),
+        is_fresh: lambda _, __: True,
+        is_in_time: lambda question, _: question.prices.keeps_promise,
+    }
+)
+"""Whether a predicate of `TRIP` can refuse a need at all, whatever service carries it: most have nothing to refuse."""
 
 
 def lacking(question: Question, need: Need, service: Service) -> Iterator[tuple[Trait, str | None]]:
@@ -197,23 +221,51 @@ def bar_against(question: Question, need: Need, service: Service) -> Bar | None:
 
 def refused_order(question: Question) -> Refusal | None:
     """Why the order goes nowhere."""
-    return _first(check(question) for check in ORDER)
+    for check in ORDER:
+        refusal = check(question)
+        if refusal is not None:
+            return refusal
+    return None
 
 
 def refused_place(question: Question, place: Place) -> Refusal | None:
     """Why nothing goes from a place."""
-    return _first(check(question, place) for check in PLACE)
+    for check in PLACE:
+        refusal = check(question, place)
+        if refusal is not None:
+            return refusal
+    return None
 
 
 def refused_need(question: Question, need: Need, place: Place, supply: Supply | None) -> Refusal | None:
     """Why a place cannot meet a need, however it would be carried."""
-    return _first(check(question, need, place, supply) for check in NEED)
+    for check in NEED:
+        refusal = check(question, need, place, supply)
+        if refusal is not None:
+            return refusal
+    return None
 
 
-def refused_trip(question: Question, need: Need, trip: Trip, supply: Supply) -> Refusal | None:
+def refused_service(question: Question, service: Service) -> Refusal | None:
+    """Why a service carries nothing."""
+    for check in SERVICE:
+        refusal = check(question, service)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def trip_checks(question: Question, need: Need, *, expires: bool) -> tuple[TripCheck, ...]:
+    """Those of `TRIP` that could refuse goods that expire, or do not, for `refused_trip`: every service is asked."""
+    return tuple(check for check in TRIP if _MATTERS[check](question, need) and (expires or check is not is_fresh))
+
+
+def refused_trip(
+    checks: tuple[TripCheck, ...], question: Question, need: Need, trip: Trip, supply: Supply
+) -> Refusal | None:
     """Why a service cannot carry a need."""
-    return _first(check(question, need, trip, supply) for check in TRIP)
-
-
-def _first(refusals: Iterable[Refusal | None]) -> Refusal | None:
-    return next((refusal for refusal in refusals if refusal is not None), None)
+    for check in checks:
+        refusal = check(question, need, trip, supply)
+        if refusal is not None:
+            return refusal
+    return None

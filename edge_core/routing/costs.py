@@ -4,11 +4,13 @@ Each part is in thousandths of the currency's minor unit, rounded once and half 
 parcel itself and those of its lines: that is what lets `sourcing` add them up without knowing what they are.
 """
 
+from collections.abc import Sequence
 from functools import reduce
 from typing import Final
 
 from msgspec import Struct
 
+from edge_core.limits import ROUTING_PART_MILLI_MAX
 from edge_core.routing.question import Need, Place, PlaceKind, Prices, Question, Service, Supply
 
 _HOUR_MS: Final = 3_600_000
@@ -37,7 +39,18 @@ class Parts(Struct, frozen=True, array_like=True, gc=False):
     @property
     def total_milli(self) -> int:
         """All of them."""
-        return sum(getattr(self, name) for name in self.__struct_fields__)
+        return (
+            self.shipping_milli
+            + self.handling_milli
+            + self.split_milli
+            + self.lateness_milli
+            + self.time_milli
+            + self.stock_milli
+            + self.reject_milli
+            + self.carbon_milli
+            + self.policy_milli
+            + self.backorder_milli
+        )
 
 
 def added(*parts: Parts) -> Parts:
@@ -54,26 +67,55 @@ def arrival_ms(service: Service, lead_ms: int) -> int:
 def parcel_parts(question: Question, place: Place, arrives_ms: int) -> Parts:
     """What a parcel costs whatever is in it, the carrier's charge apart."""
     prices = question.prices
-    late_ms = max(0, arrives_ms - question.promise_at_ms)
     return Parts(
         handling_milli=place.parcel_milli,
         split_milli=prices.parcel_milli,
-        lateness_milli=_rounded(late_ms * prices.late_hour_milli, _HOUR_MS),
-        time_milli=_rounded(max(0, arrives_ms - question.asked_at_ms) * prices.hour_milli, _HOUR_MS),
-        reject_milli=_rounded(place.reject_permille * prices.reject_milli, _PERMILLE),
-        policy_milli=_of_kind(prices, place.kind) + _rounded(place.distance_m * prices.km_milli, _KM_M),
+        lateness_milli=_lateness_milli(question, arrives_ms),
+        time_milli=_time_milli(question, arrives_ms),
+        reject_milli=_reject_milli(prices, place),
+        policy_milli=_policy_milli(prices, place),
     )
+
+
+def packed_milli(question: Question, place: Place) -> int:
+    """What a parcel costs at a place whatever carries it: all of `parcel_parts` but its arrival."""
+    prices = question.prices
+    return place.parcel_milli + prices.parcel_milli + _reject_milli(prices, place) + _policy_milli(prices, place)
+
+
+def awaited_milli(question: Question, arrives_ms: int) -> int:
+    """What it costs that a parcel arrives when it does: lateness and time."""
+    return _lateness_milli(question, arrives_ms) + _time_milli(question, arrives_ms)
 
 
 def line_parts(question: Question, need: Need, place: Place, service: Service, supply: Supply) -> Parts:
     """What a line adds to the parcel that it is in."""
-    prices = question.prices
-    moved = need.weight_g * place.distance_m * service.carbon_mg_per_tkm * prices.detour_permille
     return Parts(
-        handling_milli=_rounded(need.quantity_milli * place.unit_milli, _UNIT_MILLI),
-        stock_milli=_rounded(need.quantity_milli * (supply.unit_milli - _expiry_milli(question, supply)), _UNIT_MILLI),
-        carbon_milli=_rounded(moved * prices.carbon_kg_milli, _G_M_MG_PERMILLE_PER_KG),
+        handling_milli=_handling_milli(need, place),
+        stock_milli=_stock_milli(question, need, supply),
+        carbon_milli=carbons_milli((need.weight_g,), carbon_rate(question, place, service))[0],
     )
+
+
+def kept_milli(question: Question, need: Need, place: Place, supply: Supply) -> int:
+    """What a line adds whatever carries it: handling and stock, all of `line_parts` but the carbon."""
+    return _handling_milli(need, place) + _stock_milli(question, need, supply)
+
+
+def carbon_rate(question: Question, place: Place, service: Service) -> int:
+    """What a gram costs for its CO2e on the way from a place by a service, for `carbons_milli`."""
+    prices = question.prices
+    return place.distance_m * service.carbon_mg_per_tkm * prices.detour_permille * prices.carbon_kg_milli
+
+
+def carbons_milli(weights_g: Sequence[int], rate: int) -> list[int]:
+    """What lines cost for their CO2e, in thousandths of the minor unit."""
+    if max(weights_g) * rate >= ROUTING_PART_MILLI_MAX * _G_M_MG_PERMILLE_PER_KG:
+        return [_rounded(weight_g * rate, _G_M_MG_PERMILLE_PER_KG) for weight_g in weights_g]
+    if not rate:
+        return [0] * len(weights_g)
+    twice, half, whole = 2 * rate, _G_M_MG_PERMILLE_PER_KG, 2 * _G_M_MG_PERMILLE_PER_KG
+    return [(weight_g * twice + half) // whole for weight_g in weights_g]  # `_rounded`, as everybody asks
 
 
 def carbon_g(question: Question, weight_g: int, place: Place, service: Service) -> int:
@@ -82,8 +124,40 @@ def carbon_g(question: Question, weight_g: int, place: Place, service: Service) 
     return _rounded(moved, _G_M_MG_PERMILLE_PER_KG // 1000)
 
 
+def _handling_milli(need: Need, place: Place) -> int:
+    return _rounded(need.quantity_milli * place.unit_milli, _UNIT_MILLI)
+
+
+def _stock_milli(question: Question, need: Need, supply: Supply) -> int:
+    return _rounded(need.quantity_milli * (supply.unit_milli - _expiry_milli(question, supply)), _UNIT_MILLI)
+
+
+def _lateness_milli(question: Question, arrives_ms: int) -> int:
+    late_ms, price_milli = arrives_ms - question.promise_at_ms, question.prices.late_hour_milli
+    return _rounded(late_ms * price_milli, _HOUR_MS) if late_ms > 0 and price_milli else 0
+
+
+def _time_milli(question: Question, arrives_ms: int) -> int:
+    way_ms, price_milli = arrives_ms - question.asked_at_ms, question.prices.hour_milli
+    return _rounded(way_ms * price_milli, _HOUR_MS) if way_ms > 0 and price_milli else 0
+
+
+def _reject_milli(prices: Prices, place: Place) -> int:
+    return _rounded(place.reject_permille * prices.reject_milli, _PERMILLE)
+
+
+def _policy_milli(prices: Prices, place: Place) -> int:
+    return _of_kind(prices, place.kind) + _rounded(place.distance_m * prices.km_milli, _KM_M)
+
+
 def _of_kind(prices: Prices, kind: PlaceKind) -> int:
-    return {"store": prices.store_milli, "warehouse": prices.warehouse_milli, "supplier": prices.supplier_milli}[kind]
+    match kind:
+        case "store":
+            return prices.store_milli
+        case "warehouse":
+            return prices.warehouse_milli
+        case "supplier":
+            return prices.supplier_milli
 
 
 def _expiry_milli(question: Question, supply: Supply) -> int:
@@ -96,5 +170,8 @@ def _expiry_milli(question: Question, supply: Supply) -> int:
 
 
 def _rounded(dividend: int, divisor: int) -> int:
-    """Half up, below zero too: towards the larger."""
-    return (2 * dividend + divisor) // (2 * divisor)
+    """Half up, below zero too: towards the larger. Not beyond `ROUTING_PART_MILLI_MAX`, whatever is multiplied."""
+    rounded = (2 * dividend + divisor) // (2 * divisor)
+    if -ROUTING_PART_MILLI_MAX <= rounded <= ROUTING_PART_MILLI_MAX:
+        return rounded
+    return ROUTING_PART_MILLI_MAX if rounded > 0 else -ROUTING_PART_MILLI_MAX

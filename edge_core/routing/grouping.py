@@ -88,7 +88,7 @@ def _apart_parcel(parcel: Parcel, groups: list[int]) -> Parcel:
 
 
 def _divided_milli_min(problem: Problem) -> int:
-    """What two parcels or more cost at the least: twice the cheapest parcel, and each line at its cheapest."""
+    """What two parcels or more cost at the least: the cheapest parcel as often as it must or pays, lines at theirs."""
     parcel = min(
         option.fixed_milli
         + min((max(band.base_milli, band.charge_milli_min) for band in problem.tariffs[option.tariff]), default=0)
@@ -98,7 +98,8 @@ def _divided_milli_min(problem: Problem) -> int:
         min((option.line_milli[at] for option in problem.options if option.lines >> at & 1), default=0)
         for at in range(len(problem.weights_g))
     )
-    return 2 * parcel + sum(lines)
+    parcels = 2 if parcel >= 0 else min(problem.parcels_max, len(problem.weights_g))
+    return parcels * parcel + sum(lines)
 
 
 def _sum(parts: Iterable[int], group: int) -> int:

@@ -50,8 +50,8 @@ class Network(Struct, frozen=True):
 
     def carbon_mg_per_tkm(self, service: Service) -> int:
         """The factor of a service, else that with the name of its mode; nothing where neither is known."""
-        factor = self.factors.get(service.factor_id or service.mode) or self.factors.get(service.mode)
-        return 0 if factor is None else factor.mg_per_tkm
+        known = (self.factors.get(key) for key in factor_keys(service))
+        return next((factor.mg_per_tkm for factor in known if factor is not None), 0)
 
 
 NO_NETWORK: Final = Network()
@@ -60,6 +60,11 @@ NO_NETWORK: Final = Network()
 def tariff_key(service: Service, zone: Zone) -> str:
     """The key of the row of `tariffs` for one of a service's zones."""
     return f"{service.tariff_id}{KEY_SEPARATOR}{zone.zone}"
+
+
+def factor_keys(service: Service) -> tuple[str, ...]:
+    """The keys of the carbon factors of a service, the better one first."""
+    return (service.mode,) if service.factor_id is None else (service.factor_id, service.mode)
 
 
 def zones_to(service: Service, destination: str) -> Sequence[Zone]:

@@ -11,26 +11,21 @@ plan may want the same goods of one place; then the search goes on along "this l
 of the lines that share. It counts its branches and looks at no clock, so that an answer can be had again (G12).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from edge_core.limits import ROUTING_BRANCHES_MAX
-from edge_core.routing.partition import divide
-from edge_core.routing.prices import OUT_OF_REACH, cost_milli, need_milli, option_rank, price_set, price_sets
-from edge_core.routing.problem import Option, Parcel, Plan, Problem, Solution, Stock
-
-_Ban = tuple[int, int]
-"""A place, and the bit of a line that does not go from there."""
+from edge_core.routing.partition import Division, Divisions, price_of
+from edge_core.routing.prices import OUT_OF_REACH, Ban, Prices, cost_milli, need_milli, option_rank
+from edge_core.routing.problem import Parcel, Plan, Problem, Solution, Stock
 
 
 class _Found(NamedTuple):
     """A plan as the search keeps it: the cheapest first, of equals the one with fewer bans."""
 
     price: int
-    bans: tuple[_Ban, ...]
+    bans: tuple[Ban, ...]
     plan: Plan
 
 
@@ -43,28 +38,23 @@ def solve(problem: Problem) -> Solution | None:
     best, is_truncated = search.cheapest()
     if best is None:
         return None
-    others = []
-    for parcel in best.parcels:
-        # Whatever plan is not the best one lacks one of its parcels (Lawler 1972).
-        other, is_cut = search.cheapest(without=parcel)
-        is_truncated = is_truncated or is_cut
-        if other is not None:
-            others.append(other)
-    return Solution(best, min(others, key=lambda plan: plan.cost_milli, default=None), is_truncated)
+    runner_up, is_cut = search.cheapest(but=best)
+    return Solution(best, runner_up, is_truncated or is_cut)
 
 
 class _Search:
-    """One problem, with the prices of its sets under each set of bans that was tried."""
+    """One problem, with what was found out under each set of bans that was tried."""
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._prices: dict[tuple[_Ban, ...], list[int]] = {}
+        self._prices = Prices(problem)
+        self._divisions: dict[tuple[Ban, ...], Divisions] = {}
 
-    def cheapest(self, without: Parcel | None = None) -> tuple[Plan | None, bool]:
+    def cheapest(self, but: Plan | None = None) -> tuple[Plan | None, bool]:
         """The cheapest plan in which no goods are promised twice, and whether the search was given up before it."""
-        found = self._relaxed((), without)
+        found = self._relaxed((), but)
         waiting = [found] if found else []
-        seen: set[tuple[_Ban, ...]] = {()}
+        seen: set[tuple[Ban, ...]] = {()}
         branches = 0
         while waiting:
             node = heappop(waiting)
@@ -77,28 +67,27 @@ class _Search:
                 if bans not in seen:
                     seen.add(bans)
                     branches += 1
-                    found = self._relaxed(bans, without)
+                    found = self._relaxed(bans, but)
                     if found is not None:
                         heappush(waiting, found)
         return None, branches > ROUTING_BRANCHES_MAX
 
-    def _relaxed(self, bans: tuple[_Ban, ...], without: Parcel | None) -> _Found | None:
-        """The cheapest plan where only the bans keep parcels from the same goods."""
-        options = _under(self._problem.options, bans)
-        if bans not in self._prices:
-            self._prices[bans] = price_sets(self._problem, options)
-        prices = self._prices[bans]
-        if without is not None:
-            prices = prices.copy()
-            lines = without.lines
-            if option_rank(prices[lines]) == without.option:
-                prices[lines] = price_set(self._problem, options, lines, without=without.option)
-        parts = divide(prices, self._problem.parcels_max).parts
-        price = sum(prices[part] for part in parts)
-        if any(prices[part] >= OUT_OF_REACH for part in parts) or len(parts) == 0:
+    def _relaxed(self, bans: tuple[Ban, ...], but: Plan | None) -> _Found | None:
+        """The cheapest plan but one where only the bans keep parcels from the same goods."""
+        if bans not in self._divisions:
+            self._divisions[bans] = Divisions(self._prices.of_sets(bans), self._problem.parcels_max)
+        divisions = self._divisions[bans]
+        found: Division | None = divisions.cheapest()
+        if found is not None and but is not None and _plan(found) == but:
+            others = [self._prices.of_set(part.elements, bans, without=option_rank(part.price)) for part in found]
+            found = divisions.second(found, others)
+        if not found or any(part.price >= OUT_OF_REACH for part in found):
             return None
-        parcels = tuple(Parcel(part, option_rank(prices[part]), cost_milli(prices[part])) for part in parts)
-        return _Found(price, bans, Plan(parcels))
+        return _Found(price_of(found), bans, _plan(found))
+
+
+def _plan(division: Division) -> Plan:
+    return Plan(tuple(Parcel(part.elements, option_rank(part.price), cost_milli(part.price)) for part in division))
 
 
 def overdrawn(problem: Problem, plan: Plan) -> Stock | None:
@@ -114,7 +103,7 @@ def overdrawn(problem: Problem, plan: Plan) -> Stock | None:
     return None
 
 
-def _branches(problem: Problem, node: _Found, stock: Stock) -> Iterator[tuple[_Ban, ...]]:
+def _branches(problem: Problem, node: _Found, stock: Stock) -> Iterator[tuple[Ban, ...]]:
     """In every plan that fits, one of the lines that share goes from elsewhere."""
     lines = 0
     for parcel in node.plan.parcels:
@@ -123,12 +112,3 @@ def _branches(problem: Problem, node: _Found, stock: Stock) -> Iterator[tuple[_B
     for line, milli in stock.needs_milli:
         if milli and lines >> line & 1:
             yield tuple(sorted({*node.bans, (stock.place, line)}))
-
-
-def _under(options: Sequence[Option], bans: Sequence[_Ban]) -> Sequence[Option]:
-    if not bans:
-        return options
-    barred: dict[int, int] = {}
-    for place, line in bans:
-        barred[place] = barred.get(place, 0) | 1 << line
-    return [replace(option, lines=option.lines & ~barred.get(option.place, 0)) for option in options]

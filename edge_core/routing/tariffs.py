@@ -6,13 +6,13 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from edge_core.limits import PARCEL_WEIGHT_G_MAX, ROUTING_COST_MILLI_MAX
+from edge_core.limits import PARCEL_WEIGHT_G_MAX, ROUTING_COST_MILLI_MAX, ROUTING_DEARER_MILLI_MAX
 
 Cost = Annotated[int, Meta(ge=0, le=ROUTING_COST_MILLI_MAX)]
 Weight = Annotated[int, Meta(ge=0, le=PARCEL_WEIGHT_G_MAX)]
 
-IMPOSSIBLE: Final = 1 << 50
-"""A cost that no plan reaches: no parcel of this weight is taken. `ROUTING_COST_MILLI_MAX` keeps sums far below it."""
+IMPOSSIBLE: Final = ROUTING_DEARER_MILLI_MAX << 4
+"""No charge: no parcel of this weight is taken, or not for `ROUTING_DEARER_MILLI_MAX`."""
 
 
 class Band(Struct, frozen=True, array_like=True, gc=False):
@@ -38,7 +38,8 @@ def charge_milli(tariff: Tariff, weight_g: int) -> int:
     for band in tariff:
         if weight_g <= band.weight_g_max:
             rated = band.base_milli - (-band.per_kg_milli * weight_g) // 1000
-            return max(band.charge_milli_min, rated)
+            charge = max(band.charge_milli_min, rated)
+            return charge if charge <= ROUTING_DEARER_MILLI_MAX else IMPOSSIBLE
     return IMPOSSIBLE
 
 
@@ -46,7 +47,16 @@ def charges_milli(tariff: Tariff, weights_g: Sequence[int]) -> list[int]:
     """`charge_milli` of many weights at once, which are in order."""
     charges: list[int] = []
     for band in tariff:
-        base, rate, least = band.base_milli, -band.per_kg_milli, band.charge_milli_min
         within = weights_g[len(charges) : bisect_right(weights_g, band.weight_g_max)]
-        charges += [own if (own := base - rate * weight_g // 1000) > least else least for weight_g in within]
+        charges += _band_charges(band, within)
     return charges + [IMPOSSIBLE] * (len(weights_g) - len(charges))
+
+
+def _band_charges(band: Band, weights_g: Sequence[int]) -> list[int]:
+    if weights_g and charge_milli((band,), weights_g[-1]) == IMPOSSIBLE:
+        return [charge_milli((band,), weight_g) for weight_g in weights_g]
+    base, rate, least = band.base_milli, -band.per_kg_milli, band.charge_milli_min
+    if not rate:
+        return [max(base, least)] * len(weights_g)
+    at_least = bisect_right(weights_g, (least - base) * 1000 // band.per_kg_milli)
+    return [least] * at_least + [base - rate * weight_g // 1000 for weight_g in weights_g[at_least:]]

@@ -1,13 +1,24 @@
 """From a question to what `sourcing` solves: which place can send which lines by which service, and for how much."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from operator import add
 from typing import Final, NamedTuple
 
 from msgspec import Struct
 
 from edge_core.limits import ROUTING_OPTIONS_BITS
-from edge_core.routing.constraints import Refusal, Trip, refused_need, refused_place, refused_trip
-from edge_core.routing.costs import arrival_ms, line_parts, parcel_parts
+from edge_core.routing.constraints import (
+    Refusal,
+    Trip,
+    TripCheck,
+    refused_need,
+    refused_place,
+    refused_service,
+    refused_trip,
+    trip_checks,
+)
+from edge_core.routing.costs import arrival_ms, awaited_milli, carbon_rate, carbons_milli, kept_milli, packed_milli
 from edge_core.routing.problem import Option, Problem, Stock
 from edge_core.routing.question import Need, Place, Question, Service, Supply
 from edge_core.routing.tariffs import FREE
@@ -18,7 +29,7 @@ BACKORDER: Final = -1
 _OPTIONS_MAX: Final = 1 << ROUTING_OPTIONS_BITS
 
 
-class Way(NamedTuple):
+class Way(Struct, frozen=True, gc=False):
     """What an option stands for: a place of `Weighed.places`, its service, and how long it waits for goods."""
 
     place: int
@@ -44,32 +55,42 @@ class Weighed(NamedTuple):
     is_cut: bool
 
 
+class _Line(Struct, frozen=True, gc=False):
+    """A need that a place can meet, and what may keep a service from carrying it."""
+
+    bit: int
+    need: Need
+    supply: Supply
+    checks: tuple[TripCheck, ...]
+
+
 class _At(NamedTuple):
-    """A place with what it has of each need, None where it cannot meet it."""
+    """A place with the lines that it can send. `kept_milli`: what each need adds to any parcel from there."""
 
     place: Place
-    supplies: tuple[Supply | None, ...]
+    lines: tuple[_Line, ...]
+    kept_milli: Sequence[int]
     refusals: tuple[Refusal, ...]
 
 
 def weigh(question: Question) -> Weighed:
     """Every option of a question, and why other places have none."""
     places = tuple(sorted(question.places, key=lambda place: (place.distance_m, place.location_id)))
+    repeated, checks = _repeated(question.needs), _checks(question)
+    weights_g = tuple(need.weight_g for need in question.needs)
     ways: list[Way] = []
     options: list[Option] = []
     stocks: list[Stock] = []
     candidates: list[Candidate] = []
     for index, place in enumerate(places):
-        at = _look(question, place)
-        shared = tuple(_shared(question.needs, at, index))
+        at = _look(question, place, checks)
+        shared = tuple(_shared(at, index, repeated))
         refusals = list(at.refusals)
         before = len(options)
-        if not refusals or any(at.supplies):
-            for way, option, refusal in _options(question, at, index):
-                refusals += [] if refusal is None else [refusal]
-                if option.lines:
-                    ways.append(way)
-                    options.append(option)
+        if not refusals or at.lines:
+            for way, option in _options(question, at, index, weights_g, refusals):
+                ways.append(way)
+                options.append(option)
         stocks += [stock for stock, _ in shared]
         candidates.append(_candidate(question, place, options[before:], refusals + [told for _, told in shared]))
     is_cut = len(options) >= _OPTIONS_MAX
@@ -77,75 +98,108 @@ def weigh(question: Question) -> Weighed:
     if question.prices.backorder_milli is not None:
         ways.append(Way(BACKORDER, None, 0))
         options.append(_backorder(question, question.prices.backorder_milli))
-    weights_g = tuple(need.weight_g for need in question.needs)
     tariffs = (*question.tariffs, FREE)
     problem = Problem(weights_g, tuple(options), tariffs, tuple(stocks), question.prices.parcels_max)
     return Weighed(places, problem, tuple(ways), tuple(candidates), is_cut)
 
 
-def _look(question: Question, place: Place) -> _At:
+def _look(question: Question, place: Place, checks: Sequence[Sequence[tuple[TripCheck, ...]]]) -> _At:
     refusal = refused_place(question, place)
     if refusal is not None:
-        return _At(place, (None,) * len(question.needs), (refusal,))
+        return _At(place, (), (), (refusal,))
     by_sku = {supply.sku: supply for supply in place.supplies}
-    supplies: list[Supply | None] = []
+    lines: list[_Line] = []
+    kept = [0] * len(question.needs)
     refusals: list[Refusal] = []
-    for need in question.needs:
+    for bit, need in enumerate(question.needs):
         supply = by_sku.get(need.sku)
         refusal = refused_need(question, need, place, supply)
-        supplies.append(supply if refusal is None else None)
-        refusals += [] if refusal is None else [refusal]
-    return _At(place, tuple(supplies), tuple(refusals))
+        if refusal is not None:
+            refusals.append(refusal)
+        elif supply is not None:
+            lines.append(_Line(bit, need, supply, checks[bit][supply.expires_at_ms is not None]))
+            kept[bit] = kept_milli(question, need, place, supply)
+    return _At(place, tuple(lines), kept, tuple(refusals))
 
 
-def _options(question: Question, at: _At, index: int) -> Iterator[tuple[Way, Option, Refusal | None]]:
-    """Each service, once for every time that its goods may have to be waited for."""
-    leads_ms = sorted({supply.lead_ms for supply in at.supplies if supply is not None})
+def _checks(question: Question) -> list[tuple[tuple[TripCheck, ...], tuple[TripCheck, ...]]]:
+    """For each need what may keep a service from carrying it: where it does not expire, and where it does."""
+    return [
+        (trip_checks(question, need, expires=False), trip_checks(question, need, expires=True))
+        for need in question.needs
+    ]
+
+
+def _options(
+    question: Question, at: _At, index: int, weights_g: Sequence[int], refusals: list[Refusal]
+) -> Iterator[tuple[Way, Option]]:
+    """Each service, once for every time that its goods may have to be waited for. Adds why services carry less."""
+    leads_ms = sorted({line.supply.lead_ms for line in at.lines})
+    packed = packed_milli(question, at.place)
     for service in at.place.services:
+        refusal = refused_service(question, service)
+        if refusal is not None:
+            refusals.append(refusal)
+            continue
+        carbons = carbons_milli(weights_g, carbon_rate(question, at.place, service))
+        milli = tuple(map(add, at.kept_milli, carbons))
         for lead_ms in leads_ms:
             trip = Trip(service, arrival_ms(service, lead_ms))
-            lines, milli, refusal = 0, [0] * len(question.needs), None
-            for bit, (need, supply) in enumerate(zip(question.needs, at.supplies, strict=True)):
-                if supply is None or supply.lead_ms > lead_ms:
-                    continue
-                refused = refused_trip(question, need, trip, supply)
-                if refused is None:
-                    lines |= 1 << bit
-                    milli[bit] = line_parts(question, need, at.place, service, supply).total_milli
-                refusal = refusal or refused
-            fixed_milli = parcel_parts(question, at.place, trip.arrives_at_ms).total_milli
-            option = Option(index, lines, fixed_milli, tuple(milli), service.tariff)
-            yield Way(index, service, lead_ms), option, refusal
+            lines = _carried(question, at.lines, trip, lead_ms, refusals)
+            if lines:
+                fixed_milli = packed + awaited_milli(question, trip.arrives_at_ms)
+                yield Way(index, service, lead_ms), Option(index, lines, fixed_milli, milli, service.tariff)
 
 
-def _shared(needs: Sequence[Need], at: _At, index: int) -> Iterator[tuple[Stock, Refusal]]:
+def _carried(question: Question, lines: Sequence[_Line], trip: Trip, lead_ms: int, refusals: list[Refusal]) -> int:
+    """The bits of the lines that a service takes along, once it has waited for goods."""
+    carried = 0
+    for line in lines:
+        if line.supply.lead_ms <= lead_ms:
+            refusal = refused_trip(line.checks, question, line.need, trip, line.supply) if line.checks else None
+            if refusal is None:
+                carried |= 1 << line.bit
+            else:
+                refusals.append(refusal)
+    return carried
+
+
+def _shared(at: _At, index: int, repeated: Collection[str]) -> Iterator[tuple[Stock, Refusal]]:
     """What several lines want of one place, where it is not enough for all of them."""
-    wanted: dict[str, list[tuple[int, int]]] = {}
-    for bit, (need, supply) in enumerate(zip(needs, at.supplies, strict=True)):
-        if supply is not None:
-            wanted.setdefault(need.sku, []).append((bit, need.quantity_milli))
-    free_milli = {supply.sku: supply.free_milli for supply in at.supplies if supply is not None}
-    for sku, own in wanted.items():
-        total_milli = sum(milli for _, milli in own)
-        if total_milli > free_milli[sku]:
-            told = Refusal("rights", free_milli[sku], total_milli, "thousandths", needs[own[0][0]].line_id)
-            yield Stock(index, tuple(own), free_milli[sku]), told
+    for sku in repeated:
+        own = [line for line in at.lines if line.need.sku == sku]
+        total_milli = _wanted_milli(own)
+        if own and total_milli > (free_milli := own[0].supply.free_milli):
+            told = Refusal("rights", free_milli, total_milli, "thousandths", own[0].need.line_id)
+            yield _stock(index, own, free_milli), told
     left_milli = at.place.units_left_milli
-    everything = tuple(pair for own in wanted.values() for pair in own)
-    total_milli = sum(milli for _, milli in everything)
-    if left_milli is not None and total_milli > left_milli:
-        yield Stock(index, everything, left_milli), Refusal("capacity", left_milli, total_milli, "thousandths")
+    if left_milli is not None and (total_milli := _wanted_milli(at.lines)) > left_milli:
+        yield _stock(index, at.lines, left_milli), Refusal("capacity", left_milli, total_milli, "thousandths")
+
+
+def _wanted_milli(lines: Sequence[_Line]) -> int:
+    return sum(line.need.quantity_milli for line in lines)
+
+
+def _stock(index: int, lines: Sequence[_Line], limit_milli: int) -> Stock:
+    return Stock(index, tuple((line.bit, line.need.quantity_milli) for line in lines), limit_milli)
+
+
+def _repeated(needs: Sequence[Need]) -> tuple[str, ...]:
+    """Goods that more than one line wants."""
+    counts = Counter(need.sku for need in needs)
+    return tuple(sku for sku, count in counts.items() if count > 1)
 
 
 def _candidate(question: Question, place: Place, options: Sequence[Option], refusals: Sequence[Refusal]) -> Candidate:
     """A place that could send everything passes, even where one of its carriers could not carry it."""
-    lines = 0
+    lines, whole, is_whole = 0, (1 << len(question.needs)) - 1, False
     for option in options:
         lines |= option.lines
-    whole = (1 << len(question.needs)) - 1
-    passes = any(option.lines == whole for option in options) and not any(r.service_id is None for r in refusals)
-    refusal = None if passes else next(iter(refusals), Refusal("service"))
-    return Candidate(place.location_id, refusal, lines.bit_count())
+        is_whole = is_whole or option.lines == whole
+    if is_whole and all(refusal.service_id is not None for refusal in refusals):
+        return Candidate(place.location_id, None, lines.bit_count())
+    return Candidate(place.location_id, refusals[0] if refusals else Refusal("service"), lines.bit_count())
 
 
 def _backorder(question: Question, backorder_milli: int) -> Option:

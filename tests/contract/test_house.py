@@ -18,6 +18,7 @@ FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 # Larger than that, each with its reason.
 LARGER_FILES = {
+    "edge_core/limits.py": 600,  # every bound of the house, a line each with its reason
     "holdfast_runtime/mqtt.py": 480,  # one adapter, one library, and every trap of it in one place
     "tests/integration/test_mqtt_adapter.py": 450,  # one contract suite, run on each broker
     "tests/integration/test_agent_bad_input.py": 480,  # a list of everything that a client can do wrong
@@ -48,8 +49,10 @@ CORE_MAY_IMPORT = {
         "heapq",
         "json",
         "math",
+        "operator",
         "re",
         "statistics",
+        "struct",
         "types",
         "typing",
     ),

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_core.routing.grouping import solve_any
-from edge_core.routing.prices import price_set, price_sets
+from edge_core.routing.lanes import FAR, far_above, least_of, packed, sums, unpacked
+from edge_core.routing.prices import Prices
 from edge_core.routing.sourcing import overdrawn, solve
 from edge_core.routing.tariffs import IMPOSSIBLE, charge_milli, charges_milli
 from tests.rigs.sourcing import all_costs, random_problem
@@ -14,7 +15,7 @@ from tests.rigs.sourcing import all_costs, random_problem
 SEEDS = st.randoms(use_true_random=False)
 
 
-@given(SEEDS, st.integers(1, 5), st.integers(1, 4), st.integers(1, 2))
+@given(SEEDS, st.integers(1, 5), st.integers(0, 4), st.integers(1, 2))
 def test_no_plan_is_cheaper_and_only_the_best_is_cheaper_than_the_runner_up(
     random: Random, lines: int, places: int, carriers: int
 ) -> None:
@@ -43,9 +44,11 @@ def test_a_plan_sends_each_line_once_within_what_there_is(random: Random, lines:
 @given(SEEDS, st.integers(1, 6))
 def test_the_table_of_prices_says_what_each_set_costs_by_itself(random: Random, lines: int) -> None:
     problem = random_problem(random, lines=lines, places=5, carriers=2)
-    prices = price_sets(problem, problem.options)
+    bans = [(stock.place, random.randrange(lines)) for stock in problem.stocks if random.random() < 0.5]
+    prices = Prices(problem)
+    by_set = prices.of_sets(bans)
     for lines_of_set in range(1, 1 << lines):
-        assert prices[lines_of_set] == price_set(problem, problem.options, lines_of_set, without=-1)
+        assert by_set[lines_of_set] == prices.of_set(lines_of_set, bans)
 
 
 @given(SEEDS, st.lists(st.integers(0, 40_000)))
@@ -64,3 +67,28 @@ def test_more_lines_than_an_exact_search_takes_get_a_plan_that_can_be_carried_ou
         assert overdrawn(problem, found.plan) is None
         assert all(parcel.cost_milli < IMPOSSIBLE >> 1 for parcel in found.plan.parcels)
         assert found.is_truncated or len(found.plan.parcels) == 1
+
+
+@given(SEEDS, st.integers(1, 6))
+def test_lanes_add_and_compare_each_number_by_itself(random: Random, lines: int) -> None:
+    parts = [[random.choice([None, 0, random.getrandbits(57)]) for _ in range(lines)] for _ in range(3)]
+    starts = [random.getrandbits(57) for _ in parts]
+    each = [sums(own, start) for own, start in zip(parts, starts, strict=True)]
+    lists = [_listed(own, start) for own, start in zip(parts, starts, strict=True)]
+    assert [[min(number, FAR) for number in unpacked(lanes, lines)] for lanes in each] == lists
+    least = [min(numbers) for numbers in zip(*lists, strict=True)]
+    assert [min(number, FAR) for number in unpacked(least_of(each, lines), lines)] == least
+    limit = random.choice(lists[0])
+    assert unpacked(far_above(each[0], limit, lines), lines) == tuple(
+        FAR if number > limit else 0 for number in unpacked(each[0], lines)
+    )
+    assert unpacked(packed(lists[0]), lines) == tuple(lists[0])
+
+
+def _listed(parts: list[int | None], start: int) -> list[int]:
+    """What `sums` says, set by set."""
+    found = []
+    for of_set in range(1 << len(parts)):
+        own = [part for line, part in enumerate(parts) if of_set >> line & 1]
+        found.append(FAR if None in own else start + sum(part for part in own if part is not None))
+    return found

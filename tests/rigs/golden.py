@@ -256,7 +256,7 @@ EVENTS: tuple[Event, ...] = (
     RightsHeard(MOVEMENT, BOOK),
     RightsReturned(MOVEMENT, BOOK, 500, GOODS),
     RoutingDecided(
-        (RoutedGroup("g1", "van", 1_795_000_000_000),), "nearest@1", 1, HASH, b"\x91\x01", b"\x91\x02",
+        (RoutedGroup("g1", "van", 1_795_000_000_000, True),), "nearest@1", 1, HASH, b"\x91\x01", b"\x91\x02",
     ),
 )  # fmt: skip
 PLAIN: tuple[Event, ...] = (

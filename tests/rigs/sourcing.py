@@ -4,13 +4,18 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from random import Random
 
+from edge_core.limits import PARCEL_WEIGHT_G_MAX
 from edge_core.routing.problem import Option, Parcel, Plan, Problem, Stock
 from edge_core.routing.sourcing import overdrawn
 from edge_core.routing.tariffs import IMPOSSIBLE, Band, Tariff, charge_milli
+from edge_core.routing.weighing import BACKORDER
 
 
 def random_problem(random: Random, *, lines: int, places: int, carriers: int, zones: int = 4) -> Problem:
-    """Places with some of the goods, carriers with steps and minimum charges, goods that are short for two lines."""
+    """Places with some of the goods, carriers with steps and minimum charges, goods that are short for two lines.
+
+    What a parcel or a line costs is below zero where a policy would rather have it there; lines may wait on backorder.
+    """
     weights_g = tuple(random.randint(100, 3_000) for _ in range(lines))
     tariffs = tuple(_tariff(random) for _ in range(carriers * zones))
     options: list[Option] = []
@@ -18,13 +23,18 @@ def random_problem(random: Random, *, lines: int, places: int, carriers: int, zo
     for place in range(places):
         own = _bits(random, lines, 0.8)
         handling_milli = [random.randint(-5_000, 40_000) for _ in range(lines)]
-        zone, fixed_milli = random.randrange(zones), random.randint(50_000, 300_000)
+        zone, fixed_milli = random.randrange(zones), random.randint(-200_000, 300_000)
         for carrier in range(carriers):
             added = tuple(milli + weight_g * carrier for milli, weight_g in zip(handling_milli, weights_g, strict=True))
             option = Option(place, own & _bits(random, lines, 0.95), fixed_milli, added, carrier * zones + zone)
             options.append(option)
         if random.random() < 0.5:
             stocks.append(_stock(random, place, lines))
+    if random.random() < 0.3:
+        tariffs = (*tariffs, (Band(PARCEL_WEIGHT_G_MAX, 0, 0, 0),))
+        options.append(
+            Option(BACKORDER, (1 << lines) - 1, 100_000, (random.randint(0, 900_000),) * lines, len(tariffs) - 1)
+        )
     parcels_max = random.choice([1, 2, 10])
     return Problem(weights_g, tuple(options), tariffs, tuple(stocks), parcels_max)
 

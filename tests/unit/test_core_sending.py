@@ -137,7 +137,9 @@ def test_what_nothing_carries_is_promised_all_the_same_and_held_for_people() -> 
     assert only(at, StockReserved).group_id == "g1"
     held = only(at, OrderHeld)
     assert (held.reasons, held.owner, held.proposal.answer) == (("routing",), "store", "approve")
-    assert held.findings[0].says == "nothing sends line 1, 2: handling by van"
+    assert held.findings[0].says == (
+        "nothing sends line 1, 2: van is not equipped for hazardous, which 06901234500002 needs"
+    )
     assert at.states[placed].status == "held"
     names(at.ask(placed, "approve", ApproveRequest(operator_id="manager-1")))
     for name in ("pick", "pack"):
@@ -159,7 +161,9 @@ def test_a_line_that_the_policy_lets_wait_is_promised_its_goods_and_looked_at_wh
     first, second = at.states[placed].groups
     assert (first.service_id, second.service_id) == ("van", None)
     assert [goods.line_id for goods in second.allocations] == ["2"]
-    assert only(at, OrderHeld).findings[0].says == "nothing sends line 2: handling by van"
+    assert only(at, OrderHeld).findings[0].says == (
+        "nothing sends line 2: van is not equipped for cold, which 06901234500002 needs"
+    )
     assert only(at, OrderPlaced).order.promise is None
 
 
@@ -183,7 +187,9 @@ def test_a_place_that_said_no_is_asked_again_by_people_alone_until_the_cool_down
     assert names(at.ask(placed, "route", STEP)) == [
         *("fulfillment.routed", "stock.reserved", "routing.decided", "order.held"),
     ]
-    assert at.states[placed].held[0].findings[0].says == "nothing sends line 1, 2: not_excluded"
+    assert at.states[placed].held[0].findings[0].says == (
+        "nothing sends line 1, 2: it said no or had not enough a moment ago, and is left alone for a while"
+    )
 
 
 def test_what_is_routed_again_is_split_where_its_parcels_go_apart_now() -> None:

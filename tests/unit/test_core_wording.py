@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from edge_core.routing import voice as speaking
 from edge_core.routing.changing import _GIVEN
-from edge_core.routing.constraints import NEED, ORDER, PLACE, TRIP
+from edge_core.routing.constraints import NEED, ORDER, PLACE, SERVICE, TRIP
 from edge_core.routing.costs import Parts
 from edge_core.routing.deciding import route
 from edge_core.routing.phrases import PHRASES, Phrase
@@ -60,7 +60,7 @@ def test_every_phrase_is_said_in_some_decision_and_none_is_missing(lang: Lang, m
 
 def test_every_constraint_every_part_and_every_price_has_its_words() -> None:
     asked = question()
-    checks = {check.__name__ for table in (ORDER, PLACE, NEED, TRIP) for check in table}
+    checks = {check.__name__ for table in (ORDER, PLACE, NEED, SERVICE, TRIP) for check in table}
     refused = {each.refusal.constraint for asked in stories() for each in route(asked).candidates if each.refusal}
     refused |= {refusal for asked in stories() if (refusal := route(asked).refusal)}
     assert len(checks) == len(refused - {"service"})

@@ -1,0 +1,165 @@
+"""An order that is sent is routed in its decision, by what the file holds, and can be explained and had again."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from structlog.testing import capture_logs
+
+from edge_agent.explaining import explained, replayed
+from edge_agent.store import orders
+from edge_agent.submission import Ask, Request
+from edge_core.orders.commands import MovementLine, StockMovement
+from edge_core.orders.document import Address, FulfillmentRequest, Method, TillOrder
+from edge_core.orders.requests import RedirectRequest, RejectRequest, StepRequest
+from edge_core.reference.datasets import Row, encode_row, key_of
+from edge_core.reference.documents import Item
+from edge_core.reference.network_documents import CarbonFactor
+from edge_core.routing.wording import as_text
+from tests.rigs.network import COURIER, HOME, PARCEL, TARIFFS, location
+from tests.rigs.orders import of_next_customer, till_order
+from tests.rigs.shelf import Parts, opened_parts
+
+NODE: Final = "node-1"
+UTC: Final = ZoneInfo("UTC")
+ROWS: Final[dict[str, list[Row]]] = {
+    "catalogue": [Item(line.sku, "Water", "H87", weight_grams=600) for line in till_order().lines],
+    "locations": [replace(location(), location_id=NODE, hours=(), day_milli_max=100_000)],
+    "services": [PARCEL, COURIER],
+    "tariffs": list(TARIFFS),
+    "carbon": [CarbonFactor("road", "road", 120_000, "made up", "1")],
+}
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
+    async with opened_parts(tmp_path) as found:
+        found.intake.lookup = found.keeper.look_up
+        for dataset, rows in ROWS.items():
+            coded = {key_of(dataset, row): encode_row(row) for row in rows}
+            await found.fetch(found.shelf.publish(dataset, 1, coded))
+        await found.keeper.load()
+        await answer(found, StockMovement("receipt", tuple(MovementLine(s, 50_000, "H87") for s in SKUS)))
+        yield found
+
+
+SKUS: Final = [line.sku for line in till_order().lines]
+
+
+def order(method: Method = "ship", ship_to: Address | None = HOME) -> TillOrder:
+    posted = of_next_customer(till_order(store_id=NODE, method=method))
+    return replace(posted, currency="EUR", fulfillment=FulfillmentRequest(method, ship_to=ship_to))
+
+
+async def answer(parts: Parts, request: Request) -> Any:
+    found = await parts.intake.submit(request, str(uuid4()), None)
+    assert found.status < 300, found.body
+    return msgspec.json.decode(found.body)
+
+
+async def ship(parts: Parts) -> UUID:
+    return UUID((await answer(parts, order()))["order_id"])
+
+
+async def test_an_order_that_is_sent_is_answered_with_its_service_and_its_arrival(parts: Parts) -> None:
+    with capture_logs() as logged:
+        placed = await answer(parts, order())
+    (group,) = placed["groups"]
+    assert group["service_id"] == "parcel"
+    assert group["arrives_at"] > placed["recorded_at"]
+    (line,) = [each for each in logged if each["event"] == "routing.decided"]
+    assert (line["services"], line["hash"], line["order_id"]) == (["parcel"], group["decision_id"], placed["order_id"])
+    assert line["elapsed_ms"] > 0
+    assert sum(parts.intake.routing.times.counts) == 1
+    assert parts.intake.routing.times.buckets()[-1] == ("+Inf", 1.0)
+
+
+async def test_a_sale_over_the_counter_asks_nothing(parts: Parts) -> None:
+    sold = await answer(parts, order("carry_out", None))
+    assert "service_id" not in sold["groups"][0]
+    assert sum(parts.intake.routing.times.counts) == 0
+    assert not (await explained(parts.file.path, UUID(sold["order_id"]), lang="en", zone=UTC)).decisions
+
+
+async def test_what_is_still_to_be_picked_is_known_without_looking_at_orders(parts: Parts) -> None:
+    placed = await ship(parts)
+    assert await orders.read_to_pick_milli(parts.file.reader) == 4_000
+    (decision,) = (await explained(parts.file.path, placed, lang="en", zone=UTC)).decisions
+    assert decision.question.places[0].units_left_milli == 100_000
+    second = await ship(parts)
+    (decision,) = (await explained(parts.file.path, second, lang="en", zone=UTC)).decisions
+    assert decision.question.places[0].units_left_milli == 96_000
+    await answer(parts, Ask(placed, "pick", StepRequest()))
+    assert await orders.read_to_pick_milli(parts.file.reader) == 4_000
+
+
+async def test_a_service_that_did_not_come_is_replaced_by_another_one(parts: Parts) -> None:
+    placed = await ship(parts)
+    await answer(parts, Ask(placed, "reject", RejectRequest("no_carrier")))
+    routed = await answer(parts, Ask(placed, "route", StepRequest()))
+    assert [group["service_id"] for group in routed["groups"]] == ["courier"]
+
+
+async def test_goods_that_are_sent_elsewhere_go_by_what_goes_there(parts: Parts) -> None:
+    placed = await ship(parts)
+    abroad = Address("A. Receiver", "FR")
+    routed = await answer(parts, Ask(placed, "redirect", RedirectRequest("ship", abroad)))
+    (first, second) = (await explained(parts.file.path, placed, lang="en", zone=UTC)).decisions
+    assert (first.question.region, second.question.region) == ("DE-BE", "FR")
+    assert routed["groups"][0]["decision_id"] == second.hash
+
+
+async def test_where_no_carrier_goes_the_order_is_held_for_people(parts: Parts) -> None:
+    held = await answer(parts, order(ship_to=Address("A. Receiver", "BR")))
+    assert (held["status"], held["groups"][0]["status"]) == ("held", "reserved")
+    assert held["holds"][0]["reasons"] == ["routing"]
+
+
+async def test_a_decision_is_explained_from_the_file_while_the_agent_runs(parts: Parts) -> None:
+    placed = await ship(parts)
+    for lang, word in (("en", "The store sends it itself."), ("zh", "门店")):
+        (decision,) = (await explained(parts.file.path, placed, lang=lang, zone=UTC)).decisions  # type: ignore[arg-type]
+        assert word in as_text(decision.words)
+    assert [source.fact for source in decision.sources[:2]] == [f"stock of {NODE}", f"capacity of {NODE}"]
+    assert {"tariffs@1", "carbon@1"} <= {source.source for source in decision.sources}
+
+
+async def test_every_decision_comes_out_the_same_again(parts: Parts) -> None:
+    placed = [await ship(parts) for _ in range(3)]
+    heard: list[int] = []
+    found = await replayed(parts.file.path, None, heard.append)
+    assert (found.decisions, found.identical, found.findings, heard) == (3, 3, (), [1, 2, 3])
+    assert (await replayed(parts.file.path, placed[0], heard.append)).decisions == 1
+    assert (await replayed(parts.file.path, uuid4(), heard.append)).decisions == 0
+
+
+@pytest.mark.parametrize(
+    ("was", "planted", "outcome"),
+    [
+        (b"DE-BE", b"DE-HH", "unreadable"),  # in the question: its hash is another
+        (b"fulfil_here", b"other_store", "different"),  # in the decision
+    ],
+)
+async def test_a_decision_that_was_tampered_with_is_found(
+    parts: Parts, was: bytes, planted: bytes, outcome: str
+) -> None:
+    await ship(parts)
+    path = parts.file.path
+    with closing(sqlite3.connect(path)) as database:
+        ((entry_id, body),) = database.execute(
+            "SELECT entry_id, body FROM entry WHERE instr(body, ?)", (b"routing.decided",)
+        ).fetchall()
+        at = body.rindex(was)
+        changed = body[:at] + planted + body[at + len(was) :]
+        database.execute("UPDATE entry SET body = ? WHERE entry_id = ?", (changed, entry_id))
+        database.commit()
+    found = await replayed(path, None, lambda _: None)
+    assert [each.outcome for each in found.findings] == [outcome]
+    assert not found.is_sound

@@ -1,0 +1,79 @@
+"""`central-sync rule`: the row is shown, in words and in cells, and is written only where it was asked for."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from central_sync.cli import _parser
+from central_sync.rule_commands import rule
+from tests.rigs.rules import WORDS
+
+PAGE = Path(__file__).parents[2] / "docs" / "rules-language.md"
+SENTENCE = "When the store is offline, then keep the promise"
+
+
+async def run(*words: str) -> int:
+    return await rule(object(), _parser().parse_args(["rule", *words]))
+
+
+async def test_the_examples_of_the_page_are_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    said = 0
+    for block in PAGE.read_text().split("```")[1::2]:
+        for session in block.split("$ central-sync rule ")[1:]:
+            command, _, expected = session.partition("\n")
+            await run(*shlex.split(command))
+            printed = capsys.readouterr()
+            assert printed.out + printed.err == expected
+            said += 1
+    assert said == 3
+
+
+async def test_a_row_is_shown_as_a_table_and_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run("say", SENTENCE) == 0
+    assert "1    if    is_offline     true" in capsys.readouterr().out
+    assert await run("say", SENTENCE, "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["zh"] == "当门店离线，则必须按承诺送达。"
+    assert (row["inputs"], row["outputs"]) == ({"is_offline": "true"}, {"keeps_promise": "true"})
+
+
+async def test_a_table_is_written_only_where_it_was_asked_for(tmp_path: Path) -> None:
+    out = tmp_path / "rule.json"
+    assert await run("say", SENTENCE, "Always pick it first", "--name", "storm", "--out", str(out)) == 0
+    table = next(node for node in json.loads(out.read_text())["nodes"] if node["type"] == "decisionTableNode")
+    assert table["name"] == "storm"
+    assert [row["out-keeps_promise"] for row in table["content"]["rules"]] == ["true", ""]
+
+
+async def test_a_mistake_ends_with_1_and_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "rule.json"
+    assert await run("say", "When it rains, then pick it first", "--out", str(out)) == 1
+    assert "column 6" in capsys.readouterr().err
+    assert not out.exists()
+
+
+async def test_the_chains_own_names_are_read_from_its_file(tmp_path: Path) -> None:
+    names = tmp_path / "chain.toml"
+    names.write_text('[[tier]]\nvalue = "diamond"\nen = ["diamond"]\nzh = ["钻石"]\n')
+    own = "When the customer is a diamond member, then keep the promise"
+    assert await run("say", own) == 1
+    assert await run("say", own, "--names", str(names)) == 0
+    names.write_text("[[tier]]\n")
+    assert await run("say", own, "--names", str(names)) == 2
+
+
+@pytest.mark.parametrize(
+    "words", [["say"], ["say", SENTENCE, "--names", "/none"], ["say", SENTENCE, "--out", "/none/rule.json"]]
+)
+async def test_wrong_usage_ends_with_2(words: list[str]) -> None:
+    assert await run(*words) == 2
+
+
+async def test_every_word_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run("words") == 0
+    printed: Any = capsys.readouterr().out
+    for lang in ("en", "zh"):
+        assert all(way in printed for kind in WORDS.words for way in WORDS.ways(kind, lang))
