@@ -81,6 +81,8 @@ class PolicyWatch:
             return
         layers = tuple(each.name for each in plan.layers_of(running))
         rows = await _tried(found, loaded, layers, name)
+        if not rows:
+            return
         async with self._database.transaction() as connection:
             await outcomes.add_shadows(connection, rows)
 
