@@ -137,6 +137,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
     intake.lookup = reference.look_up
     policies = PolicyKeeper(file, intake, here, used=lambda: reference.used, keys_file=config.policies.keys_file)
     reference.on_applied = policies.changed
+    intake.routing.pricing = lambda known: policies.pricing(known.signals)
     books.policy_report = policies.report
     if session is not None:
         session.asides.on_published = reference.heard

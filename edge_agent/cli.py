@@ -218,7 +218,8 @@ def _replay(config: AgentConfig, options: argparse.Namespace) -> int:
     else:
         for each in found.findings:
             print(f"{each.incarnation}/{each.seq} order {each.order_id}: {each.outcome}: {each.what}")
-        print(f"{found.decisions} decisions taken again, {found.identical} identical")
+        counts = f"{found.identical} identical, {found.repriced} asked of their policies again"
+        print(f"{found.decisions} decisions taken again: {counts}")
     return EXIT_OK if found.is_sound else EXIT_FINDINGS
 
 
