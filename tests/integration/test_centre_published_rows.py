@@ -46,6 +46,7 @@ async def test_an_order_is_routed_at_the_centre_by_what_it_published(centre: Run
     assert (await look_up(centre, known)).network is NO_NETWORK
     await publish_rows(centre, "locations", [location(each.location_id) for each in LOCATIONS])
     await publish_rows(centre, "services", [PARCEL, COURIER])
+    assert (await look_up(centre, known)).network is NO_NETWORK, "nobody knows what the carriers take"
     await publish_rows(centre, "tariffs", TARIFFS)
     found = await look_up(centre, known)
     assert [stamp.source for stamp in found.network.sources] == ["locations@1", "services@1", "tariffs@1"]
@@ -70,8 +71,10 @@ async def test_rows_of_large_datasets_are_found_in_their_blocks(centre: RunningC
 async def test_the_newest_version_for_all_is_used_and_what_was_withdrawn_is_not(centre: RunningCentre) -> None:
     known = PublishedRows()
     await publish_rows(centre, "catalogue", [Item("a", "old", "H87")])
-    await publish_rows(centre, "locations", [location("berlin")])
-    assert (await look_up(centre, known, "a")).items["a"].description == "old"
+    for dataset, rows in {"locations": [location("berlin")], "services": [PARCEL], "tariffs": TARIFFS}.items():
+        await publish_rows(centre, dataset, rows)
+    before = await look_up(centre, known, "a")
+    assert (before.items["a"].description, before.network.locations.keys()) == ("old", {"berlin"})
     await publish_rows(centre, "catalogue", [Item("a", "new", "H87")])
     await publish_rows(centre, "catalogue", [Item("a", "north", "H87")], "region/north")
     await publish_rows(centre, "locations", [])
