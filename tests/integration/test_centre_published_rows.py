@@ -132,3 +132,11 @@ async def tariff_keys(centre: RunningCentre) -> set[str]:
         newest, *_ = await reference.kept(connection, "tariffs")
         _, changes = read_file(await reference.whole(connection, "tariffs", newest.version))
     return {change.key for change in changes}
+
+
+async def test_a_place_in_a_time_zone_that_nobody_knows_is_not_published(centre: RunningCentre) -> None:
+    place = {"location_id": "s1", "kind": "store", "time_zone": "Europe/Berlin", "currency": "EUR"}
+    wrong = [place, {**place, "location_id": "s2", "time_zone": "Europe/Nowhere"}]
+    answer = await centre.http.put("/v1/reference/locations", json=wrong)
+    assert (answer.status_code, "no time zone 'Europe/Nowhere'" in answer.text) == (422, True), answer.text
+    assert (await centre.http.put("/v1/reference/locations", json=[place])).status_code == 201
