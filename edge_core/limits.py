@@ -395,6 +395,7 @@ POLICY_SAMPLES_MAX: Final = 2_000  # orders that a policy is tried on: a table o
 POLICY_TRIAL_CPU_S: Final = 10  # of the processor for a trial: 64 policies of ordinary size take one
 POLICY_TRIAL_WALL_MS: Final = 60_000  # of time, on a store's server that is busy with other things
 POLICY_TRIAL_MEMORY_BYTES: Final = 512 * 1024 * 1024  # of address space; it takes some 80 MB
+POLICY_TRIAL_AGAIN_MS: Final = 3_600_000  # until a trial that came to no answer is repeated: it costs ten seconds
 POLICY_TRIAL_ANSWER_BYTES_MAX: Final = 64 * 1024  # of what a trial says: a few findings
 POLICY_DESCRIPTION_CHARS_MAX: Final = 1_000  # of what a policy is for, in a few sentences
 POLICY_BUCKETS: Final = 100  # shares are per cent
