@@ -14,6 +14,7 @@ from central_sync import (
     channel_commands,
     commands,
     holds_commands,
+    network_commands,
     parking_commands,
     reference_commands,
     rights_commands,
@@ -40,7 +41,7 @@ examples:
   central-sync parked show 17                        what could not be used, with its bytes
   central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
   central-sync reference publish prices prices.csv   a new version of the price book, for every store
-  central-sync rule say "When ..., then ..."       a rule in plain words, as the row that it becomes
+  central-sync rule say "When ..., then ..."         a rule in plain words, as the row that it becomes
   central-sync rights moves                          which rights to goods were moved, and why
   central-sync verify                                walk every hash chain in the database
   central-sync export --node store-0001              one store's log, as `edge-agent export` says it
@@ -121,6 +122,7 @@ def _parser() -> argparse.ArgumentParser:
     channel_commands.add_parser(several, common)
     rights_commands.add_parser(several, common, printing)
     reference_commands.add_parser(several, common, printing)
+    network_commands.add_parser(several, common, printing)
     rule_commands.add_parser(several, common, printing)
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
     export = several.add_parser("export", parents=[common], help="the stores' logs as JSON lines, as they are here")

@@ -13,6 +13,7 @@ import msgspec
 
 from central_sync import (
     holds_commands,
+    network_commands,
     ordering_commands,
     parking_commands,
     reference_commands,
@@ -163,6 +164,12 @@ async def _reference(config: CentreConfig, arguments: argparse.Namespace) -> int
         return await reference_commands.run_reference(database, arguments)
 
 
+async def _network(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        return await network_commands.run_network(database, arguments)
+
+
 async def _audit(config: CentreConfig, arguments: argparse.Namespace) -> int:
     async with opened_database(config.database, shared=True) as database:
         await check(database)
@@ -250,6 +257,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "parked": _on_parked,
         "breaker": _on_parked,
         "channels": channels,
+        "network": _network,
         "rule": rule,
         "reference": _reference,
         "export": _export,

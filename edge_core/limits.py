@@ -296,6 +296,7 @@ ASSIGNMENT_RESTORE_GRACE_MS: Final = (
 )
 ASSIGNMENT_LOOK_INTERVAL_MS: Final = 1_000  # between two looks for what is due, though nobody announced anything
 ASSIGNMENT_STEPS_MAX: Final = 64  # orders seen to in one such look, each in a transaction of its own
+ASSIGNMENT_DIVISIONS_MAX: Final = 3  # times that what is left of an order is divided anew: then it is in single parcels
 ASSIGNMENT_SUPPLIES_MAX: Final = 3_000  # kinds of goods at places in one question: 100 KiB, so that it can be recorded
 ASSIGNMENT_CANDIDATES_MAX: Final = 1_000  # nodes that are compared for one order: those with most of its goods in view
 
@@ -362,6 +363,7 @@ ROUTING_ATTEMPTS_MAX: Final = 5  # of a group: then something is wrong with it, 
 ROUTING_COOL_DOWN_MS: Final = 2 * 3_600_000  # who has failed is not asked again: by then shelves and vans are filled
 ROUTING_QUESTION_BYTES_MAX: Final = 128 * 1024  # in the log: a quarter of an entry; 64 places have 30 KiB
 TARIFF_BANDS_MAX: Final = 200  # of one zone; the freight tables seen have up to 152
+CARRIER_CELL_CHARS_MAX: Final = 40  # of a number in a carrier's table; a float has 24
 LOCATION_HOURS_MAX: Final = 28  # four stretches on each day of the week
 CALENDAR_DATES_MAX: Final = 200  # closed dates of a place or a carrier: the public holidays of several years
 CALENDAR_DAYS_MAX: Final = 62  # that are looked through for a departure: closed for longer is closed

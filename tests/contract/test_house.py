@@ -44,6 +44,7 @@ CORE_MAY_IMPORT = {
         "collections",
         "csv",
         "datetime",
+        "decimal",
         "functools",
         "hashlib",
         "heapq",
