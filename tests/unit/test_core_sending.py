@@ -194,6 +194,14 @@ def test_a_place_that_said_no_is_asked_again_by_people_alone_until_the_cool_down
     )
 
 
+def test_a_carrier_that_people_had_chosen_leaves_neither_the_place_nor_a_service_alone() -> None:
+    at = counter(store_router(VAN))
+    placed = at.place(order(traits=("hazardous",)))
+    names(at.ask(placed, "approve", ApproveRequest(operator_id="manager-1")))
+    names(at.ask(placed, "reject", RejectRequest("no_carrier")))
+    assert at.states[placed].groups[0].avoided == ()
+
+
 def test_what_is_routed_again_is_split_where_its_parcels_go_apart_now() -> None:
     at = counter(store_router(service("all", carries=("cold", "hazardous"))))
     placed = at.place(order(traits=("hazardous", "cold")))

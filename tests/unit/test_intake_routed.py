@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from edge_agent.explaining import explained, replayed
 from edge_agent.store import orders
 from edge_agent.store.policies import BundleRow, put_bundle
+from edge_agent.store.verify import verify_file
 from edge_agent.submission import Ask, Request
 from edge_core.orders.commands import MovementLine, StockMovement
 from edge_core.orders.document import Address, Customer, FulfillmentRequest, Method, TillOrder
@@ -91,6 +92,14 @@ async def test_an_order_that_is_sent_is_answered_with_its_service_and_its_arriva
     assert line["elapsed_ms"] > 0
     assert sum(parts.intake.routing.times.counts) == 1
     assert parts.intake.routing.times.buckets()[-1] == ("+Inf", 1.0)
+
+
+async def test_who_repeats_an_order_gets_its_answer_and_the_file_stays_sound(parts: Parts) -> None:
+    posted, key = order(), str(uuid4())
+    first = await parts.intake.submit(posted, key, None)
+    again = await parts.intake.submit(posted, key, None)
+    assert (again.body, again.is_replay) == (first.body, True)
+    assert (await verify_file(parts.file.path)).is_sound
 
 
 async def test_a_sale_over_the_counter_asks_nothing(parts: Parts) -> None:
