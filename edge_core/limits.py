@@ -408,3 +408,17 @@ EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s,
 EMBEDDED_STOP_TIMEOUT_MS: Final = 10_000  # PostgreSQL writes a checkpoint; killed after this, which it survives too
 EMBEDDED_POLL_INTERVAL_MS: Final = 20  # between two looks at a starting server
 EMBEDDED_LOG_BYTES_MAX: Final = 1024 * 1024  # of the embedded broker's log, kept twice
+POLICY_ORDERS_MIN: Final = 50  # in each group before figures are compared: the normal quantile is good from there on
+POLICY_ID_CHARS_MAX: Final = 24  # of a policy; with its revision it stands in a stamp (POLICY_EXPERIMENT_CHARS_MAX)
+POLICY_OUTCOME_DAYS: Final = 90  # for which outcomes of orders are kept at the centre: a quarter, of 200 bytes each
+POLICY_LOOK_INTERVAL_MS: Final = (
+    5_000  # between two looks at what is compared: a guard has thousands of orders to judge by
+)
+POLICY_SHADOWS_PER_LOOK: Final = 200  # orders tried by one shadow at a look: 40 a second, some 5 ms each
+POLICY_TRIAL_ORDERS_MAX: Final = 10_000  # recorded orders that a draft is tried on at most: a minute or two
+POLICY_TRIAL_ORDERS_DEFAULT: Final = 1_000  # enough to see a per cent of cost
+POLICY_NOTE_CHARS_MAX: Final = 500  # why somebody drafts a policy or takes it back
+POLICY_SIGNALS_MAX: Final = 200  # at once, those that are over not counted: more alarms than a storm has regions
+POLICY_GUARDS_MAX: Final = 5  # of one comparison: one for each figure
+SIGNAL_MS_MAX: Final = 31 * 86_400_000  # what lasts longer than a month is no alarm: it belongs into a policy
+POLICY_TRIAL_STEP_ORDERS: Final = 20  # between two words of how far a trial is: a tenth of a second

@@ -52,6 +52,7 @@ CORE_MAY_IMPORT = {
         "math",
         "operator",
         "re",
+        "statistics",
         "struct",
         "types",
         "typing",
