@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from edge_agent.explaining import explained, replayed
+from edge_agent.instructions import Instructions
 from edge_agent.store import orders
 from edge_agent.store.policies import BundleRow, put_bundle
 from edge_agent.store.verify import verify_file
@@ -28,11 +29,15 @@ from edge_core.reference.datasets import Row, encode_row, key_of
 from edge_core.reference.documents import Item
 from edge_core.reference.network_documents import CarbonFactor, Zone
 from edge_core.routing.wording import as_text
+from edge_core.sync.chain import genesis, link
+from edge_core.sync.instruction import INSTRUCTION_VERSION, AssignTask, Instruction, encode_instruction
+from edge_core.sync.messages import DOWN, Deliver, pack_block
 from holdfast_runtime.policies import bundled_policies, bundled_release
 from tests.rigs.bundles import GOOD, bundle
 from tests.rigs.network import COURIER, HOME, PARCEL, TARIFFS, location
 from tests.rigs.orders import of_next_customer, till_order
 from tests.rigs.policies import policy, table
+from tests.rigs.shelf import HERE as HERE_AND_NOW
 from tests.rigs.shelf import Parts, opened_parts
 
 NODE: Final = "node-1"
@@ -100,6 +105,17 @@ async def test_who_repeats_an_order_gets_its_answer_and_the_file_stays_sound(par
     again = await parts.intake.submit(posted, key, None)
     assert (again.body, again.is_replay) == (first.body, True)
     assert (await verify_file(parts.file.path)).is_sound
+
+
+async def test_an_order_that_the_centre_assigned_asks_for_its_carrier_here(parts: Parts) -> None:
+    assigned, downlink = uuid4(), uuid4()
+    task = AssignTask(order(), uuid4(), "W-1", "shop:1", bytes(32), 1, 1_795_000_000_000)
+    body = encode_instruction(Instruction(INSTRUCTION_VERSION, uuid4(), 1, assigned, task))
+    before = genesis(NODE, downlink, DOWN)
+    deliver = Deliver(downlink, DOWN, 1, 1, before, link(before, body), *pack_block([body]))
+    await Instructions(parts.file, parts.intake, HERE_AND_NOW).take(deliver)
+    (decision,) = (await explained(parts.file.path, assigned, lang="en", zone=UTC)).decisions
+    assert (decision.groups[0].service_id, decision.question.places[0].location_id) == ("parcel", NODE)
 
 
 async def test_a_sale_over_the_counter_asks_nothing(parts: Parts) -> None:
