@@ -238,6 +238,10 @@ async def _rights(config: CentreConfig, arguments: argparse.Namespace) -> int:
         return await rights_commands.rights_command(database, arguments)
 
 
+async def _rule(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    return await rule(config.rules.names_file, arguments)
+
+
 COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
     {
         "run": _run,
@@ -250,7 +254,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "parked": _on_parked,
         "breaker": _on_parked,
         "channels": channels,
-        "rule": rule,
+        "rule": _rule,
         "reference": _reference,
         "export": _export,
         "rights": _rights,

@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import structs
 
+from edge_core.routing.asking import BUILT_IN
 from edge_core.routing.facts import Facts
 from edge_core.routing.question import Bar, Prices, Question, Requirement
 from edge_core.routing.voice import Voice, decimal
@@ -27,7 +28,6 @@ _UNKNOWN: Final = Facts()
 # The names that a policy's stamp begins with (docs/policies.md); any other one is an experiment's.
 DEFAULT: Final = "default"
 FALLBACK: Final = "fallback"
-BUILT_IN: Final = "built-in"
 
 
 def reasons(question: Question, voice: Voice) -> Iterator[str]:
@@ -62,7 +62,7 @@ def _policy(question: Question, voice: Voice) -> Iterator[str]:
     else:
         yield voice.say("reason.policy.own", policy=policy)
     arm, _, version = policy.partition("@")
-    if policy == BUILT_IN:
+    if version and arm == BUILT_IN.source:
         yield voice.say("reason.built_in")
     elif arm == FALLBACK:
         yield voice.say("reason.fallback")
