@@ -296,6 +296,7 @@ ASSIGNMENT_RESTORE_GRACE_MS: Final = (
 )
 ASSIGNMENT_LOOK_INTERVAL_MS: Final = 1_000  # between two looks for what is due, though nobody announced anything
 ASSIGNMENT_STEPS_MAX: Final = 64  # orders seen to in one such look, each in a transaction of its own
+ASSIGNMENT_DIVISIONS_MAX: Final = 3  # times that what is left of an order is divided anew: then it is in single parcels
 ASSIGNMENT_SUPPLIES_MAX: Final = 3_000  # kinds of goods at places in one question: 100 KiB, so that it can be recorded
 ASSIGNMENT_CANDIDATES_MAX: Final = 1_000  # nodes that are compared for one order: those with most of its goods in view
 
@@ -362,6 +363,7 @@ ROUTING_ATTEMPTS_MAX: Final = 5  # of a group: then something is wrong with it, 
 ROUTING_COOL_DOWN_MS: Final = 2 * 3_600_000  # who has failed is not asked again: by then shelves and vans are filled
 ROUTING_QUESTION_BYTES_MAX: Final = 128 * 1024  # in the log: a quarter of an entry; 64 places have 30 KiB
 TARIFF_BANDS_MAX: Final = 200  # of one zone; the freight tables seen have up to 152
+CARRIER_CELL_CHARS_MAX: Final = 40  # of a number in a carrier's table; a float has 24
 LOCATION_HOURS_MAX: Final = 28  # four stretches on each day of the week
 CALENDAR_DATES_MAX: Final = 200  # closed dates of a place or a carrier: the public holidays of several years
 CALENDAR_DAYS_MAX: Final = 62  # that are looked through for a departure: closed for longer is closed
@@ -406,3 +408,17 @@ EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s,
 EMBEDDED_STOP_TIMEOUT_MS: Final = 10_000  # PostgreSQL writes a checkpoint; killed after this, which it survives too
 EMBEDDED_POLL_INTERVAL_MS: Final = 20  # between two looks at a starting server
 EMBEDDED_LOG_BYTES_MAX: Final = 1024 * 1024  # of the embedded broker's log, kept twice
+POLICY_ORDERS_MIN: Final = 50  # in each group before figures are compared: the normal quantile is good from there on
+POLICY_ID_CHARS_MAX: Final = 24  # of a policy; with its revision it stands in a stamp (POLICY_EXPERIMENT_CHARS_MAX)
+POLICY_OUTCOME_DAYS: Final = 90  # for which outcomes of orders are kept at the centre: a quarter, of 200 bytes each
+POLICY_LOOK_INTERVAL_MS: Final = (
+    5_000  # between two looks at what is compared: a guard has thousands of orders to judge by
+)
+POLICY_SHADOWS_PER_LOOK: Final = 200  # orders tried by one shadow at a look: 40 a second, some 5 ms each
+POLICY_TRIAL_ORDERS_MAX: Final = 10_000  # recorded orders that a draft is tried on at most: a minute or two
+POLICY_TRIAL_ORDERS_DEFAULT: Final = 1_000  # enough to see a per cent of cost
+POLICY_NOTE_CHARS_MAX: Final = 500  # why somebody drafts a policy or takes it back
+POLICY_SIGNALS_MAX: Final = 200  # at once, those that are over not counted: more alarms than a storm has regions
+POLICY_GUARDS_MAX: Final = 5  # of one comparison: one for each figure
+SIGNAL_MS_MAX: Final = 31 * 86_400_000  # what lasts longer than a month is no alarm: it belongs into a policy
+POLICY_TRIAL_STEP_ORDERS: Final = 20  # between two words of how far a trial is: a tenth of a second

@@ -1,4 +1,4 @@
-"""Policies from the centre to a store, on real parts: tried in a sandbox, used or refused, never in the way of tills."""
+"""Policies from the centre to a store, on real parts: tried in a sandbox, used or not, never in the way of tills."""
 
 import asyncio
 import json
