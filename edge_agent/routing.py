@@ -74,7 +74,7 @@ class OwnRouting:
     def __init__(self, location_id: str, zone: tzinfo) -> None:
         self._location_id = location_id
         self._zone = zone
-        self.pricing: Callable[[Reference], Pricing] | None = None
+        self.pricing: Callable[[Reference], Pricing | None] = lambda _: None
         self.times = DecisionTimes()
 
     async def router(self, connection: Connection, reference: Reference) -> Router | None:
@@ -83,7 +83,7 @@ class OwnRouting:
         if location is None:
             return None
         backlog_milli = 0 if location.day_milli_max is None else await orders.read_to_pick_milli(connection)
-        pricing = None if self.pricing is None else self.pricing(reference)
+        pricing = self.pricing(reference)
         return router_here(Setting(self._location_id, reference, self._zone, self._zone_named, backlog_milli, pricing))
 
     def _zone_named(self, name: str) -> tzinfo:

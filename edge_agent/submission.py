@@ -7,14 +7,14 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict, astuple
+from msgspec.structs import asdict
 
 from edge_agent.stock_answers import stock_receipt
 from edge_core.errors import Rejected
 from edge_core.ids import close_code, digest16
 from edge_core.orders.commands import Role, StockMovement
 from edge_core.orders.day_events import CurrencySums, DayClosed
-from edge_core.orders.document import TillOrder
+from edge_core.orders.document import TillOrder, hashed_fields
 from edge_core.orders.events import Movement
 from edge_core.orders.fold import OrderState
 from edge_core.orders.further_events import GoodsTakenBack
@@ -153,10 +153,11 @@ def submission(request: Request, key: str, traceparent: str | None, answer: "asy
 
 
 def _as_hashed(request: Request) -> Any:
-    """An order that confirms nothing is hashed as it was before orders could: a key of then still fits its body."""
-    if isinstance(request, TillOrder) and request.confirmations is None:
-        return astuple(request)[:-1]
-    return request
+    """An order that asks for nothing new is hashed as it was before orders could: a key of then still fits its body."""
+    if not isinstance(request, TillOrder):
+        return request
+    fields = hashed_fields(request)
+    return fields[:-1] if request.confirmations is None else fields
 
 
 def accepted_answer(entries: list[Recorded]) -> Answer:

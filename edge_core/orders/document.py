@@ -5,10 +5,11 @@ default, and nothing else may change without a new schema version. `edge_core.sh
 same definitions. Money is an integer in minor units, quantities are integer thousandths, units are in the names.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
+from msgspec.structs import astuple
 
 from edge_core.limits import (
     ADDRESS_LINES_MAX,
@@ -21,6 +22,7 @@ from edge_core.limits import (
     MONEY_MINOR_MAX,
     PAYMENTS_MAX,
     QUANTITY_MILLI_MAX,
+    ROUTING_EXTRAS_MAX,
     TAX_LINES_MAX,
     TEXT_CHARS_MAX,
     TRAITS_MAX,
@@ -59,6 +61,7 @@ OrderType = Literal["sale", "pickup", "ship", "preorder", "exchange", "transfer"
 Trait = Literal["cold", "fragile", "liquid", "hazardous", "insured", "age_restricted"]
 Method = Literal["carry_out", "ship", "pickup"]
 Preference = Literal["fastest", "cheapest", "greenest"]
+Extra = Literal["install", "take_back"]
 PaymentPosted = Literal["pending", "authorized", "captured"]
 Authorization = Literal["online", "offline", "store_and_forward"]
 
@@ -167,12 +170,16 @@ class Promise(Part, frozen=True, rename={"from_": "from"}):
 
 
 class FulfillmentRequest(Part, frozen=True):
-    """How the customer wants to get the goods, as the till knows it."""
+    """How the customer wants to get the goods, as the till knows it; `services` are what else the carrier is to do.
+
+    `install` is to set the new one up, `take_back` to take the old one along.
+    """
 
     method: Method
     preference: Preference | None = None
     ship_to: Address | None = None
     promise: Promise | None = None
+    services: Annotated[tuple[Extra, ...], Meta(max_length=ROUTING_EXTRAS_MAX)] = ()
 
 
 class Confirmations(Part, frozen=True):
@@ -206,6 +213,16 @@ class TillOrder(Part, frozen=True):
     business_date: Date | None = None
     attribution: Annotated[dict[Identifier, Text], Meta(max_length=ATTRIBUTION_KEYS_MAX)] | None = None
     confirmations: Confirmations | None = None
+
+
+def hashed_fields(order: TillOrder) -> list[Any]:
+    """The fields of a posted order as its hash has them: one without services as it was before orders could have any.
+
+    So a key that was sent to software of then still fits its body.
+    """
+    request = order.fulfillment
+    without = astuple(request)[:-1] if not request.services else request
+    return [without if value is request else value for value in astuple(order)]
 
 
 class GroupLine(Part, frozen=True):

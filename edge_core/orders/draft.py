@@ -23,6 +23,7 @@ class Draft:
         "returned",
         "returns",
         "revision",
+        "services",
         "validated",
     )
 
@@ -43,6 +44,7 @@ class Draft:
         self.credited_minor = state.credited_minor
         self.held = state.held
         self.assigned = state.assigned
+        self.services = state.services
 
     def state(self) -> OrderState:
         """The state as it is now."""
@@ -61,6 +63,7 @@ class Draft:
             self.credited_minor,
             self.held,
             self.assigned,
+            self.services,
         )
 
     def payment(self, payment_id: str) -> PaymentState:

@@ -11,7 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from edge_core.orders.day_events import DayClosed
-from edge_core.orders.document import Confirmations, Order, Payment
+from edge_core.orders.document import Confirmations, Extra, Order, Payment
 from edge_core.orders.further_events import (
     AssignmentTaken,
     CancelKind,
@@ -37,10 +37,14 @@ from edge_core.stock.stock_events import (
 
 
 class OrderPlaced(Struct, frozen=True, array_like=True, gc=False, tag="order.placed"):
-    """A till's order was taken, with everything that it said; `confirmations` are what its operator has seen to."""
+    """A till's order was taken, with everything that it said; `confirmations` are what its operator has seen to.
+
+    `services` are what the carrier is to do besides bringing the goods.
+    """
 
     order: Order
     confirmations: Confirmations | None = None
+    services: tuple[Extra, ...] = ()
 
 
 class OrderValidated(Struct, frozen=True, array_like=True, gc=False, tag="order.validated"):

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from edge_core.errors import InvariantViolated
 from edge_core.orders.day_events import DayClosed
-from edge_core.orders.document import Order
 from edge_core.orders.draft import Draft
 from edge_core.orders.events import (
     Event,
@@ -62,7 +61,7 @@ def fold_all(state: OrderState | None, events: Iterable[Event]) -> OrderState:
         if draft is None:
             if not isinstance(event, OrderPlaced):
                 raise InvariantViolated(f"{name_of(event)} comes before order.placed")
-            draft = Draft(_place(event.order))
+            draft = Draft(_place(event))
         else:
             _EVOLVE[type(event)](draft, event)
             draft.revision += 1
@@ -71,7 +70,8 @@ def fold_all(state: OrderState | None, events: Iterable[Event]) -> OrderState:
     return draft.state()
 
 
-def _place(order: Order) -> OrderState:
+def _place(event: OrderPlaced) -> OrderState:
+    order = event.order
     return OrderState(
         order=order,
         revision=1,
@@ -86,6 +86,7 @@ def _place(order: Order) -> OrderState:
             ]
         ),
         returned=(),
+        services=event.services,
     )
 
 

@@ -51,7 +51,7 @@ def place_order(
         return drawn
     document, sent = _route(world, command, _document(command, judged.basis), is_here=allocations is not None)
     events: list[Event] = [
-        OrderPlaced(document, posted.confirmations),
+        OrderPlaced(document, posted.confirmations, posted.fulfillment.services),
         OrderValidated(CHECK_NAMES, None if judged.basis is BUILT_IN else judged.basis),
     ]
     events += _payments(posted)
@@ -80,7 +80,10 @@ def _route(world: World, command: PlaceOrder, document: Order, *, is_here: bool)
     (group,) = document.fulfillment_groups
     if group.method != "ship" or world.router is None or not is_here:
         return document, None
-    sending = Sending(document, group.lines, document.ship_to, command.location_id, command.now_ms, world.stock)
+    extras = command.posted.fulfillment.services
+    sending = Sending(
+        document, group.lines, document.ship_to, command.location_id, command.now_ms, world.stock, extras=extras
+    )
     sent = send(world.router, sending)
     if sent is None:
         return document, None
@@ -90,7 +93,10 @@ def _route(world: World, command: PlaceOrder, document: Order, *, is_here: bool)
     )
     window = sent.window_ms
     promised = None if window is None else Promise(*(rfc3339(moment) for moment in window))
-    return replace(document, fulfillment_groups=groups, promise=document.promise or promised), sent
+    versions = {**document.policy_versions, "routing": sent.decision.policy}
+    return replace(
+        document, fulfillment_groups=groups, promise=document.promise or promised, policy_versions=versions
+    ), sent
 
 
 def _draw(

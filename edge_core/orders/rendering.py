@@ -45,7 +45,7 @@ class GroupView(Struct, frozen=True, omit_defaults=True):
 
     `ship_to` is where its own goods are sent, if they are sent; `service_id` is to bring them at `arrives_at` by the
     decision `decision_id` of routing, so much later than was promised, and `carrier` has them. `sorts_first`: they
-    are picked before others.
+    are picked before others. `services` are what the carrier is to do besides.
     """
 
     group_id: str
@@ -64,6 +64,7 @@ class GroupView(Struct, frozen=True, omit_defaults=True):
     decision_id: str | None = None
     sorts_first: bool = False
     carrier: str | None = None
+    services: tuple[str, ...] = ()
 
 
 class ReturnView(Struct, frozen=True, omit_defaults=True):
@@ -356,6 +357,7 @@ def _groups(state: OrderState) -> tuple[GroupView, ...]:
             ship_to=named_part(group.ship_to or state.order.ship_to) if group.method == "ship" else None,
             **_routed(state, group),
             carrier=group.carrier,
+            services=state.services if group.method == "ship" else (),
         )
         for group in state.groups
     )

@@ -66,4 +66,5 @@ def _sending(case: Case) -> Sending:
         case.world.stock,
         group.rejections,
         group.avoided,
+        case.state.services,
     )

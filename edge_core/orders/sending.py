@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from edge_core.checks.judge import hold_of
 from edge_core.checks.question import Doubt, doubt
 from edge_core.limits import TEXT_CHARS_MAX
-from edge_core.orders.document import Address, GroupLine, Order
+from edge_core.orders.document import Address, Extra, GroupLine, Order
 from edge_core.orders.events import Event, FulfillmentRouted, OrderHeld, StockReserved
 from edge_core.orders.judgment import Finding
 from edge_core.orders.routing_events import Avoided, RoutedGroup, RoutingDecided
@@ -35,6 +35,7 @@ class Sending(Struct, frozen=True):
     """Lines of an order that are to be sent from `location_id` to `ship_to`. Quantities are thousandths, `now_ms` Unix.
 
     `attempts` have failed before; `avoided` are the services and places that are left alone because of that.
+    `extras` are what the carrier is to do besides.
     """
 
     order: Order
@@ -45,6 +46,7 @@ class Sending(Struct, frozen=True):
     stock: Mapping[str, Sequence[Position]]
     attempts: int = 0
     avoided: tuple[Avoided, ...] = ()
+    extras: tuple[Extra, ...] = ()
 
 
 Router = Callable[[Sending], Question | None]

@@ -4,8 +4,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from edge_core.orders.document import Address, GroupLine, Method, Order, Payment
+from edge_core.orders.document import Address, Extra, GroupLine, Method, Order, Payment
 from edge_core.orders.judgment import Finding, Proposal, Rung
+from edge_core.orders.part_of import PartOf
 from edge_core.orders.routing_events import Avoided
 from edge_core.stock.ledger import Allocation
 
@@ -80,6 +81,7 @@ class Assigned(Struct, frozen=True, array_like=True, gc=False):
     attempt: int
     accept_by_ms: int
     ended: str | None = None
+    part_of: PartOf | None = None
 
 
 class OrderState(Struct, frozen=True, array_like=True, gc=False):
@@ -87,7 +89,8 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
 
     `returned` and `cancelled` are thousandths by line. `payments_added` are the documents of the payments that came
     or were made after the placing; `credited_minor` went into other orders by exchange. `held` says more of the
-    `holds`; `assigned` is there where the centre has assigned the order to this location.
+    `holds`; `assigned` is there where the centre has assigned the order to this location, `services` are what the
+    carrier is to do besides bringing the goods.
     """
 
     order: Order
@@ -104,6 +107,7 @@ class OrderState(Struct, frozen=True, array_like=True, gc=False):
     credited_minor: int = 0
     held: tuple[HoldState, ...] = ()
     assigned: Assigned | None = None
+    services: tuple[Extra, ...] = ()
 
     @property
     def status(self) -> str:

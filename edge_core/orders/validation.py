@@ -68,6 +68,10 @@ def _check_flow(order: TillOrder) -> Rejected | None:
         return Rejected("flow-not-available", detail, "/fulfillment/method")
     if method == "ship" and order.fulfillment.ship_to is None:
         return Rejected("invalid-document", "an order to ship needs an address", "/fulfillment/ship_to")
+    services = order.fulfillment.services
+    if services and method != "ship":
+        detail = f"{services[0]} is done where goods are sent; the method is {method}"
+        return Rejected("flow-not-available", detail, "/fulfillment/services")
     if order.order_type == "preorder" and order.payment_terms is None:
         return Rejected("invalid-document", "a pre-order needs payment terms: deposit and balance", "/payment_terms")
     return None
@@ -102,6 +106,10 @@ def _check_times(order: TillOrder) -> Rejected | None:
 
 
 def _check_identifiers(order: TillOrder) -> Rejected | None:
+    services = list(order.fulfillment.services)
+    if len(set(services)) < len(services):
+        detail = f"each service is asked for once, found {', '.join(services)}"
+        return Rejected("duplicate-identifier", detail, "/fulfillment/services")
     return (
         _twice("lines", "line_id", [line.line_id for line in order.lines])
         or _twice("adjustments", "adjustment_id", [a.adjustment_id for a in order.adjustments])

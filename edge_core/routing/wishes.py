@@ -72,6 +72,7 @@ def wish_of(posted: TillOrder, *, is_offline: bool = False, left_milli: Mapping[
         ship_to=request.ship_to,
         promise=request.promise,
         preference=request.preference,
+        extras=request.services,
         channel=posted.channel,
         tier=None if customer is None else customer.tier,
         prices_include_tax=posted.prices_include_tax,

@@ -248,9 +248,11 @@ def test_goods_go_the_way_that_was_asked_for_and_no_other() -> None:
     assert slug(at.ask(sent, "redirect", RedirectRequest("carry_out"))) == "method-mismatch"
 
 
-def test_each_group_goes_to_the_address_that_it_was_sent_to() -> None:
+def test_each_group_goes_to_the_address_that_it_was_sent_to_with_the_services_that_were_asked_for() -> None:
     at = counter()
-    placed = at.place(replace(order("ship"), fulfillment=FulfillmentRequest("ship", ship_to=HOME)))
+    placed = at.place(
+        replace(order("ship"), fulfillment=FulfillmentRequest("ship", ship_to=HOME, services=("take_back",)))
+    )
     names(at.ask(placed, "split", SplitRequest((LineQuantity("1", 1_000),))))
     office = Address("Office", "DE")
     for request in (RedirectRequest("pickup", None, "g2"), RedirectRequest("ship", office, "g2")):
@@ -264,6 +266,7 @@ def test_each_group_goes_to_the_address_that_it_was_sent_to() -> None:
     for request in (RedirectRequest("pickup", None, "g2"), RedirectRequest("ship", None, "g2")):
         names(at.ask(placed, "redirect", request))
     assert at.states[placed].groups[1].ship_to == office  # an address that was given once is remembered
+    assert [group.services for group in shown.fulfillment_groups] == [("take_back",)] * 2
 
 
 def test_a_command_out_of_order_or_repeated_is_told_where_the_order_is_and_what_is_possible() -> None:

@@ -81,6 +81,13 @@ def test_an_order_to_ship_needs_an_address() -> None:
     assert wrong(to_ship(ship_to=None)) == ("invalid-document", "/fulfillment/ship_to")
 
 
+def test_services_are_done_where_goods_are_sent_each_once() -> None:
+    assert check_order(to_ship(services=("install", "take_back"))) is None
+    assert wrong(to_ship(services=("install", "install"))) == ("duplicate-identifier", "/fulfillment/services")
+    fetched = replace(till_order(method="pickup"), fulfillment=FulfillmentRequest("pickup", services=("install",)))
+    assert wrong(fetched) == ("flow-not-available", "/fulfillment/services")
+
+
 @pytest.mark.parametrize("currency", ["XXX", "eur", "EU1", "ADP", "XAU"])
 def test_a_currency_that_nobody_pays_with_is_refused(currency: str) -> None:
     assert wrong(replace(till_order(), currency=currency)) == ("unknown-currency", "/currency")

@@ -311,12 +311,14 @@ async def test_the_back_office_answers_what_the_tills_may_not(desk: Desk) -> Non
     assert slug(await ask(desk, order_id, "hold", HoldRequest("odd"), "back_office")) == "command-not-allowed"
 
 
-async def test_a_key_of_before_confirmations_still_fits_its_body() -> None:
+async def test_a_key_of_before_confirmations_and_services_still_fits_its_body() -> None:
     answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
     made = submission(basket(), "key", None, answer)
     assert made.payload_hash.hex() == "4c85295dc339152cbc670e6ab5f9a65b29db541c9822d004bd67f7acb4d33eff"
     asked = replace(basket(), confirmations=Confirmations())
     assert submission(asked, "key", None, answer).payload_hash != made.payload_hash
+    wanted = replace(basket(), fulfillment=replace(basket().fulfillment, services=("install",)))
+    assert submission(wanted, "key", None, answer).payload_hash != made.payload_hash
 
 
 def _no_velocity() -> Any:
