@@ -13,8 +13,9 @@ from uuid import UUID
 import structlog
 
 from central_sync.attempts import Desk, assignment_in, claimed_order, words
-from central_sync.choosing import choose
+from central_sync.choosing import Chooser
 from central_sync.dividing import divided
+from central_sync.published import Published
 from central_sync.store import assignments, histories
 from central_sync.store.assignments import CentralOrder
 from central_sync.store.database import Connection, Database
@@ -41,6 +42,8 @@ class Assigner:
         self._telemetry = telemetry
         self._desk = desk
         self._wake = asyncio.Event()
+        self._published = Published()
+        self._chooser = Chooser(self._published)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -55,6 +58,8 @@ class Assigner:
             due: list[UUID] = []
             if not await self._is_in_grace(connection):
                 due = await assignments.due(connection, self._desk.now_ms(), ASSIGNMENT_STEPS_MAX)
+            if heard or due:
+                await self._published.refresh(connection)
             self._telemetry.assignment_exceptions.set(await assignments.count_exceptions(connection))
         for assignment_id in heard:
             await self._hear(assignment_id)
@@ -124,7 +129,7 @@ class Assigner:
 
     async def _seek(self, connection: Connection, row: CentralOrder, assignment: Assignment) -> Stepped:
         now_ms = self._desk.now_ms()
-        chosen = await choose(connection, row, assignment, now_ms)
+        chosen = await self._chooser.choose(connection, row, assignment, now_ms)
         if len(chosen.shares) == 1 and chosen.shares[0].node_id is not None:
             return self._desk.offer(assignment, chosen.shares[0].node_id, chosen.spent)
         parts = None

@@ -296,6 +296,7 @@ ASSIGNMENT_RESTORE_GRACE_MS: Final = (
 )
 ASSIGNMENT_LOOK_INTERVAL_MS: Final = 1_000  # between two looks for what is due, though nobody announced anything
 ASSIGNMENT_STEPS_MAX: Final = 64  # orders seen to in one such look, each in a transaction of its own
+ASSIGNMENT_ITEMS_MAX: Final = 200_000  # of a catalogue that the centre holds to choose by: 100 MB; else lines say it
 ASSIGNMENT_DIVISIONS_MAX: Final = 3  # times that what is left of an order is divided anew: then it is in single parcels
 ASSIGNMENT_SUPPLIES_MAX: Final = 3_000  # kinds of goods at places in one question: 100 KiB, so that it can be recorded
 ASSIGNMENT_CANDIDATES_MAX: Final = 1_000  # nodes that are compared for one order: those with most of its goods in view
