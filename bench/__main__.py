@@ -21,6 +21,7 @@ from bench.intake import measure_intake
 from bench.newcomer import measure_newcomer
 from bench.restore import measure_restore
 from bench.results import Row, print_json, print_table, say
+from bench.routing import measure_routing
 from bench.visible import measure_visibility
 
 
@@ -36,10 +37,11 @@ class Sizes(Struct, frozen=True):
     restore_orders: int
     hello_nodes: int
     newcomer_entries: int
+    questions: int
 
 
-FULL: Final = Sizes(3, 15, 100_000, 2, 1_000_000, 10, 400, 5_000, 50_000)
-QUICK: Final = Sizes(1, 5, 30_000, 1, 100_000, 4, 40, 1_000, 5_000)
+FULL: Final = Sizes(3, 15, 100_000, 2, 1_000_000, 10, 400, 5_000, 50_000, 400)
+QUICK: Final = Sizes(1, 5, 30_000, 1, 100_000, 4, 40, 1_000, 5_000, 100)
 
 Measure = Callable[[Path, Sizes], Awaitable[list[Row]]]
 GROUPS: Final[dict[tuple[str, ...], Measure]] = {
@@ -75,6 +77,13 @@ GROUPS: Final[dict[tuple[str, ...], Measure]] = {
     ("newcomer_right_stock_s", "newcomer_whole_history_s"): lambda folder, sizes: measure_newcomer(
         folder, entries=sizes.newcomer_entries
     ),
+    (
+        "route_3x30x3_p50_ms",
+        "route_3x30x3_p99_ms",
+        "route_10x30x3_p50_ms",
+        "route_10x30x3_p99_ms",
+        "stock_checks_per_s",
+    ): lambda _, sizes: measure_routing(questions=sizes.questions),
 }
 NAMES: Final = [name for names in GROUPS for name in names]
 _EPILOG: Final = f"names: {', '.join(NAMES)}"

@@ -58,6 +58,8 @@ BUDGETS: Final = {
     "start_ms_backlog_1m": Budget(value_max=1_500),
     "hellos_admitted": Budget(value_min=5_000),
     "hellos_fresh_visible_p99_ms": Budget(value_max=2_000),
+    "route_3x30x3_p99_ms": Budget(value_max=2),
+    "route_10x30x3_p99_ms": Budget(value_max=15),
 }
 _HEADINGS: Final = ("name", "value", "unit", "floor", "ratio", "budget", "verdict")
 

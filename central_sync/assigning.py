@@ -15,7 +15,6 @@ import structlog
 from central_sync.attempts import Desk, assignment_in, claimed_order, words
 from central_sync.choosing import Chooser
 from central_sync.dividing import divided
-from central_sync.published import Published
 from central_sync.store import assignments, histories
 from central_sync.store.assignments import CentralOrder
 from central_sync.store.database import Connection, Database
@@ -42,8 +41,7 @@ class Assigner:
         self._telemetry = telemetry
         self._desk = desk
         self._wake = asyncio.Event()
-        self._published = Published()
-        self._chooser = Chooser(self._published)
+        self._chooser = Chooser()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -58,8 +56,6 @@ class Assigner:
             due: list[UUID] = []
             if not await self._is_in_grace(connection):
                 due = await assignments.due(connection, self._desk.now_ms(), ASSIGNMENT_STEPS_MAX)
-            if heard or due:
-                await self._published.refresh(connection)
             self._telemetry.assignment_exceptions.set(await assignments.count_exceptions(connection))
         for assignment_id in heard:
             await self._hear(assignment_id)

@@ -4,19 +4,20 @@ Rights stay what may be promised (`central_sync/spending.py`), and what a node t
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, tzinfo
 from typing import NamedTuple
 
+import structlog
 from msgspec.structs import replace
 
 from central_sync.attempts import assignment_of
 from central_sync.ordering import part_in, posted_of
-from central_sync.published import Published
+from central_sync.released import ReleasedPolicies
 from central_sync.spending import Spendable, spend, spendable, within_rights
 from central_sync.store import assignments, doubts, routings
 from central_sync.store.assignments import CentralOrder
 from central_sync.store.candidates import candidates, given_milli
 from central_sync.store.database import Connection
+from central_sync.store.published_rows import PublishedRows
 from central_sync.store.routings import RoutingRow
 from edge_core.assignment.choosing import (
     PLAIN,
@@ -33,15 +34,18 @@ from edge_core.assignment.cooling import resting
 from edge_core.assignment.dividing import is_divisible
 from edge_core.assignment.state import Assignment
 from edge_core.assignment.steps import attempts_left
-from edge_core.errors import Rejected
+from edge_core.errors import PeerFault, PermanentFault, Rejected
 from edge_core.orders.document import TillOrder
 from edge_core.policy.outages import as_signalled
-from edge_core.reference.lookup import Reference
+from edge_core.policy.pricing import Policies
+from edge_core.reference.lookup import NOTHING, Needs, Reference
 from edge_core.routing.deciding import Decision, route
 from edge_core.routing.question import Question
 from edge_core.routing.record import fitted, record_of
 from edge_core.stock.rights_book import Spent
 from holdfast_runtime.zones import zone_named
+
+_log = structlog.get_logger("assignment")
 
 
 class Chosen(NamedTuple):
@@ -54,17 +58,21 @@ class Chosen(NamedTuple):
 class Chooser:
     """Chooses by what is published for every store: its network, its laws, its signals, its policies."""
 
-    def __init__(self, published: Published) -> None:
-        self._published = published
+    def __init__(self) -> None:
+        self._rows = PublishedRows()
+        self._released = ReleasedPolicies()
 
     async def choose(self, connection: Connection, row: CentralOrder, assignment: Assignment, now_ms: int) -> Chosen:
         """Who may be asked, and what is promised there: another order may have taken what was read before."""
-        demand = demand_of(posted_of(row))
+        posted = posted_of(row)
+        demand = demand_of(posted)
+        reference = await self._read(connection, posted)
+        policies = await self._released.read(connection)
         held = await spendable(connection, demand)
         passed = await _resting(connection, row, assignment, now_ms)
         while True:
             known = await _candidates(connection, demand, held, now_ms)
-            question = self._question(row, known, passed, assignment, now_ms)
+            question = _priced(row, _asked(posted, known, passed, reference, assignment, now_ms), policies, reference)
             decision = route(question)
             shares = shares_of(decision)
             node_id = shares[0].node_id if len(shares) == 1 else None
@@ -74,39 +82,45 @@ class Chooser:
                 return Chosen(shares, spent)
             passed |= {node_id} if node_id else set()
 
-    def _question(
-        self,
-        row: CentralOrder,
-        known: Sequence[Candidate],
-        passed: Collection[str],
-        assignment: Assignment,
-        now_ms: int,
-    ) -> Question:
-        """The question of the network where there is one, with the prices of the policies in use."""
-        posted, part = posted_of(row), part_in(row)
-        reference = self._published.reference(line.sku for line in posted.lines)
-        left = attempts_left(assignment)
-        if _is_in_network(posted, reference):
-            asked = network_question(
-                posted,
-                known,
-                passed,
-                reference,
-                attempts=len(assignment.attempts),
-                attempts_left=left,
-                zones=_zone,
-                now_ms=now_ms,
-            )
-        else:
-            asked = plain_question(posted, known, passed, attempts_left=left, now_ms=now_ms)
-        asked = as_signalled(reference, asked)
-        policies = self._published.policies
-        if policies is not None and asked.policy != PLAIN:
-            whole = row.order_id if part is None else part.order_id  # parts are of the order's own arm
-            asked = policies.priced(asked, str(whole), now_ms, reference.signals)
-        if not is_divisible(posted, part):
-            asked = replace(asked, prices=replace(asked.prices, parcels_max=1))
-        return fitted(asked) or asked
+    async def _read(self, connection: Connection, posted: TillOrder) -> Reference:
+        """What is published about an order's goods and customer, and the whole network."""
+        tier = () if posted.customer is None else (posted.customer.ref,)
+        needs = Needs(frozenset(line.sku for line in posted.lines), frozenset(tier))
+        try:
+            return await self._rows.read(connection, needs)
+        except (PeerFault, PermanentFault) as fault:
+            _log.error("assignment.reference_unreadable", error=str(fault))
+            return NOTHING
+
+
+def _asked(
+    posted: TillOrder,
+    known: Sequence[Candidate],
+    passed: Collection[str],
+    reference: Reference,
+    assignment: Assignment,
+    now_ms: int,
+) -> Question:
+    """The question of the network where there is one, as signals say that it works."""
+    left = attempts_left(assignment)
+    if not _is_in_network(posted, reference):
+        return plain_question(posted, known, passed, attempts_left=left, now_ms=now_ms)
+    attempts = len(assignment.attempts)
+    asked = network_question(
+        posted, known, passed, reference, attempts=attempts, attempts_left=left, zones=zone_named, now_ms=now_ms
+    )
+    return as_signalled(reference, asked)
+
+
+def _priced(row: CentralOrder, asked: Question, policies: Policies | None, reference: Reference) -> Question:
+    """With the prices of the policies in use, and in one parcel where the order cannot be divided."""
+    part = part_in(row)
+    if policies is not None and asked.policy != PLAIN:
+        whole = row.order_id if part is None else part.order_id  # parts are of the order's own arm
+        asked = policies.priced(asked, str(whole), asked.asked_at_ms, reference.signals)
+    if not is_divisible(posted_of(row), part):
+        asked = replace(asked, prices=replace(asked.prices, parcels_max=1))
+    return fitted(asked) or asked
 
 
 def _is_in_network(posted: TillOrder, reference: Reference) -> bool:
@@ -114,10 +128,6 @@ def _is_in_network(posted: TillOrder, reference: Reference) -> bool:
     network = reference.network
     is_known = posted.fulfillment.method != "pickup" or posted.store_id in network.locations
     return bool(network.sources) and is_known
-
-
-def _zone(name: str) -> tzinfo:
-    return zone_named(name) or UTC
 
 
 async def _resting(connection: Connection, row: CentralOrder, assignment: Assignment, now_ms: int) -> set[str]:

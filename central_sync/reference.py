@@ -5,7 +5,7 @@ The same content again is a version too: a store's copy is as old as what the ce
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -51,23 +51,49 @@ def read_scope(text: str | None) -> str | Rejected:
 
 
 async def publish(
-    database: Database, dataset: str, rows: Mapping[str, bytes], *, who: str, now: datetime, scope: str = ALL
+    database: Database,
+    dataset: str,
+    rows: Mapping[str, bytes],
+    *,
+    who: str,
+    now: datetime,
+    scope: str = ALL,
+    keeps: Callable[[str], bool] | None = None,
 ) -> PublishedVersion | Rejected:
     """Make the rows the newest version of their dataset for a scope, in one transaction.
+
+    With `keeps`, the rows of the version before go on whose keys it says yes to, unless they are among the new ones.
 
     Without rows the dataset is withdrawn: a region or group takes what is for all again, a store without that is as if
     it had never received it. What was withdrawn from a region or group makes room for others.
     """
     async with database.transaction() as connection:
-        await reference.lock(connection, dataset)
-        kept = await reference.kept(connection, dataset)
-        if len(_scopes_in_use(kept) | {scope, ALL}) > REFERENCE_SCOPES_MAX:
-            return Rejected("reference-invalid", f"{dataset} is published for {REFERENCE_SCOPES_MAX} scopes already")
-        if scope != ALL and all(row.scope != ALL for row in kept):
-            # What a store is told once this is withdrawn, or once it leaves the group: that there is nothing for it.
-            kept = [(await _make(connection, kept, _Wanted(dataset, ALL, who, now), {})).row, *kept]
-        made = await _make(connection, kept, _Wanted(dataset, scope, who, now), rows)
-        await reference.forget_withdrawn(connection, dataset, made.row.version)
+        return await publish_in(connection, dataset, rows, who=who, now=now, scope=scope, keeps=keeps)
+
+
+async def publish_in(
+    connection: Connection,
+    dataset: str,
+    rows: Mapping[str, bytes],
+    *,
+    who: str,
+    now: datetime,
+    scope: str = ALL,
+    keeps: Callable[[str], bool] | None = None,
+) -> PublishedVersion | Rejected:
+    """The same in the caller's transaction: what else is written in it is true together with the version."""
+    await reference.lock(connection, dataset)
+    kept = await reference.kept(connection, dataset)
+    if len(_scopes_in_use(kept) | {scope, ALL}) > REFERENCE_SCOPES_MAX:
+        return Rejected("reference-invalid", f"{dataset} is published for {REFERENCE_SCOPES_MAX} scopes already")
+    if scope != ALL and all(row.scope != ALL for row in kept):
+        # What a store is told once this is withdrawn, or once it leaves the group: that there is nothing for it.
+        kept = [(await _make(connection, kept, _Wanted(dataset, ALL, who, now), {})).row, *kept]
+    if keeps is not None:
+        before = await _rows_before(connection, kept, scope)
+        rows = {**{key: row for key, row in before.items() if keeps(key)}, **rows}
+    made = await _make(connection, kept, _Wanted(dataset, scope, who, now), rows)
+    await reference.forget_withdrawn(connection, dataset, made.row.version)
     row = made.row
     _log.info("reference.published", dataset=dataset, version=row.version, rows=len(rows), who=who, scope=scope)
     return made
@@ -85,6 +111,15 @@ async def _make(
     await reference.add(connection, row, file, _etag(file))
     await reference.forget_old(connection, dataset, scope, REFERENCE_VERSIONS_MAX)
     return PublishedVersion(row, await _add_deltas(connection, header, rows, _before(kept, scope)))
+
+
+async def _rows_before(connection: Connection, kept: list[VersionRow], scope: str) -> dict[str, bytes]:
+    """What a scope has; `kept` has the newest version first."""
+    newest = next((row for row in kept if row.scope == scope), None)
+    if newest is None:
+        return {}
+    _, changes = read_file(await reference.whole(connection, newest.dataset, newest.version))
+    return applied({}, changes)
 
 
 def _scopes_in_use(kept: list[VersionRow]) -> set[str]:

@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import getpass
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,21 +92,33 @@ async def _publish(database: Database, arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"central-sync: {path}: {error.strerror}\n")
         return _USAGE
     if found.mistakes:
-        for each in found.mistakes:
-            sys.stderr.write(printable(f"{path}:{each.line}: {each.what}") + "\n")
-        sys.stderr.write(f"central-sync: {found.mistaken} rows are wrong; nothing was published\n")
-        return _FINDINGS
-    return await _make(database, arguments, found.rows)
+        return tell_mistakes(path, found)
+    return await make_version(database, arguments, dataset, found.rows)
+
+
+def tell_mistakes(path: Path, found: Publication) -> int:
+    """Say what is wrong with a file, by line; the exit code."""
+    for each in found.mistakes:
+        sys.stderr.write(printable(f"{path}:{each.line}: {each.what}") + "\n")
+    sys.stderr.write(f"central-sync: {found.mistaken} rows are wrong; nothing was published\n")
+    return _FINDINGS
 
 
 async def _withdraw(database: Database, arguments: argparse.Namespace) -> int:
-    return await _make(database, arguments, {})
+    return await make_version(database, arguments, arguments.names[0], {})
 
 
-async def _make(database: Database, arguments: argparse.Namespace, rows: dict[str, bytes]) -> int:
-    made = await publish(
-        database, arguments.names[0], rows, who=getpass.getuser(), now=times.now(), scope=arguments.scope or ALL
-    )
+async def make_version(
+    database: Database,
+    arguments: argparse.Namespace,
+    dataset: str,
+    rows: dict[str, bytes],
+    keeps: Callable[[str], bool] | None = None,
+) -> int:
+    """Publish rows, and say what became of them; the exit code."""
+    scope = arguments.scope or ALL
+    who = getpass.getuser()
+    made = await publish(database, dataset, rows, who=who, now=times.now(), scope=scope, keeps=keeps)
     if isinstance(made, Rejected):
         sys.stderr.write(f"central-sync: {made.detail}\n")
         return _FINDINGS
@@ -126,12 +139,17 @@ async def _group(database: Database, arguments: argparse.Namespace) -> int:
     return _DONE
 
 
-def _read(dataset: str, path: Path) -> Publication:
+def read_bounded(path: Path) -> bytes:
+    """A file of rows as a whole. Raises `OSError`, also for one that is too large."""
     with path.open("rb") as file:
         body = file.read(REFERENCE_BODY_BYTES_MAX + 1)
     if len(body) > REFERENCE_BODY_BYTES_MAX:
         raise OSError(0, f"larger than {REFERENCE_BODY_BYTES_MAX} bytes")
-    return read_publication(dataset, body, "csv" if path.suffix == ".csv" else "json")
+    return body
+
+
+def _read(dataset: str, path: Path) -> Publication:
+    return read_publication(dataset, read_bounded(path), "csv" if path.suffix == ".csv" else "json")
 
 
 async def _list(database: Database, arguments: argparse.Namespace) -> int:

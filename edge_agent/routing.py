@@ -23,7 +23,7 @@ from edge_core.orders.routing_events import RoutingDecided
 from edge_core.orders.sending import Router
 from edge_core.orders.world import Accepted
 from edge_core.reference.lookup import Reference
-from holdfast_runtime.zones import zone_named
+from holdfast_runtime.zones import find_zone
 
 _LOG: Final = structlog.get_logger()
 BUCKETS_MS: Final = (0.5, 1.0, 2.0, 5.0, 15.0, 50.0, 250.0)
@@ -73,7 +73,7 @@ class OwnRouting:
     def __init__(self, location_id: str, zone: tzinfo) -> None:
         self._location_id = location_id
         self._zone = zone
-        self.pricing: Callable[[Reference], Pricing] | None = None
+        self.pricing: Callable[[Reference], Pricing | None] = lambda _: None
         self.times = DecisionTimes()
 
     async def router(self, connection: Connection, reference: Reference) -> Router | None:
@@ -82,11 +82,11 @@ class OwnRouting:
         if location is None:
             return None
         backlog_milli = 0 if location.day_milli_max is None else await orders.read_to_pick_milli(connection)
-        pricing = None if self.pricing is None else self.pricing(reference)
+        pricing = self.pricing(reference)
         return router_here(Setting(self._location_id, reference, self._zone, self._zone_named, backlog_milli, pricing))
 
     def _zone_named(self, name: str) -> tzinfo:
-        return zone_named(name) or self._zone
+        return find_zone(name) or self._zone
 
 
 def timed(order_id: UUID | None, decide: Callable[[], Accepted | Rejected]) -> tuple[Accepted | Rejected, list[Timed]]:

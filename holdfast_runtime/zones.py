@@ -1,14 +1,21 @@
-"""Time zones by their names, as this machine knows them."""
+"""Time zones by their names, as the machine knows them (tzdata): the core takes them as values."""
 
-from datetime import tzinfo
-from functools import lru_cache
+from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
-@lru_cache(maxsize=64)
-def zone_named(name: str) -> tzinfo | None:
-    """A time zone of the IANA database; None for a name that this machine does not have."""
+def find_zone(name: str) -> tzinfo | None:
+    """The IANA time zone of a name; None where this machine knows none, or it is a folder or leads out of them."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    except (
+        ZoneInfoNotFoundError,
+        ValueError,
+        OSError,
+    ):
         return None
+
+
+def zone_named(name: str) -> tzinfo:
+    """The same for rows that somebody else published: a name that only newer machines know is taken for UTC."""
+    return find_zone(name) or UTC

@@ -24,6 +24,7 @@ from edge_core.reference.lookup import Reference
 from edge_core.routing.asking import ask
 from edge_core.routing.deciding import Decision
 from edge_core.routing.facts import Facts
+from edge_core.routing.network import Network, distance_m
 from edge_core.routing.question import Need, Place, Prices, Question, Service, Stamp, Supply
 from edge_core.routing.tariffs import Band
 from edge_core.routing.wishes import Lot, Site, wish_of
@@ -141,8 +142,10 @@ def network_question(
     now_ms: int,
 ) -> Question:
     """What routing is asked where the operator's network is known: distances, carriers, capacity, costs."""
+    account = None if order.customer is None else reference.account(order.customer.ref)
     wish = replace(wish_of(order), excluded=tuple(resting), attempts=attempts, attempts_left=attempts_left)
-    sites = [_site(each) for each in candidates]
+    wish = wish if account is None else replace(wish, tier=account.tier)
+    sites = [_site(each) for each in _nearest(order, candidates, reference.network)]
     return ask(wish, sites, reference, here=CENTRE_ID, zone=UTC, zones=zones, now_ms=now_ms)
 
 
@@ -152,6 +155,18 @@ def shares_of(decision: Decision) -> tuple[Share, ...]:
     for each in decision.allocations:
         lines[each.location_id] = lines.get(each.location_id, ()) + each.line_ids
     return () if set(lines) <= {None} else tuple(Share(node_id, own) for node_id, own in lines.items())
+
+
+def _nearest(order: TillOrder, candidates: Sequence[Candidate], network: Network) -> list[Candidate]:
+    """Those of the network that have any of the goods and are nearest: so many as a question weighs."""
+    known = [each for each in candidates if each.node_id in network.locations]
+    address = order.fulfillment.ship_to
+
+    def rank(each: Candidate) -> tuple[bool, int, str]:
+        is_empty = all(milli <= 0 for milli in each.free_milli.values())
+        return is_empty, distance_m(network.locations[each.node_id], address), each.node_id
+
+    return sorted(known, key=rank)[:ROUTING_PLACES_MAX]
 
 
 def _site(candidate: Candidate) -> Site:

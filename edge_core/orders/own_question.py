@@ -82,6 +82,7 @@ def _wish(setting: Setting, sending: Sending) -> Wish:
         ship_to=sending.ship_to,
         promise=order.promise,
         preference=order.fulfillment_groups[0].preference,
+        extras=sending.extras,
         channel=order.channel,
         tier=order.customer_tier if account is None else account.tier,
         prices_include_tax=order.totals.prices_include_tax,

@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edge_core.limits import IDENTIFIER_CHARS_MAX, ROUTING_BARS_MAX
+from edge_core.limits import IDENTIFIER_CHARS_MAX
 from edge_core.policy.documents import Policy
 from edge_core.policy.faults import Cell, PolicyFault
 from edge_core.policy.schema import ANY, INPUTS, MODES, OUTPUTS, TRAITS, Output
@@ -76,7 +76,7 @@ def check_answer(output: Output, value: Any) -> None:
 def merged(base: Prices, verdicts: Iterable[Verdict]) -> Prices:
     """The prices of several policies in order: the later one wins; what they bar and require is united.
 
-    Raises `PolicyFault` where they bar more than a question may hold.
+    The length of a cell and the number of layers keep that below `ROUTING_BARS_MAX`.
     """
     prices: dict[str, Any] = {}
     bars = dict.fromkeys(base.bars)
@@ -85,11 +85,6 @@ def merged(base: Prices, verdicts: Iterable[Verdict]) -> Prices:
         prices |= verdict.prices
         bars |= dict.fromkeys(verdict.bars)
         requires |= dict.fromkeys(verdict.requires)
-    for column, found in (("bars", len(bars)), ("requires", len(requires))):
-        if found > ROUTING_BARS_MAX:
-            raise PolicyFault(
-                Cell("*", column=column), f"the policies of an order name {found}, over {ROUTING_BARS_MAX}"
-            )
     return replace(base, **prices, bars=tuple(bars), requires=tuple(requires))
 
 

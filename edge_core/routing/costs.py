@@ -129,7 +129,8 @@ def _handling_milli(need: Need, place: Place) -> int:
 
 
 def _stock_milli(question: Question, need: Need, supply: Supply) -> int:
-    return _rounded(need.quantity_milli * (supply.unit_milli - _expiry_milli(question, supply)), _UNIT_MILLI)
+    worth_milli = _expiry_milli(question, supply) if question.prices.expiry_day_milli else 0
+    return _rounded(need.quantity_milli * (supply.unit_milli - worth_milli), _UNIT_MILLI)
 
 
 def _lateness_milli(question: Question, arrives_ms: int) -> int:
@@ -163,7 +164,7 @@ def _of_kind(prices: Prices, kind: PlaceKind) -> int:
 def _expiry_milli(question: Question, supply: Supply) -> int:
     """What selling a unit now is worth, by the whole days for which it can still be sold."""
     prices = question.prices
-    if supply.expires_at_ms is None or not prices.expiry_day_milli:
+    if supply.expires_at_ms is None:
         return 0
     days_left = max(0, supply.expires_at_ms - question.asked_at_ms) // _DAY_MS
     return max(0, prices.expiry_days - days_left) * prices.expiry_day_milli

@@ -144,24 +144,22 @@ def _options(
         carbons = carbons_milli(weights_g, carbon_rate(question, at.place, service))
         milli = tuple(map(add, at.kept_milli, carbons))
         for lead_ms in leads_ms:
-            trip = Trip(service, arrival_ms(service, lead_ms))
-            lines = _carried(question, at.lines, trip, lead_ms, refusals)
+            arrives_ms = arrival_ms(service, lead_ms)
+            lines = 0
+            for line in at.lines:
+                if line.supply.lead_ms <= lead_ms:
+                    refusal = _refused(question, line, service, arrives_ms) if line.checks else None
+                    if refusal is None:
+                        lines |= 1 << line.bit
+                    else:
+                        refusals.append(refusal)
             if lines:
-                fixed_milli = packed + awaited_milli(question, trip.arrives_at_ms)
+                fixed_milli = packed + awaited_milli(question, arrives_ms)
                 yield Way(index, service, lead_ms), Option(index, lines, fixed_milli, milli, service.tariff)
 
 
-def _carried(question: Question, lines: Sequence[_Line], trip: Trip, lead_ms: int, refusals: list[Refusal]) -> int:
-    """The bits of the lines that a service takes along, once it has waited for goods."""
-    carried = 0
-    for line in lines:
-        if line.supply.lead_ms <= lead_ms:
-            refusal = refused_trip(line.checks, question, line.need, trip, line.supply) if line.checks else None
-            if refusal is None:
-                carried |= 1 << line.bit
-            else:
-                refusals.append(refusal)
-    return carried
+def _refused(question: Question, line: _Line, service: Service, arrives_ms: int) -> Refusal | None:
+    return refused_trip(line.checks, question, line.need, Trip(service, arrives_ms), line.supply)
 
 
 def _shared(at: _At, index: int, repeated: Collection[str]) -> Iterator[tuple[Stock, Refusal]]:

@@ -130,6 +130,7 @@ from edge_core.sync.messages import (
     encode_message,
 )
 from edge_core.sync.need_messages import Ground, Need, Needed, Reached
+from edge_core.sync.policy_messages import PolicyReport
 from edge_core.sync.reference_messages import Held, Published, Version
 from tests.rigs.orders import order_id, placed
 from tests.rigs.routing import question as routing_question
@@ -322,7 +323,7 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Push("store-0001", INCARNATION, "orders", 1, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
     Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1, 4, 2),), 7, 1 << 40, 1, "0.1.0",
         "broker: gone", DownPosition(MOVEMENT, 9, HASH), 2, ScrubReport(1_795_000_000_000, 9, 1),
-        (Held("prices", 7, HASH, 8),),
+        (Held("prices", 7, HASH, 8),), PolicyReport(7, 8, "release: its signature does not match", 9),
     ),
     Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),), Mark(7, HASH)),
     Need("store-0001", INCARNATION, HASH, Reached(MOVEMENT, ("04012345000016", "L-1"))),

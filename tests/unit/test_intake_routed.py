@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -15,16 +16,21 @@ from structlog.testing import capture_logs
 
 from edge_agent.explaining import explained, replayed
 from edge_agent.store import orders
+from edge_agent.store.policies import BundleRow, put_bundle
 from edge_agent.submission import Ask, Request
 from edge_core.orders.commands import MovementLine, StockMovement
 from edge_core.orders.document import Address, FulfillmentRequest, Method, TillOrder
 from edge_core.orders.requests import RedirectRequest, RejectRequest, StepRequest
+from edge_core.policy.bundle import Bundle, encode_bundle
+from edge_core.policy.pricing import Policies
 from edge_core.reference.datasets import Row, encode_row, key_of
 from edge_core.reference.documents import Item
 from edge_core.reference.network_documents import CarbonFactor
 from edge_core.routing.wording import as_text
+from tests.rigs.bundles import GOOD, bundle
 from tests.rigs.network import COURIER, HOME, PARCEL, TARIFFS, location
 from tests.rigs.orders import of_next_customer, till_order
+from tests.rigs.policies import policy, table
 from tests.rigs.shelf import Parts, opened_parts
 
 NODE: Final = "node-1"
@@ -135,9 +141,48 @@ async def test_every_decision_comes_out_the_same_again(parts: Parts) -> None:
     placed = [await ship(parts) for _ in range(3)]
     heard: list[int] = []
     found = await replayed(parts.file.path, None, heard.append)
-    assert (found.decisions, found.identical, found.findings, heard) == (3, 3, (), [1, 2, 3])
+    assert (found.decisions, found.identical, found.repriced, found.findings) == (3, 3, 3, ())
+    assert heard == [1, 2, 3]
     assert (await replayed(parts.file.path, placed[0], heard.append)).decisions == 1
     assert (await replayed(parts.file.path, uuid4(), heard.append)).decisions == 0
+
+
+async def use(parts: Parts, given: Bundle) -> None:
+    """Put a bundle into use, as the store does once it has passed its trial."""
+    row = BundleRow(given.release.number, given.release.key_id, encode_bundle(given), 1)
+    await parts.intake.write(partial(put_bundle, row=row))
+    policies = Policies(given.release, given.policies)
+    parts.intake.routing.pricing = lambda known: (
+        lambda question, order_id: policies.priced(question, str(order_id), question.asked_at_ms, known.signals)
+    )
+
+
+async def test_orders_are_priced_by_the_policies_in_use_and_a_replay_asks_them_again(parts: Parts) -> None:
+    await use(parts, bundle(GOOD, number=3))
+    placed = await ship(parts)
+    (decision,) = (await explained(parts.file.path, placed, lang="en", zone=UTC)).decisions
+    assert decision.policy.startswith("default@3#")
+    found = await replayed(parts.file.path, None, lambda _: None)
+    assert (found.decisions, found.repriced, found.findings) == (1, 1, ())
+
+
+async def test_policies_that_say_something_else_under_the_same_number_are_found(parts: Parts) -> None:
+    await use(parts, bundle(GOOD, number=3))
+    await ship(parts)
+    changed = bundle(policy("good", table([{"parcel_minor": "7"}])), number=3)
+    with closing(sqlite3.connect(parts.file.path)) as database:
+        database.execute("UPDATE policy_bundle SET body = ?", (encode_bundle(changed),))
+        database.commit()
+    (finding,) = (await replayed(parts.file.path, None, lambda _: None)).findings
+    assert (finding.outcome, finding.what.split("#")[0]) == ("different", "priced otherwise by default@3")
+
+
+async def test_a_decision_of_a_release_before_is_decided_again_and_not_priced_again(parts: Parts) -> None:
+    await use(parts, bundle(GOOD, number=3))
+    await ship(parts)
+    await use(parts, bundle(GOOD, number=4))
+    found = await replayed(parts.file.path, None, lambda _: None)
+    assert (found.identical, found.repriced, found.findings) == (1, 0, ())
 
 
 @pytest.mark.parametrize(
