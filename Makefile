@@ -12,7 +12,7 @@ TIERS := $(wildcard $(addprefix tests/,unit contract property simulation integra
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo replay test unit contract property sim rights integration faults bench lint fmt lock clean mosquitto rigs
+.PHONY: help demo replay policies test unit contract property sim rights sourcing integration faults bench lint fmt lock clean mosquitto rigs
 
 help: ## Show this
 	@echo 'Usage: make TARGET [ARGS=...]   (the first run makes .venv: a minute, no root)'
@@ -23,6 +23,9 @@ demo: $(STAMP) ## Three stores and a centre on this machine, with failures; ARGS
 
 replay: $(STAMP) ## A year of real sales through three stores, each line accounted for; DATA=path, ARGS="--limit 500"
 	$(PYTHON) -m deploy.replay $(if $(DATA),--data $(DATA)) $(ARGS)
+
+policies: $(STAMP) ## What each policy does to real orders over ten made-up stores, in a table; DATA=path, ARGS="--orders 200"
+	$(PYTHON) -m deploy.policies $(if $(DATA),--data $(DATA)) $(ARGS)
 
 # Programs of the product are forked from a process that has imported them; all other targets start them from their files.
 test: export HOLDFAST_PROGRAMS := warm
@@ -43,6 +46,9 @@ sim: $(STAMP) ## The whole house in virtual time; SEEDS=500 tries so many, ARGS=
 
 rights: $(STAMP) ## Random schedules of five stores that share rights; SCHEDULES=10000, ARGS=--mutations plants bugs
 	$(PYTHON) -m tests.rigs.rights_schedules --schedules $(or $(SCHEDULES),10000) $(ARGS)
+
+sourcing: $(STAMP) ## Our plans against a MIP solver's, random ones and a real network's; PROBLEMS=2000, DATA=folder
+	$(PYTHON) -m tests.rigs.sourcing_gap --problems $(or $(PROBLEMS),2000) $(if $(DATA),--data $(DATA)) $(ARGS)
 
 integration faults: export HOLDFAST_BROKERS := both
 integration: $(STAMP) mosquitto ## Shells with real brokers, SQLite and PostgreSQL, each test on each broker

@@ -19,8 +19,10 @@ from bench.hellos import measure_hellos
 from bench.house import opened_folder, raise_file_limit
 from bench.intake import measure_intake
 from bench.newcomer import measure_newcomer
+from bench.policies import measure_policies
 from bench.restore import measure_restore
 from bench.results import Row, print_json, print_table, say
+from bench.routing import measure_routing
 from bench.visible import measure_visibility
 
 
@@ -36,10 +38,11 @@ class Sizes(Struct, frozen=True):
     restore_orders: int
     hello_nodes: int
     newcomer_entries: int
+    questions: int
 
 
-FULL: Final = Sizes(3, 15, 100_000, 2, 1_000_000, 10, 400, 5_000, 50_000)
-QUICK: Final = Sizes(1, 5, 30_000, 1, 100_000, 4, 40, 1_000, 5_000)
+FULL: Final = Sizes(3, 15, 100_000, 2, 1_000_000, 10, 400, 5_000, 50_000, 400)
+QUICK: Final = Sizes(1, 5, 30_000, 1, 100_000, 4, 40, 1_000, 5_000, 100)
 
 Measure = Callable[[Path, Sizes], Awaitable[list[Row]]]
 GROUPS: Final[dict[tuple[str, ...], Measure]] = {
@@ -59,6 +62,9 @@ GROUPS: Final[dict[tuple[str, ...], Measure]] = {
         "reference_fetch_s",
         "agent_rss_mb_checked",
     ): lambda folder, sizes: measure_checks(folder, rounds=sizes.rounds),
+    ("policy_evals_per_s", "agent_rss_mb_policies"): lambda folder, sizes: measure_policies(
+        folder, rounds=sizes.rounds
+    ),
     ("visible_p50_ms", "visible_p99_ms"): lambda folder, sizes: measure_visibility(folder, seconds=sizes.visible_s),
     (
         "drain_entries_per_s",
@@ -75,6 +81,13 @@ GROUPS: Final[dict[tuple[str, ...], Measure]] = {
     ("newcomer_right_stock_s", "newcomer_whole_history_s"): lambda folder, sizes: measure_newcomer(
         folder, entries=sizes.newcomer_entries
     ),
+    (
+        "route_3x30x3_p50_ms",
+        "route_3x30x3_p99_ms",
+        "route_10x30x3_p50_ms",
+        "route_10x30x3_p99_ms",
+        "stock_checks_per_s",
+    ): lambda _, sizes: measure_routing(questions=sizes.questions),
 }
 NAMES: Final = [name for names in GROUPS for name in names]
 _EPILOG: Final = f"names: {', '.join(NAMES)}"

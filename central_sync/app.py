@@ -26,10 +26,12 @@ from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers
 from central_sync.api.holds import Holds
 from central_sync.api.live import LiveFeed
+from central_sync.api.policies import PolicyFiles
 from central_sync.api.reference import ReferenceFiles
 from central_sync.api.rendering import server_sent_events
 from central_sync.api.rights import RightsDesk
 from central_sync.api.settling import Settling
+from central_sync.api.signals import Signals
 from central_sync.assigning import Assigner
 from central_sync.attempts import Desk
 from central_sync.channels import Channel, load_channels
@@ -40,6 +42,8 @@ from central_sync.housekeeping import Housekeeper
 from central_sync.ingest.backlog import Backlog
 from central_sync.ingest.leases import ShardLeases
 from central_sync.ingest.worker import Ingester
+from central_sync.policy_desk import PolicyDesk
+from central_sync.policy_watch import PolicyWatch
 from central_sync.rebalancing import Rebalancer
 from central_sync.store import breakers, nodes
 from central_sync.store.database import Database
@@ -74,6 +78,7 @@ class Centre(Struct, frozen=True):
     housekeeper: Housekeeper
     assigner: Assigner
     rebalancer: Rebalancer
+    policy_watch: PolicyWatch
     app: ASGIApp
 
 
@@ -160,6 +165,7 @@ def _assemble(
 
     access = Access(tokens)
     desk = Desk(times.now_ms, config.assignment.accept_seconds * 1000, lambda s: telemetry.assignments.labels(s).inc())
+    policy_desk = PolicyDesk(times.now)
     app = application(
         handlers=Handlers(database, times.now),
         holds=Holds(database),
@@ -172,6 +178,8 @@ def _assemble(
         events=Events(live),
         enrolments=Enrolments(database),
         reference=ReferenceFiles(database, access, times.now),
+        policies=PolicyFiles(database, access, policy_desk),
+        signals=Signals(database, access, times.now),
         readiness=readiness,
         access=access,
         is_open=tokens is None,
@@ -186,6 +194,7 @@ def _assemble(
         Housekeeper(database, telemetry),
         Assigner(database, telemetry, desk),
         Rebalancer(database, times.now_ms, after_ms=config.rights.rebalance_seconds * 1000),
+        PolicyWatch(database, policy_desk),
         app,
     )
 

@@ -14,7 +14,7 @@ import structlog
 
 from central_sync.attempts import Desk, assignment_in, claimed_order, words
 from central_sync.choosing import choose
-from central_sync.ordering import posted_of
+from central_sync.dividing import divided
 from central_sync.store import assignments, histories
 from central_sync.store.assignments import CentralOrder
 from central_sync.store.database import Connection, Database
@@ -99,7 +99,7 @@ class Assigner:
             await assignments.take_news(connection, assignment_id)
             order_id = await assignments.order_of(connection, assignment_id)
             if order_id is None:
-                order_id = await claimed_order(connection, assignment_id)
+                order_id = await claimed_order(connection, assignment_id, self._desk.now_ms())
             if order_id is not None:
                 await self._settle(connection, order_id)
 
@@ -108,6 +108,9 @@ class Assigner:
         row = await assignments.lock(connection, order_id)
         if row is None:
             return  # known from a node alone: whoever posted it will repeat that, and it waits for that
+        for assignment_id in await assignments.take_awaiting(connection, order_id):
+            await claimed_order(connection, assignment_id, self._desk.now_ms())
+            row = await assignments.lock(connection, order_id) or row
         rows = (await assignments.attempts(connection, [order_id]))[order_id]
         before = assignment_in(row, rows)
         told, now_ms = await words(connection, rows), self._desk.now_ms()
@@ -121,7 +124,10 @@ class Assigner:
 
     async def _seek(self, connection: Connection, row: CentralOrder, assignment: Assignment) -> Stepped:
         now_ms = self._desk.now_ms()
-        chosen = await choose(connection, posted_of(row), assignment, now_ms)
+        chosen = await choose(connection, row, assignment, now_ms)
         if len(chosen.shares) == 1 and chosen.shares[0].node_id is not None:
             return self._desk.offer(assignment, chosen.shares[0].node_id, chosen.spent)
-        return steps.find_nobody(assignment, now_ms)
+        parts = None
+        if len(chosen.shares) > 1:
+            parts = await divided(connection, row, assignment, chosen.shares, now_ms)
+        return parts or steps.find_nobody(assignment, now_ms)

@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 from msgspec import Struct
 
+from central_sync.dividing import recall
 from central_sync.ingest.projection import recorded
 from central_sync.instructions import RandomBits, issue, machine_bits
 from central_sync.ordering import posted_of, task_of
@@ -21,6 +22,7 @@ from edge_core import ids
 from edge_core.assignment import steps
 from edge_core.assignment.choosing import demand_of
 from edge_core.assignment.cooling import is_missing, rests_until_ms
+from edge_core.assignment.dividing import part_id
 from edge_core.assignment.process import ATTEMPT
 from edge_core.assignment.standing import Answered, standing_of
 from edge_core.assignment.state import Assignment, Attempt, Offer, Stepped, Withdraw, Word
@@ -138,13 +140,16 @@ async def _answer(connection: Connection, key: str) -> Answered | None:
     return None if row is None or row.outcome is None else Answered(row.outcome, row.code)
 
 
-async def claimed_order(connection: Connection, assignment_id: UUID) -> UUID | None:
+async def claimed_order(connection: Connection, assignment_id: UUID, now_ms: int) -> UUID | None:
     """The order that a node has by an attempt which is not known here; from now on it is."""
     at = (await _at_nodes(connection, [assignment_id]))[assignment_id]
     if at.node_id is None or at.order is None or at.order.assigned is None:
         return None
     order_id, number = at.order.assigned.central_order_id, at.order.assigned.attempt
     await assignments.put_attempt(connection, order_id, Attempt(assignment_id, at.node_id, number, CLAIMED))
+    part = at.order.assigned.part_of
+    if part is not None and part_id(part) == order_id:
+        await recall(connection, part, assignment_id, now_ms)
     return order_id
 
 

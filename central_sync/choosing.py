@@ -6,12 +6,18 @@ Rights stay what may be promised (`central_sync/spending.py`), and what a node t
 from collections.abc import Collection
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
+from central_sync.attempts import assignment_of
+from central_sync.ordering import part_in, posted_of
 from central_sync.spending import Spendable, spend, spendable, within_rights
 from central_sync.store import assignments, doubts, routings
+from central_sync.store.assignments import CentralOrder
 from central_sync.store.database import Connection
 from central_sync.store.routings import RoutingRow
 from edge_core.assignment.choosing import Share, demand_of, less_doubts, plain_question, shares_of
 from edge_core.assignment.cooling import resting
+from edge_core.assignment.dividing import is_divisible
 from edge_core.assignment.state import Assignment
 from edge_core.assignment.steps import attempts_left
 from edge_core.errors import Rejected
@@ -29,13 +35,16 @@ class Chosen(NamedTuple):
     spent: tuple[Spent, ...] = ()
 
 
-async def choose(connection: Connection, posted: TillOrder, assignment: Assignment, now_ms: int) -> Chosen:
+async def choose(connection: Connection, row: CentralOrder, assignment: Assignment, now_ms: int) -> Chosen:
     """Who may be asked for an order, and what is promised there: another order may have taken what was read before."""
+    posted = posted_of(row)
     demand = demand_of(posted)
     held = await spendable(connection, demand)
-    passed = set(resting(assignment, now_ms, replenished=await doubts.replenished(connection, assignment.order_id)))
+    passed = await _resting(connection, row, assignment, now_ms)
     while True:
         question = await _question(connection, posted, assignment, held, passed, now_ms)
+        if not is_divisible(posted, part_in(row)):
+            question = replace(question, prices=replace(question.prices, parcels_max=1))
         decision = route(question)
         shares = shares_of(decision)
         if len(shares) == 1 and shares[0].node_id is not None:
@@ -47,6 +56,18 @@ async def choose(connection: Connection, posted: TillOrder, assignment: Assignme
             return Chosen(shares, spent)
         await _record(connection, assignment, question, decision)
         return Chosen(shares)
+
+
+async def _resting(connection: Connection, row: CentralOrder, assignment: Assignment, now_ms: int) -> set[str]:
+    """The nodes that are left alone: those that were asked for it, or for an order that it is a part of."""
+    passed: set[str] = set()
+    while True:
+        replenished = await doubts.replenished(connection, row.order_id)
+        passed |= resting(assignment, now_ms, replenished=replenished)
+        above = None if row.parent_id is None else await assignments.one(connection, row.parent_id)
+        if above is None:
+            return passed
+        row, assignment = above, await assignment_of(connection, above)
 
 
 async def _question(

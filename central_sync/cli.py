@@ -16,9 +16,11 @@ from central_sync import (
     holds_commands,
     network_commands,
     parking_commands,
+    policy_parser,
     reference_commands,
     rights_commands,
     rule_commands,
+    signal_commands,
 )
 from central_sync.config import load
 from edge_core.errors import Fault
@@ -41,7 +43,10 @@ examples:
   central-sync parked show 17                        what could not be used, with its bytes
   central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
   central-sync reference publish prices prices.csv   a new version of the price book, for every store
-  central-sync rule say "When ..., then ..."       a rule in plain words, as the row that it becomes
+  central-sync policy share cheapest-r2 --percent 10 a policy of routing for a tenth of the orders
+  central-sync signal tell storm-7 --scope region/CN-HI --hours 12
+                                                     stores within the scope use the fallback policies
+  central-sync rule say "When ..., then ..."         a rule in plain words, as the row that it becomes
   central-sync rights moves                          which rights to goods were moved, and why
   central-sync verify                                walk every hash chain in the database
   central-sync export --node store-0001              one store's log, as `edge-agent export` says it
@@ -123,6 +128,8 @@ def _parser() -> argparse.ArgumentParser:
     rights_commands.add_parser(several, common, printing)
     reference_commands.add_parser(several, common, printing)
     network_commands.add_parser(several, common, printing)
+    policy_parser.add_parser(several, common, printing)
+    signal_commands.add_parser(several, common, printing)
     rule_commands.add_parser(several, common, printing)
     several.add_parser("verify", parents=[common, printing], help="check every stream's chain and books; 1 on findings")
     export = several.add_parser("export", parents=[common], help="the stores' logs as JSON lines, as they are here")

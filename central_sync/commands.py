@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any, Final
@@ -16,8 +16,11 @@ from central_sync import (
     network_commands,
     ordering_commands,
     parking_commands,
+    policy_commands,
+    policy_parser,
     reference_commands,
     rights_commands,
+    signal_commands,
     times,
 )
 from central_sync.api.commands import cancel, instruction_status, read_cancel
@@ -31,7 +34,7 @@ from central_sync.fleet import NodeStatus
 from central_sync.printing import print_json, print_table, printable, say
 from central_sync.rule_commands import rule
 from central_sync.store import audits, enrolments, instructions, orders, streams
-from central_sync.store.database import Connection
+from central_sync.store.database import Connection, Database
 from central_sync.store.migrate import check, migrate
 from central_sync.verify import verify
 from edge_core.errors import UNREADABLE
@@ -245,6 +248,33 @@ async def _rights(config: CentreConfig, arguments: argparse.Namespace) -> int:
         return await rights_commands.rights_command(database, arguments)
 
 
+async def _rule(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    return await rule(config.rules.names_file, arguments)
+
+
+async def _policy(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    return await _checked(config, arguments, policy_parser.mistake(arguments), policy_commands.run_policy)
+
+
+async def _signal(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    return await _checked(config, arguments, signal_commands.mistake(arguments), signal_commands.run_signal)
+
+
+async def _checked(
+    config: CentreConfig,
+    arguments: argparse.Namespace,
+    mistake: str,
+    run: Callable[[Database, argparse.Namespace], Awaitable[int]],
+) -> int:
+    """Run a command on the database, unless it was called wrongly."""
+    if mistake:
+        sys.stderr.write(f"central-sync: {mistake}\n")
+        return _USAGE
+    async with opened_database(config.database, shared=True) as database:
+        await check(database)
+        return await run(database, arguments)
+
+
 COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
     {
         "run": _run,
@@ -258,7 +288,9 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "breaker": _on_parked,
         "channels": channels,
         "network": _network,
-        "rule": rule,
+        "policy": _policy,
+        "signal": _signal,
+        "rule": _rule,
         "reference": _reference,
         "export": _export,
         "rights": _rights,

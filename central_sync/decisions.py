@@ -4,9 +4,10 @@ from uuid import UUID
 
 from central_sync.attempts import Desk, assignment_of
 from central_sync.instructions import issue
-from central_sync.ordering import posted_of
+from central_sync.ordering import number_of, posted_of
 from central_sync.spending import spend, spendable
 from central_sync.store import assignments, nodes
+from central_sync.store.assignments import CentralOrder
 from central_sync.store.database import Connection
 from edge_core.assignment import steps
 from edge_core.assignment.choosing import demand_of
@@ -42,6 +43,8 @@ class Decisions:
         row = await assignments.lock(connection, order_id)
         if row is None:
             return _unknown(order_id)
+        if row.status == "divided":
+            return await self._cancel_parts(connection, row, request, key)
         before = await assignment_of(connection, row)
         current = before.current
         if before.status == "accepted" and current is not None:
@@ -55,6 +58,14 @@ class Decisions:
             return stepped
         await self._desk.write(connection, row, before, stepped)
         return None
+
+    async def _cancel_parts(
+        self, connection: Connection, row: CentralOrder, request: CancelRequest, key: str
+    ) -> Rejected | None:
+        """Every part that can be; a refusal where none can."""
+        parts = sorted(await assignments.parts(connection, [row.order_id]), key=number_of)
+        refused = [await self.cancel(connection, part.order_id, request, key) for part in parts]
+        return refused[0] if all(refused) else None
 
 
 def _unknown(order_id: UUID) -> Rejected:

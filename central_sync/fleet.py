@@ -15,7 +15,15 @@ from msgspec import Struct
 
 from central_sync.store.backups import LossRow
 from central_sync.store.breakers import Breaker
-from central_sync.store.nodes import HeldDataset, LaneBooks, NodeRow, decode_held, decode_ledger
+from central_sync.store.nodes import (
+    HeldDataset,
+    LaneBooks,
+    NodePolicies,
+    NodeRow,
+    decode_held,
+    decode_ledger,
+    decode_policies,
+)
 from central_sync.store.streams import CursorRow, StreamKey
 from central_sync.times import rfc3339
 from edge_core.limits import NODE_LAGGING_AFTER_MS, NODE_OFFLINE_AFTER_MS
@@ -46,7 +54,8 @@ class NodeStatus(Struct, frozen=True):
     `conserved` is whether its books add up with the centre's; `differences` says where not, and where the books of a
     business day do not agree. `damaged_entries` are those of its file, when it was last scrubbed or since.
     `granted_entries_per_s` is what the centre lets it send of its backlog, None without a limit. `alarms` are what
-    people must know of what is lost, or would be with the next failure. `reference` are the datasets that it takes.
+    people must know of what is lost, or would be with the next failure. `reference` are the datasets that it takes,
+    `policies` the release of them that it uses.
     """
 
     node_id: str
@@ -74,6 +83,7 @@ class NodeStatus(Struct, frozen=True):
     damaged_entries: int = 0
     parked_instructions: int = 0
     reference: tuple[HeldDataset, ...] = ()
+    policies: NodePolicies | None = None
 
 
 def status_of(
@@ -119,6 +129,7 @@ def status_of(
         scrubbed_at=None if node.scrubbed_at is None else rfc3339(node.scrubbed_at),
         damaged_entries=node.damaged_entries,
         reference=decode_held(node.reference),
+        policies=decode_policies(node.policies),
     )
 
 

@@ -5,11 +5,17 @@ import asyncio
 import structlog
 
 from central_sync import times
-from central_sync.store import breakers, decided_keys, doubts, feed
+from central_sync.store import breakers, decided_keys, doubts, feed, outcomes
 from central_sync.store.database import Database
 from central_sync.telemetry import Telemetry
 from edge_core.errors import TransientFault
-from edge_core.limits import FEED_PRUNE_INTERVAL_MS, FEED_PRUNE_ROWS_MAX, FEED_RETENTION_MS, IDEMPOTENCY_DAYS_MAX
+from edge_core.limits import (
+    FEED_PRUNE_INTERVAL_MS,
+    FEED_PRUNE_ROWS_MAX,
+    FEED_RETENTION_MS,
+    IDEMPOTENCY_DAYS_MAX,
+    POLICY_OUTCOME_DAYS,
+)
 
 _log = structlog.get_logger("centre")
 
@@ -40,6 +46,7 @@ class Housekeeper:
             self._telemetry.feed_pruned.inc(pruned)
         async with self._database.transaction() as connection:
             await decided_keys.forget(connection, IDEMPOTENCY_DAYS_MAX)
+            await outcomes.forget(connection, POLICY_OUTCOME_DAYS)
             await doubts.forget(connection, times.now_ms())
         async with self._database.reading() as connection:
             self._telemetry.breakers_open.set(await breakers.count_open(connection))

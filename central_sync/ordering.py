@@ -13,10 +13,12 @@ from central_sync.store import assignments
 from central_sync.store.assignments import CentralOrder, NewOrder
 from central_sync.store.database import Connection
 from edge_core import ids
+from edge_core.assignment.dividing import part_id
 from edge_core.assignment.state import Assignment, Offer
 from edge_core.errors import InvariantViolated, PermanentFault, Rejected
-from edge_core.limits import INSTRUCTION_BYTES_MAX, RIGHTS_MILLI_MAX
+from edge_core.limits import ASSIGNMENT_ATTEMPTS_MAX, INSTRUCTION_BYTES_MAX, RIGHTS_MILLI_MAX
 from edge_core.orders.document import TillOrder, hashed_fields
+from edge_core.orders.part_of import PartOf
 from edge_core.orders.validation import check_order
 from edge_core.stock.rights import CENTRE_ID, Life
 from edge_core.stock.rights_book import Spent
@@ -25,6 +27,7 @@ from edge_core.sync.instruction import INSTRUCTION_VERSION, AssignTask, Instruct
 _HASH_BYTES: Final = 32
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
 _DECODER: Final = msgspec.msgpack.Decoder(TillOrder)
+_PART_DECODER: Final = msgspec.msgpack.Decoder(PartOf)
 
 
 class Placed(NamedTuple):
@@ -45,9 +48,8 @@ async def place(
     document = _ENCODER.encode(posted)
     payload_hash = blake2b(_ENCODER.encode(hashed_fields(posted)), digest_size=_HASH_BYTES).digest()
     new = NewOrder(order_id, key, payload_hash, ids.central_display_number(order_id), document, traceparent)
-    too_large = _check_size(posted, new, now_ms)
-    if too_large is not None:
-        return too_large
+    if not fits(new, now_ms):
+        return Rejected("entry-too-large", f"an order that is assigned has at most {INSTRUCTION_BYTES_MAX} bytes")
     is_new = await assignments.add(connection, new, Assignment(order_id, now_ms, due_at_ms=now_ms))
     kept = await assignments.one(connection, order_id)
     if kept is None:
@@ -73,20 +75,49 @@ def task_of(row: CentralOrder, offer: Offer) -> AssignTask:
         offer.attempt.number,
         offer.accept_by_ms,
         offer.attempt.spent,
+        part_in(row),
     )
 
 
-def _check_size(posted: TillOrder, new: NewOrder, now_ms: int) -> Rejected | None:
-    """An order is carried to its node in one instruction, with what may be promised for it from rights."""
+def part_in(row: CentralOrder | NewOrder) -> PartOf | None:
+    """Which part of a larger order it is, if it is one."""
+    return None if row.part_of is None else _PART_DECODER.decode(row.part_of)
+
+
+def number_of(row: CentralOrder) -> int:
+    """Which part of its order a part is, from 1; 0 for an order that is whole."""
+    part = part_in(row)
+    return 0 if part is None else part.cuts[-1].number
+
+
+def new_part(row: CentralOrder, name: PartOf, document: TillOrder) -> NewOrder:
+    """A part of an order as an order of its own: its number is the order's, with its own behind it."""
+    number, body = name.cuts[-1].number, _ENCODER.encode(document)
+    return NewOrder(
+        part_id(name),
+        f"{row.key}/{number}",
+        blake2b(body, digest_size=_HASH_BYTES).digest(),
+        f"{row.display_number}-{number}",
+        body,
+        row.traceparent,
+        row.order_id,
+        _ENCODER.encode(name),
+    )
+
+
+def fits(new: NewOrder, now_ms: int) -> bool:
+    """Whether an order can be carried to its node in one instruction, with what may be promised for it from rights."""
+    posted = _DECODER.decode(new.document)
     spent = tuple(
         Spent(sku, RIGHTS_MILLI_MAX, Life(CENTRE_ID, new.order_id)) for sku in {line.sku for line in posted.lines}
     )
-    task = AssignTask(posted, new.order_id, new.display_number, new.key, new.payload_hash, 1, now_ms, spent)
+    head = (posted, new.order_id, new.display_number, new.key, new.payload_hash)
+    task = AssignTask(*head, ASSIGNMENT_ATTEMPTS_MAX, now_ms, spent, part_in(new))
     try:
         encode_instruction(Instruction(INSTRUCTION_VERSION, new.order_id, now_ms, new.order_id, task, new.traceparent))
     except PermanentFault:
-        return Rejected("entry-too-large", f"an order that is assigned has at most {INSTRUCTION_BYTES_MAX} bytes")
-    return None
+        return False
+    return True
 
 
 def _check(posted: TillOrder) -> Rejected | None:

@@ -78,18 +78,32 @@ async def publish(
     it had never received it. What was withdrawn from a region or group makes room for others.
     """
     async with database.transaction() as connection:
-        await reference.lock(connection, dataset)
-        kept = await reference.kept(connection, dataset)
-        if len(_scopes_in_use(kept) | {scope, ALL}) > REFERENCE_SCOPES_MAX:
-            return Rejected("reference-invalid", f"{dataset} is published for {REFERENCE_SCOPES_MAX} scopes already")
-        if scope != ALL and all(row.scope != ALL for row in kept):
-            # What a store is told once this is withdrawn, or once it leaves the group: that there is nothing for it.
-            kept = [(await _make(connection, kept, _Wanted(dataset, ALL, who, now), {})).row, *kept]
-        if keeps is not None:
-            before = await _rows_before(connection, kept, scope)
-            rows = {**{key: row for key, row in before.items() if keeps(key)}, **rows}
-        made = await _make(connection, kept, _Wanted(dataset, scope, who, now), rows)
-        await reference.forget_withdrawn(connection, dataset, made.row.version)
+        return await publish_in(connection, dataset, rows, who=who, now=now, scope=scope, keeps=keeps)
+
+
+async def publish_in(
+    connection: Connection,
+    dataset: str,
+    rows: Mapping[str, bytes],
+    *,
+    who: str,
+    now: datetime,
+    scope: str = ALL,
+    keeps: Callable[[str], bool] | None = None,
+) -> PublishedVersion | Rejected:
+    """The same in the caller's transaction: what else is written in it is true together with the version."""
+    await reference.lock(connection, dataset)
+    kept = await reference.kept(connection, dataset)
+    if len(_scopes_in_use(kept) | {scope, ALL}) > REFERENCE_SCOPES_MAX:
+        return Rejected("reference-invalid", f"{dataset} is published for {REFERENCE_SCOPES_MAX} scopes already")
+    if scope != ALL and all(row.scope != ALL for row in kept):
+        # What a store is told once this is withdrawn, or once it leaves the group: that there is nothing for it.
+        kept = [(await _make(connection, kept, _Wanted(dataset, ALL, who, now), {})).row, *kept]
+    if keeps is not None:
+        before = await _rows_before(connection, kept, scope)
+        rows = {**{key: row for key, row in before.items() if keeps(key)}, **rows}
+    made = await _make(connection, kept, _Wanted(dataset, scope, who, now), rows)
+    await reference.forget_withdrawn(connection, dataset, made.row.version)
     row = made.row
     _log.info("reference.published", dataset=dataset, version=row.version, rows=len(rows), who=who, scope=scope)
     return made

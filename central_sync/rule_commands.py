@@ -1,4 +1,4 @@
-"""`central-sync rule say`: a rule in plain words becomes a row of a decision table (docs/rules-language.md).
+"""`central-sync rule say|tell|words`: rules in plain words, and the rows that they are (docs/rules-language.md).
 
 The row is always shown before anything is done with it. Exit codes: 0 understood, 1 a sentence that is no rule, 2 wrong
 usage. Needs no database.
@@ -6,39 +6,31 @@ usage. Needs no database.
 
 import argparse
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from central_sync.printing import print_json, print_table, say
+from central_sync.rule_language.vocabulary import Vocabulary
+from central_sync.rules import SaidRow, ToldRow, load_vocabulary
+from central_sync.rules import say as understood
+from central_sync.rules import tell as told
 from edge_core.errors import Rejected
 
 _DONE, _FINDINGS, _USAGE = 0, 1, 2
+_NO_WORDS: Final = "(no sentence gives this row)"
 _EXAMPLES: Final = """\
   central-sync rule say "When the order has fragile goods, then do not send fragile goods by air"
   central-sync rule say "当订单含3件以上液体商品且收货地为海南且客户为黑金会员，则使用冷运并优先分拣" --json
-  central-sync rule say "When the customer is a diamond member, then keep the promise" --names chain.toml
+  central-sync rule say "When the customer is an emerald member, then keep the promise" --names chain.toml
   central-sync rule say "..." "..." --out rule.json     one table, the first row that matches wins
+  central-sync rule tell rule.json                      each row of its tables as a sentence
   central-sync rule words                               everything that may be said, in both languages
 """
-
-
-class SaidRow(Struct, frozen=True):
-    """One row as it was understood, said back in both languages."""
-
-    en: str
-    zh: str
-    inputs: dict[str, str]
-    outputs: dict[str, str]
-
-
-class SaidTable(Struct, frozen=True):
-    """The rows, and the graph that they make: a JDM document."""
-
-    rows: tuple[SaidRow, ...]
-    graph: dict[str, Any]
 
 
 def add_parser(several: Any, common: argparse.ArgumentParser, printing: argparse.ArgumentParser) -> None:
@@ -50,57 +42,78 @@ def add_parser(several: Any, common: argparse.ArgumentParser, printing: argparse
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "action", choices=["say", "words"], help="read sentences and show what was understood; or words"
-    )
-    parser.add_argument("sentences", nargs="*", metavar="SENTENCE", help="one for each row")
+    parser.add_argument("action", choices=_ACTIONS, help="read sentences, tell the rows of a table, or list all words")
+    parser.add_argument("said", nargs="*", metavar="SENTENCE|FILE", help="one for each row; a JDM document to tell")
     parser.add_argument("--lang", choices=["en", "zh"], help="the language (default: by the sentence's characters)")
-    parser.add_argument("--names", type=Path, metavar="FILE", help="TOML with the chain's own tiers, regions, channels")
+    parser.add_argument(
+        "--names",
+        type=Path,
+        metavar="FILE",
+        help="TOML with the chain's own tiers, regions, channels (default: rules.names_file)",
+    )
     parser.add_argument("--name", default="rules", metavar="NAME", help="what the table is called (default: rules)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the table as a JDM document")
 
 
-async def rule(_config: object, arguments: argparse.Namespace) -> int:
-    """Run the command."""
-    from central_sync.rule_language import describing  # noqa: PLC0415 - no other command needs its parser
-    from central_sync.rule_language.said import understood  # noqa: PLC0415
-    from central_sync.rule_language.vocabulary import Names, Vocabulary, read_names  # noqa: PLC0415
+async def rule(names_file: Path | None, arguments: argparse.Namespace) -> int:
+    """Run the command, with the names of a file where the command says no other."""
+    vocabulary = load_vocabulary(arguments.names or names_file)
+    return _ACTIONS[arguments.action](vocabulary, arguments)
 
-    try:
-        names = read_names(arguments.names.read_text(encoding="utf-8")) if arguments.names else Names()
-    except (OSError, UnicodeDecodeError) as error:
-        return _usage(f"{arguments.names}: {error}")
-    if isinstance(names, Rejected):
-        return _usage(names.detail)
-    if arguments.action == "words":
-        print_table("CLASS STANDS-FOR ENGLISH CHINESE", describing.words(Vocabulary(names)))
-        return _DONE
-    if not arguments.sentences:
-        return _usage("rule say needs a SENTENCE")
-    found = understood(arguments.sentences, arguments.lang, Vocabulary(names), arguments.name)
-    if isinstance(found, str):
-        sys.stderr.write(f"central-sync: {found}\n")
-        return _FINDINGS
-    rows, graph = found
-    table = SaidTable(tuple(SaidRow(en, zh, dict(row.inputs), dict(row.outputs)) for row, en, zh in rows), graph)
-    _show(table, is_json=arguments.json)
-    if arguments.out is not None:
-        return _write(arguments.out, graph)
+
+def _words(vocabulary: Vocabulary, _: argparse.Namespace) -> int:
+    from central_sync.rule_language.describing import words  # noqa: PLC0415 - the grammars load in a tenth of a second
+
+    print_table("CLASS STANDS-FOR ENGLISH CHINESE", words(vocabulary))
     return _DONE
 
 
-def _show(table: SaidTable, *, is_json: bool) -> None:
+def _say(vocabulary: Vocabulary, arguments: argparse.Namespace) -> int:
+    if not arguments.said:
+        return _usage("rule say needs a SENTENCE")
+    table = understood(arguments.said, arguments.lang, vocabulary, arguments.name)
+    mistakes = [(each.mistake.told, each.sentence) for each in table.sentences if each.mistake is not None]
+    for mistake, sentence in mistakes:
+        sys.stderr.write(f"central-sync: {mistake}\n{sentence}\n")
+    if mistakes and not arguments.json:
+        return _FINDINGS
+    _show([each.row for each in table.sentences if each.row is not None], table, is_json=arguments.json)
+    if mistakes:
+        return _FINDINGS
+    return _DONE if arguments.out is None else _write(arguments.out, table.graph)
+
+
+def _tell(vocabulary: Vocabulary, arguments: argparse.Namespace) -> int:
+    """Every row of a document's tables; one that no sentence would give is shown in its cells alone."""
+    if len(arguments.said) != 1:
+        return _usage("rule tell needs a FILE")
+    try:
+        found = told(Path(arguments.said[0]).read_bytes(), vocabulary)
+    except OSError as error:
+        return _usage(f"{error.filename}: {error.strerror}")
+    if isinstance(found, Rejected):
+        return _usage(f"{arguments.said[0]}: {found.detail}")
+    _show(found.rows, found, is_json=arguments.json)
+    return _DONE
+
+
+_ACTIONS: Final[Mapping[str, Callable[[Vocabulary, argparse.Namespace], int]]] = MappingProxyType(
+    {"say": _say, "tell": _tell, "words": _words}
+)
+
+
+def _show(rows: Sequence[SaidRow | ToldRow], document: Struct, *, is_json: bool) -> None:
     """The rows, before anything is done with them."""
     if is_json:
-        print_json(table)
+        print_json(document)
         return
-    for number, row in enumerate(table.rows, 1):
-        say(f"{row.en}\n{row.zh}")
+    for number, row in enumerate(rows, 1):
+        say("\n".join(sentence for sentence in (row.en, row.zh) if sentence is not None) or _NO_WORDS)
         cells = [("if", *cell) for cell in row.inputs.items()] + [("then", *cell) for cell in row.outputs.items()]
         print_table("ROW IS COLUMN CELL", ((str(number), *cell) for cell in cells))
 
 
-def _write(path: Path, graph: dict[str, Any]) -> int:
+def _write(path: Path, graph: object) -> int:
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(graph), indent=2) + b"\n")
     except OSError as error:

@@ -78,6 +78,7 @@ async def _run_parts(config: CentreConfig, centre: Centre, stop: asyncio.Event) 
         asyncio.create_task(centre.housekeeper.run(), name="housekeeping"),
         asyncio.create_task(centre.assigner.run(), name="assignment"),
         asyncio.create_task(centre.rebalancer.run(), name="rights"),
+        asyncio.create_task(centre.policy_watch.run(), name="policies"),
         asyncio.create_task(_beat(centre, notifier), name="watchdog"),
     ]
     stopping = asyncio.create_task(stop.wait(), name="stop")

@@ -18,11 +18,12 @@ from edge_core.assignment.process import ASSIGNMENT, ATTEMPT
 from edge_core.checks.judge import RULES
 from edge_core.errors import CODES, TYPE_PREFIX
 from edge_core.orders.machines import MACHINES, Machine, Transition
+from edge_core.policy.life import LIFE
 from edge_core.stock.counting import COUNT
 from edge_core.stock.reservations import RESERVATION
 
 DOCS: Final = Path(__file__).parent
-_DRAWN: Final = (*MACHINES, RESERVATION, COUNT, ASSIGNMENT, ATTEMPT)
+_DRAWN: Final = (*MACHINES, RESERVATION, COUNT, ASSIGNMENT, ATTEMPT, LIFE)
 _BLOCK: Final = re.compile(r"(<!-- drawn: (?P<name>[a-z-]+) -->\n).*?(<!-- /drawn -->)", re.DOTALL)
 
 

@@ -23,6 +23,7 @@ from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
 from edge_agent.metrics import AgentCollector
 from edge_agent.overdue import Overdue
+from edge_agent.policies import PolicyKeeper
 from edge_agent.recovery import Recovery
 from edge_agent.reference import ReferenceKeeper
 from edge_agent.reference_source import Source
@@ -60,6 +61,7 @@ class Agent(Struct, frozen=True):
     last_word: LastWord
     retention: Retention | None
     reference: ReferenceKeeper
+    policies: PolicyKeeper
     app: ASGIApp
 
     async def checkpoint(self) -> None:
@@ -91,6 +93,7 @@ async def build_agent(config: AgentConfig) -> Agent:
     try:
         agent = _assembled(config, tokens, file, here)
         await agent.reference.load()
+        await agent.policies.load()
     except BaseException:
         await file.close()  # a connection that stays open keeps the process from ending
         raise
@@ -132,6 +135,10 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
     reference = ReferenceKeeper(file, intake, here, _source(config))
     books.reference_held = reference.held
     intake.lookup = reference.look_up
+    policies = PolicyKeeper(file, intake, here, used=lambda: reference.used, keys_file=config.policies.keys_file)
+    reference.on_applied = policies.changed
+    intake.routing.pricing = lambda known: policies.pricing(known.signals)
+    books.policy_report = policies.report
     if session is not None:
         session.asides.on_published = reference.heard
         session.asides.on_audit, session.on_damage = scrub.heard, scrub.suspect
@@ -147,6 +154,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
         introduction=_introduction(config),
         shedding=shedding,
         reference=reference,
+        policies=policies,
     )
     days = DayBooks(file, here)
     queries = Queries(file, tokens, reporter, days, here)
@@ -160,7 +168,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
     )
     overdue, hold_expiry = Overdue(file, intake, here), HoldExpiry(file, intake, here)
     last_word = LastWord(file, intake, here)
-    return Agent(file, intake, session, scrub, overdue, hold_expiry, last_word, retention, reference, app)
+    return Agent(file, intake, session, scrub, overdue, hold_expiry, last_word, retention, reference, policies, app)
 
 
 def _source(config: AgentConfig) -> Source | None:

@@ -132,6 +132,8 @@ def _status(config: AgentConfig, options: argparse.Namespace) -> int:
     for dataset in status.reference:
         age = "never received" if dataset.age_ms is None else f"{dataset.age_ms / 3_600_000:.1f} h old"
         print(f"{dataset.dataset:<12}version {dataset.version:<8}{dataset.rows:>9} rows  {age}")
+    if status.policies_release:
+        print(f"policies    release {status.policies_release}")
     if status.parked_instructions:
         print(f"{status.parked_instructions} instructions of the centre are parked: edge-agent parked")
     if status.entries_to_come:
@@ -216,7 +218,8 @@ def _replay(config: AgentConfig, options: argparse.Namespace) -> int:
     else:
         for each in found.findings:
             print(f"{each.incarnation}/{each.seq} order {each.order_id}: {each.outcome}: {each.what}")
-        print(f"{found.decisions} decisions taken again, {found.identical} identical")
+        counts = f"{found.identical} identical, {found.repriced} asked of their policies again"
+        print(f"{found.decisions} decisions taken again: {counts}")
     return EXIT_OK if found.is_sound else EXIT_FINDINGS
 
 

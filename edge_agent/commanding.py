@@ -201,9 +201,8 @@ def assigned(task: AssignTask, order_id: UUID, here: Circumstances, *, is_accept
         offline=False,
         now_ms=here.now_ms,
     )
-    return TakeAssignment(
-        place, task.central_order_id, task.attempt, task.accept_by_ms, is_accepted, here.own_life, task.spent
-    )
+    terms = (task.central_order_id, task.attempt, task.accept_by_ms)
+    return TakeAssignment(place, *terms, is_accepted, here.own_life, task.spent, task.part_of)
 
 
 def centre_command(order_id: UUID, name: str, request: OrderRequest, here: Circumstances) -> AdvanceOrder:

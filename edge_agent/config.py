@@ -86,6 +86,12 @@ class AssignmentSection(Struct, frozen=True, forbid_unknown_fields=True):
     accept: Literal["automatic", "people"] = "automatic"
 
 
+class PoliciesSection(Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys whose releases of policies are trusted: one Ed25519 public key in hex a line; enrolment adds to it."""
+
+    keys_file: Path = Path("/var/lib/holdfast-edge/policy-keys")
+
+
 class CentreSection(Struct, frozen=True, forbid_unknown_fields=True):
     """Where the centre's API answers: for enrolment, and for what is too large for the broker.
 
@@ -107,6 +113,7 @@ class AgentConfig(Struct, frozen=True, forbid_unknown_fields=True):
     link: LinkSection = LinkSection()
     centre: CentreSection = CentreSection()
     assignment: AssignmentSection = AssignmentSection()
+    policies: PoliciesSection = PoliciesSection()
 
 
 def read_config(path: Path | None, environ: "dict[str, str]") -> AgentConfig:

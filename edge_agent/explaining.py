@@ -3,19 +3,23 @@
 from collections.abc import AsyncIterator, Callable
 from datetime import tzinfo
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
 
 from edge_agent.store import log, orders
 from edge_agent.store.connection import Connection, open_reader
-from edge_core.errors import PeerFault
+from edge_agent.store.policies import read_bundle
+from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
 from edge_core.orders.merge import merge
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.orders.routing_events import RoutingDecided
 from edge_core.orders.routing_report import RoutingReport, decisions_in, routing_report
-from edge_core.routing.replaying import IDENTICAL, Outcome, replay
+from edge_core.policy.bundle import decode_bundle
+from edge_core.policy.pricing import Policies
+from edge_core.policy.repricing import prices_differ
+from edge_core.routing.replaying import IDENTICAL, Outcome, Replay, replay
 from edge_core.routing.terms import Lang
 from edge_core.sync.entry import decode_entry
 
@@ -36,10 +40,14 @@ class Differing(Struct, frozen=True):
 
 
 class Replayed(Struct, frozen=True):
-    """How many decisions were taken again, and those that are not what they were."""
+    """How many decisions were taken again, and those that are not what they were.
+
+    `repriced` were asked of their policies again too: those whose prices are built in, or of the bundle in use.
+    """
 
     decisions: int
     identical: int
+    repriced: int
     findings: tuple[Differing, ...]
 
     @property
@@ -61,24 +69,51 @@ async def explained(path: Path, order_id: UUID, *, lang: Lang, zone: tzinfo) -> 
 async def replayed(path: Path, order_id: UUID | None, progress: Callable[[int], None]) -> Replayed:
     """Take the decisions about an order again, or all that the file holds; `progress` hears how many it were."""
     reader = await open_reader(path)
-    count, findings = 0, list[Differing]()
+    count, repriced, findings = 0, 0, list[Differing]()
     try:
+        policies = await _at_hand(reader)
         async for recorded in _of_order(reader, order_id) if order_id else _all(reader):
-            outcomes = _outcomes(recorded)
-            findings += [each for each in outcomes if each is not None]
-            count += len(outcomes)
-            progress(count)
+            for again in _again(recorded, policies):
+                count, repriced = count + 1, repriced + again.is_repriced
+                findings += [] if again.finding is None else [again.finding]
+                progress(count)
     finally:
         await reader.close()
-    return Replayed(count, count - len(findings), tuple(findings))
+    return Replayed(count, count - len(findings), repriced, tuple(findings))
 
 
-def _outcomes(recorded: Recorded | Differing) -> list[Differing | None]:
-    """What became of each decision of an entry: None where it came out the same."""
+async def _at_hand(reader: Connection) -> Policies | None:
+    """The policies in use. A bundle that cannot be loaded prices nothing, now as when orders were taken."""
+    row = await read_bundle(reader)
+    if row is None:
+        return None
+    try:
+        bundle = decode_bundle(row.body)
+        return Policies(bundle.release, bundle.policies)
+    except (*UNREADABLE, PermanentFault):
+        return None
+
+
+class _Again(NamedTuple):
+    """What became of one decision."""
+
+    finding: Differing | None
+    is_repriced: bool = False
+
+
+def _again(recorded: Recorded | Differing, policies: Policies | None) -> list[_Again]:
+    """What became of each decision of an entry."""
     if isinstance(recorded, Differing):
-        return [recorded]
-    found = [replay(decided.record) for decided in decisions_in([recorded])]
-    return [None if each.outcome == IDENTICAL else _differing(recorded, each.outcome, each.what) for each in found]
+        return [_Again(recorded)]
+    return [_of_record(recorded, replay(decided.record), policies) for decided in decisions_in([recorded])]
+
+
+def _of_record(recorded: Recorded, found: Replay, policies: Policies | None) -> _Again:
+    if found.outcome != IDENTICAL or found.question is None:
+        return _Again(_differing(recorded, found.outcome, found.what))
+    differs = prices_differ(found.question, policies)
+    what = f"priced otherwise by {found.question.policy.source}"
+    return _Again(_differing(recorded, "different", what) if differs else None, is_repriced=differs is not None)
 
 
 def _differing(recorded: Recorded, outcome: Outcome, what: str) -> Differing:

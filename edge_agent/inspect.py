@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from edge_agent.config import AgentConfig
 from edge_agent.reference_status import DatasetStatus, dataset_status
-from edge_agent.store import downlink, log, reference
+from edge_agent.store import downlink, log, policies, reference
 from edge_agent.store.connection import Connection, locked, open_reader, open_writer
 from edge_agent.store.log import Stream
 from edge_agent.store.schema import migrate
@@ -49,6 +49,7 @@ class FileStatus(Struct, frozen=True):
     parked_instructions: int = 0
     entries_to_come: int = 0
     reference: tuple[DatasetStatus, ...] = ()
+    policies_release: int = 0
 
 
 class ParkedItem(Struct, frozen=True):
@@ -122,11 +123,15 @@ async def file_status(config: AgentConfig) -> FileStatus:
                 lanes.append(LaneBooks(books.lane, books.accepted, books.confirmed, books.pending, books.parked, age))
         parked = await downlink.count_parked(reader)
         used = {row.dataset: row for row in await reference.read_datasets(reader)}
+        bundle = await policies.read_bundle(reader)
     finally:
         await reader.close()
     datasets = tuple(dataset_status(name, used.get(name)) for name in KINDS)
     to_come = sum(stream.pruned_seq for stream in streams if stream.is_awaited)
-    return FileStatus(streams[0].node_id, newest, str(path), _probe(config), tuple(lanes), parked, to_come, datasets)
+    number = 0 if bundle is None else bundle.number
+    return FileStatus(
+        streams[0].node_id, newest, str(path), _probe(config), tuple(lanes), parked, to_come, datasets, number
+    )
 
 
 async def exported_lines(path: Path, lane: str, from_seq: int) -> AsyncIterator[bytes]:

@@ -52,6 +52,7 @@ class ReferenceKeeper:
         self._begin_ms = 0
         self._wake = asyncio.Event()
         self.used: dict[str, DatasetRow] = {}
+        self.on_applied: Callable[[str], None] = lambda _dataset: None
         self.applied = 0
         self.failures = 0
         self.last_error: str | None = None
@@ -141,6 +142,7 @@ class ReferenceKeeper:
         self.applied += 1
         self.last_error = None
         self._done(version)
+        self.on_applied(row.dataset)
 
     def _done(self, version: Version) -> None:
         if self._wanted.get(version.dataset) == version:

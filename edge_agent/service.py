@@ -52,6 +52,7 @@ async def _run_parts(config: AgentConfig, agent: Agent, notifier: Notifier, stop
         asyncio.create_task(agent.scrub.run(), name="scrub"),
         asyncio.create_task(agent.overdue.run(), name="overdue"),
         asyncio.create_task(agent.reference.run(), name="reference"),
+        asyncio.create_task(agent.policies.run(), name="policies"),
         asyncio.create_task(agent.hold_expiry.run(), name="hold expiry"),
         asyncio.create_task(agent.last_word.run(), name="last word"),
         asyncio.create_task(agent.retention.run() if agent.retention else stop.wait(), name="retention"),

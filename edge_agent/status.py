@@ -10,6 +10,7 @@ from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.outgoing import Introduction
 from edge_agent.link.session import Session
+from edge_agent.policies import PolicyKeeper, PolicyStatus
 from edge_agent.reference import ReferenceKeeper
 from edge_agent.reference_status import DatasetStatus, dataset_status
 from edge_agent.scrub import Scrub
@@ -110,6 +111,7 @@ class AgentStatus(Struct, frozen=True):
     shedding: bool = False
     reference: ReferenceStatus | None = None
     holds: HoldStatus | None = None
+    policies: PolicyStatus | None = None
 
 
 class Reporter:
@@ -127,6 +129,7 @@ class Reporter:
         introduction: Introduction,
         shedding: Shedding,
         reference: ReferenceKeeper,
+        policies: PolicyKeeper,
     ) -> None:
         self._file = file
         self._intake = intake
@@ -137,6 +140,7 @@ class Reporter:
         self._introduction = introduction
         self._shedding = shedding
         self._reference = reference
+        self._policies = policies
 
     @property
     def is_ready(self) -> bool:
@@ -165,6 +169,7 @@ class Reporter:
             shedding=self._shedding.is_on(),
             holds=HoldStatus(self._intake.holds.held, self._intake.holds.answered, self._intake.holds.followed),
             reference=self._referred(),
+            policies=self._policies.status,
         )
 
     def _referred(self) -> ReferenceStatus:

@@ -296,6 +296,7 @@ ASSIGNMENT_RESTORE_GRACE_MS: Final = (
 )
 ASSIGNMENT_LOOK_INTERVAL_MS: Final = 1_000  # between two looks for what is due, though nobody announced anything
 ASSIGNMENT_STEPS_MAX: Final = 64  # orders seen to in one such look, each in a transaction of its own
+ASSIGNMENT_DIVISIONS_MAX: Final = 3  # times that what is left of an order is divided anew: then it is in single parcels
 ASSIGNMENT_SUPPLIES_MAX: Final = 3_000  # kinds of goods at places in one question: 100 KiB, so that it can be recorded
 ASSIGNMENT_CANDIDATES_MAX: Final = 1_000  # nodes that are compared for one order: those with most of its goods in view
 
@@ -389,9 +390,16 @@ POLICY_EXPERIMENTS_MAX: Final = 8  # at once: more would share out too few order
 POLICY_EXPERIMENT_CHARS_MAX: Final = 32  # of a name, so that it stands in a stamp with release and hash
 POLICY_SCOPES_MAX: Final = 64  # regions and stores that an experiment names; the others belong to a region
 POLICY_FINDINGS_MAX: Final = 100  # of a lint that are named; the others are counted
+POLICY_FINDINGS_TOLD_MAX: Final = 5  # of those that a store tells: the centre, which linted it before, names them all
+POLICY_SAMPLES_MAX: Final = 2_000  # orders that a policy is tried on: a table of 500 rows takes half a second
+POLICY_TRIAL_CPU_S: Final = 10  # of the processor for a trial: 64 policies of ordinary size take one
+POLICY_TRIAL_WALL_MS: Final = 60_000  # of time, on a store's server that is busy with other things
+POLICY_TRIAL_MEMORY_BYTES: Final = 512 * 1024 * 1024  # of address space; it takes some 80 MB
+POLICY_TRIAL_ANSWER_BYTES_MAX: Final = 64 * 1024  # of what a trial says: a few findings
 POLICY_DESCRIPTION_CHARS_MAX: Final = 1_000  # of what a policy is for, in a few sentences
 POLICY_BUCKETS: Final = 100  # shares are per cent
 POLICY_KEYS_MAX: Final = 8  # trusted at once: the present one, the next, and some of before
+POLICY_KEYS_BYTES_MAX: Final = 8 * 1024  # of a file of keys, with remarks
 SIGNALS_MAX: Final = 1_000  # that a decision looks through: every carrier, and the weather of every region
 SIGNAL_TTL_MS_MAX: Final = 30 * 86_400_000  # of a signal: what lasts for longer is published as a policy
 
@@ -400,3 +408,17 @@ EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s,
 EMBEDDED_STOP_TIMEOUT_MS: Final = 10_000  # PostgreSQL writes a checkpoint; killed after this, which it survives too
 EMBEDDED_POLL_INTERVAL_MS: Final = 20  # between two looks at a starting server
 EMBEDDED_LOG_BYTES_MAX: Final = 1024 * 1024  # of the embedded broker's log, kept twice
+POLICY_ORDERS_MIN: Final = 50  # in each group before figures are compared: the normal quantile is good from there on
+POLICY_ID_CHARS_MAX: Final = 24  # of a policy; with its revision it stands in a stamp (POLICY_EXPERIMENT_CHARS_MAX)
+POLICY_OUTCOME_DAYS: Final = 90  # for which outcomes of orders are kept at the centre: a quarter, of 200 bytes each
+POLICY_LOOK_INTERVAL_MS: Final = (
+    5_000  # between two looks at what is compared: a guard has thousands of orders to judge by
+)
+POLICY_SHADOWS_PER_LOOK: Final = 200  # orders tried by one shadow at a look: 40 a second, some 5 ms each
+POLICY_TRIAL_ORDERS_MAX: Final = 10_000  # recorded orders that a draft is tried on at most: a minute or two
+POLICY_TRIAL_ORDERS_DEFAULT: Final = 1_000  # enough to see a per cent of cost
+POLICY_NOTE_CHARS_MAX: Final = 500  # why somebody drafts a policy or takes it back
+POLICY_SIGNALS_MAX: Final = 200  # at once, those that are over not counted: more alarms than a storm has regions
+POLICY_GUARDS_MAX: Final = 5  # of one comparison: one for each figure
+SIGNAL_MS_MAX: Final = 31 * 86_400_000  # what lasts longer than a month is no alarm: it belongs into a policy
+POLICY_TRIAL_STEP_ORDERS: Final = 20  # between two words of how far a trial is: a tenth of a second

@@ -20,9 +20,11 @@ from central_sync.api.enrolments import Enrolments
 from central_sync.api.events import Events
 from central_sync.api.handlers import Handlers, answer
 from central_sync.api.holds import Holds
+from central_sync.api.policies import PolicyFiles
 from central_sync.api.reference import ReferenceFiles
 from central_sync.api.rights import RightsDesk
 from central_sync.api.settling import Settling
+from central_sync.api.signals import Signals
 from edge_core.errors import Rejected, TransientFault
 from holdfast_runtime.problems import EXCEPTION_HANDLERS, problem_response
 from holdfast_runtime.tokens import Scope
@@ -58,6 +60,8 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     events: Events,
     enrolments: Enrolments,
     reference: ReferenceFiles,
+    policies: PolicyFiles,
+    signals: Signals,
     readiness: Readiness,
     access: Access,
     is_open: bool,
@@ -101,6 +105,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/events", guarded(events.events)),
         Route("/v1/enrolments", enrolments.enrol, methods=["POST"]),
         *_reference(reference, guarded),
+        *_policies(policies, signals, guarded),
         *_probes(readiness),
         *extra,
     ]
@@ -132,6 +137,26 @@ def _parked(handlers: Handlers, settling: Settling, guarded: Guard) -> list[Rout
         Route("/v1/parked/{parked_id}", guarded(settling.show)),
         Route("/v1/parked/{parked_id}/replay", settling.replay, methods=["POST"]),
         Route("/v1/parked/{parked_id}/discard", settling.discard, methods=["POST"]),
+    ]
+
+
+def _policies(policies: PolicyFiles, signals: Signals, guarded: Guard) -> list[Route]:
+    """What routing goes by. What changes something looks at the scope itself: it keeps the name of who did."""
+    one = "/v1/policies/{policy_id}/{revision}"
+    return [
+        Route("/v1/policies", guarded(policies.list)),
+        Route("/v1/policies", policies.draft, methods=["POST"]),
+        Route("/v1/policies/audit", guarded(policies.audit)),
+        Route("/v1/policies/plan", policies.arrange, methods=["PUT"]),
+        Route(one, guarded(policies.one)),
+        Route(f"{one}/compare", policies.compare, methods=["POST"]),
+        Route(f"{one}/rollback", policies.roll_back, methods=["POST"]),
+        Route(f"{one}/stop", policies.step("stop"), methods=["POST"]),
+        Route(f"{one}/promote", policies.step("promote"), methods=["POST"]),
+        Route(f"{one}/discard", policies.step("discard"), methods=["POST"]),
+        Route("/v1/signals", guarded(signals.list)),
+        Route("/v1/signals", signals.post, methods=["POST"]),
+        Route("/v1/signals/{signal_id}", signals.end, methods=["DELETE"]),
     ]
 
 

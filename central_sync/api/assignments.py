@@ -15,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from central_sync.api.handlers import answer, parse_limit, parse_query, parse_uuid
+from central_sync.attempts import assignment_in
 from central_sync.decisions import Decisions
-from central_sync.ordering import Placed, place, posted_of
+from central_sync.ordering import Placed, number_of, place, posted_of
 from central_sync.store import assignments, decided_keys
-from central_sync.store.assignments import CLAIMED, CentralOrder
+from central_sync.store.assignments import CentralOrder
 from central_sync.store.database import Connection, Database
 from central_sync.store.decided_keys import Decided
 from central_sync.times import rfc3339
@@ -62,11 +63,23 @@ class AttemptStatus(Struct, frozen=True):
     reason: str | None
 
 
+class PartStatus(Struct, frozen=True):
+    """A part of an order that was divided: an order of the centre with a life of its own. `node_id` is who has it."""
+
+    order_id: UUID
+    number: int
+    status: str
+    node_id: str | None
+    line_ids: tuple[str, ...]
+    grand_total_minor: int
+
+
 class AssignmentStatus(Struct, frozen=True):
     """An order of the centre and where it is. `owner` is the attempt that has it, or null while the centre does.
 
     `reason` is why people have to look, `due_at` when the centre does something if nothing is heard. `is_doubled`
-    where two nodes have sent the goods: that is for people to settle.
+    where two nodes have sent the goods: that is for people to settle. `parts` are those of an order that is `divided`,
+    `parent_id` is the order that this is a part of.
     """
 
     order_id: UUID
@@ -83,6 +96,8 @@ class AssignmentStatus(Struct, frozen=True):
     grand_total_minor: int
     placed_at: str
     received_at: str
+    parent_id: UUID | None
+    parts: tuple[PartStatus, ...]
 
 
 class AssignmentPage(Struct, frozen=True):
@@ -217,16 +232,35 @@ def receipt(placed: Placed) -> CentralReceipt:
 
 async def statuses(connection: Connection, rows: Sequence[CentralOrder]) -> tuple[AssignmentStatus, ...]:
     """Orders of the centre as the API shows them."""
-    found = await assignments.attempts(connection, [row.order_id for row in rows])
-    return tuple(_status_of(row, found) for row in rows)
+    divided = [row.order_id for row in rows if row.status == "divided"]
+    parts = sorted(await assignments.parts(connection, divided), key=number_of) if divided else []
+    found = await assignments.attempts(connection, [row.order_id for row in (*rows, *parts)])
+    return tuple(_status_of(row, found, [part for part in parts if part.parent_id == row.order_id]) for row in rows)
 
 
-def _status_of(row: CentralOrder, found: Mapping[UUID, tuple[Attempt, ...]]) -> AssignmentStatus:
-    posted = posted_of(row)
-    attempts = tuple(attempt for attempt in found[row.order_id] if attempt.status != CLAIMED)
-    state = Assignment(row.order_id, row.since_ms, row.status, attempts, row.due_at_ms, row.reason)
-    ended = next((attempt for attempt in attempts if attempt.status == "closed"), None)
-    owner = state.current if row.status == "accepted" else ended
+def _state_of(row: CentralOrder, found: Mapping[UUID, tuple[Attempt, ...]]) -> tuple[Assignment, Attempt | None]:
+    """The order as it stands, and the attempt that has it, or had it to its end."""
+    state = assignment_in(row, found[row.order_id])
+    ended = next((attempt for attempt in state.attempts if attempt.status == "closed"), None)
+    return state, state.current if row.status == "accepted" else ended
+
+
+def _part_of(row: CentralOrder, found: Mapping[UUID, tuple[Attempt, ...]]) -> PartStatus:
+    posted, (_, owner) = posted_of(row), _state_of(row, found)
+    return PartStatus(
+        row.order_id,
+        number_of(row),
+        row.status,
+        None if owner is None else owner.node_id,
+        tuple(line.line_id for line in posted.lines),
+        posted.totals.grand_total_minor,
+    )
+
+
+def _status_of(
+    row: CentralOrder, found: Mapping[UUID, tuple[Attempt, ...]], parts: Sequence[CentralOrder]
+) -> AssignmentStatus:
+    posted, (state, owner) = posted_of(row), _state_of(row, found)
     return AssignmentStatus(
         order_id=row.order_id,
         display_number=row.display_number,
@@ -237,11 +271,13 @@ def _status_of(row: CentralOrder, found: Mapping[UUID, tuple[Attempt, ...]]) -> 
         due_at=None if row.due_at_ms is None else rfc3339_of_ms(row.due_at_ms),
         owner=None if owner is None else _attempt(owner),
         is_doubled=state.is_doubled,
-        attempts=tuple(map(_attempt, attempts)),
+        attempts=tuple(map(_attempt, state.attempts)),
         currency=posted.currency,
         grand_total_minor=posted.totals.grand_total_minor,
         placed_at=posted.placed_at,
         received_at=rfc3339(row.received_at),
+        parent_id=row.parent_id,
+        parts=tuple(_part_of(part, found) for part in parts),
     )
 
 

@@ -19,6 +19,7 @@ from central_sync.api.documents import (
 )
 from central_sync.api.enrolments import EnrolmentAnswer, EnrolmentRequest
 from central_sync.api.holds import HeldList
+from central_sync.api.policy_contract import POLICIES
 from central_sync.api.reference import (
     MEDIA_TYPE,
     GroupRequest,
@@ -65,6 +66,7 @@ def _settling(verb: str, operation_id: str, summary: str, body: type[Struct], *p
 OPERATIONS: Final = (
     *ASSIGNMENTS,
     *RIGHTS,
+    *POLICIES,
     Operation(
         "get",
         "/v1/nodes",

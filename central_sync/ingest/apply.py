@@ -13,6 +13,7 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from central_sync.ingest.holding import Held, open_breakers, passing, up_to_stop
+from central_sync.ingest.outcomes import outcomes_in
 from central_sync.ingest.projection import KnownOrder, Parked, Projection, block_parked, known_orders
 from central_sync.ingest.proposing import hold_answers_in
 from central_sync.ingest.reading import Reading, ReadPush
@@ -26,6 +27,7 @@ from central_sync.store import (
     movements,
     nodes,
     orders,
+    outcomes,
     parked,
     proposals,
     stock,
@@ -157,7 +159,11 @@ async def _append(connection: Connection, plan: _Plan, outcome: Outcome, *, care
         answered = about_assignments(outcome.answers)
         if answered:
             await assignments.note(connection, answered)
-    outcome.hold_answers = hold_answers_in(plan.new, {(each.key, each.seq) for each in projection.parked})
+    out_of_use = {(each.key, each.seq) for each in projection.parked}
+    routed = outcomes_in(plan.new, out_of_use)
+    if routed:
+        await outcomes.add(connection, routed)
+    outcome.hold_answers = hold_answers_in(plan.new, out_of_use)
     if outcome.hold_answers:
         await proposals.add(connection, outcome.hold_answers)
     await share(connection, plan.new)

@@ -373,6 +373,7 @@ def _report(beat: Heartbeat, now_ms: int) -> Report:
         None if beat.last_error is None else shown(beat.last_error),
         beat.parked_instructions,
         nodes.encode_held(beat.reference),
+        nodes.encode_policies(beat.policies),
     )
 
 

@@ -3,7 +3,7 @@
 An entry that cannot be used is no reason to refuse its push: it carries its `fault`, and is parked when it is applied.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, get_args
 from uuid import UUID
 
@@ -17,8 +17,9 @@ from edge_core.clock import COUNTER_BITS
 from edge_core.errors import UNREADABLE, Fault, InvariantViolated, PeerFault
 from edge_core.limits import PUSH_ENTRIES_MAX
 from edge_core.orders.day_events import DayClosed
-from edge_core.orders.events import InstructionAnswered, Movement, OrderPlaced
+from edge_core.orders.events import Event, InstructionAnswered, Movement, OrderPlaced
 from edge_core.orders.fold import fold_all
+from edge_core.orders.routing_events import RoutingDecided
 from edge_core.orders.sale import STATUS, handed_over
 from edge_core.sync.entry import Entry, decode_entry, newer_version
 from edge_core.sync.messages import Early, Push
@@ -57,6 +58,7 @@ class Reading(Struct, frozen=True, gc=False):
     closes: tuple[DayCloseRow, ...] = ()
     movement_id: UUID | None = None
     is_assigned: bool = False
+    routed: tuple[RoutingDecided, ...] = ()
 
 
 class ReadPush(Struct, frozen=True, gc=False):
@@ -137,6 +139,7 @@ def _read(seq: int, body: bytes, chain_hash: bytes, entry: Entry) -> Reading:
             changes=changes_of(events),
             closes=closes_of(entry.recorded_at_ms, events) if isinstance(first, DayClosed) else (),
             movement_id=moved,
+            routed=_routed(events) if entry.order_id is not None else (),
         )
     consumed = handed_over(events)
     if consumed is not None:
@@ -154,7 +157,12 @@ def _read(seq: int, body: bytes, chain_hash: bytes, entry: Entry) -> Reading:
         entry=entry if is_assigned else None,  # it may say what became of rights
         changes=changes_of(events),
         is_assigned=is_assigned,
+        routed=_routed(events),
     )
+
+
+def _routed(events: Sequence[Event]) -> tuple[RoutingDecided, ...]:
+    return tuple([event for event in events if type(event) is RoutingDecided])
 
 
 def _check_place(entry: Entry, seq: int) -> None:

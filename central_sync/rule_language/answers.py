@@ -6,10 +6,9 @@ from typing import Any
 
 from lark import Token
 
-from central_sync.rule_language.clauses import TEN, THOUSANDTH, Clause, Number, Parts, clause, is_any
+from central_sync.rule_language.clauses import THOUSANDTH, Clause, Number, Parts, clause, is_any
 from central_sync.rule_language.misreading import Wrong
-from central_sync.rule_language.rule import BOUNDS, EVERYTHING, SWITCHES, Outcome
-from edge_core.orders.currency import minor_digits
+from central_sync.rule_language.rule import BOUNDS, EVERYTHING, SWITCHES, UNBOUNDED, Outcome
 from edge_core.policy.schema import OUTPUTS
 from edge_core.policy.verdict import NONE
 
@@ -18,12 +17,12 @@ class Answers(Parts):
     """Each method is a rule of the grammar."""
 
     def switched(self, parts: Sequence[Any]) -> Clause:
-        """A yes."""
-        return clause(parts[0], Outcome(SWITCHES[parts[0].type], value=True))
+        """A yes or a no."""
+        return clause(parts[0], Outcome(*SWITCHES[parts[0].type]))
 
-    def none_waits(self, parts: Sequence[Any]) -> Clause:
-        """No line may wait for goods."""
-        return clause(parts[0], Outcome("backorder_minor", NONE))
+    def unbounded(self, parts: Sequence[Any]) -> Clause:
+        """There is no such bound, or no such price."""
+        return clause(parts[0], Outcome(UNBOUNDED[parts[0].type], NONE))
 
     def bounded(self, parts: Sequence[Any]) -> Clause:
         """A number of something, whole where it is counted."""
@@ -33,10 +32,9 @@ class Answers(Parts):
     def priced(self, parts: Sequence[Any]) -> Clause:
         """What something counts for, in minor units."""
         price, number, unit = (part for part in parts if not is_any(part, "COUNT", "AS"))
-        currency = self._in(unit)
-        minor = number.value * TEN ** minor_digits(currency)
+        minor = number.value * self._minor_units(unit)
         if minor % THOUSANDTH:
-            raise Wrong(number.column, "fine", found=number.text, currency=currency)
+            raise Wrong(number.column, "fine", found=number.text)
         return clause(price, Outcome(name := self._value(price), self._answer(name, number, minor)))
 
     def carried(self, parts: Sequence[Any]) -> Clause:

@@ -9,6 +9,7 @@ from lark import Token, Transformer
 from central_sync.rule_language.misreading import Wrong
 from central_sync.rule_language.rule import Condition, Outcome
 from central_sync.rule_language.vocabulary import Vocabulary
+from edge_core.orders.currency import minor_digits
 
 THOUSANDTH: Final = Decimal("0.001")
 TEN: Final = 10
@@ -50,7 +51,7 @@ class Parts(Transformer[Token, Any]):
         """Any of some names."""
         return [part if not isinstance(part, Token) else self._value(part) for part in flat(parts)]
 
-    countries = tiers = channels = days = places = regions
+    countries = tiers = channels = preferences = days = places = regions
 
     def number(self, parts: Sequence[Any]) -> Number:
         """Written in digits or in Chinese numerals."""
@@ -68,6 +69,10 @@ class Parts(Transformer[Token, Any]):
         if token.type.endswith("_CODE"):
             return token.upper()
         return self._vocabulary.value(token.type, token)
+
+    def _minor_units(self, unit: Token) -> int:
+        """How many minor units there are in one of what an amount is said in."""
+        return 1 if unit.type == "MINOR" else TEN ** minor_digits(self._in(unit))
 
     def _in(self, unit: Token) -> str:
         """The currency of an amount, which has to be that of the others."""

@@ -6,11 +6,10 @@ from typing import Any, Final, NamedTuple
 
 from lark import Token
 
-from central_sync.rule_language.clauses import TEN, THOUSANDTH, Clause, Number, Parts, clause
+from central_sync.rule_language.clauses import THOUSANDTH, Clause, Number, Parts, clause
 from central_sync.rule_language.misreading import Wrong
 from central_sync.rule_language.rule import MEASURES, NAMINGS, Condition
 from edge_core.limits import MONEY_MINOR_MAX, QUANTITY_MILLI_MAX
-from edge_core.orders.currency import minor_digits
 
 _MOST: Final = {"hour": 23}
 
@@ -66,7 +65,7 @@ class Conditions(Parts):
     def worth(self, parts: Sequence[Any]) -> Clause:
         """What the order is worth, in a currency."""
         opener, compared = parts
-        per_unit = TEN ** minor_digits(self._in(compared.unit))
+        per_unit = self._minor_units(compared.unit)
         value = self._measured(compared.number, per_unit, Decimal(1), MONEY_MINOR_MAX)
         return clause(opener, Condition("value_minor", compared.sign, (value,)))
 

@@ -12,8 +12,8 @@ from edge_core.errors import InvariantViolated
 
 EXAMPLES = (
     (
-        "When the order has at least 3 units of liquid goods and the goods go to Hainan and the customer is a black"
-        " gold member, then use cold carriers and pick it first."
+        "When the order has at least 3 units of liquid goods and the goods go to Hainan and the customer's tier is"
+        " black gold, then use cold carriers and pick it first."
     ),
     "When the order has more than 3 lines of fragile goods, then send it in at most 2 parcels.",
     "When the order has no cold goods and the weight is at most 5 kg, then let it be on the way for at most 48 hours.",
@@ -28,8 +28,8 @@ EXAMPLES = (
     ),
     "When the country is DE, then do not send liquid goods by air and do not send hazardous goods to CH.",
     (
-        "Always use insured carriers for insured goods and count a day nearer to expiry as 0.05 EUR and look for expiry"
-        " within 14 days."
+        "For every order, use insured carriers for insured goods and count a day nearer to expiry as 0.05 EUR and look"
+        " for expiry within 14 days."
     ),
 )
 """One sentence for each thing that can be said, in the usual words."""

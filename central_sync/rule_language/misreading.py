@@ -19,7 +19,9 @@ _PHRASES: Final[Mapping[str, Phrase]] = MappingProxyType(
         "twice": Phrase("{found} was said before", "{found}重复"),
         "whole": Phrase("{found}: a whole number is needed", "{found}：须为整数"),
         "range": Phrase("{found}: it has to lie between {least} and {most}", "{found}：须在 {least} 与 {most} 之间"),
-        "fine": Phrase("{found}: finer than {currency} is counted here", "{found}：超出 {currency} 的精度"),
+        "fine": Phrase(
+            "{found}: amounts have thousandths of a minor unit at most", "{found}：金额最多精确到最小货币单位的千分之一"
+        ),
         "currencies": Phrase("{found}: the sentence speaks of {currency} already", "{found}：句中已使用 {currency}"),
     }
 )

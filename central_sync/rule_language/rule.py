@@ -89,8 +89,20 @@ BOUNDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 )
 """Answers that are a number of something, by the words that begin them, with the unit that they are said in."""
 
-SWITCHES: Final[Mapping[str, str]] = MappingProxyType({"PICK_FIRST": "sorts_first", "KEEP_PROMISE": "keeps_promise"})
-"""Answers that are a yes, by their words."""
+SWITCHES: Final[Mapping[str, tuple[str, bool]]] = MappingProxyType(
+    {
+        "PICK_FIRST": ("sorts_first", True),
+        "PICK_IN_TURN": ("sorts_first", False),
+        "KEEP_PROMISE": ("keeps_promise", True),
+        "MAY_BE_LATE": ("keeps_promise", False),
+    }
+)
+"""Answers that are a yes or a no, by their words."""
+
+UNBOUNDED: Final[Mapping[str, str]] = MappingProxyType(
+    {"LET_NO_LINE_WAIT": "backorder_minor", "ANY_TIME": "transit_hours_max"}
+)
+"""Answers that there is no such bound or price, by their words."""
 
 EVERYTHING: Final = "*"
 """In a bar or a requirement: any goods, any mode."""

@@ -1,9 +1,8 @@
-"""A rule as a row of a decision table: cells of zen-engine's language, and the whole graph as its editor opens it."""
+"""A rule as a row of a decision table, in cells of zen-engine's language, and back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -35,51 +34,6 @@ def rule_of(row: Row) -> Rule | None:
         return None
     said = (condition for of in conditions if of is not None for condition in of)
     return Rule(tuple(said), tuple(outcome for outcome in outcomes if outcome is not None))
-
-
-def graph_of(rows: Sequence[tuple[Row, str]], name: str) -> dict[str, Any]:
-    """A JDM document with one table of these rows, the first that matches winning; each with a sentence beside it.
-
-    Cells that a row does not have are empty: any value, and no answer.
-    """
-    inputs = dict.fromkeys(fact for row, _ in rows for fact in row.inputs)
-    outputs = dict.fromkeys(answer for row, _ in rows for answer in row.outputs)
-    content = {
-        "hitPolicy": "first",
-        "inputs": _columns("in", inputs),
-        "outputs": _columns("out", outputs),
-        "rules": [
-            {
-                "_id": f"row-{number}",
-                "_description": sentence,
-                **{f"in-{fact}": row.inputs.get(fact, "") for fact in inputs},
-                **{f"out-{answer}": row.outputs.get(answer, "") for answer in outputs},
-            }
-            for number, (row, sentence) in enumerate(rows, 1)
-        ],
-    }
-    nodes = [("input", "inputNode"), ("table", "decisionTableNode"), ("output", "outputNode")]
-    return {
-        "contentType": "application/vnd.gorules.decision",
-        "nodes": [
-            {
-                "id": node,
-                "type": kind,
-                "name": name if node == "table" else node,
-                "position": {"x": 320 * at, "y": 0},
-                **({"content": content} if node == "table" else {}),
-            }
-            for at, (node, kind) in enumerate(nodes)
-        ],
-        "edges": [
-            {"id": f"{one}-{other}", "type": "edge", "sourceId": one, "targetId": other}
-            for one, other in (("input", "table"), ("table", "output"))
-        ],
-    }
-
-
-def _columns(prefix: str, names: Iterable[str]) -> list[dict[str, str]]:
-    return [{"id": f"{prefix}-{name}", "name": name, "field": name} for name in names]
 
 
 def _test(condition: Condition) -> str:

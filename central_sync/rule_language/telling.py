@@ -10,6 +10,7 @@ from central_sync.rule_language.rule import (
     MEASURES,
     NAMINGS,
     SWITCHES,
+    UNBOUNDED,
     Condition,
     Outcome,
     Rule,
@@ -23,7 +24,8 @@ from edge_core.routing.terms import Lang
 
 _MEASURED: Final = {measure.fact: opener for opener, measure in MEASURES.items()}
 _NAMED: Final = {(naming.fact, naming.sign): opener for opener, naming in NAMINGS.items()}
-_SWITCHED: Final = {name: opener for opener, name in SWITCHES.items()}
+_SWITCHED: Final = {answer: opener for opener, answer in SWITCHES.items()}
+_UNBOUNDED: Final = {name: opener for opener, name in UNBOUNDED.items()}
 _BOUNDED: Final = {name: (opener, unit) for opener, (name, unit) in BOUNDS.items()}
 _PRICED: Final = frozenset(word.value for word in WORDS["PRICE"])
 
@@ -46,14 +48,13 @@ class _Teller:
         conditions = [self._condition(each) for each in self._rule.conditions if each.fact != "currency"]
         if self._currency and not self._says_money():
             conditions.append(self._join(self._word("CURRENCY_IS"), self._word("CURRENCY", self._currency)))
-        answers = self._joined("AND", "ALSO", [said for each in self._rule.outcomes for said in self._outcome(each)])
+        answers = self._series([said for each in self._rule.outcomes for said in self._outcome(each)])
         head = self._join(self._word("WHEN"), self._joined("AND", "AND", conditions))
         if not conditions:
             head = self._word("ALWAYS")
             if self._lang == "en":
-                return self._ended(self._join(head, answers))
-        comma = "，" if self._lang == "zh" else ", "
-        return self._ended(f"{head}{comma}{self._join(self._word('THEN'), answers)}")
+                return self._ended(f"{head}{self._comma()}{answers}")
+        return self._ended(f"{head}{self._comma()}{self._join(self._word('THEN'), answers)}")
 
     def _ended(self, text: str) -> str:
         return f"{text}。" if self._lang == "zh" else f"{text[0].upper()}{text[1:]}."
@@ -86,7 +87,8 @@ class _Teller:
     def _naming(self, opener: str, condition: Condition) -> str:
         words = NAMINGS[opener].words
         values = self._joined("OR", "OR", [self._word(words, _plain(value)) for value in condition.values])
-        member = self._word("MEMBER") if condition.fact == "tier" else ""
+        is_member = condition.fact == "tier" and self._lang == "zh"  # in English the article would depend on the name
+        member = self._word("MEMBER") if is_member else ""
         return self._join(self._word(opener), values, member)
 
     def _amount(self, condition: Condition) -> str:
@@ -106,10 +108,10 @@ class _Teller:
         name, value = outcome.name, outcome.value
         if isinstance(value, tuple):
             yield from map(self._requirement if name == "requires" else self._bar, value)
-        elif name in _SWITCHED:
-            yield self._word(_SWITCHED[name])
+        elif isinstance(value, bool):
+            yield self._word(_SWITCHED[name, value])
         elif value == NONE:
-            yield self._word("LET_NO_LINE_WAIT")
+            yield self._word(_UNBOUNDED[name])
         elif name in _BOUNDED:
             opener, unit = _BOUNDED[name]
             assert isinstance(value, Decimal)
@@ -153,10 +155,22 @@ class _Teller:
 
     def _money(self, minor: object) -> tuple[str, str]:
         assert isinstance(minor, Decimal)
+        if not self._currency:
+            return self._counted(minor, "MINOR")
         digits = minor_digits(self._currency)
         amount = minor.scaleb(-digits).normalize()
         decimals = max(digits, -int(amount.as_tuple().exponent))
         return f"{amount:.{decimals}f}", self._word("CURRENCY", self._currency)
+
+    def _series(self, answers: list[str]) -> str:
+        """Answers with commas between them, and a word before the last."""
+        *others, last = answers
+        if not others:
+            return last
+        return self._joined("AND", "ALSO", [self._comma().join(others), last])
+
+    def _comma(self) -> str:
+        return "，" if self._lang == "zh" else ", "
 
     def _joined(self, kind: str, between: str, clauses: list[str]) -> str:
         word = self._word(kind, between)

@@ -46,7 +46,7 @@ def _only(**classes: tuple[str, str]) -> dict[str, tuple[Word, ...]]:
 
 _JOINTS: Final = _only(
     WHEN=("when|if", "当|如果|若"),
-    ALWAYS=("always", "凡订单|一律|总是"),
+    ALWAYS=("for every order|always", "凡订单|一律|总是"),
     THEN=("then", "则|那么|就"),
     OR=("or", "或|或者"),
     COMMA=(",", ",|、"),
@@ -63,10 +63,16 @@ _CONDITIONS: Final = _only(
     GOES_TO=("the goods go to|the destination is|it goes to", "收货地为|收货地是|发往"),
     NOT_TO=("the goods do not go to|the destination is not", "收货地不为|收货地不是|不发往"),
     COUNTRY=("the country is", "收货国家为|收货国家是"),
-    CUSTOMER=("the customer is a|the customer is|the customer is an", "客户为|客户是|顾客为|顾客是"),
-    CUSTOMER_NOT=("the customer is not a|the customer is not", "客户不为|客户不是|顾客不是"),
+    CUSTOMER=(
+        "the customer's tier is|the customer is a|the customer is an|the customer is",
+        "客户为|客户是|顾客为|顾客是",
+    ),
+    CUSTOMER_NOT=(
+        "the customer's tier is not|the customer is not a|the customer is not an|the customer is not",
+        "客户不为|客户不是|顾客不是",
+    ),
     MEMBER=("member|customer", "会员|客户|顾客"),
-    PREFERS=("the customer prefers the|the customer prefers", "客户偏好|顾客偏好"),
+    PREFERS=("the customer prefers", "客户偏好|顾客偏好"),
     WANTS=("the customer wants", "客户需要|客户要求|顾客需要"),
     CHANNEL_IS=("the channel is", "渠道为|渠道是"),
     CURRENCY_IS=("the currency is", "币种为|币种是"),
@@ -93,6 +99,7 @@ _UNITS: Final = {
         DAYS=("days|day", "天|日"),
         TIMES=("times|time", "次"),
         CLOCK=("o'clock", "点"),
+        MINOR=("minor units|minor unit", "最小货币单位"),
         PARCELS=("parcels|parcel", "个包裹|包裹"),
     ),
 }
@@ -125,9 +132,12 @@ _ACTIONS: Final = _only(
     USE=("use", "使用|采用|用|走"),
     FOR=("for", ""),
     PICK_FIRST=("pick it first|sort it first|prioritize sorting", "优先分拣|优先拣货"),
+    PICK_IN_TURN=("pick it in its turn", "按顺序分拣"),
     KEEP_PROMISE=("keep the promise", "必须按承诺送达|保证按时送达"),
+    MAY_BE_LATE=("let it be late where that is better", "可以晚于承诺"),
     SEND_IN=("send it in at most", "至多分|最多分"),
     ON_THE_WAY=("let it be on the way for at most", "在途不超过|在途至多"),
+    ANY_TIME=("let it be on the way for any time", "在途时间不限"),
     DO_NOT_SEND=("do not send", "不得|禁止"),
     SEND=("", "发运|运输"),
     BY=("by", "以"),
@@ -166,9 +176,10 @@ _VALUES: Final = {
         _word("foot", "foot", "步行"),
     ),
     "PREFERENCE": (
-        _word("fastest", "fastest", "最快"),
-        _word("cheapest", "cheapest", "最省|最便宜"),
-        _word("greenest", "greenest", "最环保|最绿色"),
+        _word("fastest", "the fastest|fastest", "最快"),
+        _word("cheapest", "the cheapest|cheapest", "最省|最便宜"),
+        _word("greenest", "the greenest|greenest", "最环保|最绿色"),
+        _word("", "nothing in particular", "不限"),
     ),
     "EXTRA": (
         _word("wants_install", "installation|an installation", "安装"),
@@ -207,6 +218,8 @@ _MONEY: Final = (
 _NAMES: Final = {
     "TIER": (
         _word("black_gold", "black gold|black-gold|black_gold", "黑金"),
+        _word("diamond", "diamond", "钻石"),
+        _word("black", "black card", "黑卡"),
         _word("platinum", "platinum", "白金|铂金"),
         _word("gold", "gold", "金卡|黄金"),
         _word("silver", "silver", "银卡|白银"),

@@ -20,7 +20,10 @@ CLAIMED: Final = "claimed"
 
 
 class CentralOrder(NamedTuple):
-    """One order of the centre, without its attempts. `document` is what was posted, as MessagePack."""
+    """One order of the centre, without its attempts. `document` is what was posted, as MessagePack.
+
+    Of a part of an order `parent_id` is what was divided, and `part_of` says how, as MessagePack.
+    """
 
     order_id: UUID
     key: str
@@ -33,6 +36,8 @@ class CentralOrder(NamedTuple):
     reason: str | None
     since_ms: int
     due_at_ms: int | None
+    parent_id: UUID | None = None
+    part_of: bytes | None = None
 
 
 class NewOrder(NamedTuple):
@@ -44,13 +49,15 @@ class NewOrder(NamedTuple):
     display_number: str
     document: bytes
     traceparent: str | None
+    parent_id: UUID | None = None
+    part_of: bytes | None = None
 
 
 _COLUMNS: Final = ", ".join(CentralOrder._fields)
 _ADD: Final = """
-    INSERT INTO central_order (order_id, key, payload_hash, display_number, document, traceparent, status, since_ms,
-        due_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (order_id) DO NOTHING RETURNING order_id
+    INSERT INTO central_order (order_id, key, payload_hash, display_number, document, traceparent, parent_id, part_of,
+        status, since_ms, due_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (order_id) DO NOTHING RETURNING order_id
 """
 _PUT: Final = """
     UPDATE central_order SET status = $2, reason = $3, since_ms = $4, due_at_ms = $5, changed_at = now()
@@ -122,6 +129,24 @@ async def lock(connection: Connection, order_id: UUID) -> CentralOrder | None:
 async def page(connection: Connection, *, status: str | None, before: UUID | None, rows_max: int) -> list[CentralOrder]:
     """Orders of the centre, the newest first, from before one on."""
     return [CentralOrder(*row) for row in await connection.fetch(_PAGE, status, before, rows_max)]
+
+
+async def parts(connection: Connection, order_ids: Sequence[UUID]) -> list[CentralOrder]:
+    """The parts of orders that were divided, in no order, not locked."""
+    statement = f"SELECT {_COLUMNS} FROM central_order WHERE parent_id = ANY($1::uuid[])"  # noqa: S608
+    return [CentralOrder(*row) for row in await connection.fetch(statement, order_ids)]
+
+
+async def await_order(connection: Connection, order_id: UUID, assignment_id: UUID) -> None:
+    """A node has a part of an order that is not known here: its attempt is looked at again once the order is."""
+    statement = "INSERT INTO part_claim (order_id, assignment_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+    await connection.execute(statement, order_id, assignment_id)
+
+
+async def take_awaiting(connection: Connection, order_id: UUID) -> list[UUID]:
+    """The attempts with parts of an order that have waited for it; they wait no longer."""
+    statement = "DELETE FROM part_claim WHERE order_id = $1 RETURNING assignment_id"
+    return [row[0] for row in await connection.fetch(statement, order_id)]
 
 
 async def due(connection: Connection, now_ms: int, rows_max: int) -> list[UUID]:

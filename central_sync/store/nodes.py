@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from central_sync.store.database import Connection
 from edge_core.sync.messages import LaneLedger
+from edge_core.sync.policy_messages import PolicyReport
 from edge_core.sync.reference_messages import Held
 
 
@@ -38,6 +39,7 @@ class Report(NamedTuple):
     last_error: str | None
     parked_instructions: int = 0
     reference: str = "[]"
+    policies: str | None = None
 
 
 class HeldDataset(Struct, frozen=True):
@@ -46,6 +48,15 @@ class HeldDataset(Struct, frozen=True):
     dataset: str
     version: int
     fetching: int = 0
+
+
+class NodePolicies(Struct, frozen=True):
+    """The release of policies that a node uses (0: none), the newest that it refused and why. An object in JSON."""
+
+    number: int
+    refused: int = 0
+    fault: str | None = None
+    waiting_for: int = 0
 
 
 class LaneBooks(Struct, frozen=True):
@@ -85,6 +96,7 @@ class NodeRow(NamedTuple):
     day_differences: Sequence[str] = ()
     parked_instructions: int = 0
     reference: str = "[]"
+    policies: str | None = None
 
 
 _GREET_NODES: Final = """
@@ -105,11 +117,12 @@ _REPORT: Final = """
     SET last_seen = now(), heartbeat_at = now(), is_gone = false, ledger = new.ledger::jsonb,
         oldest_unacked_age_ms = new.age_ms, disk_free_bytes = new.disk_free_bytes,
         clock_offset_ms = new.clock_offset_ms, software_version = new.software_version, last_error = new.last_error,
-        parked_instructions = new.parked_instructions, reference = new.reference::jsonb
+        parked_instructions = new.parked_instructions, reference = new.reference::jsonb,
+        policies = new.policies::jsonb
     FROM unnest($1::text[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[], $8::text[],
-                $9::bigint[], $10::text[])
+                $9::bigint[], $10::text[], $11::text[])
         AS new (node_id, incarnation, ledger, age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error,
-                parked_instructions, reference)
+                parked_instructions, reference, policies)
     WHERE old.node_id = new.node_id AND old.incarnation = new.incarnation
     RETURNING old.node_id, old.incarnation
 """
@@ -139,7 +152,7 @@ _NODES: Final = """
     SELECT node_id, name, region, first_seen, node.incarnation, last_seen, heartbeat_at, is_gone, ledger,
         oldest_unacked_age_ms, disk_free_bytes, clock_offset_ms, software_version, last_error, refused, differences,
         granted_entries_per_s, scrubbed_at, damaged_entries, day_differences, parked_instructions,
-        reference
+        reference, policies
     FROM node JOIN node_status USING (node_id)
     WHERE $1::text IS NULL OR node_id = $1
     ORDER BY node_id
@@ -170,6 +183,18 @@ def encode_held(held: Sequence[Held]) -> str:
 def decode_held(reference: str) -> tuple[HeldDataset, ...]:
     """The way back."""
     return _held_decoder.decode(reference)
+
+
+def encode_policies(report: PolicyReport | None) -> str | None:
+    """What a heartbeat says of policies as a JSON object; None where it says nothing of them."""
+    if report is None:
+        return None
+    return _encoder.encode(NodePolicies(report.number, report.refused, report.fault, report.waiting_for)).decode()
+
+
+def decode_policies(policies: str | None) -> NodePolicies | None:
+    """The way back."""
+    return None if policies is None else msgspec.json.decode(policies, type=NodePolicies)
 
 
 async def incarnations(connection: Connection, node_ids: Sequence[str]) -> dict[str, UUID]:

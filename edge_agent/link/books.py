@@ -16,6 +16,7 @@ from edge_core.sync.conservation import ledger
 from edge_core.sync.entry import decode_entry
 from edge_core.sync.link_types import LinkState, Rebook, RecordDurable, RecordHistory
 from edge_core.sync.messages import Heartbeat, LaneLedger
+from edge_core.sync.policy_messages import PolicyReport
 from edge_core.sync.reference_messages import Held
 from holdfast_runtime.log import bounded
 
@@ -33,6 +34,7 @@ class Books:
         self._parked = {lane: stream.parked for lane, stream in file.streams.items()}
         self.scrub_report: Callable[[], ScrubReport | None] = lambda: None
         self.reference_held: Callable[[], tuple[Held, ...]] = tuple
+        self.policy_report: Callable[[], PolicyReport | None] = lambda: None
         self._settled = dict.fromkeys(file.streams, 0)
         self._held: dict[str, str] = {}
         self._backed_up = {lane: stream.backed_up_seq for lane, stream in file.streams.items()}
@@ -141,6 +143,7 @@ class Books:
             parked_instructions=instructions.parked,
             scrub=self.scrub_report(),
             reference=self.reference_held(),
+            policies=self.policy_report(),
         )
 
 

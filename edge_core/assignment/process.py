@@ -8,10 +8,11 @@ from typing import Final
 from edge_core.orders.machines import load
 
 ASSIGNMENT_PROCESS: Final = """
-{"process": "assignment", "version": 1, "initial": "unassigned", "finals": ["cancelled", "closed"],
+{"process": "assignment", "version": 1, "initial": "unassigned", "finals": ["cancelled", "closed", "divided"],
  "transitions": [
   {"from": ["unassigned", "exception"], "on": "offered", "to": "offered"},
   {"from": ["unassigned"], "on": "exhausted", "to": "exception"},
+  {"from": ["unassigned", "exception"], "on": "divided", "to": "divided"},
   {"from": ["offered"], "on": "accepted", "to": "accepted"},
   {"from": ["offered", "accepted"], "on": "given_back", "to": "unassigned"},
   {"from": ["offered"], "on": "timed_out", "to": "unassigned"},

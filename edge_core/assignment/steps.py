@@ -54,6 +54,11 @@ def is_sought(assignment: Assignment, now_ms: int) -> bool:
     return assignment.status in _SOUGHT and assignment.due_at_ms is not None and assignment.due_at_ms <= now_ms
 
 
+def divide(assignment: Assignment) -> Stepped:
+    """No node can fulfil it alone: its parts are orders of their own from now on, and it has no further life."""
+    return Stepped(assignment.moved("divided"))
+
+
 def find_nobody(assignment: Assignment, now_ms: int) -> Stepped:
     """No node can be asked now: look again later, and after a while have people look too."""
     if not attempts_left(assignment):

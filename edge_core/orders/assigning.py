@@ -30,7 +30,7 @@ def take_assignment(world: World, command: TakeAssignment) -> tuple[Event, ...] 
     reserved = [event.group_id for event in rest if isinstance(event, StockReserved)]
     if not reserved:
         return Rejected("out-of-stock", "the goods are not kept here, or none are free")
-    taken = AssignmentTaken(command.central_order_id, command.attempt, command.accept_by_ms)
+    taken = AssignmentTaken(command.central_order_id, command.attempt, command.accept_by_ms, command.part_of)
     is_held = any(isinstance(event, OrderHeld) for event in rest)  # somebody has to look first: then people accept it
     is_accepted = command.is_accepted and not is_held
     accepted = [FulfillmentAccepted(group_id) for group_id in reserved] if is_accepted else []

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from edge_core.limits import MOVEMENT_LINES_MAX
 from edge_core.orders.day_events import CurrencySums
 from edge_core.orders.document import Date, Identifier, Part, Quantity, TillOrder, Unit
+from edge_core.orders.part_of import PartOf
 from edge_core.orders.requests import CancelRequest, CloseRequest, ExchangeRequest, OrderRequest, UnreceiptedReturn
 from edge_core.stock.requests import QuotaRequest, ReservationRequest, RightsRequest, StockCount
 from edge_core.stock.rights import Life
@@ -62,6 +63,7 @@ class TakeAssignment(Struct, frozen=True):
     is_accepted: bool
     life: Life
     spent: tuple[Spent, ...] = ()
+    part_of: PartOf | None = None
 
     @property
     def order_id(self) -> UUID:

@@ -79,7 +79,7 @@ def _decide_routing(draft: Draft, event: RoutingDecided) -> None:
 def _assign(draft: Draft, event: AssignmentTaken) -> None:
     if draft.assigned is not None or draft.validated:
         raise InvariantViolated("assignment.taken stands right after order.placed")
-    draft.assigned = Assigned(event.central_order_id, event.attempt, event.accept_by_ms)
+    draft.assigned = Assigned(event.central_order_id, event.attempt, event.accept_by_ms, part_of=event.part_of)
 
 
 def end_assignment(draft: Draft, reason: str) -> None:

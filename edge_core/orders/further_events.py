@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from edge_core.orders.document import Address, GroupLine, Method
+from edge_core.orders.part_of import PartOf
 from edge_core.stock.ledger import Allocation, StockDelta
 
 
@@ -112,12 +113,14 @@ class GoodsTakenBack(Struct, frozen=True, array_like=True, gc=False, tag="return
 class AssignmentTaken(Struct, frozen=True, array_like=True, gc=False, tag="assignment.taken"):
     """The centre has assigned its order `central_order_id` to this location: as this order, in its `attempt`th try.
 
-    The location's word is wanted until `accept_by_ms` (Unix time, the centre's clock).
+    The location's word is wanted until `accept_by_ms` (Unix time, the centre's clock). `part_of` is there where the
+    centre has divided a larger order, of which this is a part.
     """
 
     central_order_id: UUID
     attempt: int
     accept_by_ms: int
+    part_of: PartOf | None = None
 
 
 GroupChange = GroupSplit | GroupRedirected

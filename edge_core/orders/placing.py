@@ -93,7 +93,10 @@ def _route(world: World, command: PlaceOrder, document: Order, *, is_here: bool)
     )
     window = sent.window_ms
     promised = None if window is None else Promise(*(rfc3339(moment) for moment in window))
-    return replace(document, fulfillment_groups=groups, promise=document.promise or promised), sent
+    versions = {**document.policy_versions, "routing": sent.decision.policy}
+    return replace(
+        document, fulfillment_groups=groups, promise=document.promise or promised, policy_versions=versions
+    ), sent
 
 
 def _draw(

@@ -45,7 +45,7 @@ class GroupView(Struct, frozen=True, omit_defaults=True):
 
     `ship_to` is where its own goods are sent, if they are sent; `service_id` is to bring them at `arrives_at` by the
     decision `decision_id` of routing, so much later than was promised, and `carrier` has them. `sorts_first`: they
-    are picked before others. `services` are what it is to do besides.
+    are picked before others. `services` are what the carrier is to do besides.
     """
 
     group_id: str

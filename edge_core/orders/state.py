@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from edge_core.orders.document import Address, Extra, GroupLine, Method, Order, Payment
 from edge_core.orders.judgment import Finding, Proposal, Rung
+from edge_core.orders.part_of import PartOf
 from edge_core.orders.routing_events import Avoided
 from edge_core.stock.ledger import Allocation
 
@@ -80,6 +81,7 @@ class Assigned(Struct, frozen=True, array_like=True, gc=False):
     attempt: int
     accept_by_ms: int
     ended: str | None = None
+    part_of: PartOf | None = None
 
 
 class OrderState(Struct, frozen=True, array_like=True, gc=False):

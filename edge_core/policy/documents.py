@@ -29,6 +29,12 @@ PolicyId = Annotated[
 """Short and plain: it stands in stamps and in addresses."""
 Layers = Annotated[tuple[PolicyId, ...], Meta(max_length=POLICY_LAYERS_MAX)]
 Hex = Annotated[str, Meta(max_length=128), Written(r"^(?:[0-9a-f]{2})*$(?!\n)")]
+Scope = Annotated[
+    str,
+    Meta(max_length=IDENTIFIER_CHARS_MAX + 8),
+    Written(r"^(?:all|(?:region|store|carrier|service)/[!-~](?:[ -~]*[!-~])?)$(?!\n)"),
+]
+"""Whom a signal is about: `all`, `region/CN-HI`, `store/ID`, `carrier/ID` or `service/ID`."""
 Region = Annotated[str, Meta(min_length=2, max_length=6)]
 
 
@@ -89,11 +95,7 @@ class Signal(Part, frozen=True):
 
     signal_id: Identifier
     source: Identifier
-    scope: Annotated[
-        str,
-        Meta(max_length=IDENTIFIER_CHARS_MAX + 8),
-        Written(r"^(?:all|(?:region|store|carrier|service)/[!-~](?:[ -~]*[!-~])?)$(?!\n)"),
-    ]
+    scope: Scope
     until_ms: Moment
     severity: Literal["notice", "warning", "severe"] = "warning"
     effect: Literal["fallback", "stop", "note"] = "fallback"

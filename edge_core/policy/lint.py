@@ -26,9 +26,10 @@ from edge_core.policy.faults import Cell, Finding, PolicyFault
 from edge_core.policy.lint_graph import check_flow, read_nodes
 from edge_core.policy.lint_nodes import NodeLinter, unknown_words
 from edge_core.policy.notes import Notes
-from edge_core.policy.pricing import BUILT_IN, check_layers
+from edge_core.policy.pricing import check_layers
+from edge_core.routing.asking import BUILT_IN
 
-RESERVED: Final = (DEFAULT, FALLBACK, BUILT_IN)
+RESERVED: Final = (DEFAULT, FALLBACK, BUILT_IN.source)
 """Names of arms that an experiment may not take."""
 
 

@@ -2,22 +2,21 @@
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from edge_core.orders.document import Preference
 from edge_core.policy.choosing import Choice, Why, choose, shadows
 from edge_core.policy.documents import Policy, Release, Signal
 from edge_core.policy.engine import Engine
 from edge_core.policy.faults import Cell, PolicyFault
 from edge_core.policy.schema import Value, named
-from edge_core.policy.verdict import merged
+from edge_core.policy.verdict import Verdict, merged
+from edge_core.routing.asking import BUILT_IN, default_prices
 from edge_core.routing.question import Question, Stamp
-
-BUILT_IN: Final = "built-in"
-"""The stamp's name where the prices are those of the software."""
 
 _HASH_BYTES: Final = 8
 
@@ -51,22 +50,28 @@ class Policies:
     def price(self, question: Question, order_id: str, now_ms: int, signals: Iterable[Signal] = ()) -> Priced:
         """Ask the policies for an order's prices, on top of those that the question has.
 
-        Where one cannot answer the question stays as it was, under the name of the built-in prices: an order is never
-        lost or refused because of a policy.
+        Where one cannot answer the question stays as it was, with a stamp that has the built-in prices beside the
+        release that could not be asked: an order is never lost or refused because of a policy.
         """
         facts = named(question.facts)
         choice = choose(self.release, question, order_id, signals, now_ms)
         try:
             answer = Priced(self._asked(question, facts, choice), choice.why, choice.cause)
         except PolicyFault as fault:
-            built_in = replace(question, policy=Stamp(BUILT_IN, self.release.made_at_ms))
+            built_in = replace(
+                question, policy=Stamp(f"{BUILT_IN.source}@{self.release.number}", question.policy.at_ms)
+            )
             answer = Priced(built_in, "built-in", str(fault), faults=(str(fault),))
         beside, faults = self._shadows(question, facts, order_id)
         return replace(answer, shadows=beside, faults=(*answer.faults, *faults))
 
     def asked(self, question: Question, arm: str, layers: tuple[str, ...]) -> Question:
-        """The question as some layers price it, whoever the order is for. Raises `PolicyFault`."""
-        return self._asked(question, named(question.facts), Choice(arm, layers, "default"))
+        """A question that was priced already as some layers would have priced it. Raises `PolicyFault`."""
+        return self._asked(unpriced(question), named(question.facts), Choice(arm, layers, "default"))
+
+    def verdict(self, policy_id: str, facts: dict[str, Value]) -> Verdict:
+        """What one of the policies says of an order by itself. Raises `PolicyFault`."""
+        return self._engine.verdict(policy_id, facts)
 
     def _shadows(
         self, question: Question, facts: dict[str, Value], order_id: str
@@ -94,6 +99,13 @@ class Policies:
             source = f"{choice.arm}@{self.release.number}#{hashed.hexdigest()}"
             self._stamps[key] = Stamp(source, self.release.made_at_ms)
         return self._stamps[key]
+
+
+def unpriced(question: Question) -> Question:
+    """A question as it was before any policy was asked, with the built-in prices."""
+    preference = question.facts.preference
+    prices = default_prices(preference if preference in get_args(Preference) else None, question.currency)  # type: ignore[arg-type]
+    return replace(question, prices=prices, policy=BUILT_IN)
 
 
 def check_layers(release: Release, policies: Iterable[Policy]) -> None:

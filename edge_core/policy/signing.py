@@ -5,43 +5,21 @@ put beside another. That a release is no older than the one in use is for whoeve
 """
 
 from collections.abc import Iterable, Mapping
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
-from edge_core.errors import PermanentFault
-from edge_core.limits import POLICY_KEYS_MAX
+from edge_core.policy.bundle import Bundle, hash_of
 from edge_core.policy.documents import Policy, Release
 from edge_core.policy.faults import Cell, PolicyFault
-from edge_core.reference.datasets import encode_row
-from edge_core.reference.versions import content_hash
+from edge_core.policy.keys import key_id
 
 _DOMAIN: Final = b"holdfast policy release 1\n"
 """So that nothing else that the key signs can be taken for a release."""
-_KEY_ID_BYTES: Final = 8
 _RELEASE: Final = Cell("release")
-
-
-class Bundle(Struct, frozen=True, array_like=True):
-    """A release and the policies that it was made for."""
-
-    release: Release
-    policies: tuple[Policy, ...]
-
-
-def hash_of(policies: Iterable[Policy]) -> str:
-    """What a release names its policies by: the hash of that version of the dataset, in hex."""
-    return content_hash({policy.policy_id: encode_row(policy) for policy in policies}).hex()
-
-
-def key_id(public_key: bytes) -> str:
-    """The short name of a key."""
-    return blake2b(public_key, digest_size=_KEY_ID_BYTES).hexdigest()
 
 
 def public_key(seed: bytes) -> bytes:
@@ -69,20 +47,6 @@ def check_signature(bundle: Bundle, keys: Mapping[str, bytes]) -> None:
         VerifyKey(key).verify(_signed_bytes(release), bytes.fromhex(release.signature))
     except (BadSignatureError, ValueError) as error:  # ValueError: of another length
         raise PolicyFault(_RELEASE, "its signature does not match") from error
-
-
-def read_keys(texts: Iterable[str]) -> dict[str, bytes]:
-    """Trusted keys from their hex, by their id. Raises `PermanentFault` for what is none."""
-    keys: dict[str, bytes] = {}
-    for text in texts:
-        try:
-            key = bytes(VerifyKey(bytes.fromhex(text)))
-        except ValueError as error:
-            raise PermanentFault(f"no Ed25519 key of 64 hexadecimal digits: {text[:80]!r}") from error
-        keys[key_id(key)] = key
-    if len(keys) > POLICY_KEYS_MAX:
-        raise PermanentFault(f"{len(keys)} keys, the limit is {POLICY_KEYS_MAX}")
-    return keys
 
 
 def _signed_bytes(release: Release) -> bytes:

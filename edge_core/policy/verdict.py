@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from edge_core.limits import IDENTIFIER_CHARS_MAX, ROUTING_BARS_MAX
+from edge_core.limits import IDENTIFIER_CHARS_MAX
 from edge_core.policy.documents import Policy
 from edge_core.policy.faults import Cell, PolicyFault
 from edge_core.policy.schema import ANY, INPUTS, MODES, OUTPUTS, TRAITS, Output
@@ -39,7 +39,8 @@ def read_verdict(policy: Policy, answer: Any) -> Verdict:
             Cell(policy.policy_id), "the answer is a list: a table has to take the first row that matches"
         )
     prices: dict[str, Priced] = {}
-    words: dict[str, list[str]] = {}
+    bars: tuple[Bar, ...] = ()
+    requires: tuple[Requirement, ...] = ()
     for name, value in answer.items():
         output = OUTPUTS.get(name)
         if output is None:
@@ -49,18 +50,15 @@ def read_verdict(policy: Policy, answer: Any) -> Verdict:
                 Cell(policy.policy_id, column=name), "no policy may answer with this name", tuple(OUTPUTS)
             )
         cell = Cell(policy.policy_id, column=name)
-        if output.type == "words":
-            words[name] = _words(cell, output, value)
-        else:
+        if output.type != "words":
             prices[output.field] = _value(cell, output, value)
-    source = f"{policy.policy_id}@{policy.revision}"
-    return Verdict(
-        prices,
-        tuple(read_bar(Cell(policy.policy_id, column="bars"), word, source) for word in words.get("bars", ())),
-        tuple(
-            read_requirement(Cell(policy.policy_id, column="requires"), w, source) for w in words.get("requires", ())
-        ),
-    )
+            continue
+        source, words = f"{policy.policy_id}@{policy.revision}", _words(cell, output, value)
+        if name == "bars":
+            bars = tuple([read_bar(cell, word, source) for word in words])
+        else:
+            requires = tuple([read_requirement(cell, word, source) for word in words])
+    return Verdict(prices, bars, requires)
 
 
 def check_answer(output: Output, value: Any) -> None:
@@ -76,7 +74,7 @@ def check_answer(output: Output, value: Any) -> None:
 def merged(base: Prices, verdicts: Iterable[Verdict]) -> Prices:
     """The prices of several policies in order: the later one wins; what they bar and require is united.
 
-    Raises `PolicyFault` where they bar more than a question may hold.
+    The length of a cell and the number of layers keep that below `ROUTING_BARS_MAX`.
     """
     prices: dict[str, Any] = {}
     bars = dict.fromkeys(base.bars)
@@ -85,11 +83,6 @@ def merged(base: Prices, verdicts: Iterable[Verdict]) -> Prices:
         prices |= verdict.prices
         bars |= dict.fromkeys(verdict.bars)
         requires |= dict.fromkeys(verdict.requires)
-    for column, found in (("bars", len(bars)), ("requires", len(requires))):
-        if found > ROUTING_BARS_MAX:
-            raise PolicyFault(
-                Cell("*", column=column), f"the policies of an order name {found}, over {ROUTING_BARS_MAX}"
-            )
     return replace(base, **prices, bars=tuple(bars), requires=tuple(requires))
 
 

@@ -20,24 +20,25 @@ def undominated(problem: Problem) -> list[int]:
         by_tariff.setdefault(option.tariff, []).append(rank)
     kept: list[int] = []
     for ranks in by_tariff.values():
-        first: list[int] = []
+        first: list[tuple[Option, int]] = []
         for rank in sorted(ranks, key=lambda rank: (problem.options[rank].fixed_milli, rank)):
             option = problem.options[rank]
-            if option.lines and not any(_is_before(problem.options, other, rank) for other in first):
+            if option.lines and not _is_dominated(option, rank, first):
                 kept.append(rank)
                 if option.place not in short_places:
-                    first.append(rank)
+                    first.append((option, rank))
     return sorted(kept)
 
 
-def _is_before(options: Sequence[Option], rank: int, other_rank: int) -> bool:
-    one, other = options[rank], options[other_rank]
-    if other.lines & ~one.lines:
-        return False
-    worst_milli = one.fixed_milli - other.fixed_milli
-    for line, (mine, its) in enumerate(zip(one.line_milli, other.line_milli, strict=True)):
-        if mine > its and other.lines >> line & 1:
-            worst_milli += mine - its
-            if worst_milli > 0:
-                return False
-    return worst_milli < 0 or rank < other_rank
+def _is_dominated(option: Option, rank: int, others: Sequence[tuple[Option, int]]) -> bool:
+    """Whether another option is before it for every set that it can carry."""
+    for other, other_rank in others:
+        if option.lines & ~other.lines:
+            continue
+        more_milli = other.fixed_milli - option.fixed_milli
+        for line, (its, mine) in enumerate(zip(other.line_milli, option.line_milli, strict=True)):
+            if its > mine and option.lines >> line & 1:
+                more_milli += its - mine
+        if more_milli < 0 or (more_milli == 0 and other_rank < rank):
+            return True
+    return False

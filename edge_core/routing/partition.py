@@ -1,16 +1,20 @@
-"""The cheapest ways to cut a set into parts, when the price of every part is known. Sets are bits of an integer."""
+"""The cheapest ways to cut a set into parts, when the price of every part is known. Sets are bits of an integer.
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache, cached_property
-from operator import add, itemgetter
+Every part is taken with the highest element that is left, so that each division is looked at once:
+
+    cheapest[left] = min over parts of left with its highest element of price[part] + cheapest[left without part]
+
+Lists by the sets of some elements are cut down to those of fewer elements by slices: `[::2]` is all sets without the
+first element, `[1::2]` all that have it, and one behind the other they are all sets, with the first element made the
+last one. So Python's own loops do the work: (3^(n-1)) / 2 steps for n elements.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from operator import add
 from typing import Final, NamedTuple
 
 _NOT_REACHED: Final = 1 << 100
-
-_Table = Sequence[int]
-"""For each set that may be left: the price of its cheapest division."""
-
-_Pick = Callable[[Sequence[int]], tuple[int, ...]]
 
 
 class Part(NamedTuple):
@@ -21,7 +25,10 @@ class Part(NamedTuple):
 
 
 Division = tuple[Part, ...]
-"""Parts in the order of their lowest elements."""
+"""Parts in the order of their highest elements, from above."""
+
+_Table = Sequence[int]
+"""The price of the cheapest division of each set without the highest element of all: no other sets are ever left."""
 
 
 def price_of(division: Division) -> int:
@@ -30,11 +37,7 @@ def price_of(division: Division) -> int:
 
 
 class Divisions:
-    """The divisions of the largest set of `prices` (a price by set, 2^n of them) into `parts_max` parts at most.
-
-    Every part is taken with the lowest element that is left, so that each division is looked at once: (3^(n-1)) / 2
-    steps, and as many again for each part if more parts than are allowed would be cheapest.
-    """
+    """The divisions of the largest set of `prices` (a price by set, 2^n of them) into `parts_max` parts at most."""
 
     def __init__(self, prices: Sequence[int], parts_max: int) -> None:
         self._prices = prices
@@ -55,23 +58,10 @@ class Divisions:
     @cached_property
     def _counted(self) -> "_Paths":
         """Where the number of parts counts: one table for each number of parts that are still allowed."""
-        whole = len(self._prices) - 1
-        tables: list[_Table] = [[0] + [_NOT_REACHED] * whole]
+        tables: list[_Table] = [[0] + [_NOT_REACHED] * (len(self._prices) // 2 - 1)]
         for _ in range(self._parts_max):
             tables.append(_table(self._prices, tables[-1]))
         return _Paths(self._prices, tables[::-1])
-
-
-def part_choices(left: int) -> Iterator[int]:
-    """Every part of a set that contains its lowest element, the whole set first."""
-    low = left & -left
-    rest = left ^ low
-    others = rest
-    while True:
-        yield others | low
-        if not others:
-            return
-        others = (others - 1) & rest
 
 
 class _Paths:
@@ -86,7 +76,8 @@ class _Paths:
         parts = list(before)
         left = self._left(before)
         while left:
-            _, elements = min(self._steps(left, len(parts)), key=itemgetter(0))
+            onward = _onward(left, self._prices, self._tables[len(parts) + 1])
+            elements = _part(left, onward.index(min(onward)))
             parts.append(Part(elements, self._prices[elements]))
             left ^= elements
         return tuple(parts)
@@ -107,37 +98,57 @@ class _Paths:
 
     def _another(self, before: Division, without: int) -> int | None:
         """The cheapest next part but one."""
-        steps = (step for step in self._steps(self._left(before), len(before)) if step[1] != without)
-        price, elements = min(steps, key=itemgetter(0), default=(_NOT_REACHED, 0))
-        return elements if price < _NOT_REACHED >> 1 else None  # credits take something off
-
-    def _steps(self, left: int, taken: int) -> Iterator[tuple[int, int]]:
-        """Each next part, with what the path costs from there on if it is taken."""
-        onward = self._tables[taken + 1]
-        return ((self._prices[part] + onward[left ^ part], part) for part in part_choices(left))
+        left = self._left(before)
+        onward = _onward(left, self._prices, self._tables[len(before) + 1])
+        onward[_rest_at(left, left ^ without)] = _NOT_REACHED
+        price = min(onward)
+        # Credits take something off what is not reached.
+        return _part(left, onward.index(price)) if price < _NOT_REACHED >> 1 else None
 
     def _left(self, before: Division) -> int:
         return len(self._prices) - 1 - sum(part.elements for part in before)
 
 
-def _table(prices: Sequence[int], onward: Sequence[int] | None = None) -> _Table:
-    """`onward` is what the rest of a set costs once its first part is taken; None: what this table says itself."""
-    cheapest = [0] * len(prices)
-    after = cheapest if onward is None else onward
-    for left in _states(len(prices) - 1):
-        parts, rests = _choices(left)
-        cheapest[left] = min(map(add, parts(prices), rests(after)))
+def _table(prices: Sequence[int], after: _Table | None = None) -> _Table:
+    """`after` is what the rest of a set costs once its first part is taken; None: what this table says itself."""
+    cheapest = [0]
+    for highest in range(len(prices).bit_length() - 2):
+        sets = 1 << highest
+        choices = [(prices[2 * sets - 1 : sets - 1 : -1], (after or cheapest)[:sets])]
+        for _ in range(highest):
+            without = [(parts[1::2], rests[::2]) for parts, rests in choices]
+            choices = without + [(_turned(parts), _turned(rests)) for parts, rests in choices]
+        cheapest += [min(map(add, parts, rests)) for parts, rests in choices]
     return cheapest
 
 
-def _states(whole: int) -> Iterator[int]:
-    """The sets that can be left: all without the first element, which the first part has, and the whole one."""
-    yield from range(2, whole, 2)
-    yield whole
+def _onward(left: int, prices: Sequence[int], after: _Table) -> list[int]:
+    """What the cheapest path from a set costs by each part that has its highest element, the whole set first."""
+    highest = left.bit_length() - 1
+    parts, rests = prices[(2 << highest) - 1 : (1 << highest) - 1 : -1], after[: 1 << highest]
+    for element in range(highest):
+        if left >> element & 1:
+            parts, rests = _turned(parts), _turned(rests)
+        else:
+            parts, rests = parts[1::2], rests[::2]
+    return list(map(add, parts, rests))
 
 
-@cache
-def _choices(left: int) -> tuple[_Pick, _Pick]:
-    """What takes from a list by sets each first part of a set, and what takes each rest: it is where the time goes."""
-    parts = [*part_choices(left), left]  # one of them twice: itemgetter of a single place gives no tuple
-    return itemgetter(*parts), itemgetter(*(left ^ part for part in parts))
+def _part(left: int, at: int) -> int:
+    """The part of a set that is at some place of `_onward`: the bits of that place are what it leaves."""
+    rest, place = 0, 0
+    for element in range(left.bit_length() - 1):
+        if left >> element & 1:
+            rest |= (at >> place & 1) << element
+            place += 1
+    return left ^ rest
+
+
+def _rest_at(left: int, rest: int) -> int:
+    """The place in `_onward` of the part of a set that leaves some rest of it."""
+    elements = [element for element in range(left.bit_length() - 1) if left >> element & 1]
+    return sum(1 << place for place, element in enumerate(elements) if rest >> element & 1)
+
+
+def _turned(by_set: Sequence[int]) -> Sequence[int]:
+    return [*by_set[::2], *by_set[1::2]]

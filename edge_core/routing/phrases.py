@@ -70,7 +70,8 @@ _PARCEL: Final = {
 _CANDIDATES: Final = {
     "title.candidates": Phrase("Places that were weighed", "比较过的地点"),
     "candidates.none": Phrase("No place is known.", "没有已知地点。"),
-    "candidate": Phrase("{place} ({kind}, {distance}): {verdict}", "{place}（{kind}，{distance}）：{verdict}"),
+    "candidate.place": Phrase("{kind}, {distance}", "{kind}，{distance}"),
+    "candidate": Phrase("{place} ({what}): {verdict}", "{place}（{what}）：{verdict}"),
     "candidate.taken": Phrase("is in the plan.", "已列入方案。"),
     "candidate.partly": Phrase("sends a part; not everything, since {why}.", "发出一部分；不能发出全部：{why}。"),
     "candidate.dearer": Phrase("could send everything, at no lower cost.", "可发出全部商品，但成本并不更低。"),
@@ -135,6 +136,7 @@ _CONSTRAINTS: Final = {
 _RULES: Final = {
     "bar": Phrase("no {goods} {mode} to {region} ({source})", "{goods}不得{mode}发往{region}（{source}）"),
     "bar.goods": Phrase("{trait} goods", "{trait}商品"),
+    "bar.goods.sku": Phrase("{sku}", "{sku} "),
     "bar.goods.any": Phrase("goods", "任何商品"),
     "bar.mode": Phrase("by {mode}", "以{mode}方式"),
     "bar.mode.any": Phrase("by anything", "以任何方式"),
@@ -159,6 +161,15 @@ _REASONS: Final = {
     "reason.policy": Phrase(
         "Policy {policy}, published {span} before ({at}).", "策略 {policy}，发布于 {span}前（{at}）。"
     ),
+    "reason.policy.own": Phrase("Policy {policy}, which comes with the software.", "策略 {policy}（软件自带）。"),
+    "reason.fallback": Phrase(
+        "A signal was active: these are the prices for that time.", "当时有告警信号，使用备用策略。"
+    ),
+    "reason.built_in": Phrase(
+        "The policies could not be asked: these are the built-in prices.", "策略无法执行，使用内置计价。"
+    ),
+    "reason.share": Phrase("The order is in the share of the experiment {arm}.", "订单属于实验 {arm} 的分组。"),
+    "reason.facts": Phrase("What the policy was told: {facts}.", "策略所见：{facts}。"),
     "reason.prices": Phrase("What the policy counts: {prices}.", "策略的计价：{prices}。"),
     "reason.parcels": Phrase("The policy lets it go in {parcels} at most.", "策略允许至多分为 {parcels}。"),
     "reason.keeps": Phrase("The policy sends nothing that would be late.", "策略要求不得晚于承诺送达。"),
@@ -197,7 +208,7 @@ _OTHERWISE: Final = {
     "runner_up.sent": Phrase("{place} by {service} with {skus}", "{place} 经 {service} 发 {skus}"),
     "runner_up.waits": Phrase("{skus} waiting for goods", "{skus} 等待到货"),
     "title.changes": Phrase("What would have changed it", "什么会改变结果"),
-    "changes.none": Phrase("Nothing that one place alone could have had.", "任何单个地点的改变都不会改变结果。"),
+    "changes.none": Phrase("Nothing that a single place lacked.", "任何单个地点的改变都不会改变结果。"),
     "change.cheaper": Phrase(
         "If {given}: {place} would send, and the whole would count for {cost}, {saves} less.",
         "若 {given}，则由 {place} 发货，合计 {cost}，少 {saves}。",
@@ -227,9 +238,12 @@ _OTHERWISE: Final = {
 _SOURCES: Final = {
     "title.sources": Phrase("What it is based on", "数据来源"),
     "source": Phrase(
-        "{place}: stock {stock_age} old, from {stock}; capacity {capacity_age} old, from {capacity}.",
-        "{place}：库存数据为 {stock_age}前，来自 {stock}；产能数据为 {capacity_age}前，来自 {capacity}。",
+        "{place}: stock from {stock}, {stock_age}; capacity from {capacity}, {capacity_age}.",
+        "{place}：库存来自{stock}（{stock_age}）；产能来自{capacity}（{capacity_age}）。",
     ),
+    "dataset": Phrase("Dataset {dataset}, {age}.", "数据集 {dataset}（{age}）。"),
+    "age.now": Phrase("as of that moment", "当时的数据"),
+    "age.past": Phrase("{span} old", "{span}前的数据"),
     "proof": Phrase("Asked {at}; the question's hash is {hash}.", "询问时间 {at}；问题的哈希为 {hash}。"),
 }
 

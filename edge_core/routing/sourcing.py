@@ -4,7 +4,7 @@ Lines are bits, a parcel is a set of them that one option (a place and a carrier
 option of every set known, the cheapest division is found over sets alone:
 
     best[S] = min over options of the cost of S as one parcel
-    f[m]    = min over S in m that contain the lowest bit of m of best[S] + f[m without S]
+    f[m]    = min over S in m that contain the highest bit of m of best[S] + f[m without S]
 
 A cost may depend on a set's weight in any way, so steps and minimum charges of tariffs are exact. Two parcels of one
 plan may want the same goods of one place; then the search goes on along "this line does not go from there", for each
@@ -87,7 +87,9 @@ class _Search:
 
 
 def _plan(division: Division) -> Plan:
-    return Plan(tuple(Parcel(part.elements, option_rank(part.price), cost_milli(part.price)) for part in division))
+    """A division as parcels, in the order of their first lines."""
+    in_order = sorted(division, key=lambda part: part.elements & -part.elements)
+    return Plan(tuple(Parcel(part.elements, option_rank(part.price), cost_milli(part.price)) for part in in_order))
 
 
 def overdrawn(problem: Problem, plan: Plan) -> Stock | None:

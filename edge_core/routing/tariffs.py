@@ -48,12 +48,13 @@ def charges_milli(tariff: Tariff, weights_g: Sequence[int]) -> list[int]:
     charges: list[int] = []
     for band in tariff:
         within = weights_g[len(charges) : bisect_right(weights_g, band.weight_g_max)]
-        charges += _band_charges(band, within)
+        if within:
+            charges += _band_charges(band, within)
     return charges + [IMPOSSIBLE] * (len(weights_g) - len(charges))
 
 
 def _band_charges(band: Band, weights_g: Sequence[int]) -> list[int]:
-    if weights_g and charge_milli((band,), weights_g[-1]) == IMPOSSIBLE:
+    if charge_milli((band,), weights_g[-1]) == IMPOSSIBLE:
         return [charge_milli((band,), weight_g) for weight_g in weights_g]
     base, rate, least = band.base_milli, -band.per_kg_milli, band.charge_milli_min
     if not rate:

@@ -63,6 +63,11 @@ TERMS: Final[Mapping[str, Mapping[str, Term]]] = MappingProxyType(
             "policy": Term("policy", "策略"),
             "backorder": Term("waiting for goods", "缺货等待"),
         },
+        "source": {
+            "ledger": Term("the store's own ledger", "本店台账"),
+            "open orders": Term("the store's open orders", "本店未完成订单"),
+            "stock-view": Term("the centre's view of stock", "中心的库存视图"),
+        },
         "count": {
             "units": Term("units", "件", one="unit"),
             "lines": Term("lines", "行", one="line"),

@@ -41,7 +41,7 @@ class Voice(NamedTuple):
 
     def quantity(self, milli: int) -> str:
         """Thousandths as units."""
-        return counted("units", _decimal(milli, 3, 0), self.lang)
+        return counted("units", decimal(milli, 3), self.lang)
 
     def goods(self, milli: int, sku: str) -> str:
         """So much of a stock keeping unit."""
@@ -50,21 +50,21 @@ class Voice(NamedTuple):
     def money(self, milli: int) -> str:
         """Thousandths of the minor unit in the currency, exact: more digits than it has only where there are any."""
         digits = minor_digits(self.currency)
-        return f"{_decimal(milli, digits + _COST_DIGITS, digits)} {self.currency}"
+        return f"{decimal(milli, digits + _COST_DIGITS, digits)} {self.currency}"
 
     def weight(self, grams: int) -> str:
         """Grams as kilograms."""
-        return f"{_decimal(grams, 3, 0)} kg"
+        return f"{decimal(grams, 3)} kg"
 
     def distance(self, meters: int) -> str:
         """Meters, as kilometers from one on."""
         if meters < _KILO:
             return f"{meters} m"
-        return f"{_decimal(meters, 3, 0)} km"
+        return f"{decimal(meters, 3)} km"
 
     def carbon(self, grams: int) -> str:
         """CO2 equivalents, in kilograms from one on."""
-        return f"{_decimal(grams, 3, 0)} kg CO2e" if grams >= _KILO else f"{grams} g CO2e"
+        return f"{decimal(grams, 3)} kg CO2e" if grams >= _KILO else f"{grams} g CO2e"
 
     def moment(self, ms: int) -> str:
         """A date and a time of day of the zone, to the minute."""
@@ -72,6 +72,10 @@ class Voice(NamedTuple):
         if self.lang == "zh":
             return f"{at.year}年{at.month}月{at.day}日 {at:%H:%M}"
         return f"{at:%Y-%m-%d %H:%M}"
+
+    def age(self, ms: int) -> str:
+        """How old something was; what is of the same moment, or of a clock that is ahead, is as of then."""
+        return self.say("age.past", span=self.span(ms)) if ms > 0 else self.say("age.now")
 
     def span(self, ms: int) -> str:
         """How long, in the two largest units that are not zero; the rest is cut off."""
@@ -85,7 +89,7 @@ class Voice(NamedTuple):
         return " ".join(spoken[:2])
 
 
-def _decimal(number: int, digits: int, digits_min: int) -> str:
+def decimal(number: int, digits: int, digits_min: int = 0) -> str:
     """An integer of so many decimal places, without zeros at its end beyond the least that are written."""
     whole, part = divmod(abs(number), 10**digits)
     decimals = f"{part:0{digits}d}".rstrip("0").ljust(digits_min, "0") if digits else ""

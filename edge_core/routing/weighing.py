@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from operator import add
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -18,7 +17,14 @@ from edge_core.routing.constraints import (
     refused_trip,
     trip_checks,
 )
-from edge_core.routing.costs import arrival_ms, awaited_milli, carbon_rate, carbons_milli, kept_milli, packed_milli
+from edge_core.routing.costs import (
+    arrival_ms,
+    awaited_milli,
+    carbon_tonne_milli,
+    kept_milli,
+    packed_milli,
+    with_carbon_milli,
+)
 from edge_core.routing.problem import Option, Problem, Stock
 from edge_core.routing.question import Need, Place, Question, Service, Supply
 from edge_core.routing.tariffs import FREE
@@ -64,7 +70,7 @@ class _Line(Struct, frozen=True, gc=False):
     checks: tuple[TripCheck, ...]
 
 
-class _At(NamedTuple):
+class _At(Struct, frozen=True, gc=False):
     """A place with the lines that it can send. `kept_milli`: what each need adds to any parcel from there."""
 
     place: Place
@@ -141,27 +147,25 @@ def _options(
         if refusal is not None:
             refusals.append(refusal)
             continue
-        carbons = carbons_milli(weights_g, carbon_rate(question, at.place, service))
-        milli = tuple(map(add, at.kept_milli, carbons))
+        tonne_milli = carbon_tonne_milli(question, at.place, service)
+        milli = with_carbon_milli(at.kept_milli, weights_g, tonne_milli)
         for lead_ms in leads_ms:
-            trip = Trip(service, arrival_ms(service, lead_ms))
-            lines = _carried(question, at.lines, trip, lead_ms, refusals)
+            arrives_ms = arrival_ms(service, lead_ms)
+            lines = 0
+            for line in at.lines:
+                if line.supply.lead_ms <= lead_ms:
+                    refusal = _refused(question, line, service, arrives_ms) if line.checks else None
+                    if refusal is None:
+                        lines |= 1 << line.bit
+                    else:
+                        refusals.append(refusal)
             if lines:
-                fixed_milli = packed + awaited_milli(question, trip.arrives_at_ms)
+                fixed_milli = packed + awaited_milli(question, arrives_ms)
                 yield Way(index, service, lead_ms), Option(index, lines, fixed_milli, milli, service.tariff)
 
 
-def _carried(question: Question, lines: Sequence[_Line], trip: Trip, lead_ms: int, refusals: list[Refusal]) -> int:
-    """The bits of the lines that a service takes along, once it has waited for goods."""
-    carried = 0
-    for line in lines:
-        if line.supply.lead_ms <= lead_ms:
-            refusal = refused_trip(line.checks, question, line.need, trip, line.supply) if line.checks else None
-            if refusal is None:
-                carried |= 1 << line.bit
-            else:
-                refusals.append(refusal)
-    return carried
+def _refused(question: Question, line: _Line, service: Service, arrives_ms: int) -> Refusal | None:
+    return refused_trip(line.checks, question, line.need, Trip(service, arrives_ms), line.supply)
 
 
 def _shared(at: _At, index: int, repeated: Collection[str]) -> Iterator[tuple[Stock, Refusal]]:

@@ -101,7 +101,7 @@ def _parcel(question: Question, allocation: Allocation, voice: Voice) -> Iterato
     if allocation.arrives_at_ms is not None:
         yield _arrival(question, allocation.arrives_at_ms, voice)
     for place in question.places:
-        if place.location_id == allocation.location_id:
+        if place.location_id == allocation.location_id and (place.distance_m or allocation.carbon_g):
             distance, carbon = voice.distance(place.distance_m), voice.carbon(allocation.carbon_g)
             yield voice.say("parcel.distance", distance=distance, carbon=carbon)
     parts = [
@@ -129,9 +129,11 @@ def _candidates(question: Question, decision: Decision, voice: Voice) -> Iterato
         yield voice.say("candidates.none")
     for candidate in decision.candidates:
         place = places[candidate.location_id]
-        kind, distance = voice.term("place", place.kind), voice.distance(place.distance_m)
+        what = voice.term("place", place.kind)
+        if place.distance_m:
+            what = voice.say("candidate.place", kind=what, distance=voice.distance(place.distance_m))
         verdict = _verdict(question, decision, candidate, voice)
-        yield voice.say("candidate", place=place.location_id, kind=kind, distance=distance, verdict=verdict)
+        yield voice.say("candidate", place=place.location_id, what=what, verdict=verdict)
 
 
 def _verdict(question: Question, decision: Decision, candidate: Candidate, voice: Voice) -> str:
@@ -172,9 +174,11 @@ def _sources(question: Question, decision: Decision, voice: Voice) -> Iterator[s
         yield voice.say(
             "source",
             place=place.location_id,
-            stock=place.stock.source,
-            stock_age=voice.span(question.asked_at_ms - place.stock.at_ms),
-            capacity=place.capacity.source,
-            capacity_age=voice.span(question.asked_at_ms - place.capacity.at_ms),
+            stock=voice.term("source", place.stock.source),
+            stock_age=voice.age(question.asked_at_ms - place.stock.at_ms),
+            capacity=voice.term("source", place.capacity.source),
+            capacity_age=voice.age(question.asked_at_ms - place.capacity.at_ms),
         )
+    for stamp in question.sources:
+        yield voice.say("dataset", dataset=stamp.source, age=voice.age(question.asked_at_ms - stamp.at_ms))
     yield voice.say("proof", at=voice.moment(question.asked_at_ms), hash=decision.question_hash.hex())

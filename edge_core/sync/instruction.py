@@ -15,6 +15,7 @@ from edge_core import ids
 from edge_core.errors import UNREADABLE, PeerFault, PermanentFault
 from edge_core.limits import INSTRUCTION_BYTES_MAX
 from edge_core.orders.document import TillOrder
+from edge_core.orders.part_of import PartOf
 from edge_core.orders.requests import CancelRequest, HandBackRequest
 from edge_core.stock.quotas import Quota
 from edge_core.stock.requests import QuotaRequest, RightsTask
@@ -41,7 +42,7 @@ class AssignTask(Struct, frozen=True, array_like=True, gc=False, tag="order.assi
 
     `central_order_id`, `display_number`, `key` and `payload_hash` are the centre's order's; the location's word is
     wanted until `accept_by_ms` (Unix time, the centre's clock). `spent` are promises that the centre made for it with
-    rights to goods of this location.
+    rights to goods of this location. `part_of` is there where the centre has divided a larger order.
     """
 
     order: TillOrder
@@ -52,6 +53,7 @@ class AssignTask(Struct, frozen=True, array_like=True, gc=False, tag="order.assi
     attempt: int
     accept_by_ms: int
     spent: tuple[Spent, ...] = ()
+    part_of: PartOf | None = None
 
 
 class WithdrawTask(Struct, frozen=True, array_like=True, gc=False, tag="order.withdraw"):

@@ -26,6 +26,7 @@ from edge_core.limits import (
 from edge_core.sync import fields
 from edge_core.sync.audit_messages import AuditCall, DayTotals, Digest, DigestReply, ScrubReport
 from edge_core.sync.need_messages import Need, Needed
+from edge_core.sync.policy_messages import PolicyReport
 from edge_core.sync.reference_messages import Held, Published
 
 M = TypeVar("M")
@@ -235,6 +236,7 @@ class Heartbeat(Struct, frozen=True, array_like=True, tag="heartbeat"):
     parked_instructions: Seq = 0
     scrub: ScrubReport | None = None
     reference: Annotated[tuple[Held, ...], Meta(max_length=REFERENCE_DATASETS_MAX)] = ()
+    policies: PolicyReport | None = None
 
 
 class Recall(Struct, frozen=True, array_like=True, tag="recall"):

@@ -18,7 +18,15 @@ PUBLISHED = {kind.document for kind in KINDS.values()}
 BODIES: set[type[Struct]] = {*POSTED, *PUBLISHED, *get_args(OrderRequest)}
 WITHOUT_NUMBERS = {
     *("AssignRequest", "BatchOrder", "CloseRequest", "DiscardRequest", "EnrolmentRequest", "GroupRequest"),
-    *("ReleaseRequest", "ReplayRequest", "SettleAsked"),
+    *(
+        "ReleaseRequest",
+        "ReplayRequest",
+        "SettleAsked",
+        "PolicyDraft",
+        "RollBackRequest",
+        "ArrangeRequest",
+        "SignalAsked",
+    ),
 }
 
 

@@ -1,11 +1,18 @@
 """Which node the centre asks, and whom it asks again, on a real PostgreSQL."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
+from prometheus_client import CollectorRegistry
 
-from central_sync.store import routings
+from central_sync.assigning import Assigner
+from central_sync.ordering import Placed, number_of, place, posted_of
+from central_sync.store import assignments, routings
+from central_sync.store.assignments import CentralOrder
+from central_sync.telemetry import Telemetry
 from edge_core.assignment.choosing import demand_of
 from edge_core.limits import (
     ASSIGNMENT_AGAIN_INTERVAL_MS,
@@ -13,6 +20,7 @@ from edge_core.limits import (
     ASSIGNMENT_REST_REJECTED_MS,
 )
 from edge_core.orders.document import Address, TillOrder
+from edge_core.orders.requests import CancelRequest
 from edge_core.routing.deciding import route
 from edge_core.routing.record import decision_in, question_in
 from tests.rigs.deskwork import DeskHouse, desk_house
@@ -115,3 +123,101 @@ async def test_that_nobody_could_be_asked_is_recorded_too(house: DeskHouse) -> N
     (candidate,) = decision_in(found.record).candidates
     assert candidate.refusal is not None
     assert (candidate.location_id, candidate.refusal.constraint, candidate.refusal.has) == (ONE, "rights", 1)
+
+
+async def parts(house: DeskHouse, order_id: UUID) -> list[CentralOrder]:
+    """The parts of an order that was divided, in their order."""
+    async with house.database.reading() as connection:
+        return sorted(await assignments.parts(connection, [order_id]), key=number_of)
+
+
+async def halves(house: DeskHouse) -> UUID:
+    """An order of two lines, of which each of two nodes has one."""
+    posted = order(lines=2)
+    for node_id, line in zip((ONE, TWO), posted.lines, strict=True):
+        await house.stock(node_id, line.sku, 10 * line.quantity_milli)
+    order_id = await house.post(posted)
+    await house.assigner.look()
+    return order_id
+
+
+async def test_an_order_that_no_node_has_whole_goes_in_parts_each_to_the_node_that_has_it(house: DeskHouse) -> None:
+    order_id = await halves(house)
+    assert (await house.standing(order_id)).status == "divided"
+    first, second = await parts(house, order_id)
+    assert [(await house.asked(part.order_id)).node_id for part in (first, second)] == [ONE, TWO]
+    posted = [posted_of(part) for part in (first, second)]
+    assert [[line.line_id for line in each.lines] for each in posted] == [["1"], ["2"]]
+    whole = order(lines=2)
+    assert sum(each.totals.grand_total_minor for each in posted) == whole.totals.grand_total_minor
+    assert sum(pay.amount_minor for each in posted for pay in each.payments) == whole.payments[0].amount_minor
+    async with house.database.reading() as connection:
+        found = await routings.last(connection, order_id)
+    assert found is not None
+    assert len(decision_in(found.record).allocations) == 2, "why it was divided is kept with what was divided"
+
+
+async def test_a_part_that_is_rejected_is_routed_again_by_itself(house: DeskHouse) -> None:
+    order_id = await halves(house)
+    await house.stock(TWO, order(lines=2).lines[0].sku, 10_000)
+    first, second = await parts(house, order_id)
+    before = await house.asked(second.order_id)
+    await house.refuse(await house.asked(first.order_id), "no_capacity")
+    again = await house.asked(first.order_id)
+    assert (again.node_id, again.number) == (TWO, 2)
+    assert await house.asked(second.order_id) == before
+
+
+async def test_a_part_is_divided_again_where_nobody_has_it_whole_any_more(centre_dsn: str) -> None:
+    async with desk_house(centre_dsn, ONE, TWO, "store-0003") as house:
+        whole = order(lines=3)
+        one, two, three = (line.sku for line in whole.lines)
+        for node_id, sku in ((ONE, one), (ONE, two), (TWO, three)):
+            await house.stock(node_id, sku, 10_000)
+        order_id = await house.post(whole)
+        await house.assigner.look()
+        several = await parts(house, order_id)
+        assert [len(posted_of(part).lines) for part in several] == [2, 1]
+        await house.stock(TWO, one, 10_000)
+        await house.stock("store-0003", two, 10_000)
+        await house.refuse(await house.asked(several[0].order_id), "no_capacity")
+        await house.assigner.look()
+        assert (await house.standing(several[0].order_id)).status == "divided"
+        below = await parts(house, several[0].order_id)
+        assert {(await house.asked(part.order_id)).node_id for part in below} == {TWO, "store-0003"}
+        leaves = [posted_of(part) for part in (*below, several[1])]
+        assert sum(each.totals.grand_total_minor for each in leaves) == whole.totals.grand_total_minor
+
+
+async def test_whoever_cancels_an_order_cancels_every_part_of_it(house: DeskHouse) -> None:
+    order_id = await halves(house)
+    async with house.database.transaction() as connection:
+        assert await house.decisions.cancel(connection, order_id, CancelRequest("changed-mind"), "key-1") is None
+    several = await parts(house, order_id)
+    assert [(await house.standing(part.order_id)).status for part in several] == ["cancelling", "cancelling"]
+
+
+async def test_what_hangs_together_waits_for_a_node_that_has_all_of_it(house: DeskHouse) -> None:
+    posted = order(lines=2)
+    first, second = posted.lines
+    for node_id, line in zip((ONE, TWO), posted.lines, strict=True):
+        await house.stock(node_id, line.sku, 10 * line.quantity_milli)
+    order_id = await house.post(replace(posted, lines=(first, replace(second, parent_line_id=first.line_id))))
+    assert (await house.standing(order_id)).status == "unassigned"
+    await house.stock(TWO, first.sku, 10_000)
+    await house.later(ASSIGNMENT_AGAIN_INTERVAL_MS)
+    assert (await house.asked(order_id)).node_id == TWO
+
+
+async def test_two_that_see_to_the_same_order_divide_it_once(house: DeskHouse) -> None:
+    posted = order(lines=2)
+    for node_id, line in zip((ONE, TWO), posted.lines, strict=True):
+        await house.stock(node_id, line.sku, 10 * line.quantity_milli)
+    async with house.database.transaction() as connection:
+        placed = await place(connection, posted, "key", now_ms=house.now_ms)
+    assert isinstance(placed, Placed)
+    other = Assigner(house.database, Telemetry(CollectorRegistry()), house.desk)
+    await asyncio.gather(house.assigner.look(), other.look())
+    await asyncio.gather(house.assigner.look(), other.look())
+    several = await parts(house, placed.order.order_id)
+    assert [len((await house.standing(part.order_id)).attempts) for part in several] == [1, 1]

@@ -36,6 +36,7 @@ class Agent:
             "node": {"id": NODE_ID},
             "api": {"port": self.port, "tokens_file": str(self.tokens_file)},
             "store": {"path": str(self.store), "reserve_bytes": 0},
+            "policies": {"keys_file": str(folder / "policy-keys")},
         }
         for name, values in (sections or {}).items():
             config[name] = {**config.get(name, {}), **values}

@@ -65,6 +65,7 @@ from edge_core.orders.further_events import (
     TakenBackLine,
 )
 from edge_core.orders.judgment import Basis, EditionUsed, Finding, Proposal, Rung
+from edge_core.orders.part_of import Cut, PartOf
 from edge_core.orders.routing_events import Avoided, RoutedGroup, RoutingDecided
 from edge_core.routing.deciding import route
 from edge_core.routing.record import Record, record_of
@@ -103,14 +104,7 @@ from edge_core.sync.audit_messages import (
 )
 from edge_core.sync.entry import Entry, encode_entry, new_entry
 from edge_core.sync.hold_tasks import ApproveTask, HoldTask, RefuseTask
-from edge_core.sync.instruction import (
-    AssignTask,
-    CancelTask,
-    Instruction,
-    QuotaTask,
-    WithdrawTask,
-    encode_instruction,
-)
+from edge_core.sync.instruction import AssignTask, CancelTask, Instruction, QuotaTask, WithdrawTask, encode_instruction
 from edge_core.sync.messages import (
     Ack,
     AckedPosition,
@@ -136,6 +130,7 @@ from edge_core.sync.messages import (
     encode_message,
 )
 from edge_core.sync.need_messages import Ground, Need, Needed, Reached
+from edge_core.sync.policy_messages import PolicyReport
 from edge_core.sync.reference_messages import Held, Published, Version
 from tests.rigs.orders import order_id, placed
 from tests.rigs.routing import question as routing_question
@@ -188,6 +183,7 @@ PLAIN_ORDER = msgspec.structs.replace(
 )
 
 FINDING = Finding("price", "higher than the book", "prices", 3, 9)
+PART = PartOf(MOVEMENT, (Cut(2, (("4",), ("1", "2", "3"))), Cut(1, (("1",), ("2", "3")))))
 PLAN = (Quota("walk_in", 50, 1_000, ("online",)), Quota("online", 20))
 QUOTA = SkuQuota(
     "04012345000016", PLAN, (Budget("walk_in", 5_000), Budget("online", 2_000)),
@@ -243,7 +239,7 @@ EVENTS: tuple[Event, ...] = (
         MOVEMENT, "2026-11-21", 7, INCARNATION, 9, "op-1",
         (CurrencySums("EUR", 3, 400, 10, 390, 62, 5, 395, 1, 1, 1, 1, 1, (TenderSum("cash", 395, 100, 50),)),),
     ),
-    AssignmentTaken(MOVEMENT, 2, 1_795_000_000_000),
+    AssignmentTaken(MOVEMENT, 2, 1_795_000_000_000, PART),
     StockCounted(
         MOVEMENT, "cycle_count", "week-47",
         (CountLine("04012345000016", "L-1", "KGM", 9_000, 9_003, "op-1", 1, "2026-12-31"),),
@@ -305,7 +301,7 @@ INSTRUCTIONS = {
     "order.assign": Instruction(
         1, MOVEMENT, 1_795_000_000_000, order_id(1),
         AssignTask(FULL_ORDER, HISTORY, "W-AAAAAAAAAA", "shop:1", HASH, 2, 1_795_000_900_000,
-                   (Spent("04012345000016", 500, HOLDER),)), TRACE,
+                   (Spent("04012345000016", 500, HOLDER),), PART), TRACE,
     ),
     "order.withdraw": Instruction(1, MOVEMENT, 1_795_000_000_000, order_id(1), WithdrawTask("timed-out"), TRACE),
     "the least that it can say": Instruction(1, MOVEMENT, 0, None, CancelTask("fraud")),
@@ -327,7 +323,7 @@ MESSAGES: tuple[UpMessage | DownMessage, ...] = (
     Push("store-0001", INCARNATION, "orders", 1, 9, HASH, HASH, "zstd", b"\x28\xb5\x2f\xfd"),
     Heartbeat("store-0001", INCARNATION, (LaneLedger("bulk", 9, 5, 3, 1, 4, 2),), 7, 1 << 40, 1, "0.1.0",
         "broker: gone", DownPosition(MOVEMENT, 9, HASH), 2, ScrubReport(1_795_000_000_000, 9, 1),
-        (Held("prices", 7, HASH, 8),),
+        (Held("prices", 7, HASH, 8),), PolicyReport(7, 8, "release: its signature does not match", 9),
     ),
     Recall("store-0001", INCARNATION, HISTORY, "orders", (Mark(9, HASH),), Mark(7, HASH)),
     Need("store-0001", INCARNATION, HASH, Reached(MOVEMENT, ("04012345000016", "L-1"))),

@@ -42,7 +42,14 @@ def example() -> Question:
     asked = with_place(asked, "w1", parcel_milli=650 * CENT)
     some = Supply("tea", 1_500, safety_milli=1_000)
     asked = replace(asked, places=(*asked.places, place("s3", 4_000, supplies=(some, _CUPS), is_open=False)))
-    return replace(asked, bars=(Bar("fragile", "air", None, "law"),))
+    own = {"stock": Stamp("ledger", NOW_MS), "capacity": Stamp("open orders", NOW_MS)}
+    for location_id in ("s1", "s2", "s3", "w1"):
+        view = Stamp("stock-view", NOW_MS - 40_000)
+        seen = own if location_id == "s1" else {"stock": view, "capacity": view}
+        asked = with_place(asked, location_id, **seen)
+    sources = Stamp("locations@3", NOW_MS - 50 * HOUR_MS), Stamp("tariffs@7", NOW_MS - HOUR_MS)
+    policy = Stamp("default@12#9f3c", NOW_MS - 3 * HOUR_MS)
+    return replace(asked, bars=(Bar("fragile", "air", None, "law"),), policy=policy, sources=sources)
 
 
 def _services() -> list[Question]:
@@ -101,7 +108,19 @@ def _orders() -> list[Question]:
         replace(alone, needs=tuple(Need(str(line), "tea", 1, 1) for line in range(12)), currency="JPY"),
         _free(),
         _long(),
+        *_policies(),
+        replace(
+            question(), sources=(Stamp("tariffs@7", NOW_MS - HOUR_MS),), bars=(Bar(None, None, "DE-BE", "law", "tea"),)
+        ),
+        replace(alone, places=(place("s1", 0, stock=Stamp("ledger", NOW_MS)),)),
     ]
+
+
+def _policies() -> list[Question]:
+    """Every way in which a policy may have come to be asked."""
+    names = "default@4#ab", "fallback@4#ab", "cheap@4#ab"
+    asked = [question(policy=Stamp(name, NOW_MS - HOUR_MS)) for name in names]
+    return [*asked, *(question(policy=Stamp(name, 0)) for name in ("built-in-1", "built-in-1@4"))]
 
 
 def _long() -> Question:

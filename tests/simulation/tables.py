@@ -21,6 +21,7 @@ from central_sync.store import (
     movements,
     nodes,
     orders,
+    outcomes,
     parked,
     proposals,
     stock,
@@ -302,6 +303,10 @@ async def _settle_early(_connection: Tables, _rows_max: int) -> tuple[list[objec
     return [], False
 
 
+async def _add_outcomes(_connection: Tables, _rows: Sequence[object]) -> None:
+    """Nobody compares policies."""
+
+
 async def _add_hold_answers(connection: Tables, answers: Sequence[HoldAnswer]) -> None:
     for answer in answers:
         connection.hold_answers.setdefault(answer[:3], answer.is_followed)
@@ -335,6 +340,7 @@ IN_PLACE_OF: tuple[tuple[Any, str, Any], ...] = (
     (parked, "add_foreign", _add_foreign),
     (orders, "update", put_orders),
     (proposals, "add", _add_hold_answers),
+    (outcomes, "add", _add_outcomes),
     (stock, "add", _add_stock),
     (movements, "claim", _claim_movements),
     (feed, "add", _add_feed),

@@ -1,6 +1,7 @@
 """The ingester's queue and what it makes of a push, without a database."""
 
 import asyncio
+import json
 import os
 from itertools import pairwise
 from uuid import UUID
@@ -29,7 +30,9 @@ from edge_core.limits import (
     INGEST_WORKS_MAX,
     MQTT_INBOX_MAX,
 )
+from edge_core.orders.routing_events import RoutedGroup, RoutingDecided
 from edge_core.sync.audit_messages import Digest, Supply
+from edge_core.sync.entry import encode_entry, new_entry
 from edge_core.sync.messages import (
     Bye,
     Decision,
@@ -240,6 +243,20 @@ def test_random_bytes_are_no_message() -> None:
     for size in (0, 1, 3, 100, 5_000):
         with pytest.raises(PeerFault):
             decode_up(os.urandom(size))
+
+
+def test_the_feed_tells_of_a_decision_of_routing_without_its_bytes() -> None:
+    groups = (RoutedGroup("g1", "van", 7),)
+    decided = RoutingDecided(groups, "nearest@1", 1, b"\x01\x02", b"the question", b"the decision")
+    read = new_entry(seq=1, hlc=1, recorded_at_ms=1, order_id=UUID(int=1), events=(decided,))
+    key = StreamKey("n", UUID(int=2), "orders")
+    (event,) = server_sent_events(FeedEntry(FeedPosition(1, 1, 1), True, UUID(int=9), key, False, encode_entry(read)))
+    told = json.loads(event[event.index(b"data: ") + 6 :])
+    shown = {"group_id": "g1", "service_id": "van", "arrives_at_ms": 7, "sorts_first": False}
+    assert (told["type"], told["data"]) == (
+        "routing.decided",
+        {"groups": [shown], "policy": "nearest@1", "hash": "0102"},
+    )
 
 
 def test_the_id_of_an_event_names_the_place_to_go_on_from() -> None:

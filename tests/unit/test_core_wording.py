@@ -7,13 +7,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
+from edge_core.policy import choosing
+from edge_core.routing import policy_words
 from edge_core.routing import voice as speaking
 from edge_core.routing.changing import _GIVEN
 from edge_core.routing.constraints import NEED, ORDER, PLACE, SERVICE, TRIP
 from edge_core.routing.costs import Parts
 from edge_core.routing.deciding import route
+from edge_core.routing.facts import Facts
 from edge_core.routing.phrases import PHRASES, Phrase
-from edge_core.routing.question import Need, Supply
+from edge_core.routing.question import Need, Stamp, Supply
 from edge_core.routing.terms import TERMS, Lang
 from edge_core.routing.voice import Voice
 from edge_core.routing.wording import Section, explain
@@ -162,6 +165,21 @@ def test_what_a_refusal_compared_is_told_in_peoples_units() -> None:
     assert told_places[1] == "s2 (store, 5 km): can send nothing, since rail does not run."
     told_places = lines(told(asked, "zh"), "candidates")
     assert "tea 可承诺 1.5 件，需要 2 件，缺 0.5 件" in told_places[0]
+
+
+def test_a_stamp_of_a_policy_is_told_by_the_names_that_policies_give_it() -> None:
+    assert (policy_words.DEFAULT, policy_words.FALLBACK) == (choosing.DEFAULT, choosing.FALLBACK)
+    fault = told(question(policy=Stamp("built-in-1@4", 0)), "en")
+    assert "The policies could not be asked: these are the built-in prices." in lines(fault, "reasons")
+    fallback = told(question(policy=Stamp("fallback@4#ab", NOW_MS)), "en")
+    assert "A signal was active: these are the prices for that time." in lines(fallback, "reasons")
+    assert not any("signal" in line for line in lines(told(question(), "en"), "reasons"))
+
+
+def test_what_a_policy_was_told_is_told_by_the_names_of_its_cells() -> None:
+    asked = question(facts=Facts(tier="gold", liquid_units_milli=2_500, is_offline=True))
+    said = "What the policy was told: tier gold, liquid_units 2.5, is_offline yes."
+    assert said in lines(told(asked, "en"), "reasons")
 
 
 def test_the_same_record_is_told_in_the_same_words() -> None:

@@ -107,7 +107,7 @@ def test_an_answer_that_cannot_be_used_leaves_the_built_in_prices_and_names_the_
     assert told.cause.startswith(f"bad, column '{column}': ")
     assert says in told.cause
     assert told.question.prices == asked.prices
-    assert told.question.policy.source == "built-in"
+    assert told.question.policy.source == "built-in-1@1", "the release that could not be asked is named"
     assert route(told.question).kind == "fulfil_here", "the order is routed all the same"
 
 

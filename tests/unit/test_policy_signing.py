@@ -5,9 +5,11 @@ from msgspec.structs import fields, replace
 
 from edge_core.errors import PermanentFault
 from edge_core.limits import POLICY_KEYS_MAX
+from edge_core.policy.bundle import Bundle, hash_of
 from edge_core.policy.documents import Experiment, Release
 from edge_core.policy.faults import PolicyFault
-from edge_core.policy.signing import Bundle, check_signature, hash_of, key_id, public_key, read_keys, signed
+from edge_core.policy.keys import key_id, read_keys
+from edge_core.policy.signing import check_signature, public_key, signed
 from edge_core.reference.datasets import encode_row
 from edge_core.reference.versions import content_hash
 from tests.rigs.policies import ELSE, policy, release, table

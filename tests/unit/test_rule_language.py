@@ -2,12 +2,15 @@
 
 import logging
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from lark import logger as lark_logger
 
 from central_sync.rule_language import describing
+from central_sync.rule_language.aloud import aloud
 from central_sync.rule_language.grammar import parser
+from central_sync.rule_language.graph import tables_of
 from central_sync.rule_language.misreading import Misreading
 from central_sync.rule_language.reading import read
 from central_sync.rule_language.rule import BOUNDS, MEASURES, NAMINGS, SWITCHES, Rule
@@ -24,6 +27,7 @@ from edge_core.routing.question import Bar, Requirement
 from edge_core.routing.terms import Lang
 from tests.rigs.rules import WORDS, answers, condition, mistake, policy, rule, verdict
 
+BUNDLED = Path(__file__).parents[2] / "edge_core" / "policy" / "bundled"
 LANGS: tuple[Lang, ...] = ("en", "zh")
 CHINESE = "当订单含3件以上液体商品且收货地为海南且客户为黑金会员, 则使用冷运并优先分拣"
 ENGLISH = (
@@ -121,6 +125,8 @@ FACTS = [
     ("When the value is at most 1000 JPY", ("value_minor", "<=", (1_000,))),
     ("When the customer prefers the greenest", ("preference", "==", ("greenest",))),
     ("When the channel is the web shop", ("channel", "==", ("web",))),
+    ("When the customer prefers nothing in particular or the fastest", ("preference", "==", ("", "fastest"))),
+    ("When the value is more than 100 minor units", ("value_minor", ">", (100,))),
     ("When the store is online", ("is_offline", "==", (False,))),
 ]
 
@@ -139,7 +145,19 @@ ANSWERS = [
     ("count a parcel as 0.001 EUR", {"parcel_milli": 100}),
     ("count a parcel from a store as -1 EUR", {"store_milli": -100_000}),
     ("let no line wait", {"backorder_milli": None}),
+    ("let it be on the way for any time", {"transit_ms_max": None}),
+    ("pick it in its turn", {"sorts_first": False}),
+    ("let it be late where that is better", {"keeps_promise": False}),
+    ("count a parcel as 250 minor units", {"parcel_milli": 250_000}),
 ]
+
+
+@pytest.mark.parametrize("path", sorted(BUNDLED.glob("*.json")), ids=lambda path: path.stem)
+def test_every_row_of_the_policies_that_come_with_the_product_can_be_told(path: Path) -> None:
+    tables = () if path.stem == "bundle" else tables_of(path.read_bytes())
+    assert not isinstance(tables, Rejected)
+    for row in (row for table in tables for row in table.rows):
+        assert aloud(row, WORDS) is not None, row
 
 
 @pytest.mark.parametrize(("said", "expected"), ANSWERS)
@@ -229,7 +247,7 @@ WRONG = [
     ("When the order has exactly 1.5 lines, then pick it first", 28, "a whole number"),
     ("Always send it in at most 99 parcels", 27, "between 1 and 10"),
     ("Always count a parcel as -1 EUR", 26, "between 0"),
-    ("Always count a parcel as 0.000001 EUR", 26, "finer than EUR"),
+    ("Always count a parcel as 0.000001 EUR", 26, "thousandths of a minor unit"),
     ("When the hour is at least 24 o'clock, then pick it first", 27, "between 0 and 23"),
     ("When the hour is at least 8 o'clock and the hour is over 9 o'clock, then pick it first", 41, "was said before"),
 ]
@@ -249,7 +267,10 @@ def test_a_mistake_is_told_in_the_language_of_the_sentence() -> None:
         .startswith("第 5 列：此处不能是“黑银会员，则优先分拣”；可用：黑金、")
     )
     said = mistake("When the customer is a glod member, then pick it first").said("en")
-    assert said == 'column 24: "glod" cannot stand here; what can: black gold, platinum, gold, silver, VIP'
+    assert (
+        said
+        == 'column 24: "glod" cannot stand here; what can: black gold, diamond, black card, platinum, gold, silver, VIP'
+    )
 
 
 def test_a_sentence_that_nobody_would_read_is_not_read() -> None:
@@ -260,9 +281,9 @@ def test_a_sentence_that_nobody_would_read_is_not_read() -> None:
 
 OWN = """
 [[tier]]
-value = "diamond"
-en = ["diamond"]
-zh = ["钻石"]
+value = "emerald"
+en = ["emerald"]
+zh = ["翡翠"]
 
 [[region]]
 value = "DE-BY"
@@ -275,14 +296,14 @@ def test_a_chain_says_its_own_tiers_and_regions_by_name() -> None:
     names = read_names(OWN)
     assert isinstance(names, Names)
     words = Vocabulary(names)
-    said = read("当客户为钻石会员且收货地为巴伐利亚，则优先分拣", "zh", words)
+    said = read("当客户为翡翠会员且收货地为巴伐利亚，则优先分拣", "zh", words)
     assert isinstance(said, Rule)
-    assert [each.values for each in said.conditions] == [("diamond",), ("DE-BY",)]
+    assert [each.values for each in said.conditions] == [("emerald",), ("DE-BY",)]
     assert (
         tell(said, "en", words)
-        == "When the customer is a diamond member and the goods go to Bavaria, then pick it first."
+        == "When the customer's tier is emerald and the goods go to Bavaria, then pick it first."
     )
-    assert isinstance(read("当客户为钻石会员，则优先分拣", "zh", WORDS), Misreading)
+    assert isinstance(read("当客户为翡翠会员，则优先分拣", "zh", WORDS), Misreading)
 
 
 def test_a_chains_word_for_a_tier_takes_the_place_of_the_languages() -> None:
@@ -329,7 +350,11 @@ def test_every_fact_and_every_answer_of_a_policy_can_be_said() -> None:
     asked |= {word.value for word in TABLE["EXTRA"]} | {"is_offline", "value_minor", "currency", "lines", "units"}
     asked |= {f"{word.value}_{unit}" for word in TABLE["TRAIT"] for unit in ("lines", "units")}
     assert asked == set(INPUTS)
-    answered = {word.value for word in TABLE["PRICE"]} | {name for name, _ in BOUNDS.values()} | set(SWITCHES.values())
+    answered = (
+        {word.value for word in TABLE["PRICE"]}
+        | {name for name, _ in BOUNDS.values()}
+        | {name for name, _ in SWITCHES.values()}
+    )
     assert answered | {"bars", "requires"} == set(OUTPUTS)
 
 
