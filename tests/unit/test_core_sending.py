@@ -13,7 +13,7 @@ from edge_core.orders.events import FulfillmentRouted, OrderHeld, OrderPlaced, S
 from edge_core.orders.rendering import Origin, Recorded, receipt, rfc3339
 from edge_core.orders.requests import ApproveRequest, RedirectRequest, RejectRequest, ShipRequest, StepRequest
 from edge_core.orders.routing_events import RoutedGroup, RoutingDecided
-from edge_core.orders.sending import Router
+from edge_core.orders.sending import Router, Sending
 from edge_core.routing.deciding import route
 from edge_core.routing.question import Bar, Prices, Question
 from edge_core.routing.record import Record, decision_in, question_in
@@ -90,6 +90,20 @@ def test_what_is_no_choice_is_not_asked_and_records_nothing(method: Method) -> N
     for each in (at, without):
         each.place(order(method))
     assert at.entries == without.entries
+
+
+def test_what_the_carrier_is_to_do_besides_is_asked_when_the_order_is_placed_and_when_it_is_routed_again() -> None:
+    heard = []
+
+    def listening(sending: Sending) -> Question | None:
+        heard.append(sending.extras)
+        return store_router(VAN)(sending)
+
+    at = counter(listening)
+    posted = order()
+    placed = at.place(replace(posted, fulfillment=replace(posted.fulfillment, services=("take_back",))))
+    names(at.ask(placed, "redirect", RedirectRequest("ship", HAMBURG)))
+    assert heard == [("take_back",), ("take_back",)]
 
 
 def test_goods_that_the_ledger_never_saw_wait_as_before_and_are_not_asked_about() -> None:
