@@ -248,6 +248,10 @@ async def _rights(config: CentreConfig, arguments: argparse.Namespace) -> int:
         return await rights_commands.rights_command(database, arguments)
 
 
+async def _rule(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    return await rule(config.rules.names_file, arguments)
+
+
 async def _policy(config: CentreConfig, arguments: argparse.Namespace) -> int:
     return await _checked(config, arguments, policy_parser.mistake(arguments), policy_commands.run_policy)
 
@@ -286,7 +290,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "network": _network,
         "policy": _policy,
         "signal": _signal,
-        "rule": rule,
+        "rule": _rule,
         "reference": _reference,
         "export": _export,
         "rights": _rights,

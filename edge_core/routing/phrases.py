@@ -208,7 +208,7 @@ _OTHERWISE: Final = {
     "runner_up.sent": Phrase("{place} by {service} with {skus}", "{place} 经 {service} 发 {skus}"),
     "runner_up.waits": Phrase("{skus} waiting for goods", "{skus} 等待到货"),
     "title.changes": Phrase("What would have changed it", "什么会改变结果"),
-    "changes.none": Phrase("Nothing that one place alone could have had.", "任何单个地点的改变都不会改变结果。"),
+    "changes.none": Phrase("Nothing that a single place lacked.", "任何单个地点的改变都不会改变结果。"),
     "change.cheaper": Phrase(
         "If {given}: {place} would send, and the whole would count for {cost}, {saves} less.",
         "若 {given}，则由 {place} 发货，合计 {cost}，少 {saves}。",

@@ -169,6 +169,8 @@ def test_what_a_refusal_compared_is_told_in_peoples_units() -> None:
 
 def test_a_stamp_of_a_policy_is_told_by_the_names_that_policies_give_it() -> None:
     assert (policy_words.DEFAULT, policy_words.FALLBACK) == (choosing.DEFAULT, choosing.FALLBACK)
+    fault = told(question(policy=Stamp("built-in-1@4", 0)), "en")
+    assert "The policies could not be asked: these are the built-in prices." in lines(fault, "reasons")
     fallback = told(question(policy=Stamp("fallback@4#ab", NOW_MS)), "en")
     assert "A signal was active: these are the prices for that time." in lines(fallback, "reasons")
     assert not any("signal" in line for line in lines(told(question(), "en"), "reasons"))

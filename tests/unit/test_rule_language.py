@@ -8,12 +8,12 @@ import pytest
 from lark import logger as lark_logger
 
 from central_sync.rule_language import describing
+from central_sync.rule_language.aloud import aloud
 from central_sync.rule_language.grammar import parser
 from central_sync.rule_language.graph import tables_of
 from central_sync.rule_language.misreading import Misreading
 from central_sync.rule_language.reading import read
 from central_sync.rule_language.rule import BOUNDS, MEASURES, NAMINGS, SWITCHES, Rule
-from central_sync.rule_language.said import aloud
 from central_sync.rule_language.table import row_of
 from central_sync.rule_language.telling import tell
 from central_sync.rule_language.vocabulary import Name, Names, Vocabulary, read_names, written
