@@ -41,8 +41,7 @@ async def give(house: DeskHouse, **places: tuple[str, ...]) -> None:
 async def why(house: DeskHouse, order_id: UUID) -> tuple[Question, Decision]:
     """What was asked and answered last about an order."""
     async with house.database.reading() as connection:
-        found = await routings.last(connection, order_id)
-    assert found is not None
+        (*_, found) = await routings.of(connection, order_id)
     return question_in(found.record), decision_in(found.record)
 
 
