@@ -15,7 +15,7 @@ from edge_core.routing.deciding import route
 from edge_core.routing.question import Question
 from tests.rigs.questions import random_question
 
-_ROUNDS: Final = 3
+_ROUNDS: Final = 5
 _PLACES: Final = 30
 _CARRIERS: Final = 3
 _SEED: Final = 5

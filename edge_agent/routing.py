@@ -2,11 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
-from functools import lru_cache
-from time import perf_counter_ns
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from msgspec import Struct
@@ -25,6 +22,7 @@ from edge_core.orders.routing_events import RoutingDecided
 from edge_core.orders.sending import Router
 from edge_core.orders.world import Accepted
 from edge_core.reference.lookup import Reference
+from holdfast_runtime.zones import find_zone
 
 _LOG: Final = structlog.get_logger()
 BUCKETS_MS: Final = (0.5, 1.0, 2.0, 5.0, 15.0, 50.0, 250.0)
@@ -87,23 +85,16 @@ class OwnRouting:
         return router_here(Setting(self._location_id, reference, self._zone, self._zone_named, backlog_milli, pricing))
 
     def _zone_named(self, name: str) -> tzinfo:
-        return _zone(name) or self._zone
+        return find_zone(name) or self._zone
 
 
-@lru_cache(maxsize=64)
-def _zone(name: str) -> tzinfo | None:
-    """A time zone of the IANA database; None for a name that this machine does not have."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-
-
-def timed(order_id: UUID | None, decide: Callable[[], Accepted | Rejected]) -> tuple[Accepted | Rejected, list[Timed]]:
+def timed(
+    order_id: UUID | None, decide: Callable[[], Accepted | Rejected], stopwatch_ns: Callable[[], int]
+) -> tuple[Accepted | Rejected, list[Timed]]:
     """Take a decision and say how long it took, where it asked routing."""
-    begun_ns = perf_counter_ns()
+    begun_ns = stopwatch_ns()
     decision = decide()
-    elapsed_ms = (perf_counter_ns() - begun_ns) / _NS_PER_MS
+    elapsed_ms = (stopwatch_ns() - begun_ns) / _NS_PER_MS
     if isinstance(decision, Rejected):
         return decision, []
     subject, events = (order_id, decision.events)

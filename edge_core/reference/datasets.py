@@ -84,6 +84,9 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
 NETWORK: Final[tuple[Dataset, ...]] = ("locations", "services", "tariffs", "carbon", "suppliers")
 """Those that orders are routed by, and not judged: a sale over the counter asks for none of them."""
 
+NETWORK_LEAST: Final[frozenset[str]] = frozenset({"locations", "services", "tariffs"})
+"""Without one of these nothing is routed: a store that has received only some of them sends as it did before."""
+
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODERS: Final = {name: msgspec.msgpack.Decoder(kind.document) for name, kind in KINDS.items()}
 _READERS: Final[dict[str, Callable[[bytes], Any]]] = {name: json_reader(kind.document) for name, kind in KINDS.items()}

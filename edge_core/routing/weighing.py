@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from operator import add
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -18,7 +17,14 @@ from edge_core.routing.constraints import (
     refused_trip,
     trip_checks,
 )
-from edge_core.routing.costs import arrival_ms, awaited_milli, carbon_rate, carbons_milli, kept_milli, packed_milli
+from edge_core.routing.costs import (
+    arrival_ms,
+    awaited_milli,
+    carbon_tonne_milli,
+    kept_milli,
+    packed_milli,
+    with_carbon_milli,
+)
 from edge_core.routing.problem import Option, Problem, Stock
 from edge_core.routing.question import Need, Place, Question, Service, Supply
 from edge_core.routing.tariffs import FREE
@@ -64,7 +70,7 @@ class _Line(Struct, frozen=True, gc=False):
     checks: tuple[TripCheck, ...]
 
 
-class _At(NamedTuple):
+class _At(Struct, frozen=True, gc=False):
     """A place with the lines that it can send. `kept_milli`: what each need adds to any parcel from there."""
 
     place: Place
@@ -141,8 +147,8 @@ def _options(
         if refusal is not None:
             refusals.append(refusal)
             continue
-        carbons = carbons_milli(weights_g, carbon_rate(question, at.place, service))
-        milli = tuple(map(add, at.kept_milli, carbons))
+        tonne_milli = carbon_tonne_milli(question, at.place, service)
+        milli = with_carbon_milli(at.kept_milli, weights_g, tonne_milli)
         for lead_ms in leads_ms:
             arrives_ms = arrival_ms(service, lead_ms)
             lines = 0

@@ -74,8 +74,16 @@ async def test_a_sale_over_the_counter_asks_for_nothing_of_the_network(parts: Pa
 
 
 async def test_a_store_that_is_not_among_the_locations_has_no_network(parts: Parts) -> None:
-    await publish(parts, locations=[location("hamburg")], services=[PARCEL])
+    await publish(parts, locations=[location("hamburg")], services=[PARCEL], tariffs=TARIFFS)
     assert await network_of(parts) is NO_NETWORK
+
+
+async def test_a_store_that_has_not_received_all_that_it_takes_has_no_network(parts: Parts) -> None:
+    for dataset in ("catalogue", "locations", "services"):
+        await publish(parts, 1, **{dataset: ROWS[dataset]})
+        assert await network_of(parts) is NO_NETWORK
+    await publish(parts, tariffs=TARIFFS)
+    assert (await network_of(parts)).sources
 
 
 async def test_what_is_kept_between_orders_is_that_of_the_version_in_use(parts: Parts) -> None:
