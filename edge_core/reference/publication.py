@@ -13,13 +13,21 @@ import msgspec
 from msgspec import Raw, Struct
 
 from edge_core.errors import UNREADABLE, PermanentFault
-from edge_core.limits import PROMOTIONS_MAX, REFERENCE_MISTAKES_MAX, REFERENCE_ROWS_MAX
+from edge_core.limits import (
+    POLICIES_MAX,
+    POLICY_SIGNALS_MAX,
+    PROMOTIONS_MAX,
+    REFERENCE_MISTAKES_MAX,
+    REFERENCE_ROWS_MAX,
+)
 from edge_core.reference.datasets import Row, encode_row, key_of, kind_named, read_json
 from edge_core.shapes import object_shape
 
 Form = Literal["json", "csv"]
 
 _ROWS: Final = msgspec.json.Decoder(list[Raw])
+_ROWS_MAX: Final = {"promotions": PROMOTIONS_MAX, "policies": POLICIES_MAX, "signals": POLICY_SIGNALS_MAX}
+"""Of datasets that decisions read as a whole."""
 _LIST_BEGINS: Final = ("[", "{")
 
 
@@ -52,7 +60,7 @@ def read_publication(
     for line, written in _json_rows(body) if form == "json" else _csv_rows(dataset, body):
         try:
             key, row = _read(dataset, written, fault_in)
-            _check_place(key, lines, PROMOTIONS_MAX if dataset == "promotions" else REFERENCE_ROWS_MAX)
+            _check_place(key, lines, _ROWS_MAX.get(dataset, REFERENCE_ROWS_MAX))
         except PermanentFault as fault:
             mistakes.append(Mistake(line, str(fault)))
         else:
