@@ -14,12 +14,13 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from edge_agent.explaining import explained, replayed
+from edge_agent.explaining import explained, order_named, replayed
 from edge_agent.instructions import Instructions
 from edge_agent.store import orders
 from edge_agent.store.policies import BundleRow, put_bundle
 from edge_agent.store.verify import verify_file
 from edge_agent.submission import Ask, Request
+from edge_core.errors import PermanentFault
 from edge_core.orders.commands import MovementLine, StockMovement
 from edge_core.orders.document import Address, Customer, FulfillmentRequest, Method, TillOrder
 from edge_core.orders.requests import RedirectRequest, RejectRequest, StepRequest
@@ -176,6 +177,14 @@ async def test_a_decision_is_explained_from_the_file_while_the_agent_runs(parts:
         assert word in as_text(decision.words)
     assert [source.fact for source in decision.sources[:2]] == [f"stock of {NODE}", f"capacity of {NODE}"]
     assert {"tariffs@1", "carbon@1"} <= {source.source for source in decision.sources}
+
+
+async def test_an_order_is_found_by_the_number_on_its_receipt(parts: Parts) -> None:
+    placed = await answer(parts, order())
+    for name in (placed["order_id"], placed["display_number"]):
+        assert str(await order_named(parts.file.path, name)) == placed["order_id"]
+    with pytest.raises(PermanentFault, match="no order 'node-1-till-9'"):
+        await order_named(parts.file.path, "node-1-till-9")
 
 
 async def test_every_decision_comes_out_the_same_again(parts: Parts) -> None:
