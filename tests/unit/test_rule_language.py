@@ -273,6 +273,13 @@ def test_a_mistake_is_told_in_the_language_of_the_sentence() -> None:
     )
 
 
+def test_a_mistake_has_every_word_and_tells_as_many_as_somebody_reads() -> None:
+    found = mistake("当收货地为海楠，则优先分拣")
+    assert len(found.allowed) > 31
+    assert found.said("zh").endswith("、…")
+    assert found.said("zh").count("、") == 24
+
+
 def test_a_sentence_that_nobody_would_read_is_not_read() -> None:
     assert "500" in mistake("when " * RULE_SENTENCE_CHARS_MAX).what
 
