@@ -1,5 +1,6 @@
 """An order that is sent is routed in its decision, by what the file holds, and can be explained and had again."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -136,6 +137,20 @@ async def test_what_is_still_to_be_picked_is_known_without_looking_at_orders(par
     assert decision.question.places[0].units_left_milli == 96_000
     await answer(parts, Ask(placed, "pick", StepRequest()))
     assert await orders.read_to_pick_milli(parts.file.reader) == 4_000
+
+
+async def test_orders_of_one_commit_know_of_each_other_what_they_add_to_be_picked(parts: Parts) -> None:
+    placed = await asyncio.gather(*(answer(parts, order()) for _ in range(5)))
+    left = set()
+    for each in placed:
+        (decision,) = (await explained(parts.file.path, UUID(each["order_id"]), lang="en", zone=UTC)).decisions
+        left.add(decision.question.places[0].units_left_milli)
+    assert left == {100_000 - 4_000 * before for before in range(5)}
+    near = replace(HOME, name="Their neighbour")
+    redirected = UUID(placed[0]["order_id"])
+    await answer(parts, Ask(redirected, "redirect", RedirectRequest("ship", near)))
+    (_, again) = (await explained(parts.file.path, redirected, lang="en", zone=UTC)).decisions
+    assert again.question.places[0].units_left_milli == 100_000 - 4 * 4_000, "its own goods are not in its own way"
 
 
 async def test_a_service_that_did_not_come_is_replaced_by_another_one(parts: Parts) -> None:
