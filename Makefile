@@ -12,7 +12,7 @@ TIERS := $(wildcard $(addprefix tests/,unit contract property simulation integra
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo replay test unit contract property sim rights sourcing integration faults bench lint fmt lock clean mosquitto rigs
+.PHONY: help demo replay policies test unit contract property sim rights sourcing integration faults bench lint fmt lock clean mosquitto rigs
 
 help: ## Show this
 	@echo 'Usage: make TARGET [ARGS=...]   (the first run makes .venv: a minute, no root)'
@@ -23,6 +23,9 @@ demo: $(STAMP) ## Three stores and a centre on this machine, with failures; ARGS
 
 replay: $(STAMP) ## A year of real sales through three stores, each line accounted for; DATA=path, ARGS="--limit 500"
 	$(PYTHON) -m deploy.replay $(if $(DATA),--data $(DATA)) $(ARGS)
+
+policies: $(STAMP) ## What each policy does to real orders over ten made-up stores, in a table; DATA=path, ARGS="--orders 200"
+	$(PYTHON) -m deploy.policies $(if $(DATA),--data $(DATA)) $(ARGS)
 
 # Programs of the product are forked from a process that has imported them; all other targets start them from their files.
 test: export HOLDFAST_PROGRAMS := warm

@@ -19,6 +19,7 @@ from bench.hellos import measure_hellos
 from bench.house import opened_folder, raise_file_limit
 from bench.intake import measure_intake
 from bench.newcomer import measure_newcomer
+from bench.policies import measure_policies
 from bench.restore import measure_restore
 from bench.results import Row, print_json, print_table, say
 from bench.routing import measure_routing
@@ -61,6 +62,9 @@ GROUPS: Final[dict[tuple[str, ...], Measure]] = {
         "reference_fetch_s",
         "agent_rss_mb_checked",
     ): lambda folder, sizes: measure_checks(folder, rounds=sizes.rounds),
+    ("policy_evals_per_s", "agent_rss_mb_policies"): lambda folder, sizes: measure_policies(
+        folder, rounds=sizes.rounds
+    ),
     ("visible_p50_ms", "visible_p99_ms"): lambda folder, sizes: measure_visibility(folder, seconds=sizes.visible_s),
     (
         "drain_entries_per_s",

@@ -62,6 +62,7 @@ class Agent:
                 "store": {"path": str(self.file)},
                 "broker": {"url": broker_url},
                 "centre": {"url": centre_url},
+                "policies": {"keys_file": str(folder / "policy-keys")},
             },
         )
         self.service = Service("edge-agent", config, url=f"http://{HOST}:{self.port}")

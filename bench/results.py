@@ -50,6 +50,8 @@ BUDGETS: Final = {
     "intake_p99_ms_1": Budget(value_max=20),
     "checked_p99_ms_1": Budget(value_max=20),
     "agent_rss_mb_checked": Budget(value_max=80),
+    "policy_evals_per_s": Budget(ratio_min=0.3),
+    "agent_rss_mb_policies": Budget(value_max=80),
     "visible_p50_ms": Budget(value_max=50),
     "visible_p99_ms": Budget(value_max=200),
     "drain_entries_per_s": Budget(value_min=10_000, ratio_min=0.35),

@@ -20,6 +20,7 @@ from central_sync import (
     policy_parser,
     reference_commands,
     rights_commands,
+    rule_commands,
     signal_commands,
     times,
 )
@@ -32,7 +33,6 @@ from central_sync.channel_commands import channels
 from central_sync.config import CentreConfig
 from central_sync.fleet import NodeStatus
 from central_sync.printing import print_json, print_table, printable, say
-from central_sync.rule_commands import rule
 from central_sync.store import audits, enrolments, instructions, orders, streams
 from central_sync.store.database import Connection, Database
 from central_sync.store.migrate import check, migrate
@@ -255,6 +255,16 @@ async def _rights(config: CentreConfig, arguments: argparse.Namespace) -> int:
         return await rights_commands.rights_command(database, arguments)
 
 
+async def _rule(config: CentreConfig, arguments: argparse.Namespace) -> int:
+    if not rule_commands.accepts(arguments):
+        return await rule_commands.rule(config.rules.names_file, arguments)
+
+    async def accept(database: Database, asked: argparse.Namespace) -> int:
+        return await rule_commands.accept(database, config.rules.names_file, asked)
+
+    return await _checked(config, arguments, "", accept)
+
+
 async def _policy(config: CentreConfig, arguments: argparse.Namespace) -> int:
     return await _checked(config, arguments, policy_parser.mistake(arguments), policy_commands.run_policy)
 
@@ -293,7 +303,7 @@ COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
         "network": _network,
         "policy": _policy,
         "signal": _signal,
-        "rule": rule,
+        "rule": _rule,
         "reference": _reference,
         "export": _export,
         "rights": _rights,

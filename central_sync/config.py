@@ -81,6 +81,12 @@ class RightsConfig(Struct, frozen=True, forbid_unknown_fields=True):
     rebalance_seconds: Annotated[int, Meta(ge=0, le=86_400)] = RIGHTS_REBALANCE_MS_DEFAULT // 1000
 
 
+class RulesConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """The chain's own names for tiers, regions and channels, with which rules are said (docs/rules-language.md)."""
+
+    names_file: Path | None = None
+
+
 class LogConfig(Struct, frozen=True, forbid_unknown_fields=True):
     """What is written to stdout."""
 
@@ -97,6 +103,7 @@ class CentreConfig(Struct, frozen=True, forbid_unknown_fields=True):
     assignment: AssignmentConfig = AssignmentConfig()
     channels: ChannelsConfig = ChannelsConfig()
     rights: RightsConfig = RightsConfig()
+    rules: RulesConfig = RulesConfig()
     log: LogConfig = LogConfig()
 
 

@@ -19,12 +19,22 @@ from central_sync.store.database import Connection, Database
 from central_sync.store.reference import ALL, VersionRow
 from edge_core.errors import Rejected
 from edge_core.limits import REFERENCE_DELTA_CHANGES_MAX, REFERENCE_SCOPES_MAX, REFERENCE_VERSIONS_MAX
+from edge_core.reference.datasets import Row
 from edge_core.reference.files import Header, encode_file, read_file
+from edge_core.reference.network_documents import Location
 from edge_core.reference.versions import applied, content_hash, diff, snapshot
+from holdfast_runtime.zones import find_zone
 
 _ETAG_BYTES: Final = 16
 _SCOPE: Final = re.compile(r"(?:region|group)/[!-~](?:[ -~]{0,62}[!-~])?")
 _log: Final = structlog.get_logger("reference")
+
+
+def fault_in(row: Row) -> str | None:
+    """What is wrong with a row by what this machine knows; None where nothing is."""
+    if isinstance(row, Location) and find_zone(row.time_zone) is None:
+        return f"there is no time zone {row.time_zone!r}"
+    return None
 
 
 class PublishedVersion(Struct, frozen=True):

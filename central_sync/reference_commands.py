@@ -14,7 +14,7 @@ from typing import Any, Final
 from central_sync import times
 from central_sync.api.reference import ReferenceList, ReferenceVersion, shown, shown_version
 from central_sync.printing import print_json, print_table, printable, say
-from central_sync.reference import publish, read_scope
+from central_sync.reference import fault_in, publish, read_scope
 from central_sync.store import nodes, reference
 from central_sync.store.database import Database
 from central_sync.store.reference import ALL
@@ -149,7 +149,7 @@ def read_bounded(path: Path) -> bytes:
 
 
 def _read(dataset: str, path: Path) -> Publication:
-    return read_publication(dataset, read_bounded(path), "csv" if path.suffix == ".csv" else "json")
+    return read_publication(dataset, read_bounded(path), "csv" if path.suffix == ".csv" else "json", fault_in)
 
 
 async def _list(database: Database, arguments: argparse.Namespace) -> int:

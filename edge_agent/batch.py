@@ -5,7 +5,8 @@ with the file. Each decision sees what the ones before it in the batch have done
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import perf_counter_ns
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -85,10 +86,12 @@ class Batch:
         evidence: Evidence | None = None,
         shelves: Shelves | None = None,
         router: Router | None = None,
+        stopwatch_ns: Callable[[], int] = perf_counter_ns,
     ) -> None:
         self._here = circumstances
         self._evidence = evidence
         self._router = router
+        self._stopwatch_ns = stopwatch_ns
         self.timed: list[Timed] = []
         self.tail = tail
         self._stock: defaultdict[str, dict[str | None, Position]] = defaultdict(dict)
@@ -205,7 +208,7 @@ class Batch:
         world = self._world(command)
         if world.router is None:
             return decide(world, command)
-        decision, took = timed(_order_of(command), lambda: decide(world, command))
+        decision, took = timed(_order_of(command), lambda: decide(world, command), self._stopwatch_ns)
         self.timed += took
         return decision
 

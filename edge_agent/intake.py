@@ -292,6 +292,7 @@ class Intake:
             closed=await days.read_closed(connection) if any(isinstance(each, Close) for each in others) else (),
             evidence=evidence,
             router=await self.routing.router(connection, evidence.reference),
+            stopwatch_ns=self._here.stopwatch_ns,
             shelves=Shelves(
                 living,
                 await quotas.read_quotas(connection, sorted(skus)) if skus else {},

@@ -373,6 +373,7 @@ SERVICE_SPAN_MS_MAX: Final = 366 * 86_400_000  # on the way, to prepare, or to w
 ZONE_AREAS_MAX: Final = 300  # every country, or every region of a large one
 ROUTING_SOURCES_MAX: Final = 32  # of what a question is made of: one for each dataset
 RULE_SENTENCE_CHARS_MAX: Final = 500  # a rule of a sentence: the longest that was written in trials has 140
+RULE_SENTENCES_MAX: Final = 100  # of one table, said at once: each is read and told in some milliseconds
 RULE_NAMES_MAX: Final = 1_000  # tiers, regions or channels that a chain names itself: every region that it sends to
 RULE_WAYS_MAX: Final = 8  # to say one name
 

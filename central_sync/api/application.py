@@ -22,6 +22,7 @@ from central_sync.api.holds import Holds
 from central_sync.api.policies import PolicyFiles
 from central_sync.api.reference import ReferenceFiles
 from central_sync.api.rights import RightsDesk
+from central_sync.api.rules import RuleDesk
 from central_sync.api.settling import Settling
 from central_sync.api.signals import Signals
 from edge_core.errors import Rejected, TransientFault
@@ -60,6 +61,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     reference: ReferenceFiles,
     policies: PolicyFiles,
     signals: Signals,
+    rules: RuleDesk,
     readiness: Readiness,
     access: Access,
     is_open: bool,
@@ -103,6 +105,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/enrolments", enrolments.enrol, methods=["POST"]),
         *_reference(reference, guarded),
         *_policies(policies, signals, guarded),
+        *_rules(rules, guarded),
         *_probes(readiness),
         *extra,
     ]
@@ -166,6 +169,15 @@ def _reference(reference: ReferenceFiles, guarded: Guard) -> list[Route]:
         Route("/v1/reference/{dataset}", reference.publish, methods=["PUT"]),
         Route("/v1/reference/{dataset}", reference.withdraw, methods=["DELETE"]),
         Route("/v1/reference/{dataset}/{version}", guarded(reference.file)),
+    ]
+
+
+def _rules(rules: RuleDesk, guarded: Guard) -> list[Route]:
+    """Rules in plain words; accepting them keeps the name of who did."""
+    return [
+        Route("/v1/rules/say", guarded(rules.say), methods=["POST"]),
+        Route("/v1/rules/tell", guarded(rules.tell), methods=["POST"]),
+        Route("/v1/rules/accept", rules.accept, methods=["POST"]),
     ]
 
 

@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 
 from central_sync.api.access import Access
 from central_sync.api.handlers import answer, parse_number, parse_query
-from central_sync.reference import PublishedVersion, publish, read_scope
+from central_sync.reference import PublishedVersion, fault_in, publish, read_scope
 from central_sync.store import reference
 from central_sync.store.database import Database
 from central_sync.store.reference import ALL, FileRow, VersionRow
@@ -110,7 +110,7 @@ class ReferenceFiles:
         body = await read_body(
             request.scope, request.receive, bytes_max=REFERENCE_BODY_BYTES_MAX, timeout_ms=REFERENCE_BODY_TIMEOUT_MS
         )
-        found = await asyncio.to_thread(read_publication, dataset, body, form)
+        found = await asyncio.to_thread(read_publication, dataset, body, form, fault_in)
         if found.mistakes:
             raise ProblemRaised(Rejected("reference-invalid", told(found)))
         return await self._publish(request, dataset, found.rows, who)

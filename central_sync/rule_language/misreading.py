@@ -26,6 +26,8 @@ _PHRASES: Final[Mapping[str, Phrase]] = MappingProxyType(
     }
 )
 _LAYOUT: Final = Phrase("column {column}: {what}", "第 {column} 列：{what}")
+_ALLOWED_MAX: Final = 24
+"""Words that a line names: as many as somebody reads."""
 _ALLOWED: Final = Phrase("; what can: {words}", "；可用：{words}")
 
 
@@ -41,7 +43,9 @@ class Misreading(Struct, frozen=True):
         line = _said(_LAYOUT, lang, column=f"{self.column}", what=self.what)
         if not self.allowed:
             return line
-        return line + _said(_ALLOWED, lang, words=(", " if lang == "en" else "、").join(self.allowed))
+        more = ("…",) if len(self.allowed) > _ALLOWED_MAX else ()
+        words = (*self.allowed[:_ALLOWED_MAX], *more)
+        return line + _said(_ALLOWED, lang, words=(", " if lang == "en" else "、").join(words))
 
 
 class Wrong(Exception):  # noqa: N818 - it is a place in a sentence, not a fault

@@ -12,12 +12,13 @@ from rich.console import Console
 from deploy.demo import office
 from deploy.demo.assortment import datasets
 from deploy.demo.audit import Result, audit
+from deploy.demo.network import network
 from deploy.demo.records import load
 from deploy.demo.screen import Screen, make_screen
 from deploy.demo.story import play
 from deploy.demo.tills import Tills
 from deploy.demo.watch import View, Watch
-from deploy.house.stage import opened_stage
+from deploy.house.stage import PLACES, opened_stage
 
 _SETTLE_TIMEOUT_S: Final = 45.0  # after some seconds without a broker a link waits for up to 16 s, or 32 s if unlucky
 _SLOW_RATE: Final = 2.0  # orders a second, while somebody looks at the page
@@ -45,7 +46,7 @@ async def run(plan: Plan, console: Console, enough: asyncio.Event, on_told: Call
     console.print(f"Starting PostgreSQL, a broker, the centre and three stores in {plan.folder}", soft_wrap=True)
     async with opened_stage(plan.folder, plan.page_port) as stage:
         ledger = load()
-        published = datasets(ledger)
+        published = {**datasets(ledger), **network(PLACES)}
         await office.publish(stage, published)
         rows = ", ".join(f"{dataset} ({len(rows):,})" for dataset, rows in published.items())
         console.print(f"The office has published {rows}", soft_wrap=True)

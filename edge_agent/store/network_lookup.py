@@ -13,7 +13,7 @@ import msgspec
 
 from edge_agent.store.connection import fetch
 from edge_core.errors import PermanentFault, RecordDamaged
-from edge_core.reference.datasets import NETWORK, decode_row
+from edge_core.reference.datasets import NETWORK, NETWORK_LEAST, decode_row
 from edge_core.reference.documents import Item
 from edge_core.reference.network_documents import CarbonFactor, Location, Service
 from edge_core.routing.network import NO_NETWORK, Network, factor_keys, tariff_key, zones_to
@@ -55,8 +55,10 @@ class NetworkLookup:
         self._own: _Own | None = None
 
     async def read(self, connection: aiosqlite.Connection, areas: Collection[str], items: Iterable[Item]) -> Network:
-        """The network as far as goods go to some areas. Without rows of `locations` there is none."""
+        """The network as far as goods go to some areas; none while a store has not received the least of it."""
         held = {name: _Held(*rest) for name, *rest in await fetch(connection, _HELD)}
+        if not held.keys() >= NETWORK_LEAST:
+            return NO_NETWORK
         own = await self._read_own(connection, held)
         if not own.locations:
             return NO_NETWORK

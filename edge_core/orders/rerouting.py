@@ -50,6 +50,8 @@ def avoided_by(case: Case, reason: str) -> Avoided | None:
     group = case.group
     if group.decision_id is None or group.location_id is None:
         return None
+    if reason == "no_carrier" and group.service_id is None:
+        return None  # it was people's own carrier that did not come
     service_id = group.service_id if reason == "no_carrier" else None
     return Avoided(group.location_id, service_id, case.command.now_ms + ROUTING_COOL_DOWN_MS)
 

@@ -29,7 +29,11 @@ _PERMILLE: Final = 1000
 
 
 class Outcome(Struct, frozen=True, array_like=True, gc=False):
-    """What routing made of one order. Costs in thousandths of the minor unit; late against the order's promise."""
+    """What routing made of one order: what is paid for it, in thousandths of the minor unit; late by its promise.
+
+    Paid are carriage and handling. What a policy takes things to be worth differs from one to the other, and compares
+    nothing.
+    """
 
     cost_milli: int
     parcels: int
@@ -114,7 +118,7 @@ def outcome_of(question: Question, decision: Decision) -> Outcome:
     """What routing made of an order, by its record."""
     arrives_ms = decision.promise_at_ms
     return Outcome(
-        decision.parts.total_milli,
+        decision.parts.shipping_milli + decision.parts.handling_milli,
         len(decision.allocations),
         sum(allocation.carbon_g for allocation in decision.allocations),
         is_late=bool(decision.allocations) and (arrives_ms is None or arrives_ms > question.promise_at_ms),

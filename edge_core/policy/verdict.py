@@ -39,7 +39,8 @@ def read_verdict(policy: Policy, answer: Any) -> Verdict:
             Cell(policy.policy_id), "the answer is a list: a table has to take the first row that matches"
         )
     prices: dict[str, Priced] = {}
-    words: dict[str, list[str]] = {}
+    bars: tuple[Bar, ...] = ()
+    requires: tuple[Requirement, ...] = ()
     for name, value in answer.items():
         output = OUTPUTS.get(name)
         if output is None:
@@ -49,18 +50,15 @@ def read_verdict(policy: Policy, answer: Any) -> Verdict:
                 Cell(policy.policy_id, column=name), "no policy may answer with this name", tuple(OUTPUTS)
             )
         cell = Cell(policy.policy_id, column=name)
-        if output.type == "words":
-            words[name] = _words(cell, output, value)
-        else:
+        if output.type != "words":
             prices[output.field] = _value(cell, output, value)
-    source = f"{policy.policy_id}@{policy.revision}"
-    return Verdict(
-        prices,
-        tuple(read_bar(Cell(policy.policy_id, column="bars"), word, source) for word in words.get("bars", ())),
-        tuple(
-            read_requirement(Cell(policy.policy_id, column="requires"), w, source) for w in words.get("requires", ())
-        ),
-    )
+            continue
+        source, words = f"{policy.policy_id}@{policy.revision}", _words(cell, output, value)
+        if name == "bars":
+            bars = tuple([read_bar(cell, word, source) for word in words])
+        else:
+            requires = tuple([read_requirement(cell, word, source) for word in words])
+    return Verdict(prices, bars, requires)
 
 
 def check_answer(output: Output, value: Any) -> None:

@@ -81,8 +81,14 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
 )
 """Every dataset by its name."""
 
+JUDGED: Final[frozenset[str]] = frozenset({"catalogue", "compliance", "prices", "promotions", "customers", "rules"})
+"""Those that orders are judged by: a judgment names their editions, and says which are old."""
+
 NETWORK: Final[tuple[Dataset, ...]] = ("locations", "services", "tariffs", "carbon", "suppliers")
 """Those that orders are routed by, and not judged: a sale over the counter asks for none of them."""
+
+NETWORK_LEAST: Final[frozenset[str]] = frozenset({"locations", "services", "tariffs"})
+"""Without one of these nothing is routed: a store that has received only some of them sends as it did before."""
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODERS: Final = {name: msgspec.msgpack.Decoder(kind.document) for name, kind in KINDS.items()}

@@ -6,7 +6,7 @@ with `[` or `{` is JSON (the offers of a price).
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 import msgspec
@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 from edge_core.errors import UNREADABLE, PermanentFault
 from edge_core.limits import PROMOTIONS_MAX, REFERENCE_MISTAKES_MAX, REFERENCE_ROWS_MAX
-from edge_core.reference.datasets import encode_row, key_of, kind_named, read_json
+from edge_core.reference.datasets import Row, encode_row, key_of, kind_named, read_json
 from edge_core.shapes import object_shape
 
 Form = Literal["json", "csv"]
@@ -38,15 +38,20 @@ class Publication(Struct, frozen=True):
     mistaken: int = 0
 
 
-def read_publication(dataset: str, body: bytes, form: Form) -> Publication:
-    """Read what is to be a version of a dataset. Raises `PermanentFault` for a dataset that is not known."""
+def read_publication(
+    dataset: str, body: bytes, form: Form, fault_in: Callable[[Row], str | None] = lambda _row: None
+) -> Publication:
+    """Read what is to be a version of a dataset. Raises `PermanentFault` for a dataset that is not known.
+
+    `fault_in` says what is wrong with a row by what only the machine knows, such as the names of time zones.
+    """
     kind_named(dataset)
     rows: dict[str, bytes] = {}
     lines: dict[str, int] = {}
     mistakes: list[Mistake] = []
     for line, written in _json_rows(body) if form == "json" else _csv_rows(dataset, body):
         try:
-            key, row = _read(dataset, written)
+            key, row = _read(dataset, written, fault_in)
             _check_place(key, lines, PROMOTIONS_MAX if dataset == "promotions" else REFERENCE_ROWS_MAX)
         except PermanentFault as fault:
             mistakes.append(Mistake(line, str(fault)))
@@ -63,10 +68,13 @@ Written = bytes | PermanentFault
 """A row as JSON, or why there is none."""
 
 
-def _read(dataset: str, written: Written) -> tuple[str, bytes]:
+def _read(dataset: str, written: Written, fault_in: Callable[[Row], str | None]) -> tuple[str, bytes]:
     if isinstance(written, PermanentFault):
         raise written
     document = read_json(dataset, written)
+    fault = fault_in(document)
+    if fault is not None:
+        raise PermanentFault(f"not a row of {dataset}: {fault}")
     return key_of(dataset, document), encode_row(document)
 
 

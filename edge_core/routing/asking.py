@@ -17,7 +17,7 @@ from edge_core.reference.lookup import Reference
 from edge_core.routing.calendars import EPOCH, MS, local
 from edge_core.routing.goods import Goods, facts_of, goods_of
 from edge_core.routing.network import Network, area_of, is_in
-from edge_core.routing.places import Asker, Tariffs, place_of
+from edge_core.routing.places import Asker, Tariffs, place_of, wanted_of
 from edge_core.routing.question import Bar, Place, Prices, Question, Stamp
 from edge_core.routing.wishes import Site, Wish
 
@@ -48,7 +48,7 @@ def ask(
     currency = _currency(network, sites, here) or wish.currency
     tariffs = Tariffs()
     method: Final = "pickup" if wish.method == "pickup" else "ship"
-    asker = Asker(network, goods, method, wish.ship_to, currency, now_ms, zones, tariffs)
+    asker = Asker(network, wanted_of(goods), method, wish.ship_to, currency, now_ms, zones, tariffs)
     places = _nearest([place_of(asker, site) for site in sites])
     promise_at_ms = _promised_ms(wish.promise, now_ms)
     return Question(

@@ -5,12 +5,12 @@ parcel itself and those of its lines: that is what lets `sourcing` add them up w
 """
 
 from collections.abc import Sequence
-from functools import reduce
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
-from edge_core.limits import ROUTING_PART_MILLI_MAX
+from edge_core.limits import PARCEL_WEIGHT_G_MAX, ROUTING_PART_MILLI_MAX
 from edge_core.routing.question import Need, Place, PlaceKind, Prices, Question, Service, Supply
 
 _HOUR_MS: Final = 3_600_000
@@ -18,8 +18,13 @@ _DAY_MS: Final = 24 * _HOUR_MS
 _KM_M: Final = 1000
 _UNIT_MILLI: Final = 1000
 _PERMILLE: Final = 1000
+_TONNE_G: Final = 10**6
+_TWO_TONNES_G: Final = 2 * _TONNE_G
+_TONNE_MILLI_MAX: Final = ROUTING_PART_MILLI_MAX * _TONNE_G // PARCEL_WEIGHT_G_MAX
+"""So that no parcel's CO2e is beyond `ROUTING_PART_MILLI_MAX`."""
 _G_M_MG_PERMILLE_PER_KG: Final = 10**6 * 10**3 * 10**6 * 10**3
 """Grams over metres at milligrams for a tonne-kilometre, times permille of detour: so many make a kilogram of CO2e."""
+_G_M_MG_PERMILLE_PER_TONNE: Final = _G_M_MG_PERMILLE_PER_KG // _TONNE_G
 
 
 class Parts(Struct, frozen=True, array_like=True, gc=False):
@@ -55,8 +60,7 @@ class Parts(Struct, frozen=True, array_like=True, gc=False):
 
 def added(*parts: Parts) -> Parts:
     """The sum of each part."""
-    names = Parts.__struct_fields__
-    return reduce(lambda one, other: Parts(*(getattr(one, n) + getattr(other, n) for n in names)), parts, Parts())
+    return Parts(*map(sum, zip(*map(astuple, parts), strict=True)))
 
 
 def arrival_ms(service: Service, lead_ms: int) -> int:
@@ -85,7 +89,8 @@ def packed_milli(question: Question, place: Place) -> int:
 
 def awaited_milli(question: Question, arrives_ms: int) -> int:
     """What it costs that a parcel arrives when it does: lateness and time."""
-    return _lateness_milli(question, arrives_ms) + _time_milli(question, arrives_ms)
+    late_ms = arrives_ms - question.promise_at_ms
+    return _time_milli(question, arrives_ms) + (_lateness_milli(question, arrives_ms) if late_ms > 0 else 0)
 
 
 def line_parts(question: Question, need: Need, place: Place, service: Service, supply: Supply) -> Parts:
@@ -93,7 +98,7 @@ def line_parts(question: Question, need: Need, place: Place, service: Service, s
     return Parts(
         handling_milli=_handling_milli(need, place),
         stock_milli=_stock_milli(question, need, supply),
-        carbon_milli=carbons_milli((need.weight_g,), carbon_rate(question, place, service))[0],
+        carbon_milli=with_carbon_milli((0,), (need.weight_g,), carbon_tonne_milli(question, place, service))[0],
     )
 
 
@@ -102,20 +107,26 @@ def kept_milli(question: Question, need: Need, place: Place, supply: Supply) -> 
     return _handling_milli(need, place) + _stock_milli(question, need, supply)
 
 
-def carbon_rate(question: Question, place: Place, service: Service) -> int:
-    """What a gram costs for its CO2e on the way from a place by a service, for `carbons_milli`."""
+def carbon_tonne_milli(question: Question, place: Place, service: Service) -> int:
+    """What a tonne costs for its CO2e on the way from a place by a service: a rate, rounded before it is used."""
     prices = question.prices
-    return place.distance_m * service.carbon_mg_per_tkm * prices.detour_permille * prices.carbon_kg_milli
+    if not prices.carbon_kg_milli:
+        return 0
+    moved = place.distance_m * service.carbon_mg_per_tkm * prices.detour_permille
+    return min(_TONNE_MILLI_MAX, _rounded(moved * prices.carbon_kg_milli, _G_M_MG_PERMILLE_PER_TONNE))
 
 
-def carbons_milli(weights_g: Sequence[int], rate: int) -> list[int]:
-    """What lines cost for their CO2e, in thousandths of the minor unit."""
-    if max(weights_g) * rate >= ROUTING_PART_MILLI_MAX * _G_M_MG_PERMILLE_PER_KG:
-        return [_rounded(weight_g * rate, _G_M_MG_PERMILLE_PER_KG) for weight_g in weights_g]
-    if not rate:
-        return [0] * len(weights_g)
-    twice, half, whole = 2 * rate, _G_M_MG_PERMILLE_PER_KG, 2 * _G_M_MG_PERMILLE_PER_KG
-    return [(weight_g * twice + half) // whole for weight_g in weights_g]  # `_rounded`, as everybody asks
+def with_carbon_milli(kept: Sequence[int], weights_g: Sequence[int], tonne_milli: int) -> tuple[int, ...]:
+    """What lines add to a parcel: what they add whatever carries it, and their CO2e at what a tonne costs."""
+    if not tonne_milli:
+        return tuple(kept)
+    twice = 2 * tonne_milli  # `_rounded`, written out: each service of each place asks
+    return tuple(
+        [
+            milli + (weight_g * twice + _TONNE_G) // _TWO_TONNES_G
+            for milli, weight_g in zip(kept, weights_g, strict=True)
+        ]
+    )
 
 
 def carbon_g(question: Question, weight_g: int, place: Place, service: Service) -> int:

@@ -36,8 +36,9 @@ _DECISION: Final = {
         "The places that remain cannot send everything in {parcels} or fewer, or no tariff takes the weight.",
         "剩余地点无法在至多 {parcels}内发出全部商品，或没有运价适用于该重量。",
     ),
-    "manual.no_place": Phrase(
-        "There is no plan: the constraint of each place is told below.", "没有可行方案：各地点未满足的约束见下。"
+    "manual.goods": Phrase(
+        "No place can send {goods}: the constraint of each place is told below.",
+        "没有地点能发出 {goods}：各地点未满足的约束见下。",
     ),
     "decision.cost": Phrase("All together it counts for {cost}.", "合计 {cost}。"),
     "decision.arrives": Phrase("All of it is there by {at}.", "全部商品于 {at} 前送达。"),
@@ -208,7 +209,7 @@ _OTHERWISE: Final = {
     "runner_up.sent": Phrase("{place} by {service} with {skus}", "{place} 经 {service} 发 {skus}"),
     "runner_up.waits": Phrase("{skus} waiting for goods", "{skus} 等待到货"),
     "title.changes": Phrase("What would have changed it", "什么会改变结果"),
-    "changes.none": Phrase("Nothing that one place alone could have had.", "任何单个地点的改变都不会改变结果。"),
+    "changes.none": Phrase("Nothing that a single place lacked.", "任何单个地点的改变都不会改变结果。"),
     "change.cheaper": Phrase(
         "If {given}: {place} would send, and the whole would count for {cost}, {saves} less.",
         "若 {given}，则由 {place} 发货，合计 {cost}，少 {saves}。",

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
 from edge_core.limits import QUANTITY_MILLI_MAX
 from edge_core.orders.document import Address
-from edge_core.reference.network_documents import Location, Zone
+from edge_core.reference.network_documents import Location, Supplier, Zone
 from edge_core.reference.network_documents import Service as ServiceRow
 from edge_core.routing.calendars import end_of_ms, next_departure_ms, next_open_ms
 from edge_core.routing.constraints import SPECIAL_TRAITS
@@ -42,11 +42,42 @@ class Tariffs:
         return tuple(self._bands)
 
 
+class Wanted(NamedTuple):
+    """What all lines together want of one SKU; `lots` where each of them names one."""
+
+    sku: str
+    unit: str
+    milli: int
+    fresh_for_ms: int
+    lots: frozenset[str] | None
+    supplier: Supplier | None
+
+
+def wanted_of(goods: Sequence[Goods]) -> tuple[Wanted, ...]:
+    """The lines by their SKU, in the order of the first of each."""
+    by_sku: dict[str, list[Goods]] = {}
+    for each in goods:
+        by_sku.setdefault(each.left.line.sku, []).append(each)
+    return tuple(_wanted(sku, several) for sku, several in by_sku.items())
+
+
+def _wanted(sku: str, several: Sequence[Goods]) -> Wanted:
+    lots = [each.left.line.lot for each in several]
+    return Wanted(
+        sku,
+        several[0].left.line.unit,
+        sum(each.left.quantity_milli for each in several),
+        max(each.fresh_for_ms for each in several),
+        None if None in lots else frozenset(lot for lot in lots if lot is not None),
+        several[0].supplier,
+    )
+
+
 class Asker(Struct, frozen=True):
     """What all places of one question are looked at with."""
 
     network: Network
-    goods: tuple[Goods, ...]
+    wanted: tuple[Wanted, ...]
     method: Method
     ship_to: Address | None
     currency: str
@@ -116,45 +147,37 @@ def _service(asker: Asker, row: ServiceRow, to: Zone, leaves_ms: int | None, rea
 
 
 def _supplies(asker: Asker, site: Site, location: Location, zone: tzinfo) -> tuple[Supply, ...]:
-    by_sku: dict[str, list[Goods]] = {}
-    for goods in asker.goods:
-        by_sku.setdefault(goods.left.line.sku, []).append(goods)
-    found = (_supply(asker, site, location, zone, several) for several in by_sku.values())
+    lots: dict[str, list[Lot]] = {}
+    for lot in site.lots:
+        lots.setdefault(lot.sku, []).append(lot)
+    found = (_supply(asker, lots.get(wanted.sku, ()), location, zone, wanted) for wanted in asker.wanted)
     return tuple(supply for supply in found if supply is not None)
 
 
-def _supply(asker: Asker, site: Site, location: Location, zone: tzinfo, wanted: Sequence[Goods]) -> Supply | None:
+def _supply(asker: Asker, there: Sequence[Lot], location: Location, zone: tzinfo, wanted: Wanted) -> Supply | None:
     """What a place has of one SKU for all lines that want it: of lots that keep long enough, where they suffice."""
-    lots = [lot for lot in site.lots if _is_wanted(lot, wanted) and _lasts_until(lot, zone) > asker.now_ms]
-    if not lots:
+    lasting = [(_lasts_until(lot, zone), lot) for lot in there if _is_wanted(lot, wanted)]
+    good = [each for each in lasting if each[0] > asker.now_ms]
+    if not good:
         return None
-    milli = sum(goods.left.quantity_milli for goods in wanted)
-    fresh_ms = asker.now_ms + max(goods.fresh_for_ms for goods in wanted)
-    fresh = [lot for lot in lots if _lasts_until(lot, zone) >= fresh_ms]
-    used = fresh if sum(lot.free_milli for lot in fresh) >= milli else lots
-    first = _first_expired(used, zone)
-    supplier = wanted[0].supplier if location.kind == "supplier" else None
+    fresh_ms = asker.now_ms + wanted.fresh_for_ms
+    fresh = [each for each in good if each[0] >= fresh_ms]
+    used = fresh if sum(lot.free_milli for _, lot in fresh) >= wanted.milli else good
+    first_ms = min(lasts_ms for lasts_ms, _ in used)
+    supplier = wanted.supplier if location.kind == "supplier" else None
     return Supply(
-        wanted[0].left.line.sku,
-        min(QUANTITY_MILLI_MAX, sum(lot.free_milli for lot in used)),
-        min(QUANTITY_MILLI_MAX, sum(lot.safety_milli for lot in used)),
+        wanted.sku,
+        min(QUANTITY_MILLI_MAX, sum(lot.free_milli for _, lot in used)),
+        min(QUANTITY_MILLI_MAX, sum(lot.safety_milli for _, lot in used)),
         0 if supplier is None else supplier.order_milli_min,
-        None if first.expires_on is None else _lasts_until(first, zone),
+        None if first_ms == _FOR_EVER_MS else first_ms,
         0 if supplier is None else supplier.lead_ms,
     )
 
 
-def _is_wanted(lot: Lot, wanted: Sequence[Goods]) -> bool:
-    """Whether it is of the SKU, in the unit of its lines, and of the lots that they name, where all of them do."""
-    line = wanted[0].left.line
-    if lot.sku != line.sku or lot.unit != line.unit or lot.free_milli <= 0:
-        return False
-    named = {goods.left.line.lot for goods in wanted}
-    return None in named or lot.lot in named
-
-
-def _first_expired(lots: Sequence[Lot], zone: tzinfo) -> Lot:
-    return min(lots, key=lambda lot: _lasts_until(lot, zone))
+def _is_wanted(lot: Lot, wanted: Wanted) -> bool:
+    """Whether there is any of it, in the unit of its lines, and of the lots that they name, where all of them do."""
+    return lot.free_milli > 0 and lot.unit == wanted.unit and (wanted.lots is None or lot.lot in wanted.lots)
 
 
 def _lasts_until(lot: Lot, zone: tzinfo) -> int:

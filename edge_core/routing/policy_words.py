@@ -62,7 +62,7 @@ def _policy(question: Question, voice: Voice) -> Iterator[str]:
     else:
         yield voice.say("reason.policy.own", policy=policy)
     arm, _, version = policy.partition("@")
-    if arm == BUILT_IN.source:
+    if version and arm == BUILT_IN.source:
         yield voice.say("reason.built_in")
     elif arm == FALLBACK:
         yield voice.say("reason.fallback")

@@ -50,6 +50,7 @@ CORE_MAY_IMPORT = {
         "heapq",
         "json",
         "math",
+        "math",
         "operator",
         "re",
         "statistics",

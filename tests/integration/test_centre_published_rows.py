@@ -46,6 +46,7 @@ async def test_an_order_is_routed_at_the_centre_by_what_it_published(centre: Run
     assert (await look_up(centre, known)).network is NO_NETWORK
     await publish_rows(centre, "locations", [location(each.location_id) for each in LOCATIONS])
     await publish_rows(centre, "services", [PARCEL, COURIER])
+    assert (await look_up(centre, known)).network is NO_NETWORK, "nobody knows what the carriers take"
     await publish_rows(centre, "tariffs", TARIFFS)
     found = await look_up(centre, known)
     assert [stamp.source for stamp in found.network.sources] == ["locations@1", "services@1", "tariffs@1"]
@@ -71,7 +72,10 @@ async def test_the_newest_version_for_all_is_used_and_what_was_withdrawn_is_not(
     known = PublishedRows()
     await publish_rows(centre, "catalogue", [Item("a", "old", "H87")])
     await publish_rows(centre, "locations", [location("berlin")])
-    assert (await look_up(centre, known, "a")).items["a"].description == "old"
+    await publish_rows(centre, "services", [PARCEL])
+    await publish_rows(centre, "tariffs", TARIFFS)
+    before = await look_up(centre, known, "a")
+    assert (before.items["a"].description, set(before.network.locations)) == ("old", {"berlin"})
     await publish_rows(centre, "catalogue", [Item("a", "new", "H87")])
     await publish_rows(centre, "catalogue", [Item("a", "north", "H87")], "region/north")
     await publish_rows(centre, "locations", [])
@@ -128,3 +132,11 @@ async def tariff_keys(centre: RunningCentre) -> set[str]:
         newest, *_ = await reference.kept(connection, "tariffs")
         _, changes = read_file(await reference.whole(connection, "tariffs", newest.version))
     return {change.key for change in changes}
+
+
+async def test_a_place_in_a_time_zone_that_nobody_knows_is_not_published(centre: RunningCentre) -> None:
+    place = {"location_id": "s1", "kind": "store", "time_zone": "Europe/Berlin", "currency": "EUR"}
+    wrong = [place, {**place, "location_id": "s2", "time_zone": "Europe/Nowhere"}]
+    answer = await centre.http.put("/v1/reference/locations", json=wrong)
+    assert (answer.status_code, "no time zone 'Europe/Nowhere'" in answer.text) == (422, True), answer.text
+    assert (await centre.http.put("/v1/reference/locations", json=[place])).status_code == 201

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from central_sync.rule_language.aloud import aloud
 from central_sync.rule_language.grammar import parser
 from central_sync.rule_language.misreading import Misreading
 from central_sync.rule_language.reading import read
@@ -23,7 +24,6 @@ from central_sync.rule_language.rule import (
     Outcome,
     Rule,
 )
-from central_sync.rule_language.said import aloud
 from central_sync.rule_language.table import row_of, rule_of
 from central_sync.rule_language.telling import tell
 from central_sync.rule_language.words import WORDS as TABLE

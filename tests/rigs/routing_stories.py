@@ -118,9 +118,9 @@ def _orders() -> list[Question]:
 
 def _policies() -> list[Question]:
     """Every way in which a policy may have come to be asked."""
-    names = "default@4#ab", "fallback@4#ab", "cheap@4#ab", "built-in"
+    names = "default@4#ab", "fallback@4#ab", "cheap@4#ab"
     asked = [question(policy=Stamp(name, NOW_MS - HOUR_MS)) for name in names]
-    return [*asked, question(policy=Stamp("built-in-1", 0))]
+    return [*asked, *(question(policy=Stamp(name, 0)) for name in ("built-in-1", "built-in-1@4"))]
 
 
 def _long() -> Question:

@@ -7,8 +7,8 @@ from typing import Any
 from central_sync.rule_language.misreading import Misreading
 from central_sync.rule_language.reading import lang_of, read
 from central_sync.rule_language.rule import Rule
-from central_sync.rule_language.said import understood
 from central_sync.rule_language.vocabulary import Vocabulary
+from central_sync.rules import say
 from edge_core.policy.documents import Policy
 from edge_core.policy.engine import Engine
 from edge_core.policy.schema import named
@@ -41,9 +41,9 @@ def condition(sentence: str) -> tuple[str, str, tuple[object, ...]]:
 
 def policy(*sentences: str) -> Policy:
     """A policy of one table, with a row for each sentence."""
-    found = understood(sentences, None, WORDS, "rules")
-    assert not isinstance(found, str), found
-    return Policy("said", 1, "Said", "所言", json.dumps(found[1]))
+    found = say(sentences, None, WORDS, "rules")
+    assert found.graph is not None, found
+    return Policy("said", 1, "Said", "所言", json.dumps(found.graph))
 
 
 def verdict(facts: Facts, *sentences: str) -> Verdict:

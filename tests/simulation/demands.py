@@ -23,6 +23,7 @@ from tests.simulation.machine import Machine
 from tests.simulation.office import demand_instructions, unanswered
 from tests.simulation.once import demand_each_once
 from tests.simulation.promises import Broken, decision_of, on_disk
+from tests.simulation.replays import demand_replays
 from tests.simulation.views import demand_views
 
 if TYPE_CHECKING:
@@ -183,12 +184,14 @@ def _demand_node(house: "House", node_id: str) -> None:
     there = _centre_log(house, node_id)
     _demand_owed(house, node_id, there)
     demand_each_once(house, node_id, there.entries)
+    demand_replays(f"{node_id} at the centre", there.entries)
     orders = _known_orders(house, there)
     is_whole = not any(loss.node_id == node_id for loss in house.centre.tables.losses)
     has_let_go = any(machine.look("SELECT 1 FROM stream WHERE pruned_seq > 0") for machine in machines)
     demand_instructions(house, node_id, orders, is_whole=is_whole, has_let_go=has_let_go)
     for machine in selling:
         here = _edge_log(machine)
+        demand_replays(machine.name, here.entries)
         _demand_kept_orders(machine, _known_orders(house, here), orders, is_whole=is_whole)
         back_elsewhere = _back_elsewhere(machine, there.entries) if len(machines) > 1 else frozenset()
         _demand_stock(machine, here, there if is_whole else None, besides=back_elsewhere)

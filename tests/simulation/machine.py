@@ -37,6 +37,7 @@ from edge_core.orders.requests import CloseRequest
 from edge_core.sync.entry import ENTRY_VERSION
 from edge_core.sync.retention import Window
 from holdfast_runtime.mqtt import MqttLink
+from tests.simulation.carriers import lookup_of
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.network import Broker, Line
 from tests.simulation.sqlite import OWNER, Process, observer
@@ -142,6 +143,7 @@ class Machine:
             jitter=self._chance.random,
             zone=ZONE,
             life=self._chance.randbytes(8),
+            stopwatch_ns=lambda: 0,
             machine=ids.machine_mark(self.node_id),  # a copied machine has the id of its original, as clones do
         )
         try:
@@ -166,6 +168,7 @@ class Machine:
 
     def _assembled(self, file: StoreFile, here: Surroundings, line: Line) -> Agent:
         intake = Intake(file, here, is_offline=lambda: not session.is_online)
+        intake.lookup = lookup_of(self.node_id)
         books = Books(file, here.now_ms, "0.1.0")
         session = Session(
             file=file,

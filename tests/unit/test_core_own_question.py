@@ -62,6 +62,15 @@ def test_a_store_asks_about_itself_with_what_is_free_there_and_the_carriers_that
     assert route(asked()).kind == "fulfil_here"
 
 
+def test_what_the_carrier_is_to_do_besides_is_asked() -> None:
+    posted = replace(POSTED, fulfillment=replace(POSTED.fulfillment, services=("install",)))
+    events = placed(1, posted)
+    asked_for = events[0].services if isinstance(events[0], OrderPlaced) else ()
+    question = asked(of=sending(extras=asked_for))
+    assert question.extras == ("install",)
+    assert [each.service_id for each in route(question).allocations] == ["courier"]
+
+
 def test_a_store_without_carriers_has_nothing_to_ask() -> None:
     assert router_here(setting(Reference({}, network=NO_NETWORK))) is None
     assert router_here(setting(location_id="elsewhere")) is None

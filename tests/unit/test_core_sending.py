@@ -7,19 +7,21 @@ import pytest
 from msgspec.structs import replace
 
 from edge_core.limits import ROUTING_COOL_DOWN_MS
+from edge_core.orders.commands import TakeAssignment
 from edge_core.orders.document import FulfillmentRequest, Method, Promise, TillOrder, Trait
 from edge_core.orders.events import FulfillmentRouted, OrderHeld, OrderPlaced, StockReserved
 from edge_core.orders.rendering import Origin, Recorded, receipt, rfc3339
 from edge_core.orders.requests import ApproveRequest, RedirectRequest, RejectRequest, ShipRequest, StepRequest
 from edge_core.orders.routing_events import RoutedGroup, RoutingDecided
-from edge_core.orders.sending import Router
+from edge_core.orders.sending import Router, Sending
 from edge_core.routing.deciding import route
 from edge_core.routing.question import Bar, Prices, Question
 from edge_core.routing.record import Record, decision_in, question_in
 from edge_core.routing.tariffs import Band
+from edge_core.stock.rights import Life
 from edge_core.sync.entry import ENTRY_VERSION, Entry
 from tests.rigs.counter import Counter, names
-from tests.rigs.orders import till_order, with_line
+from tests.rigs.orders import order_id, till_order, with_line
 from tests.rigs.routing import CENT, HOUR_MS, NOW_MS, service
 from tests.rigs.sending import BERLIN, store_router
 
@@ -88,6 +90,20 @@ def test_what_is_no_choice_is_not_asked_and_records_nothing(method: Method) -> N
     for each in (at, without):
         each.place(order(method))
     assert at.entries == without.entries
+
+
+def test_what_the_carrier_is_to_do_besides_is_asked_when_the_order_is_placed_and_when_it_is_routed_again() -> None:
+    heard = []
+
+    def listening(sending: Sending) -> Question | None:
+        heard.append(sending.extras)
+        return store_router(VAN)(sending)
+
+    at = counter(listening)
+    posted = order()
+    placed = at.place(replace(posted, fulfillment=replace(posted.fulfillment, services=("take_back",))))
+    names(at.ask(placed, "redirect", RedirectRequest("ship", HAMBURG)))
+    assert heard == [("take_back",), ("take_back",)]
 
 
 def test_goods_that_the_ledger_never_saw_wait_as_before_and_are_not_asked_about() -> None:
@@ -192,6 +208,14 @@ def test_a_place_that_said_no_is_asked_again_by_people_alone_until_the_cool_down
     )
 
 
+def test_a_carrier_that_people_had_chosen_leaves_neither_the_place_nor_a_service_alone() -> None:
+    at = counter(store_router(VAN))
+    placed = at.place(order(traits=("hazardous",)))
+    names(at.ask(placed, "approve", ApproveRequest(operator_id="manager-1")))
+    names(at.ask(placed, "reject", RejectRequest("no_carrier")))
+    assert at.states[placed].groups[0].avoided == ()
+
+
 def test_what_is_routed_again_is_split_where_its_parcels_go_apart_now() -> None:
     at = counter(store_router(service("all", carries=("cold", "hazardous"))))
     placed = at.place(order(traits=("hazardous", "cold")))
@@ -203,6 +227,17 @@ def test_what_is_routed_again_is_split_where_its_parcels_go_apart_now() -> None:
     ]
     assert [group.service_id for group in at.states[placed].groups] == ["guarded", "cooled"]
     assert [group.status for group in at.states[placed].groups] == ["reserved", "reserved"]
+
+
+@pytest.mark.parametrize(("traits", "last"), [((), "fulfillment.accepted"), (("hazardous",), "order.held")])
+def test_an_order_that_the_centre_assigned_asks_too_and_people_accept_what_nothing_carries(
+    traits: Sequence[Trait], last: str
+) -> None:
+    at = counter(store_router(VAN))
+    life = Life("store-0001", order_id(7))
+    command = TakeAssignment(at.placing(order(traits=traits)), order_id(8), 1, NOW_MS, is_accepted=True, life=life)
+    assert names(at.submit(command))[-1] == last
+    assert only(at, RoutingDecided).groups[0].service_id == (None if traits else "van")
 
 
 def test_a_question_too_large_to_record_is_not_asked() -> None:

@@ -15,29 +15,37 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from edge_agent.explaining import explained, replayed
+from edge_agent.instructions import Instructions
 from edge_agent.store import orders
 from edge_agent.store.policies import BundleRow, put_bundle
+from edge_agent.store.verify import verify_file
 from edge_agent.submission import Ask, Request
 from edge_core.orders.commands import MovementLine, StockMovement
-from edge_core.orders.document import Address, FulfillmentRequest, Method, TillOrder
+from edge_core.orders.document import Address, Customer, FulfillmentRequest, Method, TillOrder
 from edge_core.orders.requests import RedirectRequest, RejectRequest, StepRequest
 from edge_core.policy.bundle import Bundle, encode_bundle
 from edge_core.policy.pricing import Policies
 from edge_core.reference.datasets import Row, encode_row, key_of
 from edge_core.reference.documents import Item
-from edge_core.reference.network_documents import CarbonFactor
+from edge_core.reference.network_documents import CarbonFactor, Zone
 from edge_core.routing.wording import as_text
+from edge_core.sync.chain import genesis, link
+from edge_core.sync.instruction import INSTRUCTION_VERSION, AssignTask, Instruction, encode_instruction
+from edge_core.sync.messages import DOWN, Deliver, pack_block
+from holdfast_runtime.policies import bundled_policies, bundled_release
 from tests.rigs.bundles import GOOD, bundle
 from tests.rigs.network import COURIER, HOME, PARCEL, TARIFFS, location
 from tests.rigs.orders import of_next_customer, till_order
 from tests.rigs.policies import policy, table
+from tests.rigs.shelf import HERE as HERE_AND_NOW
 from tests.rigs.shelf import Parts, opened_parts
 
 NODE: Final = "node-1"
 UTC: Final = ZoneInfo("UTC")
+HERE: Final = replace(location(), location_id=NODE, hours=(), day_milli_max=100_000)
 ROWS: Final[dict[str, list[Row]]] = {
     "catalogue": [Item(line.sku, "Water", "H87", weight_grams=600) for line in till_order().lines],
-    "locations": [replace(location(), location_id=NODE, hours=(), day_milli_max=100_000)],
+    "locations": [HERE],
     "services": [PARCEL, COURIER],
     "tariffs": list(TARIFFS),
     "carbon": [CarbonFactor("road", "road", 120_000, "made up", "1")],
@@ -48,15 +56,19 @@ ROWS: Final[dict[str, list[Row]]] = {
 async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
     async with opened_parts(tmp_path) as found:
         found.intake.lookup = found.keeper.look_up
-        for dataset, rows in ROWS.items():
-            coded = {key_of(dataset, row): encode_row(row) for row in rows}
-            await found.fetch(found.shelf.publish(dataset, 1, coded))
-        await found.keeper.load()
+        await publish(found, 1, **ROWS)
         await answer(found, StockMovement("receipt", tuple(MovementLine(s, 50_000, "H87") for s in SKUS)))
         yield found
 
 
 SKUS: Final = [line.sku for line in till_order().lines]
+
+
+async def publish(parts: Parts, version: int, **datasets: list[Row]) -> None:
+    for dataset, rows in datasets.items():
+        coded = {key_of(dataset, row): encode_row(row) for row in rows}
+        await parts.fetch(parts.shelf.publish(dataset, version, coded))
+    await parts.keeper.load()
 
 
 def order(method: Method = "ship", ship_to: Address | None = HOME) -> TillOrder:
@@ -87,6 +99,25 @@ async def test_an_order_that_is_sent_is_answered_with_its_service_and_its_arriva
     assert parts.intake.routing.times.buckets()[-1] == ("+Inf", 1.0)
 
 
+async def test_who_repeats_an_order_gets_its_answer_and_the_file_stays_sound(parts: Parts) -> None:
+    posted, key = order(), str(uuid4())
+    first = await parts.intake.submit(posted, key, None)
+    again = await parts.intake.submit(posted, key, None)
+    assert (again.body, again.is_replay) == (first.body, True)
+    assert (await verify_file(parts.file.path)).is_sound
+
+
+async def test_an_order_that_the_centre_assigned_asks_for_its_carrier_here(parts: Parts) -> None:
+    assigned, downlink = uuid4(), uuid4()
+    task = AssignTask(order(), uuid4(), "W-1", "shop:1", bytes(32), 1, 1_795_000_000_000)
+    body = encode_instruction(Instruction(INSTRUCTION_VERSION, uuid4(), 1, assigned, task))
+    before = genesis(NODE, downlink, DOWN)
+    deliver = Deliver(downlink, DOWN, 1, 1, before, link(before, body), *pack_block([body]))
+    await Instructions(parts.file, parts.intake, HERE_AND_NOW).take(deliver)
+    (decision,) = (await explained(parts.file.path, assigned, lang="en", zone=UTC)).decisions
+    assert (decision.groups[0].service_id, decision.question.places[0].location_id) == ("parcel", NODE)
+
+
 async def test_a_sale_over_the_counter_asks_nothing(parts: Parts) -> None:
     sold = await answer(parts, order("carry_out", None))
     assert "service_id" not in sold["groups"][0]
@@ -111,6 +142,16 @@ async def test_a_service_that_did_not_come_is_replaced_by_another_one(parts: Par
     await answer(parts, Ask(placed, "reject", RejectRequest("no_carrier")))
     routed = await answer(parts, Ask(placed, "route", StepRequest()))
     assert [group["service_id"] for group in routed["groups"]] == ["courier"]
+
+
+async def test_what_is_to_be_installed_goes_by_who_installs_and_again_after_a_change_of_address(parts: Parts) -> None:
+    posted = order()
+    posted = replace(posted, fulfillment=replace(posted.fulfillment, services=("install",)))
+    placed = await answer(parts, posted)
+    assert placed["groups"][0]["service_id"] == "courier"
+    near = replace(HOME, name="Their neighbour")
+    routed = await answer(parts, Ask(UUID(placed["order_id"]), "redirect", RedirectRequest("ship", near)))
+    assert (routed["status"], routed["groups"][0]["service_id"]) == ("in_fulfillment", "courier")
 
 
 async def test_goods_that_are_sent_elsewhere_go_by_what_goes_there(parts: Parts) -> None:
@@ -164,6 +205,22 @@ async def test_orders_are_priced_by_the_policies_in_use_and_a_replay_asks_them_a
     assert decision.policy.startswith("default@3#")
     found = await replayed(parts.file.path, None, lambda _: None)
     assert (found.decisions, found.repriced, found.findings) == (1, 1, ())
+
+
+async def test_liquids_to_the_island_go_by_the_cold_carrier_and_are_picked_first_for_top_tiers(parts: Parts) -> None:
+    everywhere = (Zone("home", 48 * 3_600_000),)
+    plain = replace(PARCEL, zones=everywhere)
+    await publish(parts, 2, services=[plain, replace(plain, service_id="cold", carries=("cold",))])
+    await publish(parts, 2, locations=[replace(HERE, services=("parcel", "cold"))])
+    release = bundled_release(number=3, made_at_ms=1)
+    await use(parts, Bundle(release, bundled_policies()))
+    haikou = Address("A. Receiver", "CN", region="CN-HI")
+    liquids = replace(order(ship_to=haikou), customer=Customer("c-1", "black"))
+    (group,) = (await answer(parts, liquids))["groups"]
+    assert (group["service_id"], group["sorts_first"]) == ("cold", True)
+    (other,) = (await answer(parts, order()))["groups"]
+    assert (other["service_id"], other.get("sorts_first", False)) == ("parcel", False)
+    assert (await replayed(parts.file.path, None, lambda _: None)).repriced == 2
 
 
 async def test_policies_that_say_something_else_under_the_same_number_are_found(parts: Parts) -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from edge_agent.store.reference_lookup import Lookup
 from edge_core.orders.document import Address, FulfillmentRequest
+from edge_core.policy.documents import Signal
 from edge_core.reference.datasets import Row, encode_row, key_of
 from edge_core.reference.documents import Item
 from edge_core.reference.lookup import Needs, Reference, needs_of
@@ -73,9 +74,24 @@ async def test_a_sale_over_the_counter_asks_for_nothing_of_the_network(parts: Pa
     assert set(found.editions) == {"catalogue"}, "orders are not judged by the network"
 
 
+async def test_a_judgment_does_not_name_what_orders_are_only_routed_by(parts: Parts) -> None:
+    """Else every sale would say that policies of last week are old."""
+    await publish(parts, signals=[Signal("s1", "weather", "region/DE-BE", 2_000)], catalogue=ROWS["catalogue"])
+    found = await looked_up(parts)
+    assert (set(found.editions), len(found.signals)) == ({"catalogue"}, 1)
+
+
 async def test_a_store_that_is_not_among_the_locations_has_no_network(parts: Parts) -> None:
-    await publish(parts, locations=[location("hamburg")], services=[PARCEL])
+    await publish(parts, locations=[location("hamburg")], services=[PARCEL], tariffs=TARIFFS)
     assert await network_of(parts) is NO_NETWORK
+
+
+async def test_a_store_that_has_not_received_all_that_it_takes_has_no_network(parts: Parts) -> None:
+    for dataset in ("catalogue", "locations", "services"):
+        await publish(parts, 1, **{dataset: ROWS[dataset]})
+        assert await network_of(parts) is NO_NETWORK
+    await publish(parts, tariffs=TARIFFS)
+    assert (await network_of(parts)).sources
 
 
 async def test_what_is_kept_between_orders_is_that_of_the_version_in_use(parts: Parts) -> None:

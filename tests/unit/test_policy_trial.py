@@ -1,18 +1,9 @@
-"""What a bundle has to pass before it is used, and the process in which it is tried."""
-
-import asyncio
-import os
-import resource
-import sys
-import time
-from typing import Any
+"""What a bundle has to pass before it is used."""
 
 import msgspec
 import pytest
 from msgspec.structs import replace
 
-from edge_agent import policy_sandbox
-from edge_agent.policy_sandbox import run_trial
 from edge_core.policy.bundle import Bundle, decode_bundle, encode_bundle
 from edge_core.policy.lint import look_at
 from edge_core.policy.outcome import Outcome, Trial
@@ -74,101 +65,6 @@ def test_a_policy_that_fails_on_a_sample_alone_does_not_pass() -> None:
     too_much = policy("p", table([{"if units": ">= 3", "parcels_max": "units * 4"}, {"parcels_max": "2"}]))
     found = hold(trial(bundle(too_much)))
     assert found.faults == ("p, column 'parcels_max': 12 is not within 1 and 10",)
-
-
-# --- the process -----------------------------------------------------------------------------------------------------
-
-
-async def test_the_sandbox_says_what_the_trial_says() -> None:
-    given = trial(bundle(GOOD, number=3))
-    assert await run_trial(given) == hold(given)
-    hostile = trial(HOSTILE["a function node"])
-    assert await run_trial(hostile) == hold(hostile)
-
-
-def as_child(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    """Have the sandbox run another program, after it has confined itself."""
-    real = asyncio.create_subprocess_exec
-
-    async def start(python: str, *_: str, **options: Any) -> Any:
-        lines = f"from edge_agent.policy_sandbox import confine\nconfine()\n{program}"
-        return await real(python, "-c", lines, **options)
-
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
-
-
-@pytest.mark.parametrize(
-    ("program", "says"),
-    [
-        ("while True: pass", "was not over after 300 ms"),
-        ("import time; time.sleep(60)", "was not over after 300 ms"),
-        ("x = bytearray(1 << 30)", "its trial ended with 1"),
-        ("import os; os._exit(3)", "its trial ended with 3"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "its trial ended with -11"),
-        ("print('ok')", "its trial gave no answer"),
-        ("import sys; sys.stdout.buffer.write(bytes(9_000_000))", "its trial gave no answer"),
-    ],
-)
-async def test_a_trial_that_takes_too_much_or_dies_is_a_no(
-    monkeypatch: pytest.MonkeyPatch, program: str, says: str
-) -> None:
-    as_child(monkeypatch, program)
-    wall_ms = 300 if "300 ms" in says else 20_000
-    found = await run_trial(trial(bundle(GOOD)), wall_ms=wall_ms)
-    assert found.number == 0
-    assert says in found.faults[0]
-
-
-async def test_a_trial_that_computes_for_ever_is_ended_by_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(policy_sandbox, "_LIMITS", ((resource.RLIMIT_CPU, 1),))
-    as_child(monkeypatch, "import resource; resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass")
-    began_s = time.monotonic()
-    found = await run_trial(trial(bundle(GOOD)), wall_ms=30_000)
-    assert "its trial ended with -" in found.faults[0]
-    assert time.monotonic() - began_s < 25
-
-
-async def test_a_trial_that_is_given_up_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    pids: list[int] = []
-    real = asyncio.create_subprocess_exec
-
-    async def start(*arguments: Any, **options: Any) -> Any:
-        process = await real(sys.executable, "-c", "import time; time.sleep(60)", **options)
-        pids.append(process.pid)
-        return process
-
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
-    task = asyncio.create_task(run_trial(trial(bundle(GOOD))))
-    while not pids:
-        await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    with pytest.raises(ProcessLookupError):
-        os.kill(pids[0], 0)
-
-
-async def test_a_confined_process_cannot_write_files_and_knows_nothing_of_the_agents_environment(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
-) -> None:
-    monkeypatch.setenv("EDGE_AGENT__SECRET", "x")
-    as_child(
-        monkeypatch,
-        f"""
-import os, sys, msgspec
-try:
-    with open({str(tmp_path / "f")!r}, "w") as file:
-        file.write("x")
-    told = "it wrote"
-except OSError as error:
-    told = error.strerror
-from edge_core.policy.outcome import Outcome
-environment = [name for name in os.environ if "EDGE" in name]
-sys.stdout.buffer.write(msgspec.msgpack.encode(Outcome(0, (told, str(environment), str(os.nice(0) >= 10)))))
-""",
-    )
-    found = await run_trial(trial(bundle(GOOD)))
-    assert found == Outcome(0, ("File too large", "[]", "True"))
 
 
 def test_an_outcome_is_small_and_has_one_form() -> None:

@@ -10,9 +10,10 @@ import pytest
 from central_sync.cli import _parser
 from central_sync.rule_commands import rule
 from central_sync.rule_language import describing
+from central_sync.rule_language.aloud import aloud
 from central_sync.rule_language.graph import graph_of
-from central_sync.rule_language.said import aloud
 from central_sync.rule_language.table import Row
+from holdfast_runtime.config import ConfigError
 from tests.rigs.rules import WORDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "rules-language.md"
@@ -20,7 +21,7 @@ SENTENCE = "When the store is offline, then keep the promise"
 
 
 async def run(*words: str) -> int:
-    return await rule(object(), _parser().parse_args(["rule", *words]))
+    return await rule(None, _parser().parse_args(["rule", *words]))
 
 
 async def test_the_examples_of_the_page_are_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,7 +40,8 @@ async def test_a_row_is_shown_as_a_table_and_for_programs(capsys: pytest.Capture
     assert await run("say", SENTENCE) == 0
     assert "1    if    is_offline     true" in capsys.readouterr().out
     assert await run("say", SENTENCE, "--json") == 0
-    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    (sentence,) = json.loads(capsys.readouterr().out)["sentences"]
+    row = sentence["row"]
     assert row["zh"] == "当门店离线，则必须按承诺送达。"
     assert (row["inputs"], row["outputs"]) == ({"is_offline": "true"}, {"keeps_promise": "true"})
 
@@ -65,20 +67,15 @@ async def test_the_chains_own_names_are_read_from_its_file(tmp_path: Path) -> No
     own = "When the customer is an emerald member, then keep the promise"
     assert await run("say", own) == 1
     assert await run("say", own, "--names", str(names)) == 0
+    assert await rule(names, _parser().parse_args(["rule", "say", own])) == 0
     names.write_text("[[tier]]\n")
-    assert await run("say", own, "--names", str(names)) == 2
+    with pytest.raises(ConfigError, match="missing required field"):
+        await run("say", own, "--names", str(names))
+    with pytest.raises(ConfigError, match="readable file"):
+        await run("say", own, "--names", str(tmp_path / "none"))
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["say"],
-        ["tell"],
-        ["tell", "/none"],
-        ["say", SENTENCE, "--names", "/none"],
-        ["say", SENTENCE, "--out", "/none/rule.json"],
-    ],
-)
+@pytest.mark.parametrize("words", [["say"], ["tell"], ["tell", "/none"], ["say", SENTENCE, "--out", "/none/rule.json"]])
 async def test_wrong_usage_ends_with_2(words: list[str]) -> None:
     assert await run(*words) == 2
 

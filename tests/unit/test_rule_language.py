@@ -8,12 +8,12 @@ import pytest
 from lark import logger as lark_logger
 
 from central_sync.rule_language import describing
+from central_sync.rule_language.aloud import aloud
 from central_sync.rule_language.grammar import parser
 from central_sync.rule_language.graph import tables_of
 from central_sync.rule_language.misreading import Misreading
 from central_sync.rule_language.reading import read
 from central_sync.rule_language.rule import BOUNDS, MEASURES, NAMINGS, SWITCHES, Rule
-from central_sync.rule_language.said import aloud
 from central_sync.rule_language.table import row_of
 from central_sync.rule_language.telling import tell
 from central_sync.rule_language.vocabulary import Name, Names, Vocabulary, read_names, written
@@ -271,6 +271,13 @@ def test_a_mistake_is_told_in_the_language_of_the_sentence() -> None:
         said
         == 'column 24: "glod" cannot stand here; what can: black gold, diamond, black card, platinum, gold, silver, VIP'
     )
+
+
+def test_a_mistake_has_every_word_and_tells_as_many_as_somebody_reads() -> None:
+    found = mistake("当收货地为海楠，则优先分拣")
+    assert len(found.allowed) > 31
+    assert found.said("zh").endswith("、…")
+    assert found.said("zh").count("、") == 24
 
 
 def test_a_sentence_that_nobody_would_read_is_not_read() -> None:
