@@ -321,9 +321,24 @@ def test_a_chains_word_for_a_tier_takes_the_place_of_the_languages() -> None:
     assert isinstance(read("When the customer is a gold member, then pick it first", "en", words), Misreading)
 
 
-@pytest.mark.parametrize(
-    "text", ["[[tier]]\nvalue = 1", "[[country]]", "[[tier", '[[tier]]\nvalue="a\\"b"\nen=["x"]\nzh=["y"]']
-)
+def test_a_chains_word_that_is_said_like_one_of_the_languages_takes_its_place() -> None:
+    words = Vocabulary(Names(tier=(Name("g1", ("Gold",), ("甲级",)),)))
+    said = read("When the customer's tier is gold, then pick it first", "en", words)
+    assert isinstance(said, Rule)
+    assert said.conditions[0].values == ("g1",)
+    assert tell(said, "zh", words) == "当客户为甲级会员，则优先分拣。"
+    assert "金卡" not in words.ways("TIER", "zh")
+
+
+TWO_ALIKE = """
+tier = [{value = "a", en = ["top"], zh = ["顶级"]}, {value = "b", en = ["Top"], zh = ["次级"]}]
+"""
+QUOTED = """
+tier = [{value = 'a"b', en = ["x"], zh = ["y"]}]
+"""
+
+
+@pytest.mark.parametrize("text", ["[[tier]]\nvalue = 1", "[[country]]", "[[tier", QUOTED, TWO_ALIKE])
 def test_names_that_cannot_be_used_are_refused(text: str) -> None:
     assert isinstance(read_names(text), Rejected)
 
