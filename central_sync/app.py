@@ -16,7 +16,6 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from central_sync import times
 from central_sync.api.access import Access
 from central_sync.api.application import application
-from central_sync.api.assignment_routing import AssignmentRoutings
 from central_sync.api.assignments import Assignments
 from central_sync.api.channels import ChannelDesk
 from central_sync.api.commands import Commands
@@ -176,7 +175,6 @@ def _assemble(
         holds=Holds(database),
         commands=Commands(database, times.now_ms),
         assignments=Assignments(database, Decisions(desk), times.now_ms),
-        routings=AssignmentRoutings(database),
         channels=ChannelDesk(database, access, channels, times.now_ms, telemetry),
         rights=RightsDesk(database, times.now_ms),
         settling=Settling(database, access),

@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from central_sync.attempts import Desk, assignment_in, claimed_order, words
-from central_sync.choosing import choose
+from central_sync.choosing import Chooser
 from central_sync.dividing import divided
 from central_sync.store import assignments, histories
 from central_sync.store.assignments import CentralOrder
@@ -41,6 +41,7 @@ class Assigner:
         self._telemetry = telemetry
         self._desk = desk
         self._wake = asyncio.Event()
+        self._chooser = Chooser()
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -124,7 +125,7 @@ class Assigner:
 
     async def _seek(self, connection: Connection, row: CentralOrder, assignment: Assignment) -> Stepped:
         now_ms = self._desk.now_ms()
-        chosen = await choose(connection, row, assignment, now_ms)
+        chosen = await self._chooser.choose(connection, row, assignment, now_ms)
         if len(chosen.shares) == 1 and chosen.shares[0].node_id is not None:
             return self._desk.offer(assignment, chosen.shares[0].node_id, chosen.spent)
         parts = None

@@ -109,12 +109,19 @@ async def _cancel(config: CentreConfig, arguments: argparse.Namespace) -> int:
     return 0
 
 
+_OF_THE_CENTRE: Final = {
+    "place": ordering_commands.place_file,
+    "exceptions": ordering_commands.exceptions,
+    "why": ordering_commands.why,
+}
+
+
 async def _orders(config: CentreConfig, arguments: argparse.Namespace) -> int:
     if arguments.action == "cancel":
         return await _cancel(config, arguments)
-    if arguments.action in {"place", "exceptions"}:
+    if arguments.action in _OF_THE_CENTRE:
         arguments.accept_ms = config.assignment.accept_seconds * 1000
-        run = ordering_commands.place_file if arguments.action == "place" else ordering_commands.exceptions
+        run = _OF_THE_CENTRE[arguments.action]
         async with opened_database(config.database, shared=True) as database:
             await check(database)
             return await run(database, arguments)

@@ -47,7 +47,8 @@ async def place(
     order_id = ids.central_order_id(key)
     document = _ENCODER.encode(posted)
     payload_hash = blake2b(_ENCODER.encode(hashed_fields(posted)), digest_size=_HASH_BYTES).digest()
-    new = NewOrder(order_id, key, payload_hash, ids.central_display_number(order_id), document, traceparent)
+    number, milli = ids.central_display_number(order_id), _units_milli(posted)
+    new = NewOrder(order_id, key, payload_hash, number, document, traceparent, units_milli=milli)
     if not fits(new, now_ms):
         return Rejected("entry-too-large", f"an order that is assigned has at most {INSTRUCTION_BYTES_MAX} bytes")
     is_new = await assignments.add(connection, new, Assignment(order_id, now_ms, due_at_ms=now_ms))
@@ -102,7 +103,12 @@ def new_part(row: CentralOrder, name: PartOf, document: TillOrder) -> NewOrder:
         row.traceparent,
         row.order_id,
         _ENCODER.encode(name),
+        _units_milli(document),
     )
+
+
+def _units_milli(posted: TillOrder) -> int:
+    return sum(line.quantity_milli for line in posted.lines)
 
 
 def fits(new: NewOrder, now_ms: int) -> bool:

@@ -6,7 +6,7 @@ changes nothing: the store goes on with the bundle that it has, or with the buil
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from msgspec import Struct
 from edge_agent.intake import Intake
 from edge_agent.policy_keys import read_key_file
 from edge_agent.policy_sandbox import run_trial
+from edge_agent.reference import ReferenceKeeper
 from edge_agent.store import policies as rows
 from edge_agent.store.file import StoreFile
 from edge_agent.store.policies import BundleRow
@@ -27,7 +28,7 @@ from edge_core.errors import UNREADABLE, Fault, PermanentFault, StorageFault
 from edge_core.limits import POLICIES_MAX
 from edge_core.policy.bundle import Bundle, decode_bundle, encode_bundle, hash_of
 from edge_core.policy.documents import Policy, Release, Signal
-from edge_core.policy.outcome import Outcome, Trial
+from edge_core.policy.outcome import Trial
 from edge_core.policy.pricing import Policies
 from edge_core.reference.datasets import decode_row
 from edge_core.routing.question import Question
@@ -36,7 +37,6 @@ from holdfast_runtime.log import bounded
 
 _LOG: Final = structlog.get_logger()
 
-Try = Callable[[Trial], Awaitable[Outcome]]
 Pricing = Callable[[Question, UUID], Question]
 """Gives the question of an order the prices of the policies in use."""
 
@@ -58,24 +58,21 @@ class PolicyStatus(Struct, frozen=True):
 
 
 class PolicyKeeper:
-    """The bundle in use. `used` are the datasets of the reference data, by name, as the store uses them."""
+    """The bundle in use, and what the reference data brings to take its place."""
 
     def __init__(
         self,
         file: StoreFile,
         intake: Intake,
         here: Surroundings,
-        *,
-        used: Callable[[], dict[str, DatasetRow]],
+        reference: ReferenceKeeper,
         keys_file: Path,
-        try_out: Try = run_trial,
     ) -> None:
         self._file = file
         self._intake = intake
         self._here = here
-        self._used = used
+        self._reference = reference
         self._keys_file = keys_file
-        self._try = try_out
         self._row: BundleRow | None = None
         self._policies: Policies | None = None
         self._count = 0
@@ -84,6 +81,7 @@ class PolicyKeeper:
         self._waiting_for = 0
         self._wake = asyncio.Event()
         self.refusals = 0
+        reference.on_applied = self.changed
 
     def pricing(self, signals: tuple[Signal, ...]) -> Pricing | None:
         """What gives questions their prices while these signals are known; None where no policies are in use."""
@@ -166,7 +164,7 @@ class PolicyKeeper:
         except PermanentFault as fault:
             self._refuse(body, number, str(fault))
             return
-        outcome = await self._try(Trial(body, keys, newest))
+        outcome = await run_trial(Trial(body, keys, newest))
         if outcome.faults or outcome.number != number:
             self._refuse(body, number, "; ".join(outcome.faults) or "its trial spoke of another release")
             return
@@ -182,7 +180,7 @@ class PolicyKeeper:
 
     async def _read(self) -> Bundle | None:
         """What the reference data has of a release and its policies; None while there is no release."""
-        used = self._used()
+        used = self._reference.used
         release, policies = used.get("release"), used.get("policies")
         if release is None or not release.rows:
             return None

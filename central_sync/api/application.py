@@ -11,7 +11,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from central_sync.api.access import Access
-from central_sync.api.assignment_routing import AssignmentRoutings
 from central_sync.api.assignments import Assignments
 from central_sync.api.channels import ChannelDesk
 from central_sync.api.commands import Commands
@@ -53,7 +52,6 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     handlers: Handlers,
     commands: Commands,
     assignments: Assignments,
-    routings: AssignmentRoutings,
     channels: ChannelDesk,
     rights: RightsDesk,
     holds: Holds,
@@ -86,7 +84,6 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/channels/{channel}/orders", channels.place, methods=["POST"]),
         Route("/v1/assignments", guarded(assignments.assignments)),
         Route("/v1/assignments/{order_id}", guarded(assignments.assignment)),
-        Route("/v1/assignments/{order_id}/routing", guarded(routings.routing)),
         Route("/v1/assignments/{order_id}/assign", guarded(assignments.assign, "operate"), methods=["POST"]),
         Route("/v1/assignments/{order_id}/cancel", guarded(assignments.cancel, "order"), methods=["POST"]),
         Route("/v1/orders/{order_id}", guarded(handlers.order)),

@@ -1,6 +1,6 @@
 """`central_order`, `assignment` and `assignment_news`: the centre's orders, and what becomes of them at nodes."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -8,9 +8,7 @@ from uuid import UUID
 import msgspec
 
 from central_sync.store.database import Connection
-from edge_core.assignment.choosing import Candidate, Goods
 from edge_core.assignment.state import Assignment, Attempt
-from edge_core.limits import ASSIGNMENT_CANDIDATES_MAX, NODE_OFFLINE_AFTER_MS
 from edge_core.stock.rights_book import Spent
 
 _ENCODER: Final = msgspec.msgpack.Encoder(uuid_format="bytes")
@@ -41,7 +39,7 @@ class CentralOrder(NamedTuple):
 
 
 class NewOrder(NamedTuple):
-    """An order as it is taken in."""
+    """An order as it is taken in. `units_milli` is how much of anything there is to pick."""
 
     order_id: UUID
     key: str
@@ -51,13 +49,14 @@ class NewOrder(NamedTuple):
     traceparent: str | None
     parent_id: UUID | None = None
     part_of: bytes | None = None
+    units_milli: int = 0
 
 
 _COLUMNS: Final = ", ".join(CentralOrder._fields)
 _ADD: Final = """
     INSERT INTO central_order (order_id, key, payload_hash, display_number, document, traceparent, parent_id, part_of,
-        status, since_ms, due_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (order_id) DO NOTHING RETURNING order_id
+        units_milli, status, since_ms, due_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (order_id) DO NOTHING RETURNING order_id
 """
 _PUT: Final = """
     UPDATE central_order SET status = $2, reason = $3, since_ms = $4, due_at_ms = $5, changed_at = now()
@@ -77,26 +76,6 @@ _PAGE: Final = f"""
             (SELECT received_at, order_id FROM central_order WHERE order_id = $2))
     ORDER BY received_at DESC, order_id DESC LIMIT $3
 """  # noqa: S608
-# Nodes that are heard, with what they have free of each kind of goods; those that have most of the kinds first.
-_CANDIDATES: Final = """
-    WITH wanted (sku, unit, milli) AS (SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])),
-    free AS (
-        SELECT node_id, sku, unit, sum(on_hand_milli - reserved_milli)::bigint AS milli
-        FROM stock_view JOIN node_status USING (node_id)
-        WHERE sku = ANY($1::text[]) AND (expires_on IS NULL OR expires_on >= current_date)
-            AND NOT is_gone AND refused IS NULL AND last_seen > now() - $4 * interval '1 millisecond'
-        GROUP BY node_id, sku, unit
-    ),
-    nearest AS (
-        SELECT node_id FROM free JOIN wanted USING (sku, unit) GROUP BY node_id
-        ORDER BY count(*) FILTER (WHERE free.milli >= wanted.milli OR node_id = ANY($6::text[])) DESC, node_id LIMIT $5
-    )
-    SELECT node_id, sku, unit, milli,
-        (SELECT count(*) FROM order_view AS o WHERE o.node_id = free.node_id
-            AND status NOT IN ('completed', 'cancelled', 'returned', 'rejected'))
-        + (SELECT count(*) FROM assignment AS a WHERE a.node_id = free.node_id AND status = 'offered')
-    FROM free WHERE node_id IN (SELECT node_id FROM nearest) ORDER BY node_id, sku, unit
-"""
 
 
 async def add(connection: Connection, new: NewOrder, assignment: Assignment) -> bool:
@@ -215,23 +194,6 @@ async def news(connection: Connection, rows_max: int) -> list[UUID]:
 async def take_news(connection: Connection, assignment_id: UUID) -> None:
     """Forget what was heard of an attempt so far; what is read after this in the transaction is newer."""
     await connection.execute("DELETE FROM assignment_news WHERE assignment_id = $1", assignment_id)
-
-
-async def candidates(
-    connection: Connection, demand: Mapping[Goods, int], sharing: Collection[str] = ()
-) -> list[Candidate]:
-    """Nodes that are heard and have any of the goods, by their ids; those that are `sharing` with us come first."""
-    goods = list(demand)
-    skus, units = [sku for sku, _ in goods], [unit for _, unit in goods]
-    rows = await connection.fetch(
-        _CANDIDATES, skus, units, list(demand.values()), NODE_OFFLINE_AFTER_MS, ASSIGNMENT_CANDIDATES_MAX, [*sharing]
-    )
-    free: dict[str, dict[Goods, int]] = {}
-    open_orders: dict[str, int] = {}
-    for node_id, sku, unit, milli, open_count in rows:
-        free.setdefault(node_id, {})[sku, unit] = milli
-        open_orders[node_id] = open_count
-    return [Candidate(node_id, held, open_orders[node_id]) for node_id, held in free.items()]
 
 
 async def count_exceptions(connection: Connection) -> int:

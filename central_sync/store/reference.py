@@ -3,9 +3,9 @@
 A file is read in pieces: it is in memory as a whole only while a version is published.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from central_sync.store.database import Connection
 from edge_core.sync.reference_messages import Version
@@ -51,6 +51,10 @@ _KEPT: Final = """
     SELECT dataset, version, hash, row_count, made_at, who, length(file), scope FROM reference_version
     WHERE $1::text IS NULL OR dataset = $1
     ORDER BY dataset, version DESC
+"""
+_NEWEST_FOR_ALL: Final = """
+    SELECT DISTINCT ON (dataset) dataset, version, hash, row_count, made_at, who, length(file), scope
+    FROM reference_version WHERE scope = 'all' AND dataset = ANY($1::text[]) ORDER BY dataset, version DESC
 """
 _ADD: Final = """
     INSERT INTO reference_version (dataset, version, hash, row_count, made_at, who, scope, file, etag)
@@ -99,9 +103,14 @@ async def newest(connection: Connection, node_ids: Sequence[str]) -> dict[str, l
     return found
 
 
+async def newest_for_all(connection: Connection, datasets: Sequence[str]) -> list[VersionRow]:
+    """The newest version of some datasets among those for every node; none of one that was withdrawn."""
+    return [row for row in map(_version, await connection.fetch(_NEWEST_FOR_ALL, datasets)) if row.row_count]
+
+
 async def kept(connection: Connection, dataset: str | None = None) -> list[VersionRow]:
     """Every version that is kept, the newest first, by dataset."""
-    return [VersionRow(*row) for row in await connection.fetch(_KEPT, dataset)]
+    return [_version(row) for row in await connection.fetch(_KEPT, dataset)]
 
 
 async def add(connection: Connection, row: VersionRow, file: bytes, etag: str) -> None:
@@ -165,3 +174,7 @@ async def set_members(connection: Connection, group: str, node_ids: Sequence[str
         group,
         node_ids,
     )
+
+
+def _version(row: Iterable[Any]) -> VersionRow:
+    return VersionRow(*row)

@@ -1,12 +1,12 @@
 """Which node an order is offered to: what nodes have, as a question for routing, and its answer as nodes and lines.
 
-Where the network of an operator is not known, nobody knows distances, carriers and costs. Then the
+Where the network of an operator is not known (docs/network.md), nobody knows distances, carriers and costs. Then the
 question is a plain one: a place costs as much as it has orders waiting, and going from two places costs more than any
 of that. So one way leads to every choice, and each can be explained and had again.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -20,10 +20,14 @@ from edge_core.limits import (
     ROUTING_PLACES_MAX,
 )
 from edge_core.orders.document import TillOrder, Trait
+from edge_core.reference.lookup import Reference
+from edge_core.routing.asking import ask
 from edge_core.routing.deciding import Decision
 from edge_core.routing.facts import Facts
+from edge_core.routing.network import Network, distance_m
 from edge_core.routing.question import Need, Place, Prices, Question, Service, Stamp, Supply
 from edge_core.routing.tariffs import Band
+from edge_core.routing.wishes import Lot, Site, wish_of
 from edge_core.stock.rights import CENTRE_ID
 
 Goods = tuple[str, str]
@@ -31,7 +35,8 @@ Goods = tuple[str, str]
 
 PLAIN: Final = Stamp("plain-1", 0)
 """The policy of a question that knows nothing but stock and waiting orders."""
-_VIEW: Final = "stock-view"
+_VIEW: Final = "stock view"
+_GIVEN: Final = "orders of a day"
 _WAITING_MILLI: Final = 1_000
 _WAITING_MAX: Final = 10**5
 _PLAIN_PRICES: Final = Prices(parcel_milli=10**9, parcels_max=ROUTING_PARCELS_MAX)
@@ -42,11 +47,18 @@ _FREE: Final = (Band(PARCEL_WEIGHT_G_MAX, 0, 0, 0),)
 
 
 class Candidate(Struct, frozen=True):
-    """A node that was heard just now: what it has free in the centre's view (thousandths), how many orders are open."""
+    """A node that was heard just now: what it has free in the centre's view (thousandths), how many orders are open.
+
+    `lots` is the same by lot, the first to expire first; `seen_ms` is when the node was heard (Unix ms), `given_milli`
+    what it was given to pick in the last day.
+    """
 
     node_id: str
     free_milli: Mapping[Goods, int]
     open_orders: int
+    lots: tuple[Lot, ...] = ()
+    seen_ms: int = 0
+    given_milli: int = 0
 
 
 class Share(NamedTuple):
@@ -118,12 +130,56 @@ def plain_question(
     )
 
 
+def network_question(
+    order: TillOrder,
+    candidates: Sequence[Candidate],
+    resting: Collection[str],
+    reference: Reference,
+    *,
+    attempts: int,
+    attempts_left: int,
+    zones: Callable[[str], tzinfo],
+    now_ms: int,
+) -> Question:
+    """What routing is asked where the operator's network is known: distances, carriers, capacity, costs."""
+    account = None if order.customer is None else reference.account(order.customer.ref)
+    wish = replace(wish_of(order), excluded=tuple(resting), attempts=attempts, attempts_left=attempts_left)
+    wish = wish if account is None else replace(wish, tier=account.tier)
+    sites = [_site(each) for each in _nearest(order, candidates, reference.network)]
+    return ask(wish, sites, reference, here=CENTRE_ID, zone=UTC, zones=zones, now_ms=now_ms)
+
+
 def shares_of(decision: Decision) -> tuple[Share, ...]:
     """Which lines go from which node: parcels of one node are its own affair. Nothing where nobody can be asked."""
     lines: dict[str | None, tuple[str, ...]] = {}
     for each in decision.allocations:
         lines[each.location_id] = lines.get(each.location_id, ()) + each.line_ids
     return () if set(lines) <= {None} else tuple(Share(node_id, own) for node_id, own in lines.items())
+
+
+def _nearest(order: TillOrder, candidates: Sequence[Candidate], network: Network) -> list[Candidate]:
+    """Those of the network that have any of the goods and are nearest: so many as a question weighs."""
+    known = [each for each in candidates if each.node_id in network.locations]
+    address = order.fulfillment.ship_to
+
+    def rank(each: Candidate) -> tuple[bool, int, str]:
+        is_empty = all(milli <= 0 for milli in each.free_milli.values())
+        return is_empty, distance_m(network.locations[each.node_id], address), each.node_id
+
+    return sorted(known, key=rank)[:ROUTING_PLACES_MAX]
+
+
+def _site(candidate: Candidate) -> Site:
+    """A node with no more of its lots, the first to expire first, than may be promised of the goods."""
+    left_milli = dict(candidate.free_milli)
+    lots = []
+    for lot in candidate.lots:
+        milli = min(lot.free_milli, left_milli.get((lot.sku, lot.unit), 0))
+        if milli > 0:
+            left_milli[lot.sku, lot.unit] -= milli
+            lots.append(replace(lot, free_milli=milli))
+    seen = Stamp(_VIEW, candidate.seen_ms)
+    return Site(candidate.node_id, tuple(lots), seen, Stamp(_GIVEN, candidate.seen_ms), candidate.given_milli)
 
 
 def _rank(candidate: Candidate, demand: Mapping[Goods, int]) -> tuple[int, int, str]:
@@ -139,7 +195,7 @@ def _need(order: TillOrder, index: int) -> Need:
 
 def _place(candidate: Candidate, demand: Mapping[Goods, int], now_ms: int) -> Place:
     """A node as a store from which anything goes anywhere at once, the fuller its desk the dearer."""
-    seen = Stamp(_VIEW, now_ms)
+    seen = Stamp(_VIEW, candidate.seen_ms or now_ms)
     free_milli: dict[str, int] = {}
     for sku, unit in demand:  # a SKU is kept in one unit: of what is wanted in another there is nothing
         milli = max(0, candidate.free_milli.get((sku, unit), 0))

@@ -8,14 +8,13 @@ from datetime import tzinfo
 from uuid import UUID
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from edge_core.limits import ROUTING_ATTEMPTS_MAX
 from edge_core.orders.sending import Router, Sending
-from edge_core.policy.choosing import stopped
+from edge_core.policy.outages import as_signalled
 from edge_core.reference.lookup import Reference
 from edge_core.routing.asking import ask
-from edge_core.routing.question import Place, Question, Stamp
+from edge_core.routing.question import Question, Stamp
 from edge_core.routing.wishes import Site, Wish, left_of, lots_of
 
 Pricing = Callable[[Question, UUID], Question]
@@ -67,7 +66,7 @@ def router_here(setting: Setting) -> Router | None:
             zones=setting.zones,
             now_ms=now_ms,
         )
-        asked = _as_signalled(setting.reference, asked)
+        asked = as_signalled(setting.reference, asked)
         return asked if setting.pricing is None else setting.pricing(asked, sending.order.order_id)
 
     return question
@@ -91,26 +90,3 @@ def _wish(setting: Setting, sending: Sending) -> Wish:
         attempts_left=max(0, ROUTING_ATTEMPTS_MAX - sending.attempts),
         is_offline=order.offline,
     )
-
-
-def _as_signalled(reference: Reference, question: Question) -> Question:
-    """The question while signals say that a store, a carrier or a service does not work."""
-    scopes = stopped(reference.signals, question.asked_at_ms)
-    if not scopes:
-        return question
-    services = reference.network.services
-
-    def of(place: Place) -> Place:
-        running = tuple(
-            replace(
-                each,
-                is_running=each.is_running
-                and f"service/{each.service_id}" not in scopes
-                and f"carrier/{services[each.service_id].carrier}" not in scopes,
-            )
-            for each in place.services
-        )
-        is_accepting = place.is_accepting and f"store/{place.location_id}" not in scopes
-        return replace(place, services=running, is_accepting=is_accepting)
-
-    return replace(question, places=tuple(of(place) for place in question.places))

@@ -19,6 +19,8 @@ from edge_core.policy.keys import key_id
 
 _DOMAIN: Final = b"holdfast policy release 1\n"
 """So that nothing else that the key signs can be taken for a release."""
+SEED_BYTES: Final = 32
+"""Of what signs (RFC 8032)."""
 _RELEASE: Final = Cell("release")
 
 

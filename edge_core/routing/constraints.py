@@ -185,6 +185,7 @@ def _is_special(need: Need) -> bool:
     return any(trait in SPECIAL_TRAITS for trait in need.traits)
 
 
+ServiceCheck = Callable[[Question, Service], Refusal | None]
 TripCheck = Callable[[Question, Need, Trip, Supply], Refusal | None]
 
 _MATTERS: Final[Mapping[TripCheck, Callable[[Question, Need], bool]]] = MappingProxyType(
@@ -246,9 +247,18 @@ def refused_need(question: Question, need: Need, place: Place, supply: Supply | 
     return None
 
 
-def refused_service(question: Question, service: Service) -> Refusal | None:
+def service_checks(question: Question) -> tuple[ServiceCheck, ...]:
+    """Those of `SERVICE` that could refuse one, for `refused_service`: every service of every place is asked."""
+    matters: dict[ServiceCheck, bool] = {
+        is_served: bool(question.extras),
+        is_quick: question.prices.transit_ms_max is not None,
+    }
+    return tuple(check for check in SERVICE if matters.get(check, True))
+
+
+def refused_service(checks: tuple[ServiceCheck, ...], question: Question, service: Service) -> Refusal | None:
     """Why a service carries nothing."""
-    for check in SERVICE:
+    for check in checks:
         refusal = check(question, service)
         if refusal is not None:
             return refusal

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from edge_core.limits import ROUTING_PART_MILLI_MAX
+from edge_core.limits import PARCEL_WEIGHT_G_MAX, ROUTING_PART_MILLI_MAX
 from edge_core.routing.question import Need, Place, PlaceKind, Prices, Question, Service, Supply
 
 _HOUR_MS: Final = 3_600_000
@@ -20,6 +20,8 @@ _UNIT_MILLI: Final = 1000
 _PERMILLE: Final = 1000
 _TONNE_G: Final = 10**6
 _TWO_TONNES_G: Final = 2 * _TONNE_G
+_TONNE_MILLI_MAX: Final = ROUTING_PART_MILLI_MAX * _TONNE_G // PARCEL_WEIGHT_G_MAX
+"""So that no parcel's CO2e is beyond `ROUTING_PART_MILLI_MAX`."""
 _G_M_MG_PERMILLE_PER_KG: Final = 10**6 * 10**3 * 10**6 * 10**3
 """Grams over metres at milligrams for a tonne-kilometre, times permille of detour: so many make a kilogram of CO2e."""
 _G_M_MG_PERMILLE_PER_TONNE: Final = _G_M_MG_PERMILLE_PER_KG // _TONNE_G
@@ -111,16 +113,13 @@ def carbon_tonne_milli(question: Question, place: Place, service: Service) -> in
     if not prices.carbon_kg_milli:
         return 0
     moved = place.distance_m * service.carbon_mg_per_tkm * prices.detour_permille
-    return _rounded(moved * prices.carbon_kg_milli, _G_M_MG_PERMILLE_PER_TONNE)
+    return min(_TONNE_MILLI_MAX, _rounded(moved * prices.carbon_kg_milli, _G_M_MG_PERMILLE_PER_TONNE))
 
 
 def with_carbon_milli(kept: Sequence[int], weights_g: Sequence[int], tonne_milli: int) -> tuple[int, ...]:
     """What lines add to a parcel: what they add whatever carries it, and their CO2e at what a tonne costs."""
     if not tonne_milli:
         return tuple(kept)
-    if max(weights_g) * tonne_milli >= ROUTING_PART_MILLI_MAX * _TONNE_G:
-        carbons = (_rounded(weight_g * tonne_milli, _TONNE_G) for weight_g in weights_g)
-        return tuple(milli + carbon for milli, carbon in zip(kept, carbons, strict=True))
     twice = 2 * tonne_milli  # `_rounded`, written out: each service of each place asks
     return tuple(
         [

@@ -9,12 +9,14 @@ from msgspec import Struct
 from edge_core.limits import ROUTING_OPTIONS_BITS
 from edge_core.routing.constraints import (
     Refusal,
+    ServiceCheck,
     Trip,
     TripCheck,
     refused_need,
     refused_place,
     refused_service,
     refused_trip,
+    service_checks,
     trip_checks,
 )
 from edge_core.routing.costs import (
@@ -70,6 +72,21 @@ class _Line(Struct, frozen=True, gc=False):
     checks: tuple[TripCheck, ...]
 
 
+class _Asked(Struct, frozen=True, gc=False):
+    """A question with what is the same for all of its places.
+
+    `trip_checks` are those of each need, where it does not expire and where it does; `awaited_milli` keeps what it
+    costs to arrive when, since many services arrive together.
+    """
+
+    question: Question
+    weights_g: tuple[int, ...]
+    repeated: tuple[str, ...]
+    service_checks: tuple[ServiceCheck, ...]
+    trip_checks: tuple[tuple[tuple[TripCheck, ...], tuple[TripCheck, ...]], ...]
+    awaited_milli: dict[int, int]
+
+
 class _At(Struct, frozen=True, gc=False):
     """A place with the lines that it can send. `kept_milli`: what each need adds to any parcel from there."""
 
@@ -82,19 +99,18 @@ class _At(Struct, frozen=True, gc=False):
 def weigh(question: Question) -> Weighed:
     """Every option of a question, and why other places have none."""
     places = tuple(sorted(question.places, key=lambda place: (place.distance_m, place.location_id)))
-    repeated, checks = _repeated(question.needs), _checks(question)
-    weights_g = tuple(need.weight_g for need in question.needs)
+    asked = _asked(question)
     ways: list[Way] = []
     options: list[Option] = []
     stocks: list[Stock] = []
     candidates: list[Candidate] = []
     for index, place in enumerate(places):
-        at = _look(question, place, checks)
-        shared = tuple(_shared(at, index, repeated))
+        at = _look(asked, place)
+        shared = tuple(_shared(at, index, asked.repeated))
         refusals = list(at.refusals)
         before = len(options)
         if not refusals or at.lines:
-            for way, option in _options(question, at, index, weights_g, refusals):
+            for way, option in _options(asked, at, index, refusals):
                 ways.append(way)
                 options.append(option)
         stocks += [stock for stock, _ in shared]
@@ -105,11 +121,25 @@ def weigh(question: Question) -> Weighed:
         ways.append(Way(BACKORDER, None, 0))
         options.append(_backorder(question, question.prices.backorder_milli))
     tariffs = (*question.tariffs, FREE)
-    problem = Problem(weights_g, tuple(options), tariffs, tuple(stocks), question.prices.parcels_max)
+    problem = Problem(asked.weights_g, tuple(options), tariffs, tuple(stocks), question.prices.parcels_max)
     return Weighed(places, problem, tuple(ways), tuple(candidates), is_cut)
 
 
-def _look(question: Question, place: Place, checks: Sequence[Sequence[tuple[TripCheck, ...]]]) -> _At:
+def _asked(question: Question) -> _Asked:
+    needs = question.needs
+    skus = Counter(need.sku for need in needs)
+    return _Asked(
+        question,
+        tuple(need.weight_g for need in needs),
+        tuple(sku for sku, count in skus.items() if count > 1),
+        service_checks(question),
+        tuple((trip_checks(question, n, expires=False), trip_checks(question, n, expires=True)) for n in needs),
+        {},
+    )
+
+
+def _look(asked: _Asked, place: Place) -> _At:
+    question = asked.question
     refusal = refused_place(question, place)
     if refusal is not None:
         return _At(place, (), (), (refusal,))
@@ -123,32 +153,22 @@ def _look(question: Question, place: Place, checks: Sequence[Sequence[tuple[Trip
         if refusal is not None:
             refusals.append(refusal)
         elif supply is not None:
-            lines.append(_Line(bit, need, supply, checks[bit][supply.expires_at_ms is not None]))
+            lines.append(_Line(bit, need, supply, asked.trip_checks[bit][supply.expires_at_ms is not None]))
             kept[bit] = kept_milli(question, need, place, supply)
     return _At(place, tuple(lines), kept, tuple(refusals))
 
 
-def _checks(question: Question) -> list[tuple[tuple[TripCheck, ...], tuple[TripCheck, ...]]]:
-    """For each need what may keep a service from carrying it: where it does not expire, and where it does."""
-    return [
-        (trip_checks(question, need, expires=False), trip_checks(question, need, expires=True))
-        for need in question.needs
-    ]
-
-
-def _options(
-    question: Question, at: _At, index: int, weights_g: Sequence[int], refusals: list[Refusal]
-) -> Iterator[tuple[Way, Option]]:
+def _options(asked: _Asked, at: _At, index: int, refusals: list[Refusal]) -> Iterator[tuple[Way, Option]]:
     """Each service, once for every time that its goods may have to be waited for. Adds why services carry less."""
+    question, place = asked.question, at.place
     leads_ms = sorted({line.supply.lead_ms for line in at.lines})
-    packed = packed_milli(question, at.place)
-    for service in at.place.services:
-        refusal = refused_service(question, service)
+    packed = packed_milli(question, place)
+    for service in place.services:
+        refusal = refused_service(asked.service_checks, question, service)
         if refusal is not None:
             refusals.append(refusal)
             continue
-        tonne_milli = carbon_tonne_milli(question, at.place, service)
-        milli = with_carbon_milli(at.kept_milli, weights_g, tonne_milli)
+        milli = with_carbon_milli(at.kept_milli, asked.weights_g, carbon_tonne_milli(question, place, service))
         for lead_ms in leads_ms:
             arrives_ms = arrival_ms(service, lead_ms)
             lines = 0
@@ -160,12 +180,19 @@ def _options(
                     else:
                         refusals.append(refusal)
             if lines:
-                fixed_milli = packed + awaited_milli(question, arrives_ms)
+                fixed_milli = packed + _awaited_milli(asked, arrives_ms)
                 yield Way(index, service, lead_ms), Option(index, lines, fixed_milli, milli, service.tariff)
 
 
 def _refused(question: Question, line: _Line, service: Service, arrives_ms: int) -> Refusal | None:
     return refused_trip(line.checks, question, line.need, Trip(service, arrives_ms), line.supply)
+
+
+def _awaited_milli(asked: _Asked, arrives_ms: int) -> int:
+    known = asked.awaited_milli.get(arrives_ms)
+    if known is None:
+        known = asked.awaited_milli[arrives_ms] = awaited_milli(asked.question, arrives_ms)
+    return known
 
 
 def _shared(at: _At, index: int, repeated: Collection[str]) -> Iterator[tuple[Stock, Refusal]]:
@@ -187,12 +214,6 @@ def _wanted_milli(lines: Sequence[_Line]) -> int:
 
 def _stock(index: int, lines: Sequence[_Line], limit_milli: int) -> Stock:
     return Stock(index, tuple((line.bit, line.need.quantity_milli) for line in lines), limit_milli)
-
-
-def _repeated(needs: Sequence[Need]) -> tuple[str, ...]:
-    """Goods that more than one line wants."""
-    counts = Counter(need.sku for need in needs)
-    return tuple(sku for sku, count in counts.items() if count > 1)
 
 
 def _candidate(question: Question, place: Place, options: Sequence[Option], refusals: Sequence[Refusal]) -> Candidate:

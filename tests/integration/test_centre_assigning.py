@@ -100,11 +100,9 @@ async def test_the_choice_is_recorded_for_each_attempt_with_who_could_not_be_ask
     order_id = await house.post(order())
     await house.refuse(await house.asked(order_id), "no_capacity")
     async with house.database.reading() as connection:
-        first, second = [await routings.last(connection, order_id, number) for number in (1, 2)]
-        last = await routings.last(connection, order_id)
-    assert first is not None
-    assert second is not None
-    assert last == second
+        first, second = await routings.of(connection, order_id)
+        (last,) = await routings.of(connection, (await house.asked(order_id)).assignment_id)
+    assert last == second, "the attempt is found by its own id too"
     before, after = decision_in(first.record), decision_in(second.record)
     assert [[each.location_id for each in found.allocations] for found in (before, after)] == [[ONE], [TWO]]
     assert before.runner_up is not None
@@ -118,8 +116,7 @@ async def test_that_nobody_could_be_asked_is_recorded_too(house: DeskHouse) -> N
     await house.stock(ONE, order().lines[0].sku, 1)
     await house.later(ASSIGNMENT_AGAIN_INTERVAL_MS)
     async with house.database.reading() as connection:
-        found = await routings.last(connection, order_id)
-    assert found is not None
+        (*_, found) = await routings.of(connection, order_id)
     (candidate,) = decision_in(found.record).candidates
     assert candidate.refusal is not None
     assert (candidate.location_id, candidate.refusal.constraint, candidate.refusal.has) == (ONE, "rights", 1)
@@ -152,8 +149,7 @@ async def test_an_order_that_no_node_has_whole_goes_in_parts_each_to_the_node_th
     assert sum(each.totals.grand_total_minor for each in posted) == whole.totals.grand_total_minor
     assert sum(pay.amount_minor for each in posted for pay in each.payments) == whole.payments[0].amount_minor
     async with house.database.reading() as connection:
-        found = await routings.last(connection, order_id)
-    assert found is not None
+        (*_, found) = await routings.of(connection, order_id)
     assert len(decision_in(found.record).allocations) == 2, "why it was divided is kept with what was divided"
 
 

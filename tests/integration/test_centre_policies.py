@@ -14,7 +14,6 @@ from central_sync.policy_watch import PolicyWatch
 from central_sync.store import outcomes, policies, reference
 from central_sync.store.database import Database
 from central_sync.store.outcomes import OutcomeRow
-from central_sync.store.streams import StreamKey
 from edge_core import ids
 from edge_core.policy.bundle import Bundle
 from edge_core.policy.documents import Policy, Release
@@ -99,9 +98,8 @@ async def released(database: Database) -> Bundle:
 
 async def came_out(database: Database, arm: str, orders: Sequence[Outcome], *, at: datetime | None = None) -> None:
     """Orders of an arm, without their entries."""
-    key = StreamKey("store-0001", ids.uuid7(1, 1), "orders")
     rows = [
-        OutcomeRow(ids.uuid7(1, number), arm.encode(), key, number, at or times.now(), arm, f"{arm}@1#0", outcome)
+        OutcomeRow(ids.uuid7(1, number), arm.encode(), at or times.now(), f"{arm}@1#0", outcome)
         for number, outcome in enumerate(orders, 1)
     ]
     async with database.transaction() as connection:

@@ -37,13 +37,7 @@ class Shop:
 
     def another(self) -> PolicyKeeper:
         """A keeper as the next start of the agent makes it."""
-        return PolicyKeeper(
-            self.parts.file,
-            self.parts.intake,
-            HERE,
-            used=lambda: self.parts.keeper.used,
-            keys_file=self.keys,
-        )
+        return PolicyKeeper(self.parts.file, self.parts.intake, HERE, self.parts.keeper, self.keys)
 
     async def publish(self, given: Bundle, *, release_first: bool = False) -> None:
         """Have the store receive a bundle."""

@@ -1,12 +1,27 @@
-"""Which node an order is offered to where nothing is known of the network, and what is asked of routing for it."""
+"""What routing is asked about an order of the centre, with a network and without, and which node its answer names."""
+
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from edge_core.assignment.choosing import Candidate, Share, demand_of, less_doubts, plain_question, shares_of
-from edge_core.limits import ROUTING_QUESTION_BYTES_MAX
+from edge_core.assignment.choosing import (
+    Candidate,
+    Goods,
+    Share,
+    demand_of,
+    less_doubts,
+    network_question,
+    plain_question,
+    shares_of,
+)
+from edge_core.limits import ROUTING_PLACES_MAX, ROUTING_QUESTION_BYTES_MAX
 from edge_core.orders.document import TillOrder
 from edge_core.routing.deciding import Decision, route
 from edge_core.routing.record import record_of
+from edge_core.routing.wishes import Lot
+from tests.rigs import network as rig
+from tests.rigs import networked
 from tests.rigs.orders import START_MS, till_order
 
 ORDER = till_order(method="ship")
@@ -84,3 +99,47 @@ def test_of_many_nodes_so_many_are_weighed_as_can_be_recorded_those_that_are_abl
     decision = route(question)
     assert nodes(decision) == ["store-9999"]
     assert len(record_of(question, decision).question) <= ROUTING_QUESTION_BYTES_MAX
+
+
+def test_of_many_places_of_the_network_the_nearest_that_have_goods_are_weighed() -> None:
+    order = networked.order()
+    goods = demand_of(order)
+    here = rig.location("berlin")
+    far = [replace(here, location_id=f"far-{number:03}", latitude=48.0) for number in range(100)]
+    near = [replace(here, location_id=f"near-{number:02}") for number in range(40)]
+    several = [Candidate(each.location_id, goods, 0, lots_of(goods)) for each in (*far, *near)]
+    several[-1] = Candidate("near-39", dict.fromkeys(goods, 0), 0, lots_of(goods))
+    reference = rig.known(locations=[*far, *near])
+    question = network_question(
+        order, several, (), reference, attempts=2, attempts_left=3, zones=ZoneInfo, now_ms=rig.NOW_MS
+    )
+    names = [place.location_id for place in question.places]
+    assert (len(names), sum(name.startswith("near") for name in names)) == (ROUTING_PLACES_MAX, 39)
+    assert (question.attempts_left, question.facts.attempts) == (3, 2)
+
+
+def test_a_place_promises_no_more_of_its_lots_than_may_be_promised_the_first_to_expire_first() -> None:
+    order = networked.order()
+    lots = (
+        Lot("tea", "H87", 3_000, expires_on="2026-12-31", lot="a"),
+        Lot("tea", "H87", 9_000, expires_on="2027-12-31", lot="b"),
+        Lot("cup", "H87", 9_000),
+    )
+    free = {("tea", "H87"): 4_000, ("cup", "H87"): 0}
+    question = network_question(
+        order,
+        [Candidate("berlin", free, 0, lots, seen_ms=7)],
+        (),
+        rig.known(),
+        attempts=0,
+        attempts_left=5,
+        zones=ZoneInfo,
+        now_ms=rig.NOW_MS,
+    )
+    (place,) = question.places
+    assert [(supply.sku, supply.free_milli) for supply in place.supplies] == [("tea", 4_000)]
+    assert place.stock.at_ms == 7
+
+
+def lots_of(goods: Mapping[Goods, int]) -> tuple[Lot, ...]:
+    return tuple(Lot(sku, unit, milli) for (sku, unit), milli in goods.items())

@@ -144,6 +144,16 @@ async def test_a_service_that_did_not_come_is_replaced_by_another_one(parts: Par
     assert [group["service_id"] for group in routed["groups"]] == ["courier"]
 
 
+async def test_what_is_to_be_installed_goes_by_who_installs_and_again_after_a_change_of_address(parts: Parts) -> None:
+    posted = order()
+    posted = replace(posted, fulfillment=replace(posted.fulfillment, services=("install",)))
+    placed = await answer(parts, posted)
+    assert placed["groups"][0]["service_id"] == "courier"
+    near = replace(HOME, name="Their neighbour")
+    routed = await answer(parts, Ask(UUID(placed["order_id"]), "redirect", RedirectRequest("ship", near)))
+    assert (routed["status"], routed["groups"][0]["service_id"]) == ("in_fulfillment", "courier")
+
+
 async def test_goods_that_are_sent_elsewhere_go_by_what_goes_there(parts: Parts) -> None:
     placed = await ship(parts)
     abroad = Address("A. Receiver", "FR")
