@@ -241,6 +241,11 @@ def test_a_mistake_names_its_column_and_the_words_that_may_stand_there(
 
 WRONG = [
     ("当客户为黑金会员且客户为金卡会员，则优先分拣", 10, "“客户为”重复"),
+    (
+        "When the hour is at least 18 o'clock and the hour is at most 8 o'clock, then pick it first",
+        *(42, "no order is like that"),
+    ),
+    ("当订单含超过3件商品且订单含3件以下商品，则优先分拣", 12, "没有订单符合"),
     ("Always pick it first and keep the promise and pick it first", 47, "was said before"),
     ("Always count a parcel as 1 EUR and count a refusal as 1 USD", 57, '"USD": the sentence speaks of EUR already'),
     ("When the currency is USD, then count a parcel as 1 EUR", 52, "speaks of USD"),
