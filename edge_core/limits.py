@@ -377,8 +377,10 @@ ZONE_AREAS_MAX: Final = 300  # every country, or every region of a large one
 ROUTING_SOURCES_MAX: Final = 32  # of what a question is made of: one for each dataset
 RULE_SENTENCE_CHARS_MAX: Final = 500  # a rule of a sentence: the longest that was written in trials has 140
 RULE_SENTENCES_MAX: Final = 100  # of one table, said at once: each is read and told in some milliseconds
-RULE_NAMES_MAX: Final = 1_000  # tiers, regions or channels that a chain names itself: every region that it sends to
-RULE_WAYS_MAX: Final = 8  # to say one name
+RULE_NAMES_MAX: Final = (
+    500  # tiers, regions or channels that a chain names itself: with four ways each, a grammar of a second
+)
+RULE_WAYS_MAX: Final = 4  # to say one name
 
 # --- policies (docs/policies.md) --------------------------------------------------------------------------------------
 POLICIES_MAX: Final = 64  # of one bundle: three times what an agent is measured with
