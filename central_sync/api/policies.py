@@ -97,7 +97,7 @@ class PolicyFiles:
     async def try_on_orders(self, request: Request) -> Response:
         """POST /v1/policies/{policy_id}/{revision}/try: one at a time, so that the centre does its other work."""
         who, revision = self._access.who(request, "operate"), _revision(request)
-        asked = await _body(request, _TRIES)
+        asked = await read_json(request, _TRIES)
         async with self._trying:
             async with self._database.reading() as connection:
                 prepared = _done(await policy_trial.prepare(connection, revision, asked.orders))
