@@ -18,6 +18,7 @@ from central_sync import rule_drafts, times
 from central_sync.api.policy_documents import linted_shown
 from central_sync.policy_printing import print_findings
 from central_sync.printing import print_json, print_table, say
+from central_sync.rule_language.describing import words
 from central_sync.rule_language.vocabulary import Vocabulary
 from central_sync.rules import SaidRow, SaidTable, ToldRow, load_vocabulary
 from central_sync.rules import say as understood
@@ -103,8 +104,6 @@ async def rule(names_file: Path | None, arguments: argparse.Namespace) -> int:
 
 
 def _words(vocabulary: Vocabulary, _: argparse.Namespace) -> int:
-    from central_sync.rule_language.describing import words  # noqa: PLC0415 - the grammars load in a tenth of a second
-
     print_table("CLASS STANDS-FOR ENGLISH CHINESE", words(vocabulary))
     return _DONE
 

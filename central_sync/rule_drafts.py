@@ -11,6 +11,8 @@ import msgspec
 from msgspec import structs
 
 from central_sync.policy_desk import Linted, PolicyDesk
+from central_sync.rule_language.graph import graph_of, with_rows
+from central_sync.rule_language.table import Row
 from central_sync.rules import SaidRow
 from central_sync.store import policies
 from central_sync.store.database import Connection
@@ -39,9 +41,6 @@ async def accept(
 
 
 def _drafted(policy_id: str, before: Policy | None, rows: Sequence[SaidRow]) -> Policy | Rejected:
-    from central_sync.rule_language.graph import graph_of, with_rows  # noqa: PLC0415 - as in `rules`
-    from central_sync.rule_language.table import Row  # noqa: PLC0415
-
     said = [(Row(row.inputs, row.outputs), f"{row.en} {row.zh}") for row in rows]
     graph = graph_of(said, policy_id) if before is None else with_rows(before.graph.encode(), said)
     if isinstance(graph, Rejected):

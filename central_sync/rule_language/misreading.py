@@ -17,6 +17,9 @@ _PHRASES: Final[Mapping[str, Phrase]] = MappingProxyType(
             "the sentence has {has} characters, the limit is {limit}", "句子有 {has} 个字符，上限为 {limit}"
         ),
         "twice": Phrase("{found} was said before", "{found}重复"),
+        "never": Phrase(
+            "{found}: with what was said before, no order is like that", "{found}：与前文矛盾，没有订单符合"
+        ),
         "whole": Phrase("{found}: a whole number is needed", "{found}：须为整数"),
         "range": Phrase("{found}: it has to lie between {least} and {most}", "{found}：须在 {least} 与 {most} 之间"),
         "fine": Phrase(
