@@ -1,7 +1,7 @@
 """A release is signed by the centre together with its policies, and by nobody on the way (Ed25519, RFC 8032).
 
 The signature is over the release and the hash of the policies that it was made for: neither can be changed, nor one be
-put beside another. That a release is no older than the one in use is for whoever takes it to see: its number grows.
+put beside another. That a release is no older than the one in use is for whoever takes it to see.
 """
 
 from collections.abc import Iterable, Mapping
