@@ -16,7 +16,6 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from central_sync import times
 from central_sync.api.access import Access
 from central_sync.api.application import application
-from central_sync.api.assignment_routing import AssignmentRoutings
 from central_sync.api.assignments import Assignments
 from central_sync.api.channels import ChannelDesk
 from central_sync.api.commands import Commands
@@ -30,6 +29,7 @@ from central_sync.api.policies import PolicyFiles
 from central_sync.api.reference import ReferenceFiles
 from central_sync.api.rendering import server_sent_events
 from central_sync.api.rights import RightsDesk
+from central_sync.api.rules import RuleDesk
 from central_sync.api.settling import Settling
 from central_sync.api.signals import Signals
 from central_sync.assigning import Assigner
@@ -45,6 +45,8 @@ from central_sync.ingest.worker import Ingester
 from central_sync.policy_desk import PolicyDesk
 from central_sync.policy_watch import PolicyWatch
 from central_sync.rebalancing import Rebalancer
+from central_sync.rule_language.vocabulary import Vocabulary
+from central_sync.rules import load_vocabulary
 from central_sync.store import breakers, nodes
 from central_sync.store.database import Database
 from central_sync.store.migrate import migrate
@@ -121,6 +123,7 @@ async def opened_centre(config: CentreConfig) -> AsyncIterator[Centre]:
     """Everything, ready to run. Raises `ConfigError`, `PermanentFault` and `TransientFault`."""
     tokens = None if config.api.tokens_file is None else TokenCheck(config.api.tokens_file)
     channels = load_channels(config.channels.file)
+    vocabulary = load_vocabulary(config.rules.names_file)
     async with opened_database(config.database) as database, AsyncExitStack() as stack:
         url = config.broker.url if config.broker.url != EMBEDDED else await _start_broker(config.broker, stack)
         for name in await migrate(database):
@@ -130,7 +133,7 @@ async def opened_centre(config: CentreConfig) -> AsyncIterator[Centre]:
             closed = await breakers.close_known(connection, ENTRY_VERSION)
         for breaker in closed:
             _log.warning("ingest.breaker_closed", node_id=breaker.node_id, version=breaker.version)
-        yield _assemble(config, database, url, history_id, tokens, channels)
+        yield _assemble(config, database, url, history_id, tokens, channels, vocabulary)
 
 
 def _assemble(
@@ -140,6 +143,7 @@ def _assemble(
     history_id: uuid.UUID,
     tokens: TokenCheck | None,
     channels: Mapping[str, Channel],
+    vocabulary: Vocabulary,
 ) -> Centre:
     metrics = Metrics()
     telemetry = Telemetry(metrics.registry)
@@ -171,7 +175,6 @@ def _assemble(
         holds=Holds(database),
         commands=Commands(database, times.now_ms),
         assignments=Assignments(database, Decisions(desk), times.now_ms),
-        routings=AssignmentRoutings(database),
         channels=ChannelDesk(database, access, channels, times.now_ms, telemetry),
         rights=RightsDesk(database, times.now_ms),
         settling=Settling(database, access),
@@ -180,6 +183,7 @@ def _assemble(
         reference=ReferenceFiles(database, access, times.now),
         policies=PolicyFiles(database, access, policy_desk),
         signals=Signals(database, access, times.now),
+        rules=RuleDesk(database, access, vocabulary, times.now),
         readiness=readiness,
         access=access,
         is_open=tokens is None,

@@ -4,6 +4,7 @@ Rights stay what may be promised (`central_sync/spending.py`), and what a node t
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import structlog
@@ -13,10 +14,11 @@ from central_sync.attempts import assignment_of
 from central_sync.ordering import part_in, posted_of
 from central_sync.released import ReleasedPolicies
 from central_sync.spending import Spendable, spend, spendable, within_rights
-from central_sync.store import assignments, doubts, routings
+from central_sync.store import assignments, doubts, outcomes, routings
 from central_sync.store.assignments import CentralOrder
 from central_sync.store.candidates import candidates, given_milli
 from central_sync.store.database import Connection
+from central_sync.store.outcomes import OutcomeRow
 from central_sync.store.published_rows import PublishedRows
 from central_sync.store.routings import RoutingRow
 from edge_core.assignment.choosing import (
@@ -36,6 +38,7 @@ from edge_core.assignment.state import Assignment
 from edge_core.assignment.steps import attempts_left
 from edge_core.errors import PeerFault, PermanentFault, Rejected
 from edge_core.orders.document import TillOrder
+from edge_core.policy.figures import outcome_of
 from edge_core.policy.outages import as_signalled
 from edge_core.policy.pricing import Policies
 from edge_core.reference.lookup import NOTHING, Needs, Reference
@@ -154,5 +157,11 @@ async def _candidates(
 
 
 async def _record(connection: Connection, assignment: Assignment, question: Question, decision: Decision) -> None:
-    row = RoutingRow(len(assignment.attempts) + 1, question.asked_at_ms, record_of(question, decision))
-    await routings.put(connection, assignment.order_id, row, is_found=bool(decision.allocations))
+    """Write down why, and what came of it where there was a choice of carriers (docs/policies.md, "Figures")."""
+    order_id, record, is_found = assignment.order_id, record_of(question, decision), bool(decision.allocations)
+    row = RoutingRow(len(assignment.attempts) + 1, question.asked_at_ms, record)
+    await routings.put(connection, order_id, row, is_found=is_found)
+    if is_found and question.policy != PLAIN:
+        decided_at = datetime.fromtimestamp(question.asked_at_ms / 1000, UTC)
+        outcome = outcome_of(question, decision)
+        await outcomes.add(connection, [OutcomeRow(order_id, record.hash, decided_at, decision.policy, outcome)])

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from central_sync import (
     channel_commands,
@@ -25,6 +25,7 @@ from central_sync import (
 from central_sync.config import load
 from edge_core.errors import Fault
 from edge_core.limits import TICKET_HOURS_DEFAULT, TICKET_HOURS_MAX
+from edge_core.routing.terms import Lang
 from edge_core.sync.entry import LANES
 from holdfast_runtime import log
 from holdfast_runtime.config import config_errors_exit
@@ -39,6 +40,7 @@ examples:
   central-sync orders place web-order.json           take an order in; a store that has the goods is found for it
   central-sync orders exceptions                     orders that no store would take: they wait for people
   central-sync orders exceptions assign ID NODE      ask this store
+  central-sync orders why ID                         which stores were weighed for an order, and why one was asked
   central-sync holds list                            orders that a check doubts, and who has to answer until when
   central-sync parked show 17                        what could not be used, with its bytes
   central-sync parked replay --all --dry-run         what an upgrade of the centre has made usable
@@ -96,13 +98,14 @@ def _parser() -> argparse.ArgumentParser:
     orders = several.add_parser("orders", parents=[common, printing], help="orders, the newest first")
     orders.add_argument(
         "action",
-        choices=["list", "cancel", "place", "exceptions"],
+        choices=["list", "cancel", "place", "exceptions", "why"],
         nargs="?",
         default="list",
-        help="list them, cancel one, take one in, or look at those that wait for people",
+        help="list them, cancel one, take one in, look at those that wait for people, or say why one goes as it goes",
     )
     orders.add_argument("id", nargs="?", help="which order to cancel; which FILE to place; list, show, assign, cancel")
     orders.add_argument("more", nargs="*", metavar="WORD", help="of exceptions: ID, or ID NODE")
+    orders.add_argument("--lang", choices=get_args(Lang), default="en", help="the language of why (default en)")
     orders.add_argument("--reason", metavar="WORD", help="why it is cancelled")
     orders.add_argument("--key", metavar="KEY", help="an Idempotency-Key, to repeat a cancel (default: a new one)")
     orders.add_argument("--node", metavar="ID", help="only this node's")

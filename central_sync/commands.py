@@ -20,6 +20,7 @@ from central_sync import (
     policy_parser,
     reference_commands,
     rights_commands,
+    rule_commands,
     signal_commands,
     times,
 )
@@ -32,7 +33,6 @@ from central_sync.channel_commands import channels
 from central_sync.config import CentreConfig
 from central_sync.fleet import NodeStatus
 from central_sync.printing import print_json, print_table, printable, say
-from central_sync.rule_commands import rule
 from central_sync.store import audits, enrolments, instructions, orders, streams
 from central_sync.store.database import Connection, Database
 from central_sync.store.migrate import check, migrate
@@ -109,12 +109,19 @@ async def _cancel(config: CentreConfig, arguments: argparse.Namespace) -> int:
     return 0
 
 
+_OF_THE_CENTRE: Final = {
+    "place": ordering_commands.place_file,
+    "exceptions": ordering_commands.exceptions,
+    "why": ordering_commands.why,
+}
+
+
 async def _orders(config: CentreConfig, arguments: argparse.Namespace) -> int:
     if arguments.action == "cancel":
         return await _cancel(config, arguments)
-    if arguments.action in {"place", "exceptions"}:
+    if arguments.action in _OF_THE_CENTRE:
         arguments.accept_ms = config.assignment.accept_seconds * 1000
-        run = ordering_commands.place_file if arguments.action == "place" else ordering_commands.exceptions
+        run = _OF_THE_CENTRE[arguments.action]
         async with opened_database(config.database, shared=True) as database:
             await check(database)
             return await run(database, arguments)
@@ -249,7 +256,13 @@ async def _rights(config: CentreConfig, arguments: argparse.Namespace) -> int:
 
 
 async def _rule(config: CentreConfig, arguments: argparse.Namespace) -> int:
-    return await rule(config.rules.names_file, arguments)
+    if not rule_commands.accepts(arguments):
+        return await rule_commands.rule(config.rules.names_file, arguments)
+
+    async def accept(database: Database, asked: argparse.Namespace) -> int:
+        return await rule_commands.accept(database, config.rules.names_file, asked)
+
+    return await _checked(config, arguments, "", accept)
 
 
 async def _policy(config: CentreConfig, arguments: argparse.Namespace) -> int:

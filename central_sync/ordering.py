@@ -60,7 +60,7 @@ async def place(
     return Placed(kept, is_repeated=not is_new)
 
 
-def posted_of(row: CentralOrder) -> TillOrder:
+def posted_of(row: CentralOrder | NewOrder) -> TillOrder:
     """What was posted."""
     return _DECODER.decode(row.document)
 

@@ -1,4 +1,4 @@
-"""`central-sync orders place` and `orders exceptions`: orders of the centre itself (docs/assignment.md).
+"""`central-sync orders place`, `exceptions` and `why`: orders of the centre itself (docs/assignment.md).
 
 Exit codes: 0 fine, 1 refused, 2 wrong usage.
 """
@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 refused, 2 wrong usage.
 import argparse
 import sys
 from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
@@ -16,13 +17,16 @@ from central_sync.attempts import Desk
 from central_sync.decisions import Decisions
 from central_sync.ordering import place
 from central_sync.printing import print_json, print_table, say
+from central_sync.reasons import decisions_about
 from central_sync.store import assignments
 from central_sync.store.database import Database
 from edge_core.errors import UNREADABLE, Rejected
 from edge_core.limits import PAGE_ROWS_MAX
 from edge_core.orders.document import TillOrder
 from edge_core.orders.requests import CancelRequest
-from edge_core.shapes import json_reader
+from edge_core.orders.routing_report import routing_report
+from edge_core.routing.wording import as_text
+from edge_core.shapes import json_object, json_reader
 
 _DONE, _REFUSED, _USAGE = 0, 1, 2
 _READ: Final = json_reader(TillOrder)
@@ -75,6 +79,24 @@ async def exceptions(database: Database, arguments: argparse.Namespace) -> int:
                 connection, order_id, CancelRequest(arguments.reason), arguments.key or str(uuid4())
             )
     return _refused(refused) if refused is not None else await _show(database, order_id)
+
+
+async def why(database: Database, arguments: argparse.Namespace) -> int:
+    """Say why the goods of an order go as they go, by the order's id or an attempt's."""
+    try:
+        order_id = UUID(arguments.id or "")
+    except ValueError:
+        return _usage("orders why needs the ID of an order")
+    async with database.reading() as connection:
+        decisions = await decisions_about(connection, order_id)
+    if not decisions:
+        return _refused(Rejected("routing-not-recorded", f"no decision about order {order_id} is recorded"))
+    report = routing_report(order_id, decisions, lang=arguments.lang, zone=UTC)
+    if arguments.json:
+        print_json(json_object(report))
+    else:
+        say("\n\n".join(as_text(decision.words) for decision in report.decisions))
+    return _DONE
 
 
 async def _list(database: Database, arguments: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from central_sync import times
+from central_sync import policy_trial, times
 from central_sync.api.policies import comparison_of, detail_of
 from central_sync.api.policy_documents import (
     PolicyAudit,
@@ -29,8 +29,7 @@ from central_sync.api.policy_documents import (
 )
 from central_sync.policy_desk import PolicyDesk
 from central_sync.policy_parser import guard_said
-from central_sync.policy_printing import print_comparison, print_findings, print_trial
-from central_sync.policy_trial import recorded, try_revision
+from central_sync.policy_printing import print_comparison, print_findings, print_trial, progress_shown
 from central_sync.printing import print_json, print_table, say
 from central_sync.store import policies
 from central_sync.store.database import Connection, Database
@@ -122,8 +121,8 @@ async def _draft(database: Database, arguments: argparse.Namespace) -> int:
 async def _try(database: Database, arguments: argparse.Namespace) -> int:
     revision = revision_named(arguments.words[0])
     async with database.reading() as connection:
-        found = await recorded(connection, arguments.orders)
-        trial = await try_revision(connection, revision, found)
+        prepared = _done(await policy_trial.prepare(connection, revision, arguments.orders))
+    trial = await policy_trial.run(prepared, progress_shown)
     body = msgspec.json.encode(trial).decode()
     async with database.transaction() as connection:
         _done(await _desk().tried(connection, revision, body, _who(arguments)))

@@ -140,14 +140,20 @@ def records_in(found: Sequence[RecordedQuestion]) -> list[tuple[RecordedQuestion
     """The question and the answer of each order that was routed; without those that this software cannot read."""
     read = []
     for each in found:
-        for event in decode_entry(each.body).events:
-            if isinstance(event, RoutingDecided) and event.hash == each.hash:
-                record = Record(event.version, event.hash, event.question, event.decision)
-                try:
-                    read.append((each, question_in(record), decision_in(record)))
-                except PermanentFault as fault:
-                    _log.warning("policy.record_unreadable", order_id=str(each.order_id), error=str(fault))
+        for record in _records(each):
+            try:
+                read.append((each, question_in(record), decision_in(record)))
+            except PermanentFault as fault:
+                _log.warning("policy.record_unreadable", order_id=str(each.order_id), error=str(fault))
     return read
+
+
+def _records(found: RecordedQuestion) -> list[Record]:
+    """The centre's own record, or that in the entry of a store."""
+    if found.record is not None or found.body is None:
+        return [] if found.record is None else [found.record]
+    decided = [event for event in decode_entry(found.body).events if isinstance(event, RoutingDecided)]
+    return [Record(e.version, e.hash, e.question, e.decision) for e in decided if e.hash == found.hash]
 
 
 def since_of(running: Running) -> datetime:

@@ -22,6 +22,7 @@ from edge_core.limits import REFERENCE_DELTA_CHANGES_MAX, REFERENCE_SCOPES_MAX, 
 from edge_core.reference.datasets import Row
 from edge_core.reference.files import Header, encode_file, read_file
 from edge_core.reference.network_documents import Location
+from edge_core.reference.publication import rows_max_of
 from edge_core.reference.versions import applied, content_hash, diff, snapshot
 from holdfast_runtime.zones import find_zone
 
@@ -96,12 +97,14 @@ async def publish_in(
     kept = await reference.kept(connection, dataset)
     if len(_scopes_in_use(kept) | {scope, ALL}) > REFERENCE_SCOPES_MAX:
         return Rejected("reference-invalid", f"{dataset} is published for {REFERENCE_SCOPES_MAX} scopes already")
-    if scope != ALL and all(row.scope != ALL for row in kept):
-        # What a store is told once this is withdrawn, or once it leaves the group: that there is nothing for it.
-        kept = [(await _make(connection, kept, _Wanted(dataset, ALL, who, now), {})).row, *kept]
     if keeps is not None:
         before = await _rows_before(connection, kept, scope)
         rows = {**{key: row for key, row in before.items() if keeps(key)}, **rows}
+        if len(rows) > rows_max_of(dataset):
+            return Rejected("reference-invalid", f"{dataset} would have more than {rows_max_of(dataset)} rows")
+    if scope != ALL and all(row.scope != ALL for row in kept):
+        # What a store is told once this is withdrawn, or once it leaves the group: that there is nothing for it.
+        kept = [(await _make(connection, kept, _Wanted(dataset, ALL, who, now), {})).row, *kept]
     made = await _make(connection, kept, _Wanted(dataset, scope, who, now), rows)
     await reference.forget_withdrawn(connection, dataset, made.row.version)
     row = made.row

@@ -1,22 +1,24 @@
 """Rules of routing in plain words, for the command and for the API: what was understood of sentences, and rows told.
 
-The grammars take a tenth of a second to load and most commands never ask for them: they are imported where they are
-first used (docs/rules-language.md).
+A language's grammar is made when its first sentence is read, in a tenth of a second (docs/rules-language.md).
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from msgspec import Struct
 
+from central_sync.rule_language.aloud import aloud
+from central_sync.rule_language.graph import graph_of, tables_of
+from central_sync.rule_language.misreading import Misreading
+from central_sync.rule_language.reading import lang_of, read
+from central_sync.rule_language.table import Row, row_of
+from central_sync.rule_language.telling import tell as told
 from central_sync.rule_language.vocabulary import Vocabulary, read_names
 from edge_core.errors import Rejected
 from edge_core.routing.terms import Lang
 from holdfast_runtime.config import ConfigError
-
-if TYPE_CHECKING:
-    from central_sync.rule_language.table import Row
 
 _KEY: Final = "rules.names_file"
 
@@ -88,9 +90,6 @@ def load_vocabulary(path: Path | None) -> Vocabulary:
 
 def say(sentences: Sequence[str], lang: Lang | None, vocabulary: Vocabulary, name: str) -> SaidTable:
     """Read sentences as the rows of one table. Without `lang`, each in the language of its characters."""
-    from central_sync.rule_language.graph import graph_of  # noqa: PLC0415 - see above
-    from central_sync.rule_language.table import Row  # noqa: PLC0415
-
     said = tuple(_said(sentence, lang, vocabulary) for sentence in sentences)
     rows = [each.row for each in said if each.row is not None]
     if len(rows) < len(said):
@@ -101,9 +100,6 @@ def say(sentences: Sequence[str], lang: Lang | None, vocabulary: Vocabulary, nam
 
 def tell(document: bytes, vocabulary: Vocabulary) -> ToldDocument | Rejected:
     """The rows of a JDM document's tables, each as a sentence where there is one for it."""
-    from central_sync.rule_language.aloud import aloud  # noqa: PLC0415 - see above
-    from central_sync.rule_language.graph import tables_of  # noqa: PLC0415
-
     tables = tables_of(document)
     if isinstance(tables, Rejected):
         return tables
@@ -112,11 +108,6 @@ def tell(document: bytes, vocabulary: Vocabulary) -> ToldDocument | Rejected:
 
 
 def _said(sentence: str, lang: Lang | None, vocabulary: Vocabulary) -> SaidSentence:
-    from central_sync.rule_language.misreading import Misreading  # noqa: PLC0415 - see above
-    from central_sync.rule_language.reading import lang_of, read  # noqa: PLC0415
-    from central_sync.rule_language.table import row_of  # noqa: PLC0415
-    from central_sync.rule_language.telling import tell as told  # noqa: PLC0415
-
     spoken = lang or lang_of(sentence)
     found = read(sentence, spoken, vocabulary)
     if isinstance(found, Misreading):
@@ -127,6 +118,6 @@ def _said(sentence: str, lang: Lang | None, vocabulary: Vocabulary) -> SaidSente
     return SaidSentence(sentence, spoken, SaidRow(en, zh, dict(row.inputs), dict(row.outputs)))
 
 
-def _told(table: str, row: "Row", sentences: tuple[str, str] | None) -> ToldRow:
+def _told(table: str, row: Row, sentences: tuple[str, str] | None) -> ToldRow:
     en, zh = sentences or (None, None)
     return ToldRow(table, en, zh, dict(row.inputs), dict(row.outputs))

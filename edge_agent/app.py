@@ -135,10 +135,7 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
     reference = ReferenceKeeper(file, intake, here, _source(config))
     books.reference_held = reference.held
     intake.lookup = reference.look_up
-    policies = PolicyKeeper(file, intake, here, used=lambda: reference.used, keys_file=config.policies.keys_file)
-    reference.on_applied = policies.changed
-    intake.routing.pricing = lambda known: policies.pricing(known.signals)
-    books.policy_report = policies.report
+    policies = _policies(PolicyKeeper(file, intake, here, reference, config.policies.keys_file), intake, books)
     if session is not None:
         session.asides.on_published = reference.heard
         session.asides.on_audit, session.on_damage = scrub.heard, scrub.suspect
@@ -160,7 +157,9 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
     queries = Queries(file, tokens, reporter, days, here)
     intake.on_damage = queries.on_damage = scrub.suspect
     metrics = Metrics()
-    metrics.registry.register(AgentCollector(intake, books, instructions, scrub, shedding, session, reference))
+    metrics.registry.register(
+        AgentCollector(intake, books, instructions, scrub, shedding, session, reference, policies)
+    )
     app = agent_app(
         Commands(intake, tokens, frozenset(config.node.stores), days),
         queries,
@@ -169,6 +168,13 @@ def _assembled(config: AgentConfig, tokens: TokenCheck, file: StoreFile, here: S
     overdue, hold_expiry = Overdue(file, intake, here), HoldExpiry(file, intake, here)
     last_word = LastWord(file, intake, here)
     return Agent(file, intake, session, scrub, overdue, hold_expiry, last_word, retention, reference, policies, app)
+
+
+def _policies(keeper: PolicyKeeper, intake: Intake, books: Books) -> PolicyKeeper:
+    """Decisions ask the policies in use, and the centre hears which they are."""
+    intake.routing.pricing = lambda known: keeper.pricing(known.signals)
+    books.policy_report = keeper.report
+    return keeper
 
 
 def _source(config: AgentConfig) -> Source | None:

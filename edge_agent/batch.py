@@ -42,6 +42,7 @@ from edge_core.orders.events import Event, deltas_of
 from edge_core.orders.fold import OrderState, fold_all
 from edge_core.orders.further_events import GroupRedirected
 from edge_core.orders.merge import merge
+from edge_core.orders.parts import to_pick_milli
 from edge_core.orders.rendering import Origin, Recorded
 from edge_core.orders.sale import handed_over, state_of
 from edge_core.orders.sending import Router
@@ -92,6 +93,7 @@ class Batch:
         self._evidence = evidence
         self._router = router
         self._stopwatch_ns = stopwatch_ns
+        self._added_milli = 0
         self.timed: list[Timed] = []
         self.tail = tail
         self._stock: defaultdict[str, dict[str | None, Position]] = defaultdict(dict)
@@ -219,7 +221,8 @@ class Batch:
             state = self._state(command.order_id) if isinstance(command, OnOrder) else None
             hold = self._holds.get(command.reservation_id) if isinstance(command, OnHold) else None
         stock = {sku: tuple(self._stock[sku].values()) for sku in skus_of(command, state, hold)}
-        return World(state, stock, self._closed, self._evidence, hold, self._quotas, self._rights, self._router)
+        more = self._router, self._added_milli
+        return World(state, stock, self._closed, self._evidence, hold, self._quotas, self._rights, *more)
 
     def _state(self, order_id: UUID) -> OrderState | None:
         state = self._states.get(order_id)
@@ -334,7 +337,8 @@ class Batch:
         more_minor = 0 if before is None else owed_on_account_minor(state) - owed_on_account_minor(before)
         former = None if before is None else self.heads.get(order_id)
         credit_at_ms = self._here.now_ms if more_minor > 0 else former.credit_at_ms if former is not None else 0
-        self.heads[order_id] = head_of(state, self.rows[-1].entry_id, credit_at_ms=credit_at_ms)
+        self.heads[order_id] = head = head_of(state, self.rows[-1].entry_id, credit_at_ms=credit_at_ms)
+        self._added_milli += head.to_pick_milli - (0 if before is None else to_pick_milli(before))
         if self._evidence is not None and before is None:
             self._evidence.known.take(state.order)
         elif self._evidence is not None and more_minor > 0 and state.order.customer_ref is not None:

@@ -69,11 +69,11 @@ def _parser() -> argparse.ArgumentParser:
     command("status", _status, "show the books, the backlog and whether orders are taken")
     command("verify", _verify, "walk the whole file: pages, gaps, chain, stock; exits 1 on a finding")
     explain = command("explain", _explain, "say why the goods of an order go as they go")
-    explain.add_argument("order", type=UUID, metavar="ORDER", help="the order's id")
+    explain.add_argument("order", metavar="ORDER", help="the order's id or display number")
     explain.add_argument("--lang", choices=("en", "zh"), default="en", help="in which language (default: en)")
     replay = command("replay", _replay, "take recorded decisions of routing again; exits 1 where one differs")
     which = replay.add_mutually_exclusive_group(required=True)
-    which.add_argument("order", type=UUID, nargs="?", metavar="ORDER", help="the order's id")
+    which.add_argument("order", nargs="?", metavar="ORDER", help="the order's id or display number")
     which.add_argument("--all", action="store_true", help="every decision in the file")
     export = command("export", _export, "write the log as JSON lines to stdout")
     export.add_argument("--lane", choices=("orders", "bulk"), default="orders", help="which lane (default: orders)")
@@ -187,13 +187,14 @@ def _verify(config: AgentConfig, options: argparse.Namespace) -> int:
 
 
 def _explain(config: AgentConfig, options: argparse.Namespace) -> int:
-    from edge_agent.explaining import explained  # noqa: PLC0415
+    from edge_agent.explaining import explained, order_named  # noqa: PLC0415
     from edge_core.orders.routing_report import RoutingReport  # noqa: PLC0415
     from edge_core.routing.wording import as_text  # noqa: PLC0415
     from edge_core.shapes import json_object  # noqa: PLC0415
 
-    found = explained(_existing(config.store.path), options.order, lang=options.lang, zone=zone_of(config))
-    report: RoutingReport = _wait(found)
+    path = _existing(config.store.path)
+    order_id: UUID = _wait(order_named(path, options.order))
+    report: RoutingReport = _wait(explained(path, order_id, lang=options.lang, zone=zone_of(config)))
     if not report.decisions:
         print(f"edge-agent: no decision of routing about order {options.order} is recorded here", file=sys.stderr)
         return EXIT_FINDINGS
@@ -207,9 +208,11 @@ def _explain(config: AgentConfig, options: argparse.Namespace) -> int:
 
 
 def _replay(config: AgentConfig, options: argparse.Namespace) -> int:
-    from edge_agent.explaining import Replayed, replayed  # noqa: PLC0415
+    from edge_agent.explaining import Replayed, order_named, replayed  # noqa: PLC0415
 
-    found: Replayed = _wait(replayed(_existing(config.store.path), options.order, _progress("decisions taken again")))
+    path = _existing(config.store.path)
+    order_id: UUID | None = None if options.order is None else _wait(order_named(path, options.order))
+    found: Replayed = _wait(replayed(path, order_id, _progress("decisions taken again")))
     if options.order is not None and not found.decisions:
         print(f"edge-agent: no decision of routing about order {options.order} is recorded here", file=sys.stderr)
         return EXIT_FINDINGS

@@ -14,6 +14,7 @@ from msgspec import Struct
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from edge_agent.config import AgentConfig, zone_of
+from edge_agent.policy_keys import trust
 from edge_agent.store import log
 from edge_agent.store.connection import open_reader
 from edge_agent.store.file import StoreFile
@@ -33,11 +34,12 @@ _PATH: Final = "/v1/enrolments"
 
 
 class Enrolled(Struct, frozen=True):
-    """What the centre confirmed."""
+    """What the centre confirmed, and the keys in hex whose releases of policies are to be trusted."""
 
     node_id: str
     incarnation: UUID
     history_id: UUID
+    policy_keys: tuple[str, ...] = ()
 
 
 class _Problem(Struct, frozen=True):
@@ -72,7 +74,9 @@ async def enrol(
         reraise=True,
     ):
         with attempt:
-            return await _ask(url, tls, config.node.id, secret, incarnation)
+            enrolled = await _ask(url, tls, config.node.id, secret, incarnation)
+            trust(config.policies.keys_file, enrolled.policy_keys)
+            return enrolled
     raise TransientFault("the centre was not asked")
 
 

@@ -56,6 +56,22 @@ class Replayed(Struct, frozen=True):
         return not self.findings
 
 
+async def order_named(path: Path, name: str) -> UUID:
+    """The order of an id or of a display number. Raises `PermanentFault` where the file has none of that number."""
+    try:
+        return UUID(name)
+    except ValueError:
+        pass
+    reader = await open_reader(path)
+    try:
+        found = await orders.find_order(reader, name)
+    finally:
+        await reader.close()
+    if found is None:
+        raise PermanentFault(f"no order {name!r} is recorded here")
+    return found
+
+
 async def explained(path: Path, order_id: UUID, *, lang: Lang, zone: tzinfo) -> RoutingReport:
     """Every decision about an order, in words. Raises `PermanentFault` for a record that cannot be read."""
     reader = await open_reader(path)

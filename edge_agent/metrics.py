@@ -10,6 +10,7 @@ from edge_agent.instructions import Instructions
 from edge_agent.intake import Intake
 from edge_agent.link.books import Books
 from edge_agent.link.session import Session
+from edge_agent.policies import PolicyKeeper
 from edge_agent.reference import ReferenceKeeper
 from edge_agent.scrub import Scrub
 from edge_agent.shedding import Shedding
@@ -27,7 +28,9 @@ class AgentCollector(Collector):
         shedding: Shedding,
         session: Session | None,
         reference: ReferenceKeeper,
+        policies: PolicyKeeper,
     ) -> None:
+        self._policies = policies
         self._reference = reference
         self._scrub = scrub
         self._shedding = shedding
@@ -75,6 +78,9 @@ class AgentCollector(Collector):
             for state in ("accepted", "confirmed", "pending", "parked"):
                 entries.add_metric([lane.lane, state], getattr(lane, state))
         yield entries
+        number = self._policies.status.number
+        yield GaugeMetricFamily("holdfast_policies_release", "The release of policies in use; 0: none.", number)
+        yield _counter("holdfast_policies_refused", "Releases that did not pass.", self._policies.refusals)
         yield from self._reference_samples()
 
     def _reference_samples(self) -> Iterator[Metric]:

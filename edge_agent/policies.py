@@ -6,7 +6,7 @@ changes nothing: the store goes on with the bundle that it has, or with the buil
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,25 +18,26 @@ from msgspec import Struct
 from edge_agent.intake import Intake
 from edge_agent.policy_keys import read_key_file
 from edge_agent.policy_sandbox import run_trial
+from edge_agent.reference import ReferenceKeeper
 from edge_agent.store import policies as rows
 from edge_agent.store.file import StoreFile
 from edge_agent.store.policies import BundleRow
 from edge_agent.store.reference import DatasetRow
 from edge_agent.surroundings import Surroundings
 from edge_core.errors import UNREADABLE, Fault, PermanentFault, StorageFault
-from edge_core.limits import POLICIES_MAX
+from edge_core.limits import POLICIES_MAX, POLICY_TRIAL_AGAIN_MS
 from edge_core.policy.bundle import Bundle, decode_bundle, encode_bundle, hash_of
 from edge_core.policy.documents import Policy, Release, Signal
-from edge_core.policy.outcome import Outcome, Trial
+from edge_core.policy.outcome import Trial
 from edge_core.policy.pricing import Policies
 from edge_core.reference.datasets import decode_row
 from edge_core.routing.question import Question
 from edge_core.sync.policy_messages import PolicyReport
 from holdfast_runtime.log import bounded
+from holdfast_runtime.waiting import wait_for_word
 
 _LOG: Final = structlog.get_logger()
 
-Try = Callable[[Trial], Awaitable[Outcome]]
 Pricing = Callable[[Question, UUID], Question]
 """Gives the question of an order the prices of the policies in use."""
 
@@ -58,25 +59,23 @@ class PolicyStatus(Struct, frozen=True):
 
 
 class PolicyKeeper:
-    """The bundle in use. `used` are the datasets of the reference data, by name, as the store uses them."""
+    """The bundle in use, and what the reference data brings to take its place."""
 
     def __init__(
         self,
         file: StoreFile,
         intake: Intake,
         here: Surroundings,
-        *,
-        used: Callable[[], dict[str, DatasetRow]],
+        reference: ReferenceKeeper,
         keys_file: Path,
-        try_out: Try = run_trial,
     ) -> None:
         self._file = file
         self._intake = intake
         self._here = here
-        self._used = used
+        self._reference = reference
         self._keys_file = keys_file
-        self._try = try_out
         self._row: BundleRow | None = None
+        self._release: Release | None = None
         self._policies: Policies | None = None
         self._count = 0
         self._refused: tuple[bytes, int] = (b"", 0)
@@ -84,6 +83,7 @@ class PolicyKeeper:
         self._waiting_for = 0
         self._wake = asyncio.Event()
         self.refusals = 0
+        reference.on_applied = self.changed
 
     def pricing(self, signals: tuple[Signal, ...]) -> Pricing | None:
         """What gives questions their prices while these signals are known; None where no policies are in use."""
@@ -127,10 +127,9 @@ class PolicyKeeper:
         self._wake.set()
 
     async def run(self) -> None:
-        """Look for ever at what has come."""
+        """Look for ever at what has come, and after a while at what could not be tried."""
         while True:
-            await self._wake.wait()
-            self._wake.clear()
+            await wait_for_word(self._wake, POLICY_TRIAL_AGAIN_MS / 1000)
             try:
                 await self._look()
             except StorageFault as fault:  # the disk is the intake's to mend; the next version, or start, looks again
@@ -138,10 +137,11 @@ class PolicyKeeper:
 
     async def _take_up(self, row: BundleRow) -> None:
         bundle = decode_bundle(row.body)
+        self._row, self._release = row, bundle.release
         if row.key_id not in read_key_file(self._keys_file):
             raise PermanentFault(f"it is signed with the key {row.key_id!r}, which is trusted here no more")
         self._policies = await asyncio.to_thread(Policies, bundle.release, bundle.policies)
-        self._row, self._count = row, len(bundle.policies)
+        self._count = len(bundle.policies)
 
     async def _look(self) -> None:
         """Try what has come, unless it is in use or was refused already."""
@@ -149,24 +149,30 @@ class PolicyKeeper:
         if found is None:
             return
         body, number = encode_bundle(found), found.release.number
-        newest = 0 if self._row is None else self._row.number
-        if number == newest or body == self._refused[0]:
+        if found.release == self._release or body == self._refused[0]:
             return  # in use, or known; policies that came before their release change nothing
-        if number > newest and hash_of(found.policies) != found.release.policies_hash:
+        if self._is_newer(found.release) and hash_of(found.policies) != found.release.policies_hash:
+            if self._waiting_for != number:
+                _LOG.info("policies.waiting", release=number)
             self._waiting_for = number
-            _LOG.info("policies.waiting", release=number)
             return
         self._waiting_for = 0
         await self._judge(found, body)
 
+    def _is_newer(self, release: Release) -> bool:
+        return self._release is None or release.made_at_ms > self._release.made_at_ms
+
     async def _judge(self, bundle: Bundle, body: bytes) -> None:
-        number, newest = bundle.release.number, 0 if self._row is None else self._row.number
+        number = bundle.release.number
         try:
             keys = read_key_file(self._keys_file)
         except PermanentFault as fault:
             self._refuse(body, number, str(fault))
             return
-        outcome = await self._try(Trial(body, keys, newest))
+        outcome = await run_trial(Trial(body, keys, 0 if self._release is None else self._release.made_at_ms))
+        if not outcome.number:  # no answer: the machine may have been too busy, so it is tried again after a while
+            self._refuse(b"", number, "; ".join(outcome.faults))
+            return
         if outcome.faults or outcome.number != number:
             self._refuse(body, number, "; ".join(outcome.faults) or "its trial spoke of another release")
             return
@@ -182,7 +188,7 @@ class PolicyKeeper:
 
     async def _read(self) -> Bundle | None:
         """What the reference data has of a release and its policies; None while there is no release."""
-        used = self._used()
+        used = self._reference.used
         release, policies = used.get("release"), used.get("policies")
         if release is None or not release.rows:
             return None

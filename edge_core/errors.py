@@ -126,6 +126,7 @@ _ROWS: Final = (
     (2122, "policy-not-possible", 409, "The policy cannot be used like that as it stands"),
     (2123, "signal-invalid", 422, "The signal cannot be told as it is"),
     (2124, "signal-not-found", 404, "There is no such signal, or it is over"),
+    (2125, "rule-not-understood", 422, "A sentence is no rule"),
     (3001, "token-missing", 401, "A bearer token is needed"),
     (3002, "token-unknown", 401, "The bearer token is not known"),
     (3003, "scope-missing", 403, "The bearer token does not allow this"),

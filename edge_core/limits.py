@@ -364,6 +364,9 @@ ROUTING_ATTEMPTS_MAX: Final = 5  # of a group: then something is wrong with it, 
 ROUTING_COOL_DOWN_MS: Final = 2 * 3_600_000  # who has failed is not asked again: by then shelves and vans are filled
 ROUTING_QUESTION_BYTES_MAX: Final = 128 * 1024  # in the log: a quarter of an entry; 64 places have 30 KiB
 TARIFF_BANDS_MAX: Final = 200  # of one zone; the freight tables seen have up to 152
+NETWORK_ROWS_MAX: Final = (
+    20_000  # of a dataset that the centre keeps in memory: as many tariffs of ten bands have 30 MB
+)
 CARRIER_CELL_CHARS_MAX: Final = 40  # of a number in a carrier's table; a float has 24
 LOCATION_HOURS_MAX: Final = 28  # four stretches on each day of the week
 CALENDAR_DATES_MAX: Final = 200  # closed dates of a place or a carrier: the public holidays of several years
@@ -374,8 +377,11 @@ SERVICE_SPAN_MS_MAX: Final = 366 * 86_400_000  # on the way, to prepare, or to w
 ZONE_AREAS_MAX: Final = 300  # every country, or every region of a large one
 ROUTING_SOURCES_MAX: Final = 32  # of what a question is made of: one for each dataset
 RULE_SENTENCE_CHARS_MAX: Final = 500  # a rule of a sentence: the longest that was written in trials has 140
-RULE_NAMES_MAX: Final = 1_000  # tiers, regions or channels that a chain names itself: every region that it sends to
-RULE_WAYS_MAX: Final = 8  # to say one name
+RULE_SENTENCES_MAX: Final = 100  # of one table, said at once: each is read and told in some milliseconds
+RULE_NAMES_MAX: Final = (
+    500  # tiers, regions or channels that a chain names itself: with four ways each, a grammar of a second
+)
+RULE_WAYS_MAX: Final = 4  # to say one name
 
 # --- policies (docs/policies.md) --------------------------------------------------------------------------------------
 POLICIES_MAX: Final = 64  # of one bundle: three times what an agent is measured with
@@ -396,6 +402,7 @@ POLICY_SAMPLES_MAX: Final = 2_000  # orders that a policy is tried on: a table o
 POLICY_TRIAL_CPU_S: Final = 10  # of the processor for a trial: 64 policies of ordinary size take one
 POLICY_TRIAL_WALL_MS: Final = 60_000  # of time, on a store's server that is busy with other things
 POLICY_TRIAL_MEMORY_BYTES: Final = 512 * 1024 * 1024  # of address space; it takes some 80 MB
+POLICY_TRIAL_AGAIN_MS: Final = 3_600_000  # until a trial that came to no answer is repeated: it costs ten seconds
 POLICY_TRIAL_ANSWER_BYTES_MAX: Final = 64 * 1024  # of what a trial says: a few findings
 POLICY_DESCRIPTION_CHARS_MAX: Final = 1_000  # of what a policy is for, in a few sentences
 POLICY_BUCKETS: Final = 100  # shares are per cent

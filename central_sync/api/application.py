@@ -11,7 +11,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from central_sync.api.access import Access
-from central_sync.api.assignment_routing import AssignmentRoutings
 from central_sync.api.assignments import Assignments
 from central_sync.api.channels import ChannelDesk
 from central_sync.api.commands import Commands
@@ -23,6 +22,7 @@ from central_sync.api.holds import Holds
 from central_sync.api.policies import PolicyFiles
 from central_sync.api.reference import ReferenceFiles
 from central_sync.api.rights import RightsDesk
+from central_sync.api.rules import RuleDesk
 from central_sync.api.settling import Settling
 from central_sync.api.signals import Signals
 from edge_core.errors import Rejected, TransientFault
@@ -52,7 +52,6 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     handlers: Handlers,
     commands: Commands,
     assignments: Assignments,
-    routings: AssignmentRoutings,
     channels: ChannelDesk,
     rights: RightsDesk,
     holds: Holds,
@@ -62,6 +61,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
     reference: ReferenceFiles,
     policies: PolicyFiles,
     signals: Signals,
+    rules: RuleDesk,
     readiness: Readiness,
     access: Access,
     is_open: bool,
@@ -84,7 +84,6 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/channels/{channel}/orders", channels.place, methods=["POST"]),
         Route("/v1/assignments", guarded(assignments.assignments)),
         Route("/v1/assignments/{order_id}", guarded(assignments.assignment)),
-        Route("/v1/assignments/{order_id}/routing", guarded(routings.routing)),
         Route("/v1/assignments/{order_id}/assign", guarded(assignments.assign, "operate"), methods=["POST"]),
         Route("/v1/assignments/{order_id}/cancel", guarded(assignments.cancel, "order"), methods=["POST"]),
         Route("/v1/orders/{order_id}", guarded(handlers.order)),
@@ -106,6 +105,7 @@ def application(  # noqa: PLR0913 - the composition root gives each part by its 
         Route("/v1/enrolments", enrolments.enrol, methods=["POST"]),
         *_reference(reference, guarded),
         *_policies(policies, signals, guarded),
+        *_rules(rules, guarded),
         *_probes(readiness),
         *extra,
     ]
@@ -149,6 +149,7 @@ def _policies(policies: PolicyFiles, signals: Signals, guarded: Guard) -> list[R
         Route("/v1/policies/audit", guarded(policies.audit)),
         Route("/v1/policies/plan", policies.arrange, methods=["PUT"]),
         Route(one, guarded(policies.one)),
+        Route(f"{one}/try", policies.try_on_orders, methods=["POST"]),
         Route(f"{one}/compare", policies.compare, methods=["POST"]),
         Route(f"{one}/rollback", policies.roll_back, methods=["POST"]),
         Route(f"{one}/stop", policies.step("stop"), methods=["POST"]),
@@ -169,6 +170,15 @@ def _reference(reference: ReferenceFiles, guarded: Guard) -> list[Route]:
         Route("/v1/reference/{dataset}", reference.publish, methods=["PUT"]),
         Route("/v1/reference/{dataset}", reference.withdraw, methods=["DELETE"]),
         Route("/v1/reference/{dataset}/{version}", guarded(reference.file)),
+    ]
+
+
+def _rules(rules: RuleDesk, guarded: Guard) -> list[Route]:
+    """Rules in plain words; accepting them keeps the name of who did."""
+    return [
+        Route("/v1/rules/say", guarded(rules.say), methods=["POST"]),
+        Route("/v1/rules/tell", guarded(rules.tell), methods=["POST"]),
+        Route("/v1/rules/accept", rules.accept, methods=["POST"]),
     ]
 
 

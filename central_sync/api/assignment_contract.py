@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from central_sync.api.assignment_routing import AssignmentRouting
 from central_sync.api.assignments import (
     AssignmentPage,
     AssignmentStatus,
@@ -84,21 +83,6 @@ ASSIGNMENTS: Final = (
         "Where an order of the centre is",
         {200: AssignmentStatus},
         parameters=(_ASSIGNED,),
-        problems=("order-not-found", *LIST),
-        scope="read",
-        tag="orders",
-    ),
-    Operation(
-        "get",
-        "/v1/assignments/{order_id}/routing",
-        "getAssignmentRouting",
-        "Why the centre asked the node that it asked, or nobody: candidates, costs, runner-up, and the words for it",
-        {200: object_shape(AssignmentRouting, is_written=False)},
-        parameters=(
-            _ASSIGNED,
-            Parameter("attempt", "query", "Of this attempt; the last where it is left out.", {"type": "integer"}),
-            Parameter("lang", "query", "The language of `explanation`: `en` or `zh`.", TEXT),
-        ),
         problems=("order-not-found", *LIST),
         scope="read",
         tag="orders",

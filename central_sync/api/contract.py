@@ -29,6 +29,7 @@ from central_sync.api.reference import (
     ReferenceVersion,
 )
 from central_sync.api.rights_contract import RIGHTS
+from central_sync.api.rule_contract import RULES
 from central_sync.api.settling import DiscardRequest, ParkedDetail, ReplayRequest, Verdicts
 from central_sync.api.shared_contract import AUTH, COMMAND, CURSOR, KEY, LIMIT, LIST, TEXT
 from central_sync.fleet import NodeStatus
@@ -67,6 +68,7 @@ OPERATIONS: Final = (
     *ASSIGNMENTS,
     *RIGHTS,
     *POLICIES,
+    *RULES,
     Operation(
         "get",
         "/v1/nodes",

@@ -1,5 +1,6 @@
 """`POST /v1/enrolments`: a machine shows a ticket, and may say hello as its node from then on."""
 
+from secrets import token_bytes
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -9,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from central_sync.api.handlers import answer
-from central_sync.store import enrolments, nodes
+from central_sync.store import enrolments, nodes, policies
 from central_sync.store.database import Database
 from edge_core.errors import UNREADABLE, Rejected
 from edge_core.limits import ENROLMENT_BODY_BYTES_MAX
+from edge_core.policy.signing import SEED_BYTES, public_key
 from edge_core.sync.topics import NODE_ID_PATTERN
 from holdfast_runtime.problems import ProblemRaised, validation_rejection
 from holdfast_runtime.tokens import digest_of
@@ -33,11 +35,15 @@ class EnrolmentRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EnrolmentAnswer(Struct, frozen=True):
-    """The machine is the node now. `history_id` names the centre's history."""
+    """The machine is the node now. `history_id` names the centre's history.
+
+    `policy_keys` are the public keys in hex with which the centre signs releases of policies: they are to be trusted.
+    """
 
     node_id: str
     incarnation: UUID
     history_id: UUID
+    policy_keys: tuple[str, ...] = ()
 
 
 class Enrolments:
@@ -53,9 +59,10 @@ class Enrolments:
         async with self._database.transaction() as connection:
             refusal = await enrolments.redeem(connection, asked.node_id, digest_of(ticket), asked.incarnation)
             history_id = await nodes.history_id(connection)
+            seed = await policies.signing_seed(connection, token_bytes(SEED_BYTES))
         if refusal is not None:
             raise ProblemRaised(Rejected("enrolment-refused", _WHY[refusal].format(node=asked.node_id)))
-        return answer(EnrolmentAnswer(asked.node_id, asked.incarnation, history_id), 201)
+        return answer(EnrolmentAnswer(asked.node_id, asked.incarnation, history_id, (public_key(seed).hex(),)), 201)
 
 
 def _ticket(request: Request) -> str:

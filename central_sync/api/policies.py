@@ -1,15 +1,16 @@
 """Policies over HTTP: draft, compare, promote, take back, and look at what came of them (docs/policies.md)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from central_sync import policy_trial
 from central_sync.api.access import Access
-from central_sync.api.handlers import answer, parse_limit, parse_number, parse_query
+from central_sync.api.handlers import answer, parse_limit, parse_number, parse_query, read_json
 from central_sync.api.policy_documents import (
     REVISION_MAX,
     ArrangeRequest,
@@ -21,6 +22,7 @@ from central_sync.api.policy_documents import (
     PolicyList,
     PolicyMoved,
     RollBackRequest,
+    TryRequest,
     action_shown,
     linted_shown,
     plan_shown,
@@ -33,23 +35,21 @@ from central_sync.policy_desk import PolicyDesk
 from central_sync.policy_watch import figures_of
 from central_sync.store import policies
 from central_sync.store.database import Connection, Database
-from edge_core.errors import UNREADABLE, Rejected
+from edge_core.errors import Rejected
 from edge_core.limits import PAGE_ROWS_MAX
 from edge_core.policy.figures import compare
 from edge_core.policy.life import Plan, Revision, Running
 from edge_core.shapes import json_reader
-from holdfast_runtime.http_server import read_body
 from holdfast_runtime.problems import ProblemRaised
-from holdfast_runtime.requests import require_json, undecodable
 
 _CURSOR_MAX: Final = 2**53
 _DRAFTS: Final = json_reader(PolicyDraft)
+_TRIES: Final = json_reader(TryRequest)
 _COMPARES: Final = json_reader(CompareRequest)
 _ROLL_BACKS: Final = json_reader(RollBackRequest)
 _ARRANGES: Final = json_reader(ArrangeRequest)
 
 T = TypeVar("T")
-S = TypeVar("S", bound=Struct)
 Step = Callable[[Connection, Revision, str], Awaitable[str | Rejected]]
 
 
@@ -60,6 +60,7 @@ class PolicyFiles:
         self._database = database
         self._access = access
         self._desk = desk
+        self._trying = asyncio.Lock()
 
     async def list(self, _: Request) -> Response:
         """GET /v1/policies."""
@@ -88,22 +89,35 @@ class PolicyFiles:
     async def draft(self, request: Request) -> Response:
         """POST /v1/policies: a new revision, linted at once."""
         who = self._access.who(request, "operate")
-        asked = await _body(request, _DRAFTS)
+        asked = await read_json(request, _DRAFTS)
         async with self._database.transaction() as connection:
             linted = _done(await self._desk.draft(connection, policy_in(asked), note=asked.note, who=who))
         return answer(linted_shown(linted), 201)
 
+    async def try_on_orders(self, request: Request) -> Response:
+        """POST /v1/policies/{policy_id}/{revision}/try: one at a time, so that the centre does its other work."""
+        who, revision = self._access.who(request, "operate"), _revision(request)
+        asked = await read_json(request, _TRIES)
+        async with self._trying:
+            async with self._database.reading() as connection:
+                prepared = _done(await policy_trial.prepare(connection, revision, asked.orders))
+            trial = await policy_trial.run(prepared)
+            async with self._database.transaction() as connection:
+                told = msgspec.json.encode(trial).decode()
+                _done(await self._desk.tried(connection, revision, told, who))
+        return answer(trial)
+
     async def compare(self, request: Request) -> Response:
         """POST /v1/policies/{policy_id}/{revision}/compare."""
         who, revision = self._access.who(request, "operate"), _revision(request)
-        running = running_in(revision, await _body(request, _COMPARES))
+        running = running_in(revision, await read_json(request, _COMPARES))
         async with self._database.transaction() as connection:
             return _moved(revision, await self._desk.compare(connection, running, who))
 
     async def roll_back(self, request: Request) -> Response:
         """POST /v1/policies/{policy_id}/{revision}/rollback."""
         who, revision = self._access.who(request, "operate"), _revision(request)
-        asked = await _body(request, _ROLL_BACKS)
+        asked = await read_json(request, _ROLL_BACKS)
         async with self._database.transaction() as connection:
             return _moved(revision, await self._desk.roll_back(connection, revision, who=who, why=asked.reason))
 
@@ -125,7 +139,7 @@ class PolicyFiles:
     async def arrange(self, request: Request) -> Response:
         """PUT /v1/policies/plan."""
         who = self._access.who(request, "operate")
-        asked = await _body(request, _ARRANGES)
+        asked = await read_json(request, _ARRANGES)
         layers, fallback = (tuple(map(revision_named, some)) for some in (asked.layers, asked.fallback))
         async with self._database.transaction() as connection:
             plan = _done(await self._desk.arrange(connection, layers, fallback, who))
@@ -166,14 +180,6 @@ async def comparison_of(connection: Connection, plan: Plan, running: Running) ->
 def _revision(request: Request) -> Revision:
     number = parse_number(request.path_params["revision"], "revision", 1, REVISION_MAX)
     return Revision(request.path_params["policy_id"], number)
-
-
-async def _body(request: Request, read: Callable[[bytes], S]) -> S:
-    require_json(request.headers.get("content-type", "").encode("latin-1"))
-    try:
-        return read(await read_body(request.scope, request.receive))
-    except UNREADABLE as error:
-        raise ProblemRaised(undecodable(error)) from error
 
 
 def _done(done: T | Rejected) -> T:

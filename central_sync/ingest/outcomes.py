@@ -38,9 +38,8 @@ def _row(key: StreamKey, seq: int, order_id: UUID, event: RoutingDecided) -> Out
         return None  # the order is as good as any: it has no figures
     outcome = outcome_of(question, decision)
     decided_at = datetime.fromtimestamp(min(question.asked_at_ms, _LAST_MS) / 1000, UTC)
-    arm = event.policy.partition("@")[0]
     fits = _fits(outcome) and len(event.hash) == len(decision.question_hash)
-    return OutcomeRow(order_id, event.hash, key, seq, decided_at, arm, event.policy, outcome) if fits else None
+    return OutcomeRow(order_id, event.hash, decided_at, event.policy, outcome, key, seq) if fits else None
 
 
 def _fits(outcome: Outcome) -> bool:

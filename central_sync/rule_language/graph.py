@@ -1,6 +1,7 @@
 """Rows as a JDM document that the editor opens, and the rows of any such document."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +11,7 @@ from central_sync.rule_language.table import Row
 from edge_core.errors import UNREADABLE, Rejected
 
 _TABLE: Final = "decisionTableNode"
+_FIRST: Final = "first"
 
 
 class Column(Struct, frozen=True):
@@ -72,32 +74,18 @@ def graph_of(rows: Sequence[tuple[Row, str]], name: str) -> dict[str, Any]:
 
     Cells that a row does not have are empty: any value, and no answer.
     """
-    inputs = dict.fromkeys(fact for row, _ in rows for fact in row.inputs)
-    outputs = dict.fromkeys(answer for row, _ in rows for answer in row.outputs)
-    content = {
-        "hitPolicy": "first",
-        "inputs": _columns("in", inputs),
-        "outputs": _columns("out", outputs),
-        "rules": [
-            {
-                "_id": f"row-{number}",
-                "_description": sentence,
-                **{f"in-{fact}": row.inputs.get(fact, "") for fact in inputs},
-                **{f"out-{answer}": row.outputs.get(answer, "") for answer in outputs},
-            }
-            for number, (row, sentence) in enumerate(rows, 1)
-        ],
-    }
-    nodes = [("input", "inputNode"), ("table", "decisionTableNode"), ("output", "outputNode")]
+    content = {"hitPolicy": _FIRST, "inputs": [], "outputs": [], "rules": []}
+    _put(content, rows)
+    nodes = [("input", "inputNode"), ("table", _TABLE), ("output", "outputNode")]
     return {
         "contentType": "application/vnd.gorules.decision",
         "nodes": [
             {
                 "id": node,
                 "type": kind,
-                "name": name if node == "table" else node,
+                "name": name if kind == _TABLE else node,
                 "position": {"x": 320 * at, "y": 0},
-                **({"content": content} if node == "table" else {}),
+                **({"content": content} if kind == _TABLE else {}),
             }
             for at, (node, kind) in enumerate(nodes)
         ],
@@ -108,5 +96,48 @@ def graph_of(rows: Sequence[tuple[Row, str]], name: str) -> dict[str, Any]:
     }
 
 
-def _columns(prefix: str, names: Iterable[str]) -> list[dict[str, str]]:
-    return [{"id": f"{prefix}-{name}", "name": name, "field": name} for name in names]
+def with_rows(document: bytes, rows: Sequence[tuple[Row, str]]) -> dict[str, Any] | Rejected:
+    """A document with rows before those of its table, so that they are asked first; all else stays as it is.
+
+    A rejection where it is no document, or has not exactly one table of which the first row that matches answers.
+    """
+    tables = tables_of(document)
+    if isinstance(tables, Rejected):
+        return tables
+    graph: dict[str, Any] = msgspec.json.decode(document)
+    contents = [node["content"] for node in graph["nodes"] if node["type"] == _TABLE]
+    if len(contents) != 1 or contents[0].get("hitPolicy") != _FIRST:
+        return Rejected(
+            "policy-invalid", "rows are added to a policy of one table whose first row that matches answers"
+        )
+    _put(contents[0], rows)
+    return graph
+
+
+def _put(content: dict[str, Any], rows: Sequence[tuple[Row, str]]) -> None:
+    """Put rows first, with a column for each fact and answer that the table has not had."""
+    inputs = _columns(content["inputs"], "in", (fact for row, _ in rows for fact in row.inputs))
+    outputs = _columns(content["outputs"], "out", (answer for row, _ in rows for answer in row.outputs))
+    taken = {rule.get("_id") for rule in content["rules"]}
+    numbers = (number for number in count(1) if f"row-{number}" not in taken)
+    added = [
+        {
+            "_id": f"row-{number}",
+            "_description": sentence,
+            **{column: row.inputs.get(fact, "") for fact, column in inputs.items()},
+            **{column: row.outputs.get(answer, "") for answer, column in outputs.items()},
+        }
+        for (row, sentence), number in zip(rows, numbers, strict=False)
+    ]
+    blank = dict.fromkeys((*inputs.values(), *outputs.values()), "")
+    content["rules"] = [*added, *({**blank, **rule} for rule in content["rules"])]
+
+
+def _columns(columns: list[dict[str, str]], prefix: str, names: Iterable[str]) -> dict[str, str]:
+    """The ids of the columns by what they are about; those that are missing are added at the end."""
+    known = {column.get("field", ""): column["id"] for column in columns}
+    for name in dict.fromkeys(names):
+        if name not in known:
+            known[name] = f"{prefix}-{name}"
+            columns.append({"id": known[name], "name": name, "field": name})
+    return known

@@ -4,6 +4,7 @@ What no rule can mean is said with the column of the word: the same thing twice,
 """
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 from lark import Token
@@ -33,13 +34,16 @@ class Meaning(Conditions, Answers):
     actions = conditions
 
     def _conditions(self, clauses: Sequence[Clause]) -> Iterator[Condition]:
-        seen: set[tuple[str, str]] = set()
+        seen: dict[tuple[str, str], Condition] = {}
         for condition, column, text in clauses:
             assert isinstance(condition, Condition)
-            sides = {(condition.fact, side) for side in _sides(condition)}
-            if sides & seen:
+            sides = [(condition.fact, side) for side in _sides(condition)]
+            if any(side in seen for side in sides):
                 raise Wrong(column, "twice", found=text)
-            seen |= sides
+            seen |= dict.fromkeys(sides, condition)
+            low, high = (seen.get((condition.fact, side)) for side in ("low", "high"))
+            if low is not None and high is not None and low is not high and not _meet(low, high):
+                raise Wrong(column, "never", found=text)
             yield condition
 
     def _outcomes(self, clauses: Sequence[Clause]) -> Iterator[Outcome]:
@@ -55,6 +59,14 @@ class Meaning(Conditions, Answers):
             else:
                 raise Wrong(column, "twice", found=text)
         yield from found.values()
+
+
+def _meet(low: Condition, high: Condition) -> bool:
+    """Whether a number can be above the one and below the other."""
+    (least,), (most,) = low.values, high.values
+    assert isinstance(least, Decimal)
+    assert isinstance(most, Decimal)
+    return least < most or (least == most and (low.sign, high.sign) == (">=", "<="))
 
 
 def _sides(condition: Condition) -> tuple[str, ...]:

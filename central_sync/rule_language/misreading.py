@@ -17,6 +17,9 @@ _PHRASES: Final[Mapping[str, Phrase]] = MappingProxyType(
             "the sentence has {has} characters, the limit is {limit}", "句子有 {has} 个字符，上限为 {limit}"
         ),
         "twice": Phrase("{found} was said before", "{found}重复"),
+        "never": Phrase(
+            "{found}: with what was said before, no order is like that", "{found}：与前文矛盾，没有订单符合"
+        ),
         "whole": Phrase("{found}: a whole number is needed", "{found}：须为整数"),
         "range": Phrase("{found}: it has to lie between {least} and {most}", "{found}：须在 {least} 与 {most} 之间"),
         "fine": Phrase(
@@ -26,6 +29,8 @@ _PHRASES: Final[Mapping[str, Phrase]] = MappingProxyType(
     }
 )
 _LAYOUT: Final = Phrase("column {column}: {what}", "第 {column} 列：{what}")
+_ALLOWED_MAX: Final = 24
+"""Words that a line names: as many as somebody reads."""
 _ALLOWED: Final = Phrase("; what can: {words}", "；可用：{words}")
 
 
@@ -41,7 +46,9 @@ class Misreading(Struct, frozen=True):
         line = _said(_LAYOUT, lang, column=f"{self.column}", what=self.what)
         if not self.allowed:
             return line
-        return line + _said(_ALLOWED, lang, words=(", " if lang == "en" else "、").join(self.allowed))
+        more = ("…",) if len(self.allowed) > _ALLOWED_MAX else ()
+        words = (*self.allowed[:_ALLOWED_MAX], *more)
+        return line + _said(_ALLOWED, lang, words=(", " if lang == "en" else "、").join(words))
 
 
 class Wrong(Exception):  # noqa: N818 - it is a place in a sentence, not a fault

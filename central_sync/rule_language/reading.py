@@ -14,8 +14,6 @@ from central_sync.rule_language.vocabulary import Vocabulary, plain
 from edge_core.limits import RULE_SENTENCE_CHARS_MAX
 from edge_core.routing.terms import Lang
 
-_ALLOWED_MAX: Final = 24
-"""Words that a mistake names: as many as somebody reads."""
 _FOUND_CHARS: Final = 12
 _OTHERS: Final = {
     "DIGITS": {"en": "a number", "zh": "数字"},
@@ -71,6 +69,4 @@ def _words(parsing: InteractiveParser, lang: Lang, vocabulary: Vocabulary) -> tu
     accepted: set[str] = parsing.accepts()  # type: ignore[no-untyped-call] # Lark gives it no types
     kinds = [kind for kind in vocabulary.words if kind in accepted and kind not in _OTHERS]
     usual = [vocabulary.usual(kind, lang) for kind in kinds]
-    words = [_OTHERS[name][lang] for name in _OTHERS if name in accepted] + [way for ways in usual for way in ways]
-    more = ("…",) if len(words) > _ALLOWED_MAX else ()
-    return (*words[:_ALLOWED_MAX], *more)
+    return (*(_OTHERS[name][lang] for name in _OTHERS if name in accepted), *(way for ways in usual for way in ways))

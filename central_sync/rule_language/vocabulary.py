@@ -1,6 +1,7 @@
 """The words that a chain's rules are said with: those of the language, and the chain's own names beside them."""
 
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Final
@@ -70,11 +71,7 @@ class Vocabulary:
 
     @cached_property
     def _values(self) -> Mapping[str, Mapping[str, str]]:
-        """By class; of two that are said alike the first wins, which is the chain's own."""
-        return {
-            kind: {written(way): word.value for word in reversed(words) for way in (*word.en, *word.zh)}
-            for kind, words in self.words.items()
-        }
+        return {kind: {way: word.value for word in words for way in _ways(word)} for kind, words in self.words.items()}
 
 
 _WIDE: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
@@ -95,9 +92,15 @@ def written(text: str) -> str:
 def read_names(text: str) -> Names | Rejected:
     """A chain's own names from TOML; a rejection says what is wrong with them."""
     try:
-        return msgspec.convert(tomllib.loads(text), Names)
+        names = msgspec.convert(tomllib.loads(text), Names)
     except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
         return Rejected("invalid-document", f"names of the chain: {error}")
+    for kind in Names.__struct_fields__:
+        counted = Counter(way for name in getattr(names, kind) for way in _ways(_word(name)))
+        twice = [way for way, times in counted.items() if times > 1]
+        if twice:
+            return Rejected("invalid-document", f"names of the chain: {twice[0]!r} is said of two, at {kind}")
+    return names
 
 
 def _word(name: Name) -> Word:
@@ -105,6 +108,12 @@ def _word(name: Name) -> Word:
 
 
 def _joined(own: tuple[Word, ...], words: tuple[Word, ...]) -> tuple[Word, ...]:
-    """A chain's word for a value takes the place of the language's."""
+    """A chain's word takes the place of the language's for the same value, and of those that are said alike."""
     values = {word.value for word in own}
-    return (*own, *(word for word in words if word.value not in values))
+    taken = {way for word in own for way in _ways(word)}
+    return (*own, *(word for word in words if word.value not in values and taken.isdisjoint(_ways(word))))
+
+
+def _ways(word: Word) -> set[str]:
+    """How a word is said, in either language."""
+    return {written(way) for way in (*word.en, *word.zh)}

@@ -2,25 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from central_sync.store.database import Connection
 from central_sync.store.streams import StreamKey
 from edge_core.policy.figures import Group, Outcome, Sums
+from edge_core.routing.record import Record
 
 
 class OutcomeRow(NamedTuple):
-    """What became of one order, and the entry that says so. `arm` is the name before the `@` of its `policy`."""
+    """What became of one order, and the entry that says so; without one the centre has decided.
+
+    `arm` is the name before the `@` of its `policy`.
+    """
 
     order_id: UUID
     hash: bytes
-    key: StreamKey
-    seq: int
     decided_at: datetime
-    arm: str
     policy: str
     outcome: Outcome
+    key: StreamKey | None = None
+    seq: int | None = None
+
+    @property
+    def arm(self) -> str:
+        """Of which group of orders it is."""
+        return self.policy.partition("@")[0]
 
 
 class ShadowRow(NamedTuple):
@@ -34,14 +42,15 @@ class ShadowRow(NamedTuple):
 
 
 class RecordedQuestion(NamedTuple):
-    """An order that was routed, with the entry that has its question and its answer."""
+    """An order that was routed, with the entry that has its question and its answer, or with the centre's record."""
 
     order_id: UUID
     hash: bytes
     decided_at: datetime
     arm: str
     outcome: Outcome
-    body: bytes
+    body: bytes | None
+    record: Record | None
 
 
 _OF_OUTCOME: Final = "cost_milli, parcels, carbon_g, is_late, is_manual"
@@ -88,21 +97,21 @@ _LIT: Final = (
 """
 )
 _NEWEST: Final = f"""
-    SELECT o.order_id, o.hash, o.decided_at, o.arm, {", ".join(f"o.{name}" for name in _OF_OUTCOME.split(", "))}, e.body
+    SELECT o.order_id, o.hash, o.decided_at, o.arm, {", ".join(f"o.{name}" for name in _OF_OUTCOME.split(", "))},
+        e.body, r.version, r.question, r.decision
     FROM (SELECT * FROM routing_outcome WHERE $1::text IS NULL OR NOT EXISTS (
             SELECT FROM shadow_outcome AS s
             WHERE s.arm = $1 AND (s.order_id, s.hash) = (routing_outcome.order_id, routing_outcome.hash))
           AND decided_at >= $2 ORDER BY decided_at DESC LIMIT $3) AS o
-    JOIN entry AS e USING (node_id, incarnation, lane, seq) ORDER BY o.decided_at DESC
+    LEFT JOIN entry AS e USING (node_id, incarnation, lane, seq)
+    LEFT JOIN routing AS r ON (r.order_id, r.hash) = (o.order_id, o.hash)
+    ORDER BY o.decided_at DESC
 """  # noqa: S608
 
 
 async def add(connection: Connection, rows: Sequence[OutcomeRow]) -> None:
     """Note outcomes; one that is there stays."""
-    columns = zip(
-        *((r.order_id, r.hash, *r.key, r.seq, r.decided_at, r.arm, r.policy, *_columns(r.outcome)) for r in rows),
-        strict=True,
-    )
+    columns = zip(*map(_row, rows), strict=True)
     await connection.execute(_ADD, *columns)
 
 
@@ -130,13 +139,23 @@ async def newest(
 ) -> list[RecordedQuestion]:
     """The orders that were routed last, with their entries; `without_shadow`: that this arm has not been tried on."""
     rows = await connection.fetch(_NEWEST, without_shadow, since, rows_max)
-    return [RecordedQuestion(row[0], row[1], row[2], row[3], Outcome(*row[4:9]), row[9]) for row in rows]
+    return [_recorded(row) for row in rows]
 
 
 async def forget(connection: Connection, days: int) -> None:
     """Let go of outcomes that are older."""
     for table in ("routing_outcome", "shadow_outcome"):
         await connection.execute(f"DELETE FROM {table} WHERE decided_at < now() - $1 * interval '1 day'", days)  # noqa: S608
+
+
+def _row(row: OutcomeRow) -> tuple[Any, ...]:
+    key = (None, None, None) if row.key is None else row.key
+    return (row.order_id, row.hash, *key, row.seq, row.decided_at, row.arm, row.policy, *_columns(row.outcome))
+
+
+def _recorded(row: Sequence[Any]) -> RecordedQuestion:
+    record = None if row[10] is None else Record(row[10], row[1], row[11], row[12])
+    return RecordedQuestion(row[0], row[1], row[2], row[3], Outcome(*row[4:9]), row[9], record)
 
 
 def _columns(outcome: Outcome) -> tuple[int, int, int, bool, bool]:

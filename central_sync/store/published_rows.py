@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from central_sync.store.database import Connection
 from central_sync.store.reference import ALL, whole
-from edge_core.reference.datasets import NETWORK, NETWORK_LEAST, RULES_KEY, decode_row
+from edge_core.reference.datasets import JUDGED, NETWORK, NETWORK_LEAST, RULES_KEY, decode_row
 from edge_core.reference.documents import Rules
 from edge_core.reference.files import Reading, read_block, read_file
 from edge_core.reference.lookup import Edition, Needs, Reference
@@ -62,9 +62,7 @@ class PublishedRows:
         large = {name: await self._some(connection, name, newest.get(name), keys) for name, keys in wanted.items()}
         return Reference(
             editions={
-                name: Edition(name, each.version, each.made_at_ms)
-                for name, each in newest.items()
-                if name not in NETWORK
+                name: Edition(name, each.version, each.made_at_ms) for name, each in newest.items() if name in JUDGED
             },
             items=large["catalogue"],
             compliances=large["compliance"],

@@ -23,9 +23,11 @@ _PUT: Final = """
         hash = excluded.hash, question = excluded.question, decision = excluded.decision
     WHERE $8 OR old.decided_at_ms <= excluded.decided_at_ms - $9
 """
-_LAST: Final = """
-    SELECT number, decided_at_ms, version, hash, question, decision FROM routing
-    WHERE order_id = $1 AND ($2::integer IS NULL OR number = $2) ORDER BY number DESC LIMIT 1
+_OF: Final = """
+    SELECT r.number, r.decided_at_ms, r.version, r.hash, r.question, r.decision FROM routing AS r
+    WHERE r.order_id = $1 OR (r.order_id, r.number) IN
+        (SELECT a.order_id, a.number FROM assignment AS a WHERE a.assignment_id = $1)
+    ORDER BY r.number
 """
 
 
@@ -38,7 +40,6 @@ async def put(connection: Connection, order_id: UUID, row: RoutingRow, *, is_fou
     )
 
 
-async def last(connection: Connection, order_id: UUID, number: int | None = None) -> RoutingRow | None:
-    """What was decided for one attempt of an order, or for the last."""
-    row = await connection.fetchrow(_LAST, order_id, number)
-    return None if row is None else RoutingRow(row[0], row[1], Record(*row[2:]))
+async def of(connection: Connection, order_id: UUID) -> list[RoutingRow]:
+    """What was decided for each attempt of an order, or for the one attempt whose id it is, in their order."""
+    return [RoutingRow(row[0], row[1], Record(*row[2:])) for row in await connection.fetch(_OF, order_id)]

@@ -26,6 +26,7 @@ class StoreResult(Struct, frozen=True):
     deliveries: int
     steps: int
     shipped: int
+    routed: int
     collected: int
     returns: int
     exchanges: int
@@ -136,6 +137,7 @@ def _result(books: StoreBooks) -> StoreResult:
         deliveries=books.tills.movements,
         steps=books.tills.steps,
         shipped=len(books.tills.brought["ship"]),
+        routed=books.tills.routed,
         collected=len(books.tills.brought["pickup"]),
         returns=books.tills.returns,
         exchanges=books.tills.exchanges,

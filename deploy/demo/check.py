@@ -28,9 +28,9 @@ class TillBook(Struct):
     `movements` the deliveries answered 201, `steps` the commands of parcels and pickups answered 200; `brought` are the
     orders that came to their customers by those. `returns` and `exchanges` count answers, `returned` are the orders of
     which goods came back; the order for what went instead is one of `orders`. `closes` are the business days that were
-    closed, `promoted` the orders with a promotion, `dates` the business dates of orders. `asked_again` counts requests
-    that had to be sent again with the same key, `replayed` the answers that the agent remembered. `refusals` are
-    answers that the demo does not expect.
+    closed, `promoted` the orders with a promotion, `routed` those whose carrier routing chose, `dates` the business
+    dates of orders. `asked_again` counts requests that had to be sent again with the same key, `replayed` the answers
+    that the agent remembered. `refusals` are answers that the demo does not expect.
     """
 
     orders: dict[str, int] = field(default_factory=dict)
@@ -42,6 +42,7 @@ class TillBook(Struct):
     exchanges: int = 0
     closes: int = 0
     promoted: int = 0
+    routed: int = 0
     dates: set[str] = field(default_factory=set)
     returned: set[str] = field(default_factory=set)
     asked_again: int = 0
@@ -203,6 +204,8 @@ def _days(books: StoreBooks) -> list[str]:
         found.append("orders took the promotion, but no Z report has a discount")
     if tills.orders and days.priced_by != "book":
         found.append(f"its last order was priced by {days.priced_by!r}, not by the price book")
+    if tills.brought["ship"] and not tills.routed:
+        found.append("none of its parcels was routed by the network that the office published")
     return found
 
 

@@ -26,6 +26,7 @@ _BOOKS: Final[tuple[tuple[_Row, ...], ...]] = (
     ),
     (
         ("parcels delivered", lambda store: store.shipped),
+        ("parcels routed", lambda store: store.routed),
         ("pickups collected", lambda store: store.collected),
     ),
     (

@@ -27,12 +27,19 @@ TILLS_PER_STORE: Final = 2
 _DUPLICATE: Final = "urn:holdfast:problem:duplicate-suspected"
 
 
+class Group(Struct, frozen=True):
+    """What goes together, and by which service where routing has said it."""
+
+    service_id: str | None = None
+
+
 class Receipt(Struct, frozen=True):
     """What a till keeps of an answer."""
 
     order_id: str
     grand_total_minor: int
     business_date: str
+    groups: tuple[Group, ...] = ()
 
 
 class StepAnswer(Struct, frozen=True):
@@ -146,6 +153,7 @@ class Tills:
                 book.refusals.append(f"invoice {invoice.number} was given order {receipt.order_id}, which is another's")
             book.keep(receipt.order_id, receipt.grand_total_minor, receipt.business_date)
             book.promoted += bool(order["adjustments"])
+            book.routed += any(group.service_id is not None for group in receipt.groups)
             sold = Sold(receipt.order_id, invoice, [line.quantity for line in invoice.lines])
             till.sold[invoice.number] = sold
             if not is_called_off:

@@ -6,12 +6,14 @@ from typing import Final
 from uuid import UUID
 
 import aiosqlite
+import msgspec
 from msgspec import Struct
 
 from edge_agent.store.connection import fetch, translated
 from edge_agent.store.log import read_recorded
 from edge_agent.store.retention import FINISHED
 from edge_core.checks.known import coupons_of
+from edge_core.orders.events import OrderPlaced
 from edge_core.orders.fold import OrderState
 from edge_core.orders.parts import to_pick_milli
 from edge_core.orders.rendering import Recorded
@@ -130,6 +132,16 @@ async def read_to_pick_milli(connection: aiosqlite.Connection) -> int:
 async def read_order(connection: aiosqlite.Connection, order_id: UUID) -> list[Recorded]:
     """The entries of one order in the order of the log."""
     return await read_orders(connection, [order_id])
+
+
+async def find_order(connection: aiosqlite.Connection, display_number: str) -> UUID | None:
+    """The order of a display number, as receipts have it: the whole log is looked through, for people and not tills."""
+    as_written = msgspec.msgpack.encode(display_number)  # with its length: no part of a longer one
+    for recorded in await read_recorded(connection, "instr(body, ?)", [as_written]):
+        first = recorded.entry.events[0]
+        if isinstance(first, OrderPlaced) and first.order.display_number == display_number:
+            return first.order.order_id
+    return None
 
 
 async def read_orders(connection: aiosqlite.Connection, order_ids: Sequence[UUID]) -> list[Recorded]:

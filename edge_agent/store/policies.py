@@ -23,12 +23,11 @@ async def read_bundle(connection: aiosqlite.Connection) -> BundleRow | None:
 
 
 async def put_bundle(connection: aiosqlite.Connection, row: BundleRow) -> None:
-    """Put a bundle in the place of the one before it; one that is no newer changes nothing."""
+    """Put a bundle in the place of the one before it."""
     sql = """
         INSERT INTO policy_bundle (slot, number, key_id, body, used_since_ms) VALUES (1, ?, ?, ?, ?)
         ON CONFLICT (slot) DO UPDATE SET number = excluded.number, key_id = excluded.key_id, body = excluded.body,
             used_since_ms = excluded.used_since_ms
-        WHERE excluded.number > number
     """
     with translated():
         await connection.execute(sql, (row.number, row.key_id, row.body, row.used_since_ms))

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from edge_agent.store.connection import Row, fetch
 from edge_agent.store.network_lookup import NetworkLookup
 from edge_core.errors import PermanentFault, RecordDamaged
-from edge_core.reference.datasets import KINDS, NETWORK, RULES_KEY, decode_row
+from edge_core.reference.datasets import JUDGED, KINDS, NETWORK, RULES_KEY, decode_row
 from edge_core.reference.documents import Rules
 from edge_core.reference.lookup import Edition, Needs, Reference
 
@@ -34,7 +34,7 @@ _LOOK_UP: Final = f"""
         AND held.dataset NOT IN ('promotions', 'signals', 'policies', 'release', {_NETWORK})
 """  # CROSS JOIN keeps SQLite to this order: each key is looked up once in each dataset (sqlite.org/optoverview.html)  # noqa: S608
 _WHOLE: Final = ("promotions", "signals")
-_JUDGED: Final = tuple(name for name in KINDS if name not in NETWORK)
+_READ: Final = tuple(name for name in KINDS if name not in NETWORK)
 
 
 class Lookup:
@@ -64,7 +64,7 @@ class Lookup:
     async def _read_apart(self, connection: aiosqlite.Connection, keys: tuple[str, ...]) -> Reference:
         """Something is damaged: each dataset by itself, without those that cannot be read."""
         sound: list[Row] = []
-        for name in _JUDGED:
+        for name in _READ:
             try:
                 rows = await fetch(connection, _LOOK_UP, (name, *keys))
                 await self._assemble(connection, rows)
@@ -76,13 +76,14 @@ class Lookup:
 
     async def _assemble(self, connection: aiosqlite.Connection, found: Iterable[Row]) -> Reference:
         editions: dict[str, Edition] = {}
-        rows: dict[str, dict[str, Any]] = {name: {} for name in _JUDGED}
+        rows: dict[str, dict[str, Any]] = {name: {} for name in _READ}
         whole: dict[str, tuple[Any, ...]] = dict.fromkeys(_WHOLE, ())
         for dataset, set_no, version, made_at_ms, used_since_ms, content_hash, key, body in found:
             if key is not None:
                 rows[dataset][key] = decode_row(dataset, body)
             else:
-                editions[dataset] = Edition(dataset, version, made_at_ms, used_since_ms)
+                if dataset in JUDGED:
+                    editions[dataset] = Edition(dataset, version, made_at_ms, used_since_ms)
                 if dataset in whole:
                     whole[dataset] = await self._all(connection, dataset, set_no, content_hash)
         return Reference(

@@ -55,7 +55,7 @@ def router_here(setting: Setting) -> Router | None:
             tuple(dict.fromkeys(lots)),
             Stamp(LEDGER, now_ms),
             Stamp(OPEN_ORDERS, now_ms),
-            setting.backlog_milli,
+            max(0, setting.backlog_milli + sending.added_milli),
         )
         asked = ask(
             _wish(setting, sending),

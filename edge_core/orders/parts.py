@@ -11,7 +11,8 @@ from edge_core.orders.further_events import GroupQuantity
 from edge_core.orders.state import GroupState, OrderState, ReturnState
 from edge_core.stock.ledger import Allocation
 
-_TO_PICK = frozenset({"routed", "reserved", "accepted"})
+TO_PICK = frozenset({"routed", "reserved", "accepted"})
+"""States of a group whose goods have still to be picked."""
 _ENDED = frozenset({"refused", "refunded", "exchanged"})
 
 Quantities = tuple[tuple[str, int], ...]
@@ -70,7 +71,7 @@ def by_group(quantities: Iterable[GroupQuantity]) -> dict[str, list[tuple[str, i
 
 def to_pick_milli(state: OrderState) -> int:
     """How much of the order the store has still to pick, in thousandths."""
-    waiting = [group.lines for group in state.groups if group.status in _TO_PICK and group.method != "carry_out"]
+    waiting = [group.lines for group in state.groups if group.status in TO_PICK and group.method != "carry_out"]
     return sum(line.quantity_milli for lines in waiting for line in lines) if waiting else 0
 
 

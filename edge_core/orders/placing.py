@@ -82,7 +82,14 @@ def _route(world: World, command: PlaceOrder, document: Order, *, is_here: bool)
         return document, None
     extras = command.posted.fulfillment.services
     sending = Sending(
-        document, group.lines, document.ship_to, command.location_id, command.now_ms, world.stock, extras=extras
+        document,
+        group.lines,
+        document.ship_to,
+        command.location_id,
+        command.now_ms,
+        world.stock,
+        extras=extras,
+        added_milli=world.added_milli,
     )
     sent = send(world.router, sending)
     if sent is None:

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from edge_core.limits import ROUTING_COOL_DOWN_MS
 from edge_core.orders.events import Event
 from edge_core.orders.further_events import GroupSplit
+from edge_core.orders.parts import TO_PICK
 from edge_core.orders.routing_events import Avoided
 from edge_core.orders.sending import Part, Sending, send
 from edge_core.orders.world import Case
@@ -36,7 +37,9 @@ def asked_again(case: Case) -> tuple[Event, ...]:
     if group.method != "ship" or not group.allocations:
         return ()
     freed = stock_after(case.world.stock, release(group.allocations))
-    sent = send(case.world.router, replace(_sending(case), stock=freed))
+    own_milli = sum(line.quantity_milli for line in group.lines) if group.status in TO_PICK else 0
+    sending = replace(_sending(case), stock=freed, added_milli=case.world.added_milli - own_milli)
+    sent = send(case.world.router, sending)
     if sent is None:
         return ()
     if len(sent.parts) > 1:
@@ -69,4 +72,5 @@ def _sending(case: Case) -> Sending:
         group.rejections,
         group.avoided,
         case.state.services,
+        case.world.added_milli,
     )

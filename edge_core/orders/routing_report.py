@@ -23,12 +23,16 @@ from edge_core.routing.wording import Section, explain
 
 
 class Decided(Struct, frozen=True):
-    """A decision in an order's log: where it stands, when it was recorded (Unix ms), the groups that it is about."""
+    """A decision in an order's log: where it stands, when it was recorded (Unix ms), the groups that it is about.
 
-    origin: Origin
+    One of the centre, about who is asked, stands in no log: it led to its `attempt`th attempt (docs/assignment.md).
+    """
+
+    origin: Origin | None
     recorded_at_ms: int
     groups: tuple[RoutedGroup, ...]
     record: Record
+    attempt: int | None = None
 
 
 class SourceView(Struct, frozen=True):
@@ -52,13 +56,15 @@ class CandidateView(Struct, frozen=True):
 class DecisionReport(Struct, frozen=True):
     """One decision. Costs are thousandths of the minor unit, quantities thousandths of a unit, times Unix ms.
 
-    `hash` is the question's and stands for the decision. `would_change` is the least that would have brought another
+    `hash` is the question's and stands for the decision. One of the centre about which node it asks has no `origin` but
+    an `attempt`. `would_change` is the least that would have brought another
     place into the plan. `words` say all of it in sentences.
     """
 
     hash: str
     decided_at: str
-    origin: Origin
+    origin: Origin | None
+    attempt: int | None
     groups: tuple[RoutedGroup, ...]
     decision: Kind
     policy: str
@@ -111,6 +117,7 @@ def _report(decided: Decided, lang: Lang, zone: tzinfo) -> DecisionReport:
         hash=decided.record.hash.hex(),
         decided_at=rfc3339(decided.recorded_at_ms),
         origin=decided.origin,
+        attempt=decided.attempt,
         groups=decided.groups,
         decision=decision.kind,
         policy=decision.policy,

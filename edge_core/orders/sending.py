@@ -35,7 +35,7 @@ class Sending(Struct, frozen=True):
     """Lines of an order that are to be sent from `location_id` to `ship_to`. Quantities are thousandths, `now_ms` Unix.
 
     `attempts` have failed before; `avoided` are the services and places that are left alone because of that.
-    `extras` are what the carrier is to do besides.
+    `extras` are what the carrier is to do besides. `added_milli` is to be picked since the backlog was counted.
     """
 
     order: Order
@@ -47,6 +47,7 @@ class Sending(Struct, frozen=True):
     attempts: int = 0
     avoided: tuple[Avoided, ...] = ()
     extras: tuple[Extra, ...] = ()
+    added_milli: int = 0
 
 
 Router = Callable[[Sending], Question | None]

@@ -24,7 +24,8 @@ class World(Struct, frozen=True):
     """What a decision may look at: the order that the command names, positions of the SKUs concerned, closed days.
 
     `evidence` is what orders are judged by: None at a store that never received reference data. `router` asks how goods
-    that are sent go: None where nothing is known of carriers.
+    that are sent go: None where nothing is known of carriers. `added_milli` is what this commit has added so
+    far to what the location has to pick.
     """
 
     order: OrderState | None
@@ -35,6 +36,7 @@ class World(Struct, frozen=True):
     quotas: Mapping[str, SkuQuota] = MappingProxyType({})
     rights: Mapping[tuple[str, str], RightsBook] = MappingProxyType({})
     router: Router | None = None
+    added_milli: int = 0
 
     @property
     def rules(self) -> Rules:

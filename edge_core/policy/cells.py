@@ -216,6 +216,8 @@ class Checker:
     _on_both = _on_either
 
     def _on_opposite(self, _: Node, children: list[Node]) -> Typed:
+        if self._own is not None:  # the engine reads some of them, and takes `not (a and b)` for an interval
+            raise Unreadable("under a fact there is no not: compare the other way", ("!=", "not in ['gold']"))
         typed = self._typed(children[0])
         if typed.type != "yesno":
             raise Unreadable("not stands before what is true or false")

@@ -67,8 +67,9 @@ class Release(Part, frozen=True):
     """Which policies orders are asked of: the single row of its dataset, signed by the centre.
 
     `layers` in order: each gives some prices, the later one wins. `policies_hash` is of the rows of `policies` that it
-    was made for (hex): with others it is not used. `number` grows with each release of a centre: a store goes back to
-    none. `key_id` and `signature` (Ed25519, hex) are over everything else (`edge_core.policy.signing`).
+    was made for (hex): with others it is not used. `number` is for people; a store uses no release that was made
+    before the one that it has. `key_id` and `signature` (Ed25519, hex) are over everything else
+    (`edge_core.policy.signing`).
     """
 
     number: Annotated[int, Meta(ge=1, le=2**53)]

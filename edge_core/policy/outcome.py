@@ -4,11 +4,11 @@ from msgspec import Struct
 
 
 class Trial(Struct, frozen=True, array_like=True):
-    """What a sandbox is given: a bundle's bytes, trusted keys by their id, and the newest release used so far."""
+    """What a sandbox is given: a bundle's bytes, trusted keys by their id, when what is in use was made (0: none)."""
 
     bundle: bytes
     keys: dict[str, bytes]
-    newest: int = 0
+    newest_ms: int = 0
 
 
 class Outcome(Struct, frozen=True, array_like=True):

@@ -1,7 +1,7 @@
 """A release is signed by the centre together with its policies, and by nobody on the way (Ed25519, RFC 8032).
 
 The signature is over the release and the hash of the policies that it was made for: neither can be changed, nor one be
-put beside another. That a release is no older than the one in use is for whoever takes it to see: its number grows.
+put beside another. That a release is no older than the one in use is for whoever takes it to see.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,6 +19,8 @@ from edge_core.policy.keys import key_id
 
 _DOMAIN: Final = b"holdfast policy release 1\n"
 """So that nothing else that the key signs can be taken for a release."""
+SEED_BYTES: Final = 32
+"""Of what signs (RFC 8032)."""
 _RELEASE: Final = Cell("release")
 
 

@@ -29,8 +29,8 @@ def hold(trial: Trial) -> Outcome:
         check_signature(bundle, trial.keys)
     except PolicyFault as fault:
         return Outcome(number, (str(fault),))
-    if number <= trial.newest:
-        return Outcome(number, (f"release: its number {number} is not above {trial.newest}, which was used here",))
+    if bundle.release.made_at_ms <= trial.newest_ms:
+        return Outcome(number, (f"release: {number} was made no later than the one in use",))
     found = lint_bundle(bundle.release, bundle.policies)
     if not found.is_clean:
         told = tuple(str(each) for each in found.errors[:POLICY_FINDINGS_TOLD_MAX])

@@ -81,6 +81,9 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
 )
 """Every dataset by its name."""
 
+JUDGED: Final[frozenset[str]] = frozenset({"catalogue", "compliance", "prices", "promotions", "customers", "rules"})
+"""Those that orders are judged by: a judgment names their editions, and says which are old."""
+
 NETWORK: Final[tuple[Dataset, ...]] = ("locations", "services", "tariffs", "carbon", "suppliers")
 """Those that orders are routed by, and not judged: a sale over the counter asks for none of them."""
 

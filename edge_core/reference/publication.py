@@ -6,20 +6,37 @@ with `[` or `{` is JSON (the offers of a price).
 """
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Raw, Struct
 
 from edge_core.errors import UNREADABLE, PermanentFault
-from edge_core.limits import PROMOTIONS_MAX, REFERENCE_MISTAKES_MAX, REFERENCE_ROWS_MAX
-from edge_core.reference.datasets import Row, encode_row, key_of, kind_named, read_json
+from edge_core.limits import (
+    NETWORK_ROWS_MAX,
+    POLICIES_MAX,
+    PROMOTIONS_MAX,
+    REFERENCE_MISTAKES_MAX,
+    REFERENCE_ROWS_MAX,
+    SIGNALS_MAX,
+)
+from edge_core.reference.datasets import NETWORK, Row, encode_row, key_of, kind_named, read_json
 from edge_core.shapes import object_shape
 
 Form = Literal["json", "csv"]
 
 _ROWS: Final = msgspec.json.Decoder(list[Raw])
+_ROWS_MAX: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "promotions": PROMOTIONS_MAX,
+        "signals": SIGNALS_MAX,
+        "policies": POLICIES_MAX,
+        **dict.fromkeys(NETWORK, NETWORK_ROWS_MAX),
+    }
+)
+"""How many rows a dataset may have that somebody keeps in memory as a whole."""
 _LIST_BEGINS: Final = ("[", "{")
 
 
@@ -52,7 +69,7 @@ def read_publication(
     for line, written in _json_rows(body) if form == "json" else _csv_rows(dataset, body):
         try:
             key, row = _read(dataset, written, fault_in)
-            _check_place(key, lines, PROMOTIONS_MAX if dataset == "promotions" else REFERENCE_ROWS_MAX)
+            _check_place(key, lines, rows_max_of(dataset))
         except PermanentFault as fault:
             mistakes.append(Mistake(line, str(fault)))
         else:
@@ -62,6 +79,11 @@ def read_publication(
     if mistakes:
         return Publication({}, tuple(mistakes[:REFERENCE_MISTAKES_MAX]), len(mistakes))
     return Publication(rows)
+
+
+def rows_max_of(dataset: str) -> int:
+    """How many rows a dataset may have."""
+    return _ROWS_MAX.get(dataset, REFERENCE_ROWS_MAX)
 
 
 Written = bytes | PermanentFault

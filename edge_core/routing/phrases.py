@@ -36,8 +36,9 @@ _DECISION: Final = {
         "The places that remain cannot send everything in {parcels} or fewer, or no tariff takes the weight.",
         "剩余地点无法在至多 {parcels}内发出全部商品，或没有运价适用于该重量。",
     ),
-    "manual.no_place": Phrase(
-        "There is no plan: the constraint of each place is told below.", "没有可行方案：各地点未满足的约束见下。"
+    "manual.goods": Phrase(
+        "No place can send {goods}: the constraint of each place is told below.",
+        "没有地点能发出 {goods}：各地点未满足的约束见下。",
     ),
     "decision.cost": Phrase("All together it counts for {cost}.", "合计 {cost}。"),
     "decision.arrives": Phrase("All of it is there by {at}.", "全部商品于 {at} 前送达。"),

@@ -6,17 +6,19 @@ is (G12). The phrases are in `phrases`, the words for closed lists in `terms`.
 
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
+from functools import reduce
+from operator import or_
 
 from msgspec import Struct
 
 from edge_core.routing.changing import Change
 from edge_core.routing.deciding import Allocation, Decision
 from edge_core.routing.policy_words import reasons
-from edge_core.routing.question import Question
+from edge_core.routing.question import Need, Question
 from edge_core.routing.refusal_words import change_words, refusal_words
 from edge_core.routing.terms import Lang
 from edge_core.routing.voice import Voice
-from edge_core.routing.weighing import Candidate
+from edge_core.routing.weighing import Candidate, weigh
 
 
 class Section(Struct, frozen=True):
@@ -69,12 +71,14 @@ def _decided(question: Question, decision: Decision, voice: Voice) -> Iterator[s
 
 
 def _why_manual(question: Question, decision: Decision, voice: Voice) -> str:
-    """The order's own constraint, or the places': those that can send something together do not make a plan."""
+    """The order's own constraint, or the places': goods that none of them can send, or no plan of what they can."""
     if decision.refusal is not None:
         return voice.say(f"manual.{decision.refusal}")
-    if any(candidate.lines for candidate in decision.candidates):
-        return voice.say("manual.no_plan", parcels=voice.number_of("parcels", question.prices.parcels_max))
-    return voice.say("manual.no_place")
+    sent = reduce(or_, (option.lines for option in weigh(question).problem.options), 0)
+    left = [need for bit, need in enumerate(question.needs) if not sent >> bit & 1]
+    if left:
+        return voice.say("manual.goods", goods=_goods(left, voice))
+    return voice.say("manual.no_plan", parcels=voice.number_of("parcels", question.prices.parcels_max))
 
 
 def _parcels(question: Question, decision: Decision, voice: Voice) -> Iterator[Section]:
@@ -96,8 +100,7 @@ def _by(question: Question, allocation: Allocation, voice: Voice) -> str:
 
 def _parcel(question: Question, allocation: Allocation, voice: Voice) -> Iterator[str]:
     needs = [need for need in question.needs if need.line_id in allocation.line_ids]
-    goods = voice.listed(voice.goods(need.quantity_milli, need.sku) for need in needs)
-    yield voice.say("parcel.goods", goods=goods, weight=voice.weight(allocation.weight_g))
+    yield voice.say("parcel.goods", goods=_goods(needs, voice), weight=voice.weight(allocation.weight_g))
     if allocation.arrives_at_ms is not None:
         yield _arrival(question, allocation.arrives_at_ms, voice)
     for place in question.places:
@@ -114,6 +117,10 @@ def _parcel(question: Question, allocation: Allocation, voice: Voice) -> Iterato
         yield voice.say("parcel.cost", cost=cost, parts=voice.listed(parts))
     else:
         yield voice.say("parcel.free")
+
+
+def _goods(needs: Sequence[Need], voice: Voice) -> str:
+    return voice.listed(voice.goods(need.quantity_milli, need.sku) for need in needs)
 
 
 def _arrival(question: Question, arrives_ms: int, voice: Voice) -> str:

@@ -27,6 +27,7 @@ WITHOUT_NUMBERS = {
         "ArrangeRequest",
         "SignalAsked",
     ),
+    *("SayRequest", "TellRequest", "AcceptRequest"),
 }
 
 

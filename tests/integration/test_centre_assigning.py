@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -9,22 +10,30 @@ from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from central_sync.assigning import Assigner
-from central_sync.ordering import Placed, number_of, place, posted_of
+from central_sync.ordering import Placed, new_part, number_of, part_in, place, posted_of
 from central_sync.store import assignments, routings
-from central_sync.store.assignments import CentralOrder
+from central_sync.store.assignments import CentralOrder, NewOrder
 from central_sync.telemetry import Telemetry
+from edge_core import ids
 from edge_core.assignment.choosing import demand_of
+from edge_core.assignment.dividing import divide, parts_of
+from edge_core.assignment.state import Attempt
+from edge_core.errors import Rejected
 from edge_core.limits import (
     ASSIGNMENT_AGAIN_INTERVAL_MS,
     ASSIGNMENT_REST_MISSING_MS,
     ASSIGNMENT_REST_REJECTED_MS,
 )
+from edge_core.orders.commands import PlaceOrder, TakeAssignment
 from edge_core.orders.document import Address, TillOrder
 from edge_core.orders.requests import CancelRequest
 from edge_core.routing.deciding import route
 from edge_core.routing.record import decision_in, question_in
+from edge_core.stock.rights import Life
+from tests.rigs.counter import Counter
 from tests.rigs.deskwork import DeskHouse, desk_house
-from tests.rigs.orders import till_order
+from tests.rigs.orders import BUSINESS_DATE, START_MS, till_order
+from tests.rigs.orders import order_id as numbered
 
 ONE, TWO = "store-0001", "store-0002"
 
@@ -100,11 +109,9 @@ async def test_the_choice_is_recorded_for_each_attempt_with_who_could_not_be_ask
     order_id = await house.post(order())
     await house.refuse(await house.asked(order_id), "no_capacity")
     async with house.database.reading() as connection:
-        first, second = [await routings.last(connection, order_id, number) for number in (1, 2)]
-        last = await routings.last(connection, order_id)
-    assert first is not None
-    assert second is not None
-    assert last == second
+        first, second = await routings.of(connection, order_id)
+        (last,) = await routings.of(connection, (await house.asked(order_id)).assignment_id)
+    assert last == second, "the attempt is found by its own id too"
     before, after = decision_in(first.record), decision_in(second.record)
     assert [[each.location_id for each in found.allocations] for found in (before, after)] == [[ONE], [TWO]]
     assert before.runner_up is not None
@@ -118,8 +125,7 @@ async def test_that_nobody_could_be_asked_is_recorded_too(house: DeskHouse) -> N
     await house.stock(ONE, order().lines[0].sku, 1)
     await house.later(ASSIGNMENT_AGAIN_INTERVAL_MS)
     async with house.database.reading() as connection:
-        found = await routings.last(connection, order_id)
-    assert found is not None
+        (*_, found) = await routings.of(connection, order_id)
     (candidate,) = decision_in(found.record).candidates
     assert candidate.refusal is not None
     assert (candidate.location_id, candidate.refusal.constraint, candidate.refusal.has) == (ONE, "rights", 1)
@@ -152,8 +158,7 @@ async def test_an_order_that_no_node_has_whole_goes_in_parts_each_to_the_node_th
     assert sum(each.totals.grand_total_minor for each in posted) == whole.totals.grand_total_minor
     assert sum(pay.amount_minor for each in posted for pay in each.payments) == whole.payments[0].amount_minor
     async with house.database.reading() as connection:
-        found = await routings.last(connection, order_id)
-    assert found is not None
+        (*_, found) = await routings.of(connection, order_id)
     assert len(decision_in(found.record).allocations) == 2, "why it was divided is kept with what was divided"
 
 
@@ -221,3 +226,95 @@ async def test_two_that_see_to_the_same_order_divide_it_once(house: DeskHouse) -
     await asyncio.gather(house.assigner.look(), other.look())
     several = await parts(house, placed.order.order_id)
     assert [len((await house.standing(part.order_id)).attempts) for part in several] == [1, 1]
+
+
+async def taken(house: DeskHouse, node_id: str, part: NewOrder) -> Attempt:
+    """A node has taken a part of an order in a life of the centre that is forgotten, and says so."""
+    counter, posted = Counter(), posted_of(part)
+    for line in posted.lines:
+        counter.receive(line.sku, line.quantity_milli)
+    before = len(counter.entries)
+    attempt = Attempt(numbered(77), node_id, 1)
+    place = PlaceOrder(
+        posted,
+        attempt.assignment_id,
+        part.display_number,
+        part.key,
+        part.payload_hash,
+        node_id,
+        BUSINESS_DATE,
+        offline=False,
+    )
+    life = Life(node_id, house.nodes[node_id].incarnation)
+    command = TakeAssignment(place, part.order_id, 1, START_MS, is_accepted=True, life=life, part_of=part_in(part))
+    assert not isinstance(counter.submit(command), Rejected)
+    for subject, events in counter.entries[before:]:
+        house.nodes[node_id].record(events, subject)
+    await house.hear(node_id)
+    await house.assigner.look()
+    return attempt
+
+
+def first_part(posted: TillOrder, key: str) -> NewOrder:
+    """The first of two parts of an order that was posted under a key, as every centre makes it."""
+    central_id = ids.central_order_id(key)
+    whole = CentralOrder(
+        central_id,
+        key,
+        b"",
+        ids.central_display_number(central_id),
+        b"",
+        None,
+        datetime.now(UTC),
+        "divided",
+        None,
+        0,
+        None,
+    )
+    division = (("1",), ("2",))
+    name, document = parts_of(central_id, None, division)[0], divide(posted, division)[0]
+    return new_part(whole, name, document)
+
+
+async def test_a_part_of_an_order_that_is_not_known_waits_for_it_and_divides_it_then(house: DeskHouse) -> None:
+    posted = order(lines=2)
+    part = first_part(posted, "key")
+    attempt = await taken(house, ONE, part)
+    async with house.database.transaction() as connection:
+        placed = await place(connection, posted, "key", now_ms=house.now_ms)
+    assert isinstance(placed, Placed)
+    await house.assigner.look()
+    await house.assigner.look()
+    assert (await house.standing(placed.order.order_id)).status == "divided"
+    first, second = await parts(house, placed.order.order_id)
+    assert first.order_id == part.order_id
+    found = await house.standing(first.order_id)
+    assert (found.status, [each.assignment_id for each in found.attempts]) == ("accepted", [attempt.assignment_id])
+    assert (await house.standing(second.order_id)).status == "unassigned"
+
+
+async def test_a_part_of_an_order_that_has_gone_another_way_is_taken_back_from_its_node(house: DeskHouse) -> None:
+    posted = order(lines=2)
+    await give(house, TWO, posted)
+    async with house.database.transaction() as connection:
+        placed = await place(connection, posted, "key", now_ms=house.now_ms)
+    assert isinstance(placed, Placed)
+    await house.assigner.look()
+    assert (await house.asked(placed.order.order_id)).node_id == TWO
+    part = first_part(posted, "key")
+    await taken(house, ONE, part)
+    found = await house.standing(part.order_id)
+    assert (found.status, [each.status for each in found.attempts]) == ("cancelling", ["withdrawing"])
+    assert (await house.standing(placed.order.order_id)).status == "offered"
+
+
+async def test_a_division_that_the_order_cannot_have_is_not_believed(house: DeskHouse) -> None:
+    posted = order(lines=3)
+    async with house.database.transaction() as connection:
+        placed = await place(connection, posted, "key", now_ms=house.now_ms)
+    assert isinstance(placed, Placed)
+    part = first_part(order(lines=2), "key")  # nobody has the third line
+    await taken(house, ONE, part)
+    assert (await house.standing(placed.order.order_id)).status == "unassigned"
+    async with house.database.reading() as connection:
+        assert await assignments.one(connection, part.order_id) is None

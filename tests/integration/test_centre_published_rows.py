@@ -8,9 +8,11 @@ import pytest
 
 from central_sync import times
 from central_sync.network_commands import add_parser, run_network
-from central_sync.reference import publish
+from central_sync.reference import PublishedVersion, publish
 from central_sync.store import reference
 from central_sync.store.published_rows import PublishedRows
+from edge_core.errors import Rejected
+from edge_core.limits import NETWORK_ROWS_MAX
 from edge_core.reference.datasets import Row, encode_row, key_of
 from edge_core.reference.documents import Account, Compliance, Item, Rules
 from edge_core.reference.files import read_file
@@ -140,3 +142,16 @@ async def test_a_place_in_a_time_zone_that_nobody_knows_is_not_published(centre:
     answer = await centre.http.put("/v1/reference/locations", json=wrong)
     assert (answer.status_code, "no time zone 'Europe/Nowhere'" in answer.text) == (422, True), answer.text
     assert (await centre.http.put("/v1/reference/locations", json=[place])).status_code == 201
+
+
+async def test_a_table_that_makes_a_dataset_too_large_is_refused(centre: RunningCentre) -> None:
+    many = {f"t{number}/z": b"" for number in range(NETWORK_ROWS_MAX)}
+    assert not isinstance(await merged(centre, many), Rejected)
+    refused = await merged(centre, {"another/z": b""})
+    assert isinstance(refused, Rejected)
+    assert refused.detail == f"tariffs would have more than {NETWORK_ROWS_MAX} rows"
+
+
+async def merged(centre: RunningCentre, rows: dict[str, bytes]) -> PublishedVersion | Rejected:
+    database = centre.centre.database
+    return await publish(database, "tariffs", rows, who="test", now=times.now(), keeps=lambda _key: True)

@@ -1,6 +1,7 @@
 """The centre's choice by routing, over a network that was published, on a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,8 @@ import pytest
 from msgspec.structs import replace
 
 from central_sync.ordering import number_of, posted_of
-from central_sync.store import assignments, routings
+from central_sync.policy_watch import records_in
+from central_sync.store import assignments, outcomes, routings
 from edge_core.policy.documents import Policy, Release, Signal
 from edge_core.routing.deciding import Decision, route
 from edge_core.routing.question import Question
@@ -39,8 +41,7 @@ async def give(house: DeskHouse, **places: tuple[str, ...]) -> None:
 async def why(house: DeskHouse, order_id: UUID) -> tuple[Question, Decision]:
     """What was asked and answered last about an order."""
     async with house.database.reading() as connection:
-        found = await routings.last(connection, order_id)
-    assert found is not None
+        (*_, found) = await routings.of(connection, order_id)
     return question_in(found.record), decision_in(found.record)
 
 
@@ -143,3 +144,18 @@ async def test_a_place_that_said_no_is_kept_out_of_the_next_question(house: Desk
     question, decision = await why(house, order_id)
     assert (question.excluded, question.facts.attempts) == (("berlin",), 1)
     assert refusals(decision) == {"berlin": "not_excluded"}
+
+
+async def test_what_the_centre_chooses_among_carriers_is_an_outcome_that_policies_can_be_tried_on(
+    house: DeskHouse,
+) -> None:
+    await give(house, berlin=("tea", "cup"))
+    await house.asked(await house.post(order()))  # without carriers there was no choice
+    await publish_network(house.database)
+    order_id = await house.post(order())
+    await house.asked(order_id)
+    async with house.database.reading() as connection:
+        (found,) = await outcomes.newest(connection, 10, since=datetime.fromtimestamp(0, UTC))
+    assert (found.order_id, found.arm, found.outcome.parcels) == (order_id, "built-in-1", 1)
+    ((_, question, decision),) = records_in([found])
+    assert (question, decision) == await why(house, order_id)

@@ -41,10 +41,10 @@ async def test_an_order_of_the_web_is_accepted_by_a_store_that_has_the_goods_and
             assert (await command(store, order_id, name, **body)).status_code == 200
         closed = await stands(house, receipt, "closed", node_id="store-0001")
         assert await house.centre.get(f"/v1/assignments/{order_id}") == closed
-        why = await house.centre.get(f"/v1/assignments/{order_id}/routing", lang="zh")
-        assert (why["attempt"], why["decision"]["allocations"][0]["location_id"]) == (1, "store-0001")
-        assert [each["location_id"] for each in why["decision"]["candidates"]] == ["store-0001", "store-0002"]
-        assert why["explanation"][0]["title"] == "决定"
+        (why,) = (await house.centre.get(f"/v1/orders/{order_id}/routing", lang="zh"))["decisions"]
+        assert (why["attempt"], why["origin"], why["allocations"][0]["location_id"]) == (1, None, "store-0001")
+        assert [each["location_id"] for each in why["candidates"]] == ["store-0001", "store-0002"]
+        assert why["words"][0]["title"] == "决定"
         assert reserved(house) == [0, 0]
         await converged(house)
 

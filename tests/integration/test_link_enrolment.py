@@ -44,6 +44,25 @@ async def test_a_store_that_is_not_enrolled_sells_and_what_it_sold_arrives_once_
     assert len(await centre.totals(NODE)) == 3
 
 
+async def test_an_enrolled_store_trusts_what_the_centre_signs_and_uses_the_policies_that_are_installed(
+    centre: CentreProcess, store: Store
+) -> None:
+    await enrol(centre, store)
+    printed = await asyncio.to_thread(run, "central-sync", "policy", "key", "--config", centre.config)
+    assert (store.agent.folder / "policy-keys").read_text() == printed.stdout
+    store.agent.restart()
+    installed = await asyncio.to_thread(run, "central-sync", "policy", "install", "--config", centre.config)
+    assert installed.returncode == 0, installed.stderr
+
+    async def used() -> bool:
+        found = (await store.get("/v1/status"))["policies"]
+        assert (found["number"] > 0, found["fault"]) == (True, None), found
+        return True
+
+    await eventually(used, 60)
+    await store.sell()
+
+
 async def test_the_machine_that_is_enrolled_last_is_the_node_and_the_first_one_drains(
     centre: CentreProcess, store: Store, broker: Broker, tmp_path: Path
 ) -> None:

@@ -10,13 +10,16 @@ from msgspec.structs import replace
 
 from edge_agent.policies import PolicyKeeper
 from edge_agent.policy_keys import read_key_file, trust
+from edge_agent.policy_sandbox import run_trial
 from edge_core.errors import PermanentFault
 from edge_core.limits import POLICY_KEYS_MAX
 from edge_core.policy.bundle import Bundle
 from edge_core.policy.documents import Signal
+from edge_core.policy.outcome import Outcome, Trial
+from edge_core.policy.signing import signed
 from edge_core.reference.datasets import encode_row
 from edge_core.routing.facts import Facts
-from tests.rigs.bundles import GOOD, HOSTILE, KEY, KEYS, bundle
+from tests.rigs.bundles import GOOD, HOSTILE, KEY, KEYS, SEED, bundle
 from tests.rigs.policies import ELSE, policy, table
 from tests.rigs.routing import NOW_MS, question
 from tests.rigs.shelf import HERE, Parts, opened_parts
@@ -37,13 +40,7 @@ class Shop:
 
     def another(self) -> PolicyKeeper:
         """A keeper as the next start of the agent makes it."""
-        return PolicyKeeper(
-            self.parts.file,
-            self.parts.intake,
-            HERE,
-            used=lambda: self.parts.keeper.used,
-            keys_file=self.keys,
-        )
+        return PolicyKeeper(self.parts.file, self.parts.intake, HERE, self.parts.keeper, self.keys)
 
     async def publish(self, given: Bundle, *, release_first: bool = False) -> None:
         """Have the store receive a bundle."""
@@ -186,3 +183,30 @@ def test_enrolment_adds_a_key_once_and_keeps_the_others(tmp_path: Path) -> None:
         trust(path, [bytes([n] * 32).hex() for n in range(1, POLICY_KEYS_MAX + 1)])
     with pytest.raises(PermanentFault, match="cannot be written"):
         trust(tmp_path / "nowhere" / "keys", [KEY.hex()])
+
+
+async def test_a_centre_that_gives_a_number_twice_is_followed_by_when_the_release_was_made(shop: Shop) -> None:
+    await shop.publish(bundle(GOOD, number=5))
+    await shop.until(5)
+    restored = bundle(policy("p", table([{"hour_minor": "7"}])), number=3)
+    later = replace(restored.release, made_at_ms=NOW_MS)
+    await shop.publish(Bundle(signed(later, restored.policies, SEED), restored.policies))
+    await shop.until(3)
+    assert hour_milli(shop.keeper) == 7_000
+
+
+async def test_a_trial_that_came_to_no_answer_is_repeated_after_a_while(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [Outcome(0, ("its trial was not over after 60000 ms",))]
+
+    async def busy(trial: Trial) -> Outcome:
+        return answers.pop() if answers else await run_trial(trial)
+
+    monkeypatch.setattr("edge_agent.policies.run_trial", busy)
+    monkeypatch.setattr("edge_agent.policies.POLICY_TRIAL_AGAIN_MS", 50)
+    shop.keeper.changed("release")  # what waits for an hour begins to wait for less
+    await shop.publish(bundle(GOOD, number=2))
+    await shop.until(2)
+    assert shop.keeper.refusals == 1
+    assert shop.keeper.status.fault is None

@@ -53,7 +53,9 @@ def names(kind: str) -> st.SearchStrategy[str]:
 def limits(fact: str, number: st.SearchStrategy[Decimal]) -> st.SearchStrategy[tuple[Condition, ...]]:
     """One comparison, or one from each side."""
     one = st.builds(lambda sign, value: (Condition(fact, sign, (value,)),), values("SIGN"), number)
-    both = st.builds(lambda low, high: (Condition(fact, ">=", (low,)), Condition(fact, "<", (high,))), number, number)
+    both = st.lists(number, min_size=2, max_size=2, unique=True).map(
+        lambda ends: (Condition(fact, ">=", (min(ends),)), Condition(fact, "<", (max(ends),)))
+    )
     return one | both
 
 

@@ -23,8 +23,8 @@ def bundle(*policies: Policy, number: int = 1, seed: bytes = SEED, **facts: Any)
 
 
 def trial(given: Bundle, *, newest: int = 0) -> Trial:
-    """What the sandbox gets."""
-    return Trial(encode_bundle(given), KEYS, newest)
+    """What the sandbox gets where the release of that number is in use."""
+    return Trial(encode_bundle(given), KEYS, release(number=newest).made_at_ms if newest else 0)
 
 
 def function_node() -> Policy:

@@ -76,8 +76,8 @@ def of_graph(policy_id: str, made: dict[str, Any], *, revision: int = 1) -> Poli
 
 
 def release(*layers: str, number: int = 1, **facts: Any) -> Release:
-    """A release of some layers."""
-    return Release(number, NOW_MS - 3_600_000, layers, **facts)
+    """A release of some layers. A larger number was made later."""
+    return Release(number, NOW_MS - 3_600_000 + number, layers, **facts)
 
 
 def switch(ways: Row, leads_to: Mapping[str, dict[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from edge_core.errors import PermanentFault
-from edge_core.limits import REFERENCE_MISTAKES_MAX
+from edge_core.limits import REFERENCE_MISTAKES_MAX, SIGNALS_MAX
 from edge_core.reference.datasets import RULES_KEY
 from edge_core.reference.publication import Form, Mistake, read_publication
 from edge_core.reference.versions import content_hash
@@ -74,6 +74,13 @@ def test_a_key_that_stands_twice_is_a_mistake() -> None:
     body = "[\n" + ",\n".join([json.dumps(row)] * 2) + "]"
     found = read_publication("catalogue", body.encode(), "json")
     assert found.mistakes == (Mistake(3, "'a' stands on line 2 already"),)
+
+
+def test_what_is_kept_in_memory_as_a_whole_is_bounded() -> None:
+    row = {"source": "weather", "scope": "all", "until_ms": 2_000}
+    body = json.dumps([{**row, "signal_id": str(number)} for number in range(SIGNALS_MAX + 1)])
+    found = read_publication("signals", body.encode(), "json")
+    assert [mistake.what for mistake in found.mistakes] == [f"there are more than {SIGNALS_MAX} rows"]
 
 
 def test_a_price_in_csv_has_its_offers_as_json_in_a_cell() -> None:

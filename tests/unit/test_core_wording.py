@@ -151,7 +151,10 @@ def test_a_time_is_the_stores_own_and_the_end_of_all_calendars_is_no_error() -> 
 def test_goods_that_nobody_has_are_told_with_what_would_have_helped() -> None:
     asked = replace(question(needs=(Need("1", "hat", 1_000, 100),)), places=question().places[:1])
     sections = told(asked, "en")
-    assert lines(sections, "decision")[0] == "A person has to decide."
+    assert lines(sections, "decision")[:2] == (
+        "A person has to decide.",
+        "No place can send 1 unit of hat: the constraint of each place is told below.",
+    )
     assert "If s1 had 1 unit more of hat: s1 would send, and there would be a plan, for 5.00 EUR." in lines(
         sections, "changes"
     )

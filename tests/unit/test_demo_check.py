@@ -46,6 +46,14 @@ def test_an_order_that_did_not_reach_its_customer_at_the_centre_is_named() -> No
     assert differences(books) == ["store-1: 1 order brought to the customer but not completed at the centre: a"]
 
 
+def test_parcels_that_went_without_routing_are_a_difference() -> None:
+    books = sound_books()
+    books.tills.brought["ship"].add("c")
+    assert differences(books) == ["store-1: none of its parcels was routed by the network that the office published"]
+    books.tills.routed = 1
+    assert differences(books) == []
+
+
 def test_goods_that_came_back_at_one_end_alone_are_named() -> None:
     books = with_orders(*sound_books().centre.orders[1:], CentreOrder("c", "partially_returned", 99))
     books.tills.returned.add("a")

@@ -1,5 +1,6 @@
 """An order that is sent is routed in its decision, by what the file holds, and can be explained and had again."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -14,12 +15,13 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from edge_agent.explaining import explained, replayed
+from edge_agent.explaining import explained, order_named, replayed
 from edge_agent.instructions import Instructions
 from edge_agent.store import orders
 from edge_agent.store.policies import BundleRow, put_bundle
 from edge_agent.store.verify import verify_file
 from edge_agent.submission import Ask, Request
+from edge_core.errors import PermanentFault
 from edge_core.orders.commands import MovementLine, StockMovement
 from edge_core.orders.document import Address, Customer, FulfillmentRequest, Method, TillOrder
 from edge_core.orders.requests import RedirectRequest, RejectRequest, StepRequest
@@ -137,11 +139,35 @@ async def test_what_is_still_to_be_picked_is_known_without_looking_at_orders(par
     assert await orders.read_to_pick_milli(parts.file.reader) == 4_000
 
 
+async def test_orders_of_one_commit_know_of_each_other_what_they_add_to_be_picked(parts: Parts) -> None:
+    placed = await asyncio.gather(*(answer(parts, order()) for _ in range(5)))
+    left = set()
+    for each in placed:
+        (decision,) = (await explained(parts.file.path, UUID(each["order_id"]), lang="en", zone=UTC)).decisions
+        left.add(decision.question.places[0].units_left_milli)
+    assert left == {100_000 - 4_000 * before for before in range(5)}
+    near = replace(HOME, name="Their neighbour")
+    redirected = UUID(placed[0]["order_id"])
+    await answer(parts, Ask(redirected, "redirect", RedirectRequest("ship", near)))
+    (_, again) = (await explained(parts.file.path, redirected, lang="en", zone=UTC)).decisions
+    assert again.question.places[0].units_left_milli == 100_000 - 4 * 4_000, "its own goods are not in its own way"
+
+
 async def test_a_service_that_did_not_come_is_replaced_by_another_one(parts: Parts) -> None:
     placed = await ship(parts)
     await answer(parts, Ask(placed, "reject", RejectRequest("no_carrier")))
     routed = await answer(parts, Ask(placed, "route", StepRequest()))
     assert [group["service_id"] for group in routed["groups"]] == ["courier"]
+
+
+async def test_what_is_to_be_installed_goes_by_who_installs_and_again_after_a_change_of_address(parts: Parts) -> None:
+    posted = order()
+    posted = replace(posted, fulfillment=replace(posted.fulfillment, services=("install",)))
+    placed = await answer(parts, posted)
+    assert placed["groups"][0]["service_id"] == "courier"
+    near = replace(HOME, name="Their neighbour")
+    routed = await answer(parts, Ask(UUID(placed["order_id"]), "redirect", RedirectRequest("ship", near)))
+    assert (routed["status"], routed["groups"][0]["service_id"]) == ("in_fulfillment", "courier")
 
 
 async def test_goods_that_are_sent_elsewhere_go_by_what_goes_there(parts: Parts) -> None:
@@ -166,6 +192,14 @@ async def test_a_decision_is_explained_from_the_file_while_the_agent_runs(parts:
         assert word in as_text(decision.words)
     assert [source.fact for source in decision.sources[:2]] == [f"stock of {NODE}", f"capacity of {NODE}"]
     assert {"tariffs@1", "carbon@1"} <= {source.source for source in decision.sources}
+
+
+async def test_an_order_is_found_by_the_number_on_its_receipt(parts: Parts) -> None:
+    placed = await answer(parts, order())
+    for name in (placed["order_id"], placed["display_number"]):
+        assert str(await order_named(parts.file.path, name)) == placed["order_id"]
+    with pytest.raises(PermanentFault, match="no order 'node-1-till-9'"):
+        await order_named(parts.file.path, "node-1-till-9")
 
 
 async def test_every_decision_comes_out_the_same_again(parts: Parts) -> None:

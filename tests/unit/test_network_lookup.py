@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from edge_agent.store.reference_lookup import Lookup
 from edge_core.orders.document import Address, FulfillmentRequest
+from edge_core.policy.documents import Signal
 from edge_core.reference.datasets import Row, encode_row, key_of
 from edge_core.reference.documents import Item
 from edge_core.reference.lookup import Needs, Reference, needs_of
@@ -71,6 +72,13 @@ async def test_a_sale_over_the_counter_asks_for_nothing_of_the_network(parts: Pa
     found = await looked_up(parts, Needs(frozenset({"tea"})))
     assert found.network is NO_NETWORK
     assert set(found.editions) == {"catalogue"}, "orders are not judged by the network"
+
+
+async def test_a_judgment_does_not_name_what_orders_are_only_routed_by(parts: Parts) -> None:
+    """Else every sale would say that policies of last week are old."""
+    await publish(parts, signals=[Signal("s1", "weather", "region/DE-BE", 2_000)], catalogue=ROWS["catalogue"])
+    found = await looked_up(parts)
+    assert (set(found.editions), len(found.signals)) == ({"catalogue"}, 1)
 
 
 async def test_a_store_that_is_not_among_the_locations_has_no_network(parts: Parts) -> None:

@@ -77,6 +77,8 @@ def test_a_policy_in_order_has_no_findings() -> None:
         ("hour", "null", "never equal"),
         ("hour", "> 1 && < 3", "write and"),
         ("is_offline", "not $", "is compared with one of the two"),
+        ("hour", "> 3 and not (is_offline and is_offline)", "under a fact there is no not"),
+        ("is_offline", "$", "is compared with one of the two"),
         ("is_offline", "'true'", "a yesno is compared with a word"),
         ("hour", "lines / units > 2", "by a plain number other than 0"),
         ("hour", "lines % 0 == 1", "other than 0"),

@@ -36,7 +36,7 @@ def test_a_hostile_bundle_does_not_pass(name: str) -> None:
         "an expression without an end": "hostile, node 'prices', row 1, column 'hour': map() is not allowed",
         "a cell of a hundred thousand brackets": "hostile, node 'prices', row 1, column 'hour': 80001 characters",
         "another key": "release: it is signed with the key",
-        "an older release": "release: its number 1 is not above 2",
+        "an older release": "release: 1 was made no later than the one in use",
     }[name] in found.faults[0]
 
 

@@ -241,6 +241,11 @@ def test_a_mistake_names_its_column_and_the_words_that_may_stand_there(
 
 WRONG = [
     ("当客户为黑金会员且客户为金卡会员，则优先分拣", 10, "“客户为”重复"),
+    (
+        "When the hour is at least 18 o'clock and the hour is at most 8 o'clock, then pick it first",
+        *(42, "no order is like that"),
+    ),
+    ("当订单含超过3件商品且订单含3件以下商品，则优先分拣", 12, "没有订单符合"),
     ("Always pick it first and keep the promise and pick it first", 47, "was said before"),
     ("Always count a parcel as 1 EUR and count a refusal as 1 USD", 57, '"USD": the sentence speaks of EUR already'),
     ("When the currency is USD, then count a parcel as 1 EUR", 52, "speaks of USD"),
@@ -271,6 +276,13 @@ def test_a_mistake_is_told_in_the_language_of_the_sentence() -> None:
         said
         == 'column 24: "glod" cannot stand here; what can: black gold, diamond, black card, platinum, gold, silver, VIP'
     )
+
+
+def test_a_mistake_has_every_word_and_tells_as_many_as_somebody_reads() -> None:
+    found = mistake("当收货地为海楠，则优先分拣")
+    assert len(found.allowed) > 31
+    assert found.said("zh").endswith("、…")
+    assert found.said("zh").count("、") == 24
 
 
 def test_a_sentence_that_nobody_would_read_is_not_read() -> None:
@@ -314,9 +326,24 @@ def test_a_chains_word_for_a_tier_takes_the_place_of_the_languages() -> None:
     assert isinstance(read("When the customer is a gold member, then pick it first", "en", words), Misreading)
 
 
-@pytest.mark.parametrize(
-    "text", ["[[tier]]\nvalue = 1", "[[country]]", "[[tier", '[[tier]]\nvalue="a\\"b"\nen=["x"]\nzh=["y"]']
-)
+def test_a_chains_word_that_is_said_like_one_of_the_languages_takes_its_place() -> None:
+    words = Vocabulary(Names(tier=(Name("g1", ("Gold",), ("甲级",)),)))
+    said = read("When the customer's tier is gold, then pick it first", "en", words)
+    assert isinstance(said, Rule)
+    assert said.conditions[0].values == ("g1",)
+    assert tell(said, "zh", words) == "当客户为甲级会员，则优先分拣。"
+    assert "金卡" not in words.ways("TIER", "zh")
+
+
+TWO_ALIKE = """
+tier = [{value = "a", en = ["top"], zh = ["顶级"]}, {value = "b", en = ["Top"], zh = ["次级"]}]
+"""
+QUOTED = """
+tier = [{value = 'a"b', en = ["x"], zh = ["y"]}]
+"""
+
+
+@pytest.mark.parametrize("text", ["[[tier]]\nvalue = 1", "[[country]]", "[[tier", QUOTED, TWO_ALIKE])
 def test_names_that_cannot_be_used_are_refused(text: str) -> None:
     assert isinstance(read_names(text), Rejected)
 

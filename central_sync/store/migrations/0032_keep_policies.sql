@@ -33,15 +33,16 @@ CREATE TABLE policy_audit (
 );
 CREATE INDEX policy_audit_of ON policy_audit (policy_id, number);
 
--- What routing made of each order, under which policies: by the entry that says so. `arm` is the name before the `@` of
+-- What routing made of each order, under which policies: by the entry that says so, or, of what the centre decided itself,
+-- by the row of `routing` with that hash. `arm` is the name before the `@` of
 -- the policies' stamp: `default`, or the revision that is compared with it.
 CREATE TABLE routing_outcome (
     order_id uuid NOT NULL,
     hash bytea NOT NULL,
-    node_id text NOT NULL,
-    incarnation uuid NOT NULL,
-    lane text NOT NULL,
-    seq bigint NOT NULL,
+    node_id text,
+    incarnation uuid,
+    lane text,
+    seq bigint,
     decided_at timestamptz NOT NULL,
     arm text NOT NULL,
     policy text NOT NULL,
@@ -53,6 +54,7 @@ CREATE TABLE routing_outcome (
     PRIMARY KEY (order_id, hash)
 );
 CREATE INDEX routing_outcome_at ON routing_outcome (decided_at);
+CREATE INDEX routing_hash ON routing (order_id, hash);
 
 -- The same orders as a policy in the shade would have routed them.
 CREATE TABLE shadow_outcome (

@@ -1,5 +1,5 @@
--- The bundle of policies in use, as it was tried (docs/policies.md): a later one takes its place only where its number is
--- larger, and the rows of reference data that it came from may be others by then.
+-- The bundle of policies in use, as it was tried (docs/policies.md): the rows of reference data that it came from may be
+-- others by then.
 CREATE TABLE policy_bundle (
     slot INTEGER PRIMARY KEY CHECK (slot = 1),
     number INTEGER NOT NULL,
