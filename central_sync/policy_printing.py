@@ -1,11 +1,12 @@
 """What `central-sync policy` shows people: findings, and figures of two policies side by side."""
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from central_sync.api.policy_documents import ComparisonShown, FindingShown
 from central_sync.printing import print_table, printable, say
-from edge_core.limits import POLICY_ORDERS_MIN
+from edge_core.limits import POLICY_ORDERS_MIN, POLICY_TRIAL_STEP_ORDERS
 
 _UNITS: Final = {
     "cost_milli": ("cost of an order", 1_000, "minor units"),
@@ -22,6 +23,13 @@ def print_findings(findings: Iterable[FindingShown]) -> None:
     for each in findings:
         allowed = f" (allowed: {', '.join(each.allowed)})" if each.allowed else ""
         say(printable(f"{each.severity}: {each.where}: {each.what}{allowed}"))
+
+
+def progress_shown(done: int, of: int) -> None:
+    """How far a trial is, on one line, where somebody looks."""
+    if sys.stderr.isatty() and (done % POLICY_TRIAL_STEP_ORDERS == 0 or done == of):
+        sys.stderr.write(f"\r{done} of {of} orders{chr(10) if done == of else ''}")
+        sys.stderr.flush()
 
 
 def print_trial(trial: Mapping[str, Any]) -> None:

@@ -351,6 +351,7 @@ ROUTING_SERVICES_MAX: Final = 16  # carriers' services from one place
 ROUTING_OPTIONS_BITS: Final = 12  # 64 x 16 services and 500 lines on backorder fit into the order of preference
 ROUTING_LINES_EXACT_MAX: Final = 10  # 3^9 / 2 ways to divide them: some milliseconds; beyond that lines go in groups
 ROUTING_BRANCHES_MAX: Final = 64  # searches again because two parcels took the same goods; each costs as the first one
+ROUTING_TURNS_MAX: Final = 8  # searches for more lines than an exact one takes: each has eight or so of them alone
 ROUTING_BARS_MAX: Final = 1_000  # six traits, six modes and the regions that a law names
 ROUTING_CARBON_MG_MAX: Final = 100_000_000  # 100 kg for a tonne-kilometre: a hundred times a light aircraft
 ROUTING_DISTANCE_M_MAX: Final = 20_100_000  # half of the Earth's circumference
@@ -407,8 +408,6 @@ POLICY_DESCRIPTION_CHARS_MAX: Final = 1_000  # of what a policy is for, in a few
 POLICY_BUCKETS: Final = 100  # shares are per cent
 POLICY_KEYS_MAX: Final = 8  # trusted at once: the present one, the next, and some of before
 POLICY_KEYS_BYTES_MAX: Final = 8 * 1024  # of a file of keys, with remarks
-SIGNALS_MAX: Final = 1_000  # that a decision looks through: every carrier, and the weather of every region
-SIGNAL_TTL_MS_MAX: Final = 30 * 86_400_000  # of a signal: what lasts for longer is published as a policy
 
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------
 EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s, 10 s on a slow disk

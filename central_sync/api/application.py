@@ -149,6 +149,7 @@ def _policies(policies: PolicyFiles, signals: Signals, guarded: Guard) -> list[R
         Route("/v1/policies/audit", guarded(policies.audit)),
         Route("/v1/policies/plan", policies.arrange, methods=["PUT"]),
         Route(one, guarded(policies.one)),
+        Route(f"{one}/try", policies.try_on_orders, methods=["POST"]),
         Route(f"{one}/compare", policies.compare, methods=["POST"]),
         Route(f"{one}/rollback", policies.roll_back, methods=["POST"]),
         Route(f"{one}/stop", policies.step("stop"), methods=["POST"]),

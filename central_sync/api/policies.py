@@ -1,5 +1,6 @@
 """Policies over HTTP: draft, compare, promote, take back, and look at what came of them (docs/policies.md)."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Literal, TypeVar
 
@@ -7,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from central_sync import policy_trial
 from central_sync.api.access import Access
 from central_sync.api.handlers import answer, parse_limit, parse_number, parse_query, read_json
 from central_sync.api.policy_documents import (
@@ -20,6 +22,7 @@ from central_sync.api.policy_documents import (
     PolicyList,
     PolicyMoved,
     RollBackRequest,
+    TryRequest,
     action_shown,
     linted_shown,
     plan_shown,
@@ -41,6 +44,7 @@ from holdfast_runtime.problems import ProblemRaised
 
 _CURSOR_MAX: Final = 2**53
 _DRAFTS: Final = json_reader(PolicyDraft)
+_TRIES: Final = json_reader(TryRequest)
 _COMPARES: Final = json_reader(CompareRequest)
 _ROLL_BACKS: Final = json_reader(RollBackRequest)
 _ARRANGES: Final = json_reader(ArrangeRequest)
@@ -56,6 +60,7 @@ class PolicyFiles:
         self._database = database
         self._access = access
         self._desk = desk
+        self._trying = asyncio.Lock()
 
     async def list(self, _: Request) -> Response:
         """GET /v1/policies."""
@@ -88,6 +93,19 @@ class PolicyFiles:
         async with self._database.transaction() as connection:
             linted = _done(await self._desk.draft(connection, policy_in(asked), note=asked.note, who=who))
         return answer(linted_shown(linted), 201)
+
+    async def try_on_orders(self, request: Request) -> Response:
+        """POST /v1/policies/{policy_id}/{revision}/try: one at a time, so that the centre does its other work."""
+        who, revision = self._access.who(request, "operate"), _revision(request)
+        asked = await read_json(request, _TRIES)
+        async with self._trying:
+            async with self._database.reading() as connection:
+                prepared = _done(await policy_trial.prepare(connection, revision, asked.orders))
+            trial = await policy_trial.run(prepared)
+            async with self._database.transaction() as connection:
+                told = msgspec.json.encode(trial).decode()
+                _done(await self._desk.tried(connection, revision, told, who))
+        return answer(trial)
 
     async def compare(self, request: Request) -> Response:
         """POST /v1/policies/{policy_id}/{revision}/compare."""

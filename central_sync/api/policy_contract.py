@@ -15,9 +15,11 @@ from central_sync.api.policy_documents import (
     PolicyList,
     PolicyMoved,
     RollBackRequest,
+    TryRequest,
 )
 from central_sync.api.shared_contract import AUTH, CURSOR, LIMIT, LIST, TEXT
 from central_sync.api.signals import SignalAsked, SignalList, SignalShown
+from edge_core.policy.trying import Trial
 from edge_core.shapes import object_shape
 from holdfast_runtime.openapi import Operation, Parameter
 
@@ -98,6 +100,18 @@ POLICIES: Final = (
         parameters=_REVISION,
         problems=("policy-not-found", *LIST),
         scope="read",
+        tag="policies",
+    ),
+    Operation(
+        "post",
+        "/v1/policies/{policy_id}/{revision}/try",
+        "tryPolicy",
+        "Route the orders that were routed last as it would: the difference in cost, parcels, CO2e and lateness",
+        {200: Trial},
+        body=object_shape(TryRequest),
+        parameters=_REVISION,
+        problems=(*_MOVE, *_BODY),
+        scope="operate",
         tag="policies",
     ),
     _move(

@@ -15,6 +15,7 @@ from edge_core.limits import (
     POLICY_LAYERS_MAX,
     POLICY_NOTE_CHARS_MAX,
     POLICY_SCOPES_MAX,
+    POLICY_TRIAL_ORDERS_DEFAULT,
     TEXT_CHARS_MAX,
 )
 from edge_core.orders.document import Identifier
@@ -57,6 +58,12 @@ class CompareRequest(Struct, frozen=True, forbid_unknown_fields=True):
     stores: Annotated[tuple[Identifier, ...], Meta(max_length=POLICY_SCOPES_MAX)] = ()
     guards: Annotated[tuple[GuardAsked, ...], Meta(max_length=POLICY_GUARDS_MAX)] = ()
     layers: Annotated[tuple[str, ...], Meta(max_length=POLICY_LAYERS_MAX)] = ()
+
+
+class TryRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """On how many of the orders that were routed last a revision is tried."""
+
+    orders: Annotated[int, Meta(ge=1, le=POLICY_TRIAL_ORDERS_DEFAULT)] = POLICY_TRIAL_ORDERS_DEFAULT
 
 
 class RollBackRequest(Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,14 +1,15 @@
 """More lines than an exact search takes: some of them go together, and the search is exact over those groups.
 
-What it finds is feasible and good, and perhaps not best: it is marked as truncated, unless one parcel carries
-everything and nothing that is divided could cost less.
+Then some lines in turn are groups of their own, and the others stay together as they are in the plan. What is found is
+feasible and good, and perhaps not best: it is marked as truncated, unless one parcel carries everything and nothing
+that is divided could cost less.
 """
 
 from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from edge_core.limits import ROUTING_LINES_EXACT_MAX
+from edge_core.limits import ROUTING_LINES_EXACT_MAX, ROUTING_TURNS_MAX
 from edge_core.routing.problem import Option, Parcel, Plan, Problem, Solution, Stock
 from edge_core.routing.sourcing import solve
 
@@ -18,15 +19,50 @@ def solve_any(problem: Problem) -> Solution | None:
     if len(problem.weights_g) <= ROUTING_LINES_EXACT_MAX:
         return solve(problem)
     groups = _groups(problem)
-    if groups is None:
-        return None
+    found = None if groups is None else _solve_groups(problem, groups)
+    if found is None or (len(found.plan.parcels) == 1 and found.plan.cost_milli <= _divided_milli_min(problem)):
+        return found
+    return replace(_improved(problem, found), is_truncated=True)
+
+
+def _improved(problem: Problem, found: Solution) -> Solution:
+    """Some lines are on their own again and the others go as they do in the plan, in turn: it never becomes dearer.
+
+    It ends when each line was on its own twice, beside others, and the plan stayed as it was.
+    """
+    count, first, in_vain = len(problem.weights_g), 0, 0
+    for _ in range(ROUTING_TURNS_MAX):
+        parcels = [parcel.lines for parcel in found.plan.parcels]
+        free = ROUTING_LINES_EXACT_MAX - len(parcels)
+        alone = [1 << (first + at) % count for at in range(free)]
+        together = (lines & ~sum(alone) for lines in parcels)
+        again = _solve_groups(problem, [*alone, *(lines for lines in together if lines)])
+        better = found if again is None else _best_of(found, again)
+        in_vain = in_vain + free if better.plan == found.plan else 0
+        found, first = better, first + free
+        if in_vain >= 2 * count:
+            break
+    return found
+
+
+def _best_of(one: Solution, other: Solution) -> Solution:
+    """The best plan of two answers, and the next best one of all their plans."""
+    plans = (one.plan, one.runner_up, other.plan, other.runner_up)
+    best, *others = sorted({plan for plan in plans if plan is not None}, key=_order)
+    return Solution(best, others[0] if others else None, one.is_truncated or other.is_truncated)
+
+
+def _order(plan: Plan) -> tuple[int, list[tuple[int, int]]]:
+    return plan.cost_milli, [(parcel.option, parcel.lines) for parcel in plan.parcels]
+
+
+def _solve_groups(problem: Problem, groups: list[int]) -> Solution | None:
+    """The best plan in which each group stays together."""
     found = solve(_joined(problem, groups))
     if found is None:
         return None
-    plan = _apart(found.plan, groups)
-    is_proven = len(plan.parcels) == 1 and plan.cost_milli <= _divided_milli_min(problem)
     runner_up = None if found.runner_up is None else _apart(found.runner_up, groups)
-    return Solution(plan, runner_up, found.is_truncated or not is_proven)
+    return Solution(_apart(found.plan, groups), runner_up, found.is_truncated)
 
 
 def _groups(problem: Problem) -> list[int] | None:
@@ -79,8 +115,9 @@ def _joined_stock(stock: Stock, groups: list[int]) -> Stock:
 
 
 def _apart(plan: Plan, groups: list[int]) -> Plan:
-    """A plan for groups as one for their lines."""
-    return Plan(tuple(_apart_parcel(parcel, groups) for parcel in plan.parcels))
+    """A plan for groups as one for their lines, in the order of their first ones."""
+    parcels = (_apart_parcel(parcel, groups) for parcel in plan.parcels)
+    return Plan(tuple(sorted(parcels, key=lambda parcel: parcel.lines & -parcel.lines)))
 
 
 def _apart_parcel(parcel: Parcel, groups: list[int]) -> Parcel:

@@ -4,12 +4,10 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 
 from central_sync import times
 from central_sync.policy_desk import PolicyDesk
-from central_sync.policy_trial import recorded, try_revision
 from central_sync.policy_watch import PolicyWatch
 from central_sync.store import outcomes, policies, reference
 from central_sync.store.database import Database
@@ -34,6 +32,7 @@ from tests.rigs.streams import NodeLog
 
 PATH = "/v1/policies"
 FASTEST = Revision("fastest", 1)
+GOOD, LATE = Outcome(5_000, 1, 400, is_late=False), Outcome(5_000, 1, 400, is_late=True)
 
 
 @pytest.fixture
@@ -75,12 +74,11 @@ async def draft(centre: RunningCentre, made: Any, policy_id: str = "fastest") ->
     return answer.json()
 
 
-async def tried(database: Database, revision: Revision) -> Any:
-    """Try a revision as the command does."""
-    async with database.transaction() as connection:
-        trial = await try_revision(connection, revision, await recorded(connection, 1_000))
-        await PolicyDesk(times.now).tried(connection, revision, msgspec.json.encode(trial).decode(), "somebody")
-    return trial
+async def tried(centre: RunningCentre, revision: Revision) -> Any:
+    """Try a revision on what was routed last."""
+    answer = await centre.http.post(f"{PATH}/{revision.policy_id}/{revision.number}/try", json={"orders": 1_000})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
 
 
 async def released(database: Database) -> Bundle:
@@ -104,6 +102,14 @@ async def came_out(database: Database, arm: str, orders: Sequence[Outcome], *, a
     ]
     async with database.transaction() as connection:
         await outcomes.add(connection, rows)
+
+
+async def share_guarded(centre: RunningCentre) -> None:
+    """A tenth of the orders, until 20 in a thousand more of them are late."""
+    await draft(centre, hours(1))
+    await tried(centre, FASTEST)
+    guards = [{"figure": "late", "more_permille_max": 20}]
+    assert await step(centre, FASTEST, "compare", mode="share", percent=10, guards=guards) == "shared"
 
 
 async def arrived(database: Database, log: NodeLog) -> None:
@@ -151,10 +157,10 @@ async def test_a_policy_is_tried_on_what_was_routed_and_says_the_difference(
 ) -> None:
     await arrived(database, routed_log(60))
     assert (await draft(centre, hours(500)))["status"] == "linted"
-    trial = await tried(database, FASTEST)
-    assert (trial.orders, trial.changed, trial.faulty) == (60, 60, 0)
-    figures = {each.figure: each for each in trial.differences}
-    assert figures["cost_milli"].more.low > 0  # the plane is dearer, and an hour has a price now
+    trial = await tried(centre, FASTEST)
+    assert (trial["orders"], trial["changed"], trial["faulty"]) == (60, 60, 0)
+    figures = {each["figure"]: each for each in trial["differences"]}
+    assert figures["cost_milli"]["more"]["low"] > 0  # the plane is dearer, and an hour has a price now
     shown = await centre.get(f"{PATH}/fastest/1")
     assert shown["policy"]["status"] == "tried"
     assert shown["trial"]["changed"] == 60
@@ -164,7 +170,7 @@ async def test_a_shadow_is_tried_on_every_order_and_changes_none(
     centre: RunningCentre, database: Database, watch: PolicyWatch
 ) -> None:
     await draft(centre, hours(500))
-    await tried(database, FASTEST)
+    await tried(centre, FASTEST)
     assert await step(centre, FASTEST, "compare", mode="shadow") == "shadow"
     assert [each.mode for each in (await released(database)).release.experiments] == ["shadow"]
     await arrived(database, routed_log(60, now_ms=times.now_ms()))
@@ -179,14 +185,9 @@ async def test_a_shadow_is_tried_on_every_order_and_changes_none(
 async def test_a_guard_takes_a_policy_back_by_itself_and_says_why(
     centre: RunningCentre, database: Database, watch: PolicyWatch
 ) -> None:
-    await draft(centre, hours(1))
-    await tried(database, FASTEST)
-    await step(
-        centre, FASTEST, "compare", mode="share", percent=10, guards=[{"figure": "late", "more_permille_max": 20}]
-    )
-    good, late = Outcome(5_000, 1, 400, is_late=False), Outcome(5_000, 1, 400, is_late=True)
-    await came_out(database, "default", [good] * 900)
-    await came_out(database, FASTEST.name, [good] * 90 + [late] * 10)
+    await share_guarded(centre)
+    await came_out(database, "default", [GOOD] * 900)
+    await came_out(database, FASTEST.name, [GOOD] * 90 + [LATE] * 10)
     await watch.look()
     assert (await centre.get(f"{PATH}/fastest/1"))["policy"]["status"] == "rolled_back"
     assert (await released(database)).release.experiments == ()
@@ -198,17 +199,12 @@ async def test_a_guard_takes_a_policy_back_by_itself_and_says_why(
 async def test_a_guard_is_silent_while_it_is_not_sure(
     centre: RunningCentre, database: Database, watch: PolicyWatch
 ) -> None:
-    await draft(centre, hours(1))
-    await tried(database, FASTEST)
-    await step(
-        centre, FASTEST, "compare", mode="share", percent=10, guards=[{"figure": "late", "more_permille_max": 20}]
-    )
-    good, late = Outcome(5_000, 1, 400, is_late=False), Outcome(5_000, 1, 400, is_late=True)
+    await share_guarded(centre)
     before = datetime(2026, 1, 1, tzinfo=UTC)
-    await came_out(database, "default", [good] * 500)
-    await came_out(database, FASTEST.name, [good] * 58 + [late] * 2)
-    await came_out(database, f"{FASTEST.name}x", [late] * 500)
-    await came_out(database, "default", [good] * 1, at=before)
+    await came_out(database, "default", [GOOD] * 500)
+    await came_out(database, FASTEST.name, [GOOD] * 58 + [LATE] * 2)
+    await came_out(database, f"{FASTEST.name}x", [LATE] * 500)
+    await came_out(database, "default", [GOOD] * 1, at=before)
     await watch.look()
     assert (await centre.get(f"{PATH}/fastest/1"))["policy"]["status"] == "shared"
 
@@ -222,7 +218,7 @@ async def test_a_promoted_revision_replaces_the_one_before_and_gives_its_place_b
     await draft(centre, hours(9))
     early = await centre.http.post(f"{PATH}/fastest/2/promote")
     assert (early.status_code, slug(early)) == (409, "policy-not-possible")
-    await tried(database, second)
+    await tried(centre, second)
     await step(centre, second, "compare", mode="share", percent=10)
     assert await step(centre, second, "promote") == "promoted"
     assert (await released(database)).release.layers == ("fastest-r2",)

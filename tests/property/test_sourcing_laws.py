@@ -2,10 +2,10 @@
 
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_core.routing.grouping import solve_any
+from edge_core.routing.grouping import _groups, _solve_groups, solve_any
 from edge_core.routing.lanes import FAR, far_above, least_of, packed, sums, unpacked
 from edge_core.routing.prices import Prices
 from edge_core.routing.sourcing import overdrawn, solve
@@ -58,6 +58,7 @@ def test_many_weights_are_charged_as_each_by_itself(random: Random, weights_g: l
         assert charges_milli(tariff, weights_g) == [charge_milli(tariff, weight_g) for weight_g in weights_g]
 
 
+@settings(max_examples=30)
 @given(SEEDS, st.integers(11, 14))
 def test_more_lines_than_an_exact_search_takes_get_a_plan_that_can_be_carried_out(random: Random, lines: int) -> None:
     problem = random_problem(random, lines=lines, places=6, carriers=2)
@@ -67,6 +68,19 @@ def test_more_lines_than_an_exact_search_takes_get_a_plan_that_can_be_carried_ou
         assert overdrawn(problem, found.plan) is None
         assert all(parcel.cost_milli < IMPOSSIBLE >> 1 for parcel in found.plan.parcels)
         assert found.is_truncated or len(found.plan.parcels) == 1
+
+
+@settings(max_examples=20)
+@given(SEEDS, st.integers(11, 13))
+def test_lines_that_are_on_their_own_again_in_turn_never_make_a_plan_dearer(random: Random, lines: int) -> None:
+    problem = random_problem(random, lines=lines, places=5, carriers=2)
+    groups, found = _groups(problem), solve_any(problem)
+    in_groups = None if groups is None else _solve_groups(problem, groups)
+    assert (found is None) == (in_groups is None)
+    if found is not None and in_groups is not None:
+        assert found.plan.cost_milli <= in_groups.plan.cost_milli
+        assert found.runner_up is None or found.runner_up.cost_milli >= found.plan.cost_milli
+        assert found.runner_up != found.plan
 
 
 @given(SEEDS, st.integers(1, 6))
