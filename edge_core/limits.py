@@ -408,8 +408,6 @@ POLICY_DESCRIPTION_CHARS_MAX: Final = 1_000  # of what a policy is for, in a few
 POLICY_BUCKETS: Final = 100  # shares are per cent
 POLICY_KEYS_MAX: Final = 8  # trusted at once: the present one, the next, and some of before
 POLICY_KEYS_BYTES_MAX: Final = 8 * 1024  # of a file of keys, with remarks
-SIGNALS_MAX: Final = 1_000  # that a decision looks through: every carrier, and the weather of every region
-SIGNAL_TTL_MS_MAX: Final = 30 * 86_400_000  # of a signal: what lasts for longer is published as a policy
 
 # --- the embedded broker and database (demo, tests, small installations) ---------------------------------------------
 EMBEDDED_START_TIMEOUT_MS: Final = 30_000  # a first start makes the files: 1 s, 10 s on a slow disk

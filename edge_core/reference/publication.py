@@ -17,10 +17,10 @@ from edge_core.errors import UNREADABLE, PermanentFault
 from edge_core.limits import (
     NETWORK_ROWS_MAX,
     POLICIES_MAX,
+    POLICY_SIGNALS_MAX,
     PROMOTIONS_MAX,
     REFERENCE_MISTAKES_MAX,
     REFERENCE_ROWS_MAX,
-    SIGNALS_MAX,
 )
 from edge_core.reference.datasets import NETWORK, Row, encode_row, key_of, kind_named, read_json
 from edge_core.shapes import object_shape
@@ -31,7 +31,7 @@ _ROWS: Final = msgspec.json.Decoder(list[Raw])
 _ROWS_MAX: Final[Mapping[str, int]] = MappingProxyType(
     {
         "promotions": PROMOTIONS_MAX,
-        "signals": SIGNALS_MAX,
+        "signals": POLICY_SIGNALS_MAX,
         "policies": POLICIES_MAX,
         **dict.fromkeys(NETWORK, NETWORK_ROWS_MAX),
     }

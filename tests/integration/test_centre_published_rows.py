@@ -17,7 +17,7 @@ from edge_core.reference.datasets import Row, encode_row, key_of
 from edge_core.reference.documents import Account, Compliance, Item, Rules
 from edge_core.reference.files import read_file
 from edge_core.reference.lookup import Needs, Reference
-from edge_core.reference.network_documents import Tariff
+from edge_core.reference.network_documents import CarbonFactor, Tariff
 from edge_core.routing.asking import ask
 from edge_core.routing.deciding import route
 from edge_core.routing.network import NO_NETWORK
@@ -155,3 +155,22 @@ async def test_a_table_that_makes_a_dataset_too_large_is_refused(centre: Running
 async def merged(centre: RunningCentre, rows: dict[str, bytes]) -> PublishedVersion | Rejected:
     database = centre.centre.database
     return await publish(database, "tariffs", rows, who="test", now=times.now(), keeps=lambda _key: True)
+
+
+async def test_the_network_that_is_published_is_checked(
+    centre: RunningCentre, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def checked() -> tuple[int, str]:
+        code = await run_network(centre.centre.database, parser().parse_args(["network", "check"]))
+        return code, capsys.readouterr().out
+
+    assert "no network is published for all stores" in (await checked())[1]
+    await publish_rows(centre, "locations", [location("berlin", services=("parcel",))])
+    await publish_rows(centre, "services", [PARCEL])
+    await publish_rows(centre, "tariffs", TARIFFS[:1])
+    code, told = await checked()
+    assert (code, "service parcel: there is no tariff parcel/abroad" in told) == (1, True)
+    await publish_rows(centre, "tariffs", TARIFFS[:2])
+    await publish_rows(centre, "carbon", [CarbonFactor("road", "road", 1, "made up", "1")])
+    code, told = await checked()
+    assert (code, "nothing found" in told) == (0, True)

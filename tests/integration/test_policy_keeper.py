@@ -1,7 +1,9 @@
 """The policies of a store: what comes as reference data is tried, used or refused; there are always some prices."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
@@ -209,4 +211,21 @@ async def test_a_trial_that_came_to_no_answer_is_repeated_after_a_while(
     await shop.publish(bundle(GOOD, number=2))
     await shop.until(2)
     assert shop.keeper.refusals == 1
+    assert shop.keeper.status.fault is None
+
+
+async def test_a_bundle_that_is_damaged_in_the_file_is_made_anew_from_the_reference_data(shop: Shop) -> None:
+    await shop.publish(bundle(GOOD, number=2))
+    await shop.until(2)
+    with closing(sqlite3.connect(shop.parts.file.path)) as hand, hand:
+        hand.execute("UPDATE policy_bundle SET body = substr(body, 1, 40)")
+    shop.keeper = shop.another()
+    await shop.keeper.load()
+    assert (shop.keeper.status.number, hour_milli(shop.keeper)) == (0, None)
+    assert "the bundle in the file cannot be used" in str(shop.keeper.status.fault)
+    running = asyncio.create_task(shop.keeper.run())
+    await shop.until(2)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert hour_milli(shop.keeper) == 30_000
     assert shop.keeper.status.fault is None

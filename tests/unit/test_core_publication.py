@@ -5,7 +5,7 @@ import json
 import pytest
 
 from edge_core.errors import PermanentFault
-from edge_core.limits import REFERENCE_MISTAKES_MAX, SIGNALS_MAX
+from edge_core.limits import POLICIES_MAX, POLICY_SIGNALS_MAX, REFERENCE_MISTAKES_MAX
 from edge_core.reference.datasets import RULES_KEY
 from edge_core.reference.publication import Form, Mistake, read_publication
 from edge_core.reference.versions import content_hash
@@ -76,13 +76,6 @@ def test_a_key_that_stands_twice_is_a_mistake() -> None:
     assert found.mistakes == (Mistake(3, "'a' stands on line 2 already"),)
 
 
-def test_what_is_kept_in_memory_as_a_whole_is_bounded() -> None:
-    row = {"source": "weather", "scope": "all", "until_ms": 2_000}
-    body = json.dumps([{**row, "signal_id": str(number)} for number in range(SIGNALS_MAX + 1)])
-    found = read_publication("signals", body.encode(), "json")
-    assert [mistake.what for mistake in found.mistakes] == [f"there are more than {SIGNALS_MAX} rows"]
-
-
 def test_a_price_in_csv_has_its_offers_as_json_in_a_cell() -> None:
     body = b'sku,offers\na,"[{""currency"":""EUR"",""unit_price_minor"":129}]"\n'
     assert set(read_publication("prices", body, "csv").rows) == {"a"}
@@ -112,3 +105,16 @@ def test_what_is_no_csv_is_a_mistake(body: bytes) -> None:
 def test_a_dataset_that_nobody_knows_is_refused() -> None:
     with pytest.raises(PermanentFault, match="no dataset"):
         read_publication("weather", b"[]", "json")
+
+
+@pytest.mark.parametrize(("dataset", "rows_max"), [("policies", POLICIES_MAX), ("signals", POLICY_SIGNALS_MAX)])
+def test_what_decisions_read_as_a_whole_has_a_bound_of_its_own(dataset: str, rows_max: int) -> None:
+    def row(number: int) -> dict[str, object]:
+        if dataset == "signals":
+            return {"signal_id": f"s{number}", "source": "ops", "scope": "all", "until_ms": 1}
+        return {"policy_id": f"p{number}", "revision": 1, "title_en": "p", "title_zh": "p", "graph": "{}"}
+
+    rows = [row(number) for number in range(rows_max + 1)]
+    assert read_publication(dataset, json.dumps(rows[:-1]).encode(), "json").mistakes == ()
+    (mistake,) = read_publication(dataset, json.dumps(rows).encode(), "json").mistakes
+    assert mistake.what == f"there are more than {rows_max} rows"

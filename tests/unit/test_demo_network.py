@@ -19,6 +19,7 @@ from edge_core.reference.publication import read_publication
 from edge_core.routing.asking import ask
 from edge_core.routing.deciding import route
 from edge_core.routing.network import Network
+from edge_core.routing.network_check import findings_in
 from edge_core.routing.question import Stamp
 from edge_core.routing.wishes import Lot, Site, wish_of
 from edge_core.shapes import json_reader
@@ -35,6 +36,10 @@ def published() -> Network:
         assert found.mistakes == (), dataset
         rows[dataset] = {key: decode_row(dataset, body) for key, body in found.rows.items()}
     return Network(rows["locations"], rows["services"], rows["tariffs"], rows["carbon"])
+
+
+def test_the_rows_fit_together() -> None:
+    assert findings_in(published()) == ()
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)

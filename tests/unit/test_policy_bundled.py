@@ -117,6 +117,7 @@ def test_high_margin_goes_in_time_and_first_where_a_low_one_waits() -> None:
     ("tier", "preference", "goes_by", "is_first"),
     [
         ("black", "", "plane", True),
+        ("black_gold", "", "plane", True),
         ("gold", "fastest", "plane", False),
         ("silver", "", "van", False),
         ("black", "cheapest", "van", True),
@@ -142,6 +143,7 @@ def test_cold_goods_go_by_a_cold_carrier_that_is_not_long_on_the_way() -> None:
     ("region", "units_milli", "tier", "goes_by", "is_first"),
     [
         ("CN-HI", 3_000, "black", "cold", True),
+        ("CN-HI", 3_000, "black_gold", "cold", True),
         ("CN-HI", 3_000, "", "cold", False),
         ("CN-HI", 2_999, "black", "van", False),
         ("CN-GD", 3_000, "black", "van", False),
