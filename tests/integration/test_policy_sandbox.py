@@ -65,6 +65,18 @@ async def test_a_trial_that_computes_for_ever_is_ended_by_the_kernel(monkeypatch
     assert time.monotonic() - began_s < 25
 
 
+async def test_a_trial_that_cannot_be_started_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    given = trial(bundle(GOOD))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, hard))
+    try:
+        found = await run_trial(given)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert found.number == 0
+    assert "its trial could not be started" in found.faults[0]
+
+
 async def test_a_trial_that_is_given_up_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     pids: list[int] = []
     real = asyncio.create_subprocess_exec
