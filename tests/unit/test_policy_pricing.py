@@ -10,6 +10,7 @@ from edge_core.policy.documents import Experiment, Policy, Signal
 from edge_core.policy.faults import PolicyFault
 from edge_core.policy.pricing import Policies, check_layers
 from edge_core.policy.schema import INPUTS, OUTPUTS, named
+from edge_core.policy.verdict import read_verdict
 from edge_core.routing.deciding import route
 from edge_core.routing.facts import Facts
 from edge_core.routing.question import Bar, Prices, Requirement
@@ -245,3 +246,8 @@ def test_a_release_that_names_a_policy_which_is_not_there_is_a_fault() -> None:
     ):
         with pytest.raises(PolicyFault, match="of the release names it"):
             check_layers(named_there, [BASE])
+
+
+def test_more_bars_than_a_question_holds_are_no_answer() -> None:
+    with pytest.raises(PolicyFault, match=r"base, column 'bars': 1001 words, the limit is 1000"):
+        read_verdict(BASE, {"bars": ["*:air"] * 1001})
