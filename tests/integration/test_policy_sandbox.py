@@ -1,6 +1,7 @@
 """The process in which a bundle is tried: whatever happens to it, the agent has an answer and goes on."""
 
 import asyncio
+import os
 import resource
 import sys
 from pathlib import Path
