@@ -368,6 +368,7 @@ NETWORK_ROWS_MAX: Final = (
     20_000  # of a dataset that the centre keeps in memory: as many tariffs of ten bands have 30 MB
 )
 CARRIER_CELL_CHARS_MAX: Final = 40  # of a number in a carrier's table; a float has 24
+FRESH_FOR_MS_MAX: Final = ROUTING_EXPIRY_DAYS_MAX * 86_400_000  # what has to keep for longer has no date on it
 LOCATION_HOURS_MAX: Final = 28  # four stretches on each day of the week
 CALENDAR_DATES_MAX: Final = 200  # closed dates of a place or a carrier: the public holidays of several years
 CALENDAR_DAYS_MAX: Final = 62  # that are looked through for a departure: closed for longer is closed

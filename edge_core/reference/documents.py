@@ -16,6 +16,7 @@ from edge_core.limits import (
     COMPLIANCE_REGIONS_MAX,
     DUPLICATE_WINDOW_MS_DEFAULT,
     DUPLICATE_WINDOW_MS_MAX,
+    FRESH_FOR_MS_MAX,
     HOLD_LEVELS_MAX,
     IDENTIFIER_CHARS_MAX,
     LICENSES_MAX,
@@ -61,7 +62,7 @@ class Item(Part, frozen=True):
     is_listed: bool = True
     replaced_by: Identifier | None = None
     weight_grams: Quantity | None = None
-    fresh_for_ms: Span = 0
+    fresh_for_ms: Annotated[int, Meta(ge=0, le=FRESH_FOR_MS_MAX)] = 0
     cost_minor: Amount | None = None
     cost_currency: Currency | None = None
     supplier_id: Identifier | None = None

@@ -8,6 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_core.limits import FRESH_FOR_MS_MAX
 from edge_core.orders.document import Address, Line, Promise
 from edge_core.reference.documents import Compliance, Item
 from edge_core.reference.lookup import Reference
@@ -108,7 +109,7 @@ items = st.builds(
     description=st.just(""),
     unit=st.just("H87"),
     weight_grams=st.none() | st.integers(1, 10**9),
-    fresh_for_ms=st.sampled_from([0, 86_400_000, 2**53]),
+    fresh_for_ms=st.sampled_from([0, 86_400_000, FRESH_FOR_MS_MAX]),
     cost_minor=st.none() | st.integers(0, 10**12),
     cost_currency=st.sampled_from(["EUR", "CNY"]),
     supplier_id=st.none() | names,
