@@ -4,7 +4,7 @@ Every change takes the lock of the plan, is written to the audit, and is publish
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -79,9 +79,16 @@ class PolicyDesk(Struct, frozen=True):
         if isinstance(row, Rejected):
             return row
         before = plan.running_of(running.revision)
-        is_same_mode = before is not None and before.mode == running.mode
-        since_ms = before.since_ms if before is not None and is_same_mode else self._now_ms()
-        after = life.started(plan, replace(running, since_ms=since_ms))
+        # Of other orders, or of more of them, the figures begin anew: else a busy week counts more on one side of them.
+        begun = self._now_ms(), plan.number + 1
+        if before is not None and before == replace(
+            running, guards=before.guards, since_ms=before.since_ms, since_release=before.since_release
+        ):
+            begun = before.since_ms, before.since_release
+        refused = await self._named(connection, running)
+        if refused is not None:
+            return refused
+        after = life.started(plan, replace(running, since_ms=begun[0], since_release=begun[1]))
         detail = f"{running.mode} {running.percent}%" + "".join(
             f" {name}" for name in (*running.regions, *running.stores)
         )
@@ -159,12 +166,9 @@ class PolicyDesk(Struct, frozen=True):
     ) -> Plan | Rejected:
         """Say which promoted policies are asked, in which order, and which ones while a signal is active."""
         plan = await policies.lock_plan(connection)
-        for revision in (*layers, *fallback):
-            row = await self._found(connection, revision)
-            if isinstance(row, Rejected):
-                return row
-            if row.status != "promoted":
-                return Rejected("policy-not-possible", f"{revision.name} is {row.status}: promote it", state=row.status)
+        refused = await self._not_promoted(connection, (*layers, *fallback))
+        if refused is not None:
+            return refused
         arranged = life.arranged(plan, tuple(layers), tuple(fallback))
         published = arranged if isinstance(arranged, Rejected) else await self._release(connection, arranged, who)
         if not isinstance(published, Rejected):
@@ -184,6 +188,21 @@ class PolicyDesk(Struct, frozen=True):
         if row is None:
             return Rejected("policy-not-found", f"there is no {revision.policy_id} of revision {revision.number}")
         return (None if on is None else _legal(row, on)) or row
+
+    async def _named(self, connection: Connection, running: Running) -> Rejected | None:
+        """Why the layers that somebody names for a comparison cannot be asked: with it, of promoted ones."""
+        if running.layers and running.revision not in running.layers:
+            return Rejected("policy-not-possible", f"{running.revision.name} is not among the layers of its comparison")
+        return await self._not_promoted(connection, (each for each in running.layers if each != running.revision))
+
+    async def _not_promoted(self, connection: Connection, named: Iterable[Revision]) -> Rejected | None:
+        for revision in named:
+            row = await self._found(connection, revision)
+            if isinstance(row, Rejected):
+                return row
+            if row.status != "promoted":
+                return Rejected("policy-not-possible", f"{revision.name} is {row.status}: promote it", state=row.status)
+        return None
 
     async def _move(
         self, connection: Connection, revision: Revision, status: str, on: str, who: str, detail: str

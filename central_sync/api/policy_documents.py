@@ -197,7 +197,8 @@ def running_in(revision: Revision, asked: CompareRequest) -> Running:
 def revision_named(name: str) -> Revision:
     """A revision by the name that stores know it by, `cheapest-r3`. Raises `ProblemRaised` for what is none."""
     policy_id, _, number = name.rpartition("-r")
-    if not policy_id or not number.isdecimal() or not 1 <= int(number) <= REVISION_MAX:
+    is_number = number.isascii() and number.isdecimal() and len(number) <= len(str(REVISION_MAX))
+    if not policy_id or not is_number or not 1 <= int(number) <= REVISION_MAX:
         raise ProblemRaised(
             Rejected("policy-not-found", f"{name[:64]!r} is no name of a revision, such as cheapest-r3")
         )

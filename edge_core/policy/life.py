@@ -66,6 +66,8 @@ class Running(Struct, frozen=True, array_like=True):
     guards: tuple[Guard, ...] = ()
     layers: tuple[Revision, ...] = ()
     since_ms: int = 0
+    since_release: int = 0
+    """The release that stores were told of it with: who has none or an older one decides for neither side."""
 
 
 class Plan(Struct, frozen=True, array_like=True):

@@ -94,10 +94,27 @@ async def released(database: Database) -> Bundle:
     return Bundle(release, tuple(each for each in found["policies"] if isinstance(each, Policy)))
 
 
-async def came_out(database: Database, arm: str, orders: Sequence[Outcome], *, at: datetime | None = None) -> None:
+async def came_out(
+    database: Database,
+    arm: str,
+    orders: Sequence[Outcome],
+    *,
+    at: datetime | None = None,
+    here: str = "store-0001",
+    region: str = "CN-GD",
+    release: int = 1,
+) -> None:
     """Orders of an arm, without their entries."""
     rows = [
-        OutcomeRow(ids.uuid7(1, number), arm.encode(), at or times.now(), f"{arm}@1#0", outcome)
+        OutcomeRow(
+            ids.uuid7(1, number),
+            f"{arm} {here}".encode(),
+            at or times.now(),
+            f"{arm}@{release}#0",
+            here,
+            region,
+            outcome,
+        )
         for number, outcome in enumerate(orders, 1)
     ]
     async with database.transaction() as connection:
@@ -207,6 +224,63 @@ async def test_a_guard_is_silent_while_it_is_not_sure(
     await came_out(database, "default", [GOOD] * 1, at=before)
     await watch.look()
     assert (await centre.get(f"{PATH}/fastest/1"))["policy"]["status"] == "shared"
+
+
+async def test_both_sides_of_a_comparison_are_of_its_regions_and_stores_and_of_who_has_heard_of_it(
+    centre: RunningCentre, database: Database
+) -> None:
+    await draft(centre, hours(1))
+    await step(centre, FASTEST, "promote")
+    await draft(centre, hours(2))
+    second = Revision("fastest", 2)
+    await tried(centre, second)
+    scope: dict[str, Any] = {"mode": "share", "percent": 10, "regions": ["CN"], "stores": ["store-0001", "store-0002"]}
+    await step(centre, second, "compare", **scope)
+    far, near = Outcome(9_000, 1, 400, is_late=True), Outcome(5_000, 1, 400, is_late=False)
+    await came_out(database, second.name, [far] * 60, region="CN-HI", release=2)
+    await came_out(database, "default", [far] * 70, region="CN-HI", release=2)
+    await came_out(database, "default", [near] * 80, here="store-0003", region="CN-HI", release=2)
+    await came_out(database, "default", [near] * 90, here="store-0002", region="DE-BE", release=2)
+    await came_out(database, "default", [near] * 99, here="store-0002", region="CN-HI", release=1)
+    compared = (await centre.get(f"{PATH}/fastest/2"))["comparison"]
+    assert (compared["orders_treated"], compared["orders_control"]) == (60, 70)
+    await step(centre, second, "compare", **{**scope, "guards": [{"figure": "late", "more_permille_max": 20}]})
+    assert (await centre.get(f"{PATH}/fastest/2"))["comparison"]["orders_treated"] == 60, "a guard changes no group"
+    await step(centre, second, "compare", **{**scope, "percent": 50})
+    assert (await centre.get(f"{PATH}/fastest/2"))["comparison"]["orders_treated"] == 0, "weeks of other shares"
+
+
+async def test_a_guard_that_comes_late_changes_nothing(
+    centre: RunningCentre, database: Database, watch: PolicyWatch
+) -> None:
+    await share_guarded(centre)
+    async with database.reading() as connection:
+        (running,) = (await policies.read_plan(connection)).running
+    await came_out(database, "default", [Outcome(5_000, 1, 400, is_late=False)] * 900)
+    await came_out(database, FASTEST.name, [Outcome(5_000, 1, 400, is_late=True)] * 100)
+    assert await step(centre, FASTEST, "promote") == "promoted"
+    await watch.guard(running)
+    assert (await centre.get(f"{PATH}/fastest/1"))["policy"]["status"] == "promoted"
+
+
+async def test_a_comparison_names_promoted_layers_and_itself(centre: RunningCentre) -> None:
+    await draft(centre, hours(1), "base")
+    await step(centre, Revision("base", 1), "promote")
+    await draft(centre, hours(1), "other")
+    await draft(centre, hours(1))
+    await tried(centre, FASTEST)
+    for layers, told in (
+        (["nobody-r9", "fastest-r1"], (404, "policy-not-found")),
+        (["base-r" + "1" * 5_000, "fastest-r1"], (404, "policy-not-found")),
+        (["other-r1", "fastest-r1"], (409, "policy-not-possible")),
+        (["base-r1"], (409, "policy-not-possible")),
+    ):
+        body = {"mode": "share", "percent": 10, "layers": layers}
+        answer = await centre.http.post(f"{PATH}/fastest/1/compare", json=body)
+        assert (answer.status_code, slug(answer)) == told
+    assert (
+        await step(centre, FASTEST, "compare", mode="share", percent=10, layers=["fastest-r1", "base-r1"]) == "shared"
+    )
 
 
 async def test_a_promoted_revision_replaces_the_one_before_and_gives_its_place_back(
