@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_core.errors import Rejected
-from edge_core.limits import POLICY_EXPERIMENTS_MAX, POLICY_LAYERS_MAX
+from edge_core.limits import POLICY_BUCKETS, POLICY_EXPERIMENTS_MAX, POLICY_LAYERS_MAX
 from edge_core.orders.machines import load
 from edge_core.policy.documents import Experiment, Release
 from edge_core.policy.figures import Guard
@@ -99,6 +99,8 @@ class Plan(Struct, frozen=True, array_like=True):
 
 def started(plan: Plan, running: Running) -> Plan | Rejected:
     """With a comparison begun, or going on in another way."""
+    if running.mode == "share" and running.guards and running.percent == POLICY_BUCKETS:
+        return Rejected("policy-not-possible", "a guard needs orders of what is in use: share less than all")
     others = tuple(each for each in plan.running if each.revision != running.revision)
     if len(others) >= POLICY_EXPERIMENTS_MAX:
         return Rejected("policy-not-possible", f"{POLICY_EXPERIMENTS_MAX} policies are being compared already")
@@ -119,7 +121,10 @@ def taken_back(plan: Plan, revision: Revision, before: Revision | None) -> Plan:
     """Without a revision anywhere; where it was in use, `before` is again."""
     after = stopped(plan, revision)
     return replace(
-        after, layers=_without(plan.layers, revision, before), fallback=_without(plan.fallback, revision, before)
+        after,
+        layers=_without(plan.layers, revision, before),
+        fallback=_without(plan.fallback, revision, before),
+        running=tuple(replace(each, layers=_without(each.layers, revision, before)) for each in after.running),
     )
 
 
