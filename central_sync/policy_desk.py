@@ -105,11 +105,12 @@ class PolicyDesk(Struct, frozen=True):
     async def promote(self, connection: Connection, revision: Revision, who: str) -> str | Rejected:
         """Use a revision for every order. One that nothing can be compared with need not have been shared."""
         plan = await policies.lock_plan(connection)
-        before = plan.used(revision.policy_id)
+        used = plan.used(revision.policy_id)
+        before = used or plan.kept_ready(revision.policy_id)
         row = await self._found(connection, revision)
         if isinstance(row, Rejected):
             return row
-        is_first = before is None and LIFE.is_legal(row.status, "promoted:first")
+        is_first = used is None and LIFE.is_legal(row.status, "promoted:first")
         on = "promoted:first" if is_first else "promoted"
         refused = _legal(row, on)
         if refused is not None:
@@ -129,7 +130,7 @@ class PolicyDesk(Struct, frozen=True):
         if isinstance(row, Rejected):
             return row
         before = None if row.replaces is None else Revision(revision.policy_id, row.replaces)
-        is_used = plan.used(revision.policy_id) == revision
+        is_used = revision in (*plan.layers, *plan.fallback)
         after = life.taken_back(plan, revision, before if is_used else None)
         status = await self._publish(connection, after, row, "rolled_back", who, why)
         if not isinstance(status, Rejected) and is_used and before is not None:

@@ -32,7 +32,7 @@ POLICY_PROCESS: Final = """
   {"from": ["draft", "linted", "tried"], "on": "discarded", "to": "discarded"}
  ]}
 """
-"""`promoted:first` is for policies that nothing can be compared with: no revision of them is in use yet."""
+"""`promoted:first` is for policies that nothing can be compared with: no order is asked of them but during a signal."""
 
 LIFE: Final = load(POLICY_PROCESS)
 
@@ -84,7 +84,11 @@ class Plan(Struct, frozen=True, array_like=True):
 
     def used(self, policy_id: str) -> Revision | None:
         """The revision of a policy that every order is asked of."""
-        return next((each for each in self.layers if each.policy_id == policy_id), None)
+        return _of(self.layers, policy_id)
+
+    def kept_ready(self, policy_id: str) -> Revision | None:
+        """The revision of a policy that orders are asked of during a signal, and no others."""
+        return None if self.used(policy_id) else _of(self.fallback, policy_id)
 
     @property
     def named(self) -> tuple[Revision, ...]:
@@ -113,8 +117,11 @@ def stopped(plan: Plan, revision: Revision) -> Plan:
 
 
 def promoted(plan: Plan, revision: Revision) -> Plan | Rejected:
-    """With a revision in use for every order, in the place of the policy's other one or as the last layer."""
-    return _checked(replace(stopped(plan, revision), layers=_with(plan.layers, revision)))
+    """With a revision in use wherever the policy's other one is, else for every order as the last layer."""
+    after, policy_id = stopped(plan, revision), revision.policy_id
+    layers = plan.layers if plan.kept_ready(policy_id) else _with(plan.layers, revision)
+    fallback = _with(plan.fallback, revision) if _of(plan.fallback, policy_id) else plan.fallback
+    return _checked(replace(after, layers=layers, fallback=fallback))
 
 
 def taken_back(plan: Plan, revision: Revision, before: Revision | None) -> Plan:
@@ -157,6 +164,10 @@ def _checked(plan: Plan) -> Plan | Rejected:
         if len({each.policy_id for each in some}) < len(some):
             return Rejected("policy-not-possible", "two revisions of one policy cannot be asked at once")
     return plan
+
+
+def _of(layers: tuple[Revision, ...], policy_id: str) -> Revision | None:
+    return next((each for each in layers if each.policy_id == policy_id), None)
 
 
 def _with(layers: tuple[Revision, ...], revision: Revision) -> tuple[Revision, ...]:

@@ -305,6 +305,24 @@ async def test_a_promoted_revision_replaces_the_one_before_and_gives_its_place_b
     assert (never.status_code, slug(never)) == (409, "policy-not-possible")
 
 
+async def test_a_policy_for_signals_alone_is_revised_and_taken_back_without_an_order_being_asked_of_it(
+    centre: RunningCentre, database: Database
+) -> None:
+    for policy_id in ("base", "near"):
+        await draft(centre, hours(1), policy_id)
+        await step(centre, Revision(policy_id, 1), "promote")
+    await centre.http.put(f"{PATH}/plan", json={"layers": ["base-r1"], "fallback": ["near-r1"]})
+    await draft(centre, hours(2), "near")
+    assert await step(centre, Revision("near", 2), "promote") == "promoted"
+    made = (await released(database)).release
+    assert (made.layers, made.fallback) == (("base-r1",), ("near-r2",))
+    await step(centre, Revision("near", 2), "rollback", reason="complaints")
+    made = (await released(database)).release
+    assert (made.layers, made.fallback) == (("base-r1",), ("near-r1",))
+    status = {each["name"]: each["status"] for each in (await centre.get(PATH))["policies"]}
+    assert status == {"base-r1": "promoted", "near-r1": "promoted", "near-r2": "rolled_back"}
+
+
 async def test_what_is_refused_leaves_nothing_behind(centre: RunningCentre, database: Database) -> None:
     await draft(centre, hours(1))
     await step(centre, FASTEST, "promote")

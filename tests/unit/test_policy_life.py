@@ -58,6 +58,16 @@ def test_a_promoted_revision_replaces_the_one_before_in_its_place() -> None:
     assert set(plan.named) == {BASE, NEW}
 
 
+def test_a_promoted_revision_replaces_the_one_before_during_signals_too() -> None:
+    base, ready = Revision("base", 2), Revision("near", 1)
+    plan = done(promoted(IN_USE, base))
+    assert (plan.layers, plan.fallback) == ((base, OLD), (base,))
+    assert taken_back(plan, base, BASE) == IN_USE
+    plan = done(arranged(IN_USE, (BASE,), (BASE, ready)))
+    plan = done(promoted(plan, Revision("near", 2)))
+    assert (plan.layers, plan.fallback) == ((BASE,), (BASE, Revision("near", 2))), "no order before asked it of all"
+
+
 def test_what_is_taken_back_gives_its_place_to_the_one_before_or_to_nobody() -> None:
     plan = done(promoted(IN_USE, NEW))
     assert taken_back(plan, NEW, OLD).layers == (BASE, OLD)
