@@ -17,11 +17,12 @@ from central_sync.store import policies
 from central_sync.store.database import Connection
 from central_sync.store.policies import RevisionRow
 from edge_core.errors import InvariantViolated, Rejected
-from edge_core.limits import POLICY_ID_CHARS_MAX
+from edge_core.limits import POLICY_GRAPH_BYTES_MAX, POLICY_ID_CHARS_MAX
 from edge_core.policy import life
 from edge_core.policy.bundle import Bundle
 from edge_core.policy.documents import RELEASE_KEY, Policy
-from edge_core.policy.faults import Finding
+from edge_core.policy.engine import read_graph
+from edge_core.policy.faults import Finding, PolicyFault
 from edge_core.policy.life import LIFE, Plan, Revision, Running
 from edge_core.policy.signing import signed
 from edge_core.reference.datasets import encode_row
@@ -49,6 +50,12 @@ class PolicyDesk(Struct, frozen=True):
         """A new revision; the number that `policy` has is not looked at. It is linted at once, and kept even so."""
         if len(policy.policy_id) > POLICY_ID_CHARS_MAX:
             return Rejected("policy-invalid", f"an id has {POLICY_ID_CHARS_MAX} characters at most", "/policy_id")
+        if (size := len(policy.graph.encode())) > POLICY_GRAPH_BYTES_MAX:
+            return Rejected("policy-invalid", f"{size} bytes, the limit is {POLICY_GRAPH_BYTES_MAX}", "/graph")
+        try:
+            read_graph(policy)
+        except PolicyFault as fault:  # what is no graph at all cannot be shown either
+            return Rejected("policy-invalid", fault.finding.what, "/graph")
         await policies.lock_plan(connection)
         number = await policies.newest_number(connection, policy.policy_id) + 1
         kept = replace(policy, revision=number)

@@ -13,6 +13,7 @@ from central_sync.store import outcomes, policies, reference
 from central_sync.store.database import Database
 from central_sync.store.outcomes import OutcomeRow
 from edge_core import ids
+from edge_core.limits import POLICY_GRAPH_BYTES_MAX
 from edge_core.policy.bundle import Bundle
 from edge_core.policy.documents import Policy, Release
 from edge_core.policy.figures import Outcome
@@ -167,6 +168,22 @@ async def test_a_draft_with_errors_stays_one_and_says_in_which_cell(centre: Runn
     refused = await centre.http.post(f"{PATH}/fastest/1/compare", json={"mode": "share", "percent": 10})
     assert (refused.status_code, slug(refused)) == (409, "policy-not-possible")
     assert refused.json()["state"] == "draft"
+
+
+async def test_what_is_no_graph_or_no_text_is_refused_and_stands_in_nobodys_way(centre: RunningCentre) -> None:
+    await draft(centre, hours(1))
+    large = hours(1) | {"remark": "x" * POLICY_GRAPH_BYTES_MAX}
+    for body in (drafted("three", 3), drafted("large", large), drafted("zero", hours(1)) | {"note": "a\0b"}):
+        refused = await centre.http.post(PATH, json=body)
+        assert refused.status_code in {400, 422}, refused.text
+    refused = await centre.http.post(f"{PATH}/fastest/1/rollback", json={"reason": "\0"})
+    assert slug(refused) == "invalid-document"
+    refused = await centre.http.post(
+        f"{PATH}/fastest/1/compare", json={"mode": "share", "percent": 1, "regions": ["a\0"]}
+    )
+    assert slug(refused) == "invalid-document"
+    assert slug(await centre.http.get(f"{PATH}/a%00b/1")) == "policy-not-found"
+    assert [each["name"] for each in (await centre.get(PATH))["policies"]] == ["fastest-r1"]
 
 
 async def test_a_policy_is_tried_on_what_was_routed_and_says_the_difference(
