@@ -13,11 +13,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from central_sync.reference import publish_in
-from central_sync.store import nodes, policies
+from central_sync.store import policies
 from central_sync.store.database import Connection
 from central_sync.store.policies import RevisionRow
 from edge_core.errors import InvariantViolated, PermanentFault, Rejected
-from edge_core.limits import POLICY_GRAPH_BYTES_MAX, POLICY_ID_CHARS_MAX, POLICY_RELEASES_LOST_MAX
+from edge_core.limits import POLICY_GRAPH_BYTES_MAX, POLICY_ID_CHARS_MAX
 from edge_core.policy import life
 from edge_core.policy.bundle import Bundle
 from edge_core.policy.documents import RELEASE_KEY, Policy
@@ -87,7 +87,7 @@ class PolicyDesk(Struct, frozen=True):
             return row
         before = plan.running_of(running.revision)
         # Of other orders, or of more of them, the figures begin anew: else a busy week counts more on one side of them.
-        begun = self._now_ms(), await self._next_number(connection, plan)
+        begun = self._now_ms(), plan.number + 1
         if before is not None and before == replace(
             running, guards=before.guards, since_ms=before.since_ms, since_release=before.since_release
         ):
@@ -232,7 +232,7 @@ class PolicyDesk(Struct, frozen=True):
 
     async def _release(self, connection: Connection, plan: Plan, who: str) -> Plan | Rejected:
         """Publish what follows from a plan, with the policies that it names."""
-        after = replace(plan, number=await self._next_number(connection, plan))
+        after = replace(plan, number=plan.number + 1)
         documents = [await self._document(connection, revision) for revision in after.named]
         rows = {each.policy_id: encode_row(each) for each in documents}
         made_at_ms = self._now_ms()
@@ -254,11 +254,6 @@ class PolicyDesk(Struct, frozen=True):
                 return made
         await policies.put_plan(connection, after)
         return after
-
-    async def _next_number(self, connection: Connection, plan: Plan) -> int:
-        """Above every release that a store has used: one of a restored database may be an older one."""
-        newest = await nodes.newest_release(connection, plan.number + POLICY_RELEASES_LOST_MAX)
-        return 1 + max(plan.number, newest)
 
     async def _document(self, connection: Connection, revision: Revision) -> Policy:
         """A revision as stores know it."""

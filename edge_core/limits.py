@@ -416,7 +416,6 @@ EMBEDDED_POLL_INTERVAL_MS: Final = 20  # between two looks at a starting server
 EMBEDDED_LOG_BYTES_MAX: Final = 1024 * 1024  # of the embedded broker's log, kept twice
 POLICY_ORDERS_MIN: Final = 50  # in each group before figures are compared: the normal quantile is good from there on
 POLICY_ID_CHARS_MAX: Final = 24  # of a policy; with its revision it stands in a stamp (POLICY_EXPERIMENT_CHARS_MAX)
-POLICY_RELEASES_LOST_MAX: Final = 10_000  # by a restored centre: no node that says more uses up all numbers
 POLICY_OUTCOME_DAYS: Final = 90  # for which outcomes of orders are kept at the centre: a quarter, of 200 bytes each
 POLICY_LOOK_INTERVAL_MS: Final = (
     5_000  # between two looks at what is compared: a guard has thousands of orders to judge by

@@ -185,14 +185,6 @@ def decode_held(reference: str) -> tuple[HeldDataset, ...]:
     return _held_decoder.decode(reference)
 
 
-async def newest_release(connection: Connection, number_max: int) -> int:
-    """The greatest number, up to `number_max`, of a release of policies that a node says it uses; 0 for none."""
-    statement = """
-        SELECT max((policies->>'number')::bigint) FROM node_status WHERE (policies->>'number')::bigint <= $1
-    """
-    return int(await connection.fetchval(statement, number_max) or 0)
-
-
 def encode_policies(report: PolicyReport | None) -> str | None:
     """What a heartbeat says of policies as a JSON object; None where it says nothing of them."""
     if report is None:

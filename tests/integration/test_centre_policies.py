@@ -9,7 +9,7 @@ import pytest
 from central_sync import times
 from central_sync.policy_desk import PolicyDesk
 from central_sync.policy_watch import PolicyWatch
-from central_sync.store import nodes, outcomes, policies, reference
+from central_sync.store import outcomes, policies, reference
 from central_sync.store.database import Database
 from central_sync.store.outcomes import OutcomeRow
 from edge_core import ids
@@ -23,7 +23,6 @@ from edge_core.policy.signing import check_signature, public_key
 from edge_core.reference.datasets import decode_row
 from edge_core.reference.files import read_file
 from edge_core.reference.versions import applied
-from edge_core.sync.policy_messages import PolicyReport
 from holdfast_runtime.policies import bundled_policies, bundled_release
 from tests.rigs.agents import slug
 from tests.rigs.brokers import Broker
@@ -339,30 +338,6 @@ async def test_a_policy_for_signals_alone_is_revised_and_taken_back_without_an_o
     assert (made.layers, made.fallback) == (("base-r1",), ("near-r1",))
     status = {each["name"]: each["status"] for each in (await centre.get(PATH))["policies"]}
     assert status == {"base-r1": "promoted", "near-r1": "promoted", "near-r2": "rolled_back"}
-
-
-async def test_a_restored_centre_numbers_its_releases_after_those_that_stores_have_used(
-    centre: RunningCentre, database: Database
-) -> None:
-    await greet(database, routed_log(1))
-    await draft(centre, hours(1))
-    await says_it_uses(database, 7)
-    await step(centre, FASTEST, "promote")
-    assert (await released(database)).release.number == 8
-    await says_it_uses(database, 2**53)
-    await step(centre, FASTEST, "rollback", reason="complaints")
-    assert (await released(database)).release.number == 9, "one node cannot use up all numbers"
-
-
-async def says_it_uses(database: Database, number: int) -> None:
-    """A node that reports a release of policies."""
-    async with database.transaction() as connection:
-        await connection.execute(
-            "INSERT INTO node_status (node_id, incarnation, last_seen, policies) VALUES ('store-0001', $1, now(), $2::jsonb)"
-            " ON CONFLICT (node_id) DO UPDATE SET policies = excluded.policies",
-            ids.uuid7(1, 1),
-            nodes.encode_policies(PolicyReport(number, 0, None, 0)),
-        )
 
 
 async def test_what_is_refused_leaves_nothing_behind(centre: RunningCentre, database: Database) -> None:
