@@ -77,6 +77,8 @@ class Plan(Struct, frozen=True, array_like=True):
     layers: tuple[Revision, ...] = ()
     fallback: tuple[Revision, ...] = ()
     running: tuple[Running, ...] = ()
+    made_at_ms: int = 0
+    """When its release was made: stores take none that was made before the one that they use."""
 
     def running_of(self, revision: Revision) -> Running | None:
         """The comparison that a revision is in."""

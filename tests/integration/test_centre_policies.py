@@ -340,6 +340,18 @@ async def test_a_policy_for_signals_alone_is_revised_and_taken_back_without_an_o
     assert status == {"base-r1": "promoted", "near-r1": "promoted", "near-r2": "rolled_back"}
 
 
+async def test_a_centre_whose_clock_is_behind_makes_no_release_that_stores_would_take_for_an_older_one(
+    centre: RunningCentre, database: Database
+) -> None:
+    await draft(centre, hours(1))
+    await step(centre, FASTEST, "promote")
+    before = (await released(database)).release.made_at_ms
+    behind = PolicyDesk(lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    async with database.transaction() as connection:
+        assert await behind.roll_back(connection, FASTEST, who="guard", why="late") == "rolled_back"
+    assert (await released(database)).release.made_at_ms == before + 1
+
+
 async def test_what_is_refused_leaves_nothing_behind(centre: RunningCentre, database: Database) -> None:
     await draft(centre, hours(1))
     await step(centre, FASTEST, "promote")
