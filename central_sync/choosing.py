@@ -164,4 +164,6 @@ async def _record(connection: Connection, assignment: Assignment, question: Ques
     if is_found and question.policy != PLAIN:
         decided_at = datetime.fromtimestamp(question.asked_at_ms / 1000, UTC)
         outcome = outcome_of(question, decision)
-        await outcomes.add(connection, [OutcomeRow(order_id, record.hash, decided_at, decision.policy, outcome)])
+        at = question.here, question.region
+        row_of = OutcomeRow(order_id, record.hash, decided_at, decision.policy, *at, outcome)
+        await outcomes.add(connection, [row_of])

@@ -4,7 +4,7 @@ Every change takes the lock of the plan, is written to the audit, and is publish
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -16,15 +16,16 @@ from central_sync.reference import publish_in
 from central_sync.store import policies
 from central_sync.store.database import Connection
 from central_sync.store.policies import RevisionRow
-from edge_core.errors import InvariantViolated, Rejected
-from edge_core.limits import POLICY_ID_CHARS_MAX
+from edge_core.errors import InvariantViolated, PermanentFault, Rejected
+from edge_core.limits import POLICY_GRAPH_BYTES_MAX, POLICY_ID_CHARS_MAX
 from edge_core.policy import life
 from edge_core.policy.bundle import Bundle
 from edge_core.policy.documents import RELEASE_KEY, Policy
-from edge_core.policy.faults import Finding
+from edge_core.policy.engine import read_graph
+from edge_core.policy.faults import Finding, PolicyFault
 from edge_core.policy.life import LIFE, Plan, Revision, Running
 from edge_core.policy.signing import signed
-from edge_core.reference.datasets import encode_row
+from edge_core.reference.datasets import decode_row, encode_row
 
 _log = structlog.get_logger("policy")
 
@@ -49,6 +50,12 @@ class PolicyDesk(Struct, frozen=True):
         """A new revision; the number that `policy` has is not looked at. It is linted at once, and kept even so."""
         if len(policy.policy_id) > POLICY_ID_CHARS_MAX:
             return Rejected("policy-invalid", f"an id has {POLICY_ID_CHARS_MAX} characters at most", "/policy_id")
+        if (size := len(policy.graph.encode())) > POLICY_GRAPH_BYTES_MAX:
+            return Rejected("policy-invalid", f"{size} bytes, the limit is {POLICY_GRAPH_BYTES_MAX}", "/graph")
+        try:
+            read_graph(policy)
+        except PolicyFault as fault:  # what is no graph at all cannot be shown either
+            return Rejected("policy-invalid", fault.finding.what, "/graph")
         await policies.lock_plan(connection)
         number = await policies.newest_number(connection, policy.policy_id) + 1
         kept = replace(policy, revision=number)
@@ -79,9 +86,16 @@ class PolicyDesk(Struct, frozen=True):
         if isinstance(row, Rejected):
             return row
         before = plan.running_of(running.revision)
-        is_same_mode = before is not None and before.mode == running.mode
-        since_ms = before.since_ms if before is not None and is_same_mode else self._now_ms()
-        after = life.started(plan, replace(running, since_ms=since_ms))
+        # Of other orders, or of more of them, the figures begin anew: else a busy week counts more on one side of them.
+        begun = self._now_ms(), plan.number + 1
+        if before is not None and before == replace(
+            running, guards=before.guards, since_ms=before.since_ms, since_release=before.since_release
+        ):
+            begun = before.since_ms, before.since_release
+        refused = await self._named(connection, running)
+        if refused is not None:
+            return refused
+        after = life.started(plan, replace(running, since_ms=begun[0], since_release=begun[1]))
         detail = f"{running.mode} {running.percent}%" + "".join(
             f" {name}" for name in (*running.regions, *running.stores)
         )
@@ -98,11 +112,12 @@ class PolicyDesk(Struct, frozen=True):
     async def promote(self, connection: Connection, revision: Revision, who: str) -> str | Rejected:
         """Use a revision for every order. One that nothing can be compared with need not have been shared."""
         plan = await policies.lock_plan(connection)
-        before = plan.used(revision.policy_id)
+        used = plan.used(revision.policy_id)
+        before = used or plan.kept_ready(revision.policy_id)
         row = await self._found(connection, revision)
         if isinstance(row, Rejected):
             return row
-        is_first = before is None and LIFE.is_legal(row.status, "promoted:first")
+        is_first = used is None and LIFE.is_legal(row.status, "promoted:first")
         on = "promoted:first" if is_first else "promoted"
         refused = _legal(row, on)
         if refused is not None:
@@ -122,7 +137,7 @@ class PolicyDesk(Struct, frozen=True):
         if isinstance(row, Rejected):
             return row
         before = None if row.replaces is None else Revision(revision.policy_id, row.replaces)
-        is_used = plan.used(revision.policy_id) == revision
+        is_used = revision in (*plan.layers, *plan.fallback)
         after = life.taken_back(plan, revision, before if is_used else None)
         status = await self._publish(connection, after, row, "rolled_back", who, why)
         if not isinstance(status, Rejected) and is_used and before is not None:
@@ -159,12 +174,9 @@ class PolicyDesk(Struct, frozen=True):
     ) -> Plan | Rejected:
         """Say which promoted policies are asked, in which order, and which ones while a signal is active."""
         plan = await policies.lock_plan(connection)
-        for revision in (*layers, *fallback):
-            row = await self._found(connection, revision)
-            if isinstance(row, Rejected):
-                return row
-            if row.status != "promoted":
-                return Rejected("policy-not-possible", f"{revision.name} is {row.status}: promote it", state=row.status)
+        refused = await self._not_promoted(connection, (*layers, *fallback))
+        if refused is not None:
+            return refused
         arranged = life.arranged(plan, tuple(layers), tuple(fallback))
         published = arranged if isinstance(arranged, Rejected) else await self._release(connection, arranged, who)
         if not isinstance(published, Rejected):
@@ -184,6 +196,21 @@ class PolicyDesk(Struct, frozen=True):
         if row is None:
             return Rejected("policy-not-found", f"there is no {revision.policy_id} of revision {revision.number}")
         return (None if on is None else _legal(row, on)) or row
+
+    async def _named(self, connection: Connection, running: Running) -> Rejected | None:
+        """Why the layers that somebody names for a comparison cannot be asked: with it, of promoted ones."""
+        if running.layers and running.revision not in running.layers:
+            return Rejected("policy-not-possible", f"{running.revision.name} is not among the layers of its comparison")
+        return await self._not_promoted(connection, (each for each in running.layers if each != running.revision))
+
+    async def _not_promoted(self, connection: Connection, named: Iterable[Revision]) -> Rejected | None:
+        for revision in named:
+            row = await self._found(connection, revision)
+            if isinstance(row, Rejected):
+                return row
+            if row.status != "promoted":
+                return Rejected("policy-not-possible", f"{revision.name} is {row.status}: promote it", state=row.status)
+        return None
 
     async def _move(
         self, connection: Connection, revision: Revision, status: str, on: str, who: str, detail: str
@@ -205,10 +232,10 @@ class PolicyDesk(Struct, frozen=True):
 
     async def _release(self, connection: Connection, plan: Plan, who: str) -> Plan | Rejected:
         """Publish what follows from a plan, with the policies that it names."""
-        after = replace(plan, number=plan.number + 1)
+        made_at_ms = max(self._now_ms(), plan.made_at_ms + 1)  # a clock that was set back makes no older release
+        after = replace(plan, number=plan.number + 1, made_at_ms=made_at_ms)
         documents = [await self._document(connection, revision) for revision in after.named]
         rows = {each.policy_id: encode_row(each) for each in documents}
-        made_at_ms = self._now_ms()
         unsigned = life.release_of(after, number=after.number, made_at_ms=made_at_ms)
         release = signed(unsigned, documents, await self.seed(connection))
         from edge_core.policy.lint import lint_bundle  # noqa: PLC0415 - as in `findings_in`
@@ -216,7 +243,12 @@ class PolicyDesk(Struct, frozen=True):
         report = lint_bundle(release, documents)
         if not report.is_clean:
             return Rejected("policy-invalid", "; ".join(map(str, report.errors)))
-        for dataset, content in (("policies", rows), ("release", {RELEASE_KEY: encode_row(release)})):
+        row = encode_row(release)
+        try:
+            decode_row("release", row)  # as stores will: what they cannot read would be in the way of all that follows
+        except PermanentFault as fault:
+            return Rejected("policy-invalid", str(fault))
+        for dataset, content in (("policies", rows), ("release", {RELEASE_KEY: row})):
             made = await publish_in(connection, dataset, content, who=who, now=self.now())
             if isinstance(made, Rejected):
                 return made

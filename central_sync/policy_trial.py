@@ -9,6 +9,7 @@ from central_sync import times
 from central_sync.policy_watch import loaded_policies, records_in
 from central_sync.store import outcomes, policies
 from central_sync.store.database import Connection
+from central_sync.store.outcomes import Among
 from edge_core.errors import Rejected
 from edge_core.limits import POLICY_FINDINGS_MAX, POLICY_OUTCOME_DAYS
 from edge_core.policy.life import Revision, Running
@@ -41,7 +42,7 @@ async def prepare(connection: Connection, revision: Revision, orders_max: int) -
     if loaded is None:
         return Rejected("policy-invalid", f"{revision.name} cannot be loaded with what is in use")
     since = times.now() - timedelta(days=POLICY_OUTCOME_DAYS)
-    found = await outcomes.newest(connection, orders_max, since=since)
+    found = await outcomes.newest(connection, orders_max, Among(since))
     layers = tuple(each.name for each in plan.layers_of(Running(revision, "shadow", 100)))
     return Prepared([(question, decision) for _, question, decision in records_in(found)], loaded, layers)
 

@@ -17,7 +17,7 @@ import structlog
 from central_sync.policy_desk import PolicyDesk
 from central_sync.store import outcomes, policies
 from central_sync.store.database import Connection, Database
-from central_sync.store.outcomes import RecordedQuestion, ShadowRow
+from central_sync.store.outcomes import Among, RecordedQuestion, ShadowRow
 from edge_core.errors import PermanentFault, Rejected, TransientFault
 from edge_core.limits import POLICY_LOOK_INTERVAL_MS, POLICY_SHADOWS_PER_LOOK
 from edge_core.orders.routing_events import RoutingDecided
@@ -67,15 +67,15 @@ class PolicyWatch:
         for running in plan.running:
             if running.mode == "shadow":
                 await self._shade(plan, running)
-            await self._guard(running)
+            await self.guard(running)
 
     async def _shade(self, plan: Plan, running: Running) -> None:
         """Try a shadow on the next orders that it was not tried on."""
         name = running.revision.name
         async with self._database.reading() as connection:
-            found = await outcomes.newest(
-                connection, POLICY_SHADOWS_PER_LOOK, since=since_of(running), without_shadow=name
-            )
+            # As they were routed is as good from a store that has not heard of the shadow yet.
+            among = among_of(running)._replace(release=0)
+            found = await outcomes.newest(connection, POLICY_SHADOWS_PER_LOOK, among, without_shadow=name)
             loaded = await loaded_policies(connection, plan) if found else None
         if loaded is None:
             return
@@ -86,7 +86,8 @@ class PolicyWatch:
         async with self._database.transaction() as connection:
             await outcomes.add_shadows(connection, rows)
 
-    async def _guard(self, running: Running) -> None:
+    async def guard(self, running: Running) -> None:
+        """Take a revision back that its guards refuse, if it is still compared so. Raises `TransientFault`."""
         if not running.guards:
             return
         async with self._database.reading() as connection:
@@ -103,8 +104,10 @@ class PolicyWatch:
             f"{worse.figure}: {worse.treated.estimate:g} instead of {worse.control.estimate:g} "
             f"({more.low:+g} to {more.high:+g}), of {compared.treated.orders} and {compared.control.orders} orders"
         )
+        refused: str | Rejected = Rejected("policy-not-possible", "it is not compared so any more")
         async with self._database.transaction() as connection:
-            refused = await self._desk.roll_back(connection, running.revision, who="guard", why=why)
+            if running in (await policies.lock_plan(connection)).running:  # people may have been quicker
+                refused = await self._desk.roll_back(connection, running.revision, who="guard", why=why)
         if isinstance(refused, Rejected):
             _log.info("policy.guard_came_late", policy=name, error=refused.detail)
         else:
@@ -117,7 +120,7 @@ async def figures_of(connection: Connection, running: Running) -> Compared:
     if running.mode == "shadow":
         lit, shade = await outcomes.shadow_groups(connection, name, since_of(running))
         return Compared(running, lit, shade)
-    groups = await outcomes.groups(connection, [DEFAULT, name], since_of(running))
+    groups = await outcomes.groups(connection, [DEFAULT, name], among_of(running))
     return Compared(running, groups[DEFAULT], groups[name])
 
 
@@ -159,6 +162,11 @@ def _records(found: RecordedQuestion) -> list[Record]:
 def since_of(running: Running) -> datetime:
     """Since when a comparison is on."""
     return datetime.fromtimestamp(running.since_ms / 1000, UTC)
+
+
+def among_of(running: Running) -> Among:
+    """The orders that a comparison is about: both sides of it within its scope, by who has heard of it."""
+    return Among(since_of(running), running.since_release, running.stores, running.regions)
 
 
 async def _tried(

@@ -179,7 +179,10 @@ async def comparison_of(connection: Connection, plan: Plan, running: Running) ->
 
 def _revision(request: Request) -> Revision:
     number = parse_number(request.path_params["revision"], "revision", 1, REVISION_MAX)
-    return Revision(request.path_params["policy_id"], number)
+    policy_id = request.path_params["policy_id"]
+    if "\x00" in policy_id:  # no column can be asked for it
+        raise ProblemRaised(Rejected("policy-not-found", "no policy has a zero character in its id"))
+    return Revision(policy_id, number)
 
 
 def _done(done: T | Rejected) -> T:

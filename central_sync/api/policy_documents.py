@@ -23,11 +23,12 @@ from edge_core.policy.documents import Policy, PolicyId, Region
 from edge_core.policy.faults import Finding
 from edge_core.policy.figures import Difference, FigureName, Guard
 from edge_core.policy.life import LIFE, Plan, Revision, Running
+from edge_core.shapes import Written
 from holdfast_runtime.problems import ProblemRaised
 
 REVISION_MAX: Final = 2**31 - 1
 Title = Annotated[str, Meta(min_length=1, max_length=TEXT_CHARS_MAX)]
-Note = Annotated[str, Meta(max_length=POLICY_NOTE_CHARS_MAX)]
+Note = Annotated[str, Meta(max_length=POLICY_NOTE_CHARS_MAX), Written(r"^[^\x00]*$")]
 
 
 class PolicyDraft(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,7 +70,7 @@ class TryRequest(Struct, frozen=True, forbid_unknown_fields=True):
 class RollBackRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Why a revision is taken back."""
 
-    reason: Annotated[str, Meta(min_length=1, max_length=POLICY_NOTE_CHARS_MAX)]
+    reason: Annotated[Note, Meta(min_length=1)]
 
 
 class ArrangeRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -197,7 +198,8 @@ def running_in(revision: Revision, asked: CompareRequest) -> Running:
 def revision_named(name: str) -> Revision:
     """A revision by the name that stores know it by, `cheapest-r3`. Raises `ProblemRaised` for what is none."""
     policy_id, _, number = name.rpartition("-r")
-    if not policy_id or not number.isdecimal() or not 1 <= int(number) <= REVISION_MAX:
+    is_number = number.isascii() and number.isdecimal() and len(number) <= len(str(REVISION_MAX))
+    if not policy_id or not is_number or not 1 <= int(number) <= REVISION_MAX:
         raise ProblemRaised(
             Rejected("policy-not-found", f"{name[:64]!r} is no name of a revision, such as cheapest-r3")
         )

@@ -33,13 +33,15 @@ def _row(key: StreamKey, seq: int, order_id: UUID, event: RoutingDecided) -> Out
     record = Record(event.version, event.hash, event.question, event.decision)
     try:
         question, decision = question_in(record), decision_in(record)
-        check_text(event.policy)
+        for text in (event.policy, question.here, question.region):
+            check_text(text)
     except (PermanentFault, PeerFault):
         return None  # the order is as good as any: it has no figures
     outcome = outcome_of(question, decision)
     decided_at = datetime.fromtimestamp(min(question.asked_at_ms, _LAST_MS) / 1000, UTC)
     fits = _fits(outcome) and len(event.hash) == len(decision.question_hash)
-    return OutcomeRow(order_id, event.hash, decided_at, event.policy, outcome, key, seq) if fits else None
+    at = question.here, question.region
+    return OutcomeRow(order_id, event.hash, decided_at, event.policy, *at, outcome, key, seq) if fits else None
 
 
 def _fits(outcome: Outcome) -> bool:

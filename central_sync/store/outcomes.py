@@ -10,17 +10,23 @@ from central_sync.store.streams import StreamKey
 from edge_core.policy.figures import Group, Outcome, Sums
 from edge_core.routing.record import Record
 
+_RELEASE_DIGITS: Final = 16
+"""Of the number of a release: 2**53 at most."""
+
 
 class OutcomeRow(NamedTuple):
     """What became of one order, and the entry that says so; without one the centre has decided.
 
-    `arm` is the name before the `@` of its `policy`.
+    `arm` is the name before the `@` of its `policy`, `release` the number behind it; `here` has asked, and the goods go
+    to `region`.
     """
 
     order_id: UUID
     hash: bytes
     decided_at: datetime
     policy: str
+    here: str
+    region: str
     outcome: Outcome
     key: StreamKey | None = None
     seq: int | None = None
@@ -29,6 +35,21 @@ class OutcomeRow(NamedTuple):
     def arm(self) -> str:
         """Of which group of orders it is."""
         return self.policy.partition("@")[0]
+
+    @property
+    def release(self) -> int:
+        """The release that whoever decided had; 0 where the stamp names none."""
+        number = self.policy.partition("@")[2].partition("#")[0]
+        return int(number) if number.isascii() and number.isdigit() and len(number) <= _RELEASE_DIGITS else 0
+
+
+class Among(NamedTuple):
+    """Which outcomes: since a moment, by a release of a number or a later one, of some stores and regions or of any."""
+
+    since: datetime
+    release: int = 0
+    stores: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
 
 
 class ShadowRow(NamedTuple):
@@ -56,9 +77,10 @@ class RecordedQuestion(NamedTuple):
 _OF_OUTCOME: Final = "cost_milli, parcels, carbon_g, is_late, is_manual"
 _ADD: Final = f"""
     INSERT INTO routing_outcome
-        (order_id, hash, node_id, incarnation, lane, seq, decided_at, arm, policy, {_OF_OUTCOME})
+        (order_id, hash, node_id, incarnation, lane, seq, decided_at, arm, policy, release, here, region, {_OF_OUTCOME})
     SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::uuid[], $5::text[], $6::bigint[], $7::timestamptz[],
-        $8::text[], $9::text[], $10::bigint[], $11::integer[], $12::bigint[], $13::boolean[], $14::boolean[])
+        $8::text[], $9::text[], $10::bigint[], $11::text[], $12::text[],
+        $13::bigint[], $14::integer[], $15::bigint[], $16::boolean[], $17::boolean[])
     ON CONFLICT DO NOTHING
 """  # noqa: S608
 _ADD_SHADOW: Final = f"""
@@ -78,11 +100,17 @@ _SUMS: Final = """
         sum(o.carbon_g::numeric * o.carbon_g) FILTER (WHERE NOT o.is_manual)
     FROM {source}
 """
+_WITHIN: Final = """
+    (cardinality({stores}::text[]) = 0 OR o.here = ANY({stores}::text[])) AND (cardinality({regions}::text[]) = 0
+        OR EXISTS (SELECT FROM unnest({regions}::text[]) AS r WHERE o.region = r OR starts_with(o.region, r || '-')))
+"""
+"""What a comparison is for, as `edge_core.policy.choosing.takes` has it."""
 _BY_ARM: Final = (
     _SUMS.format(arm="o.arm", source="routing_outcome AS o")
     + """
-    WHERE o.decided_at >= $1 AND o.arm = ANY($2::text[]) GROUP BY o.arm
-"""
+    WHERE o.decided_at >= $1 AND o.release >= $2 AND o.arm = ANY($3::text[]) AND """
+    + _WITHIN.format(stores="$4", regions="$5")
+    + "GROUP BY o.arm"
 )
 _SHADE: Final = (
     _SUMS.format(arm="o.arm", source="shadow_outcome AS o")
@@ -99,10 +127,11 @@ _LIT: Final = (
 _NEWEST: Final = f"""
     SELECT o.order_id, o.hash, o.decided_at, o.arm, {", ".join(f"o.{name}" for name in _OF_OUTCOME.split(", "))},
         e.body, r.version, r.question, r.decision
-    FROM (SELECT * FROM routing_outcome WHERE $1::text IS NULL OR NOT EXISTS (
-            SELECT FROM shadow_outcome AS s
-            WHERE s.arm = $1 AND (s.order_id, s.hash) = (routing_outcome.order_id, routing_outcome.hash))
-          AND decided_at >= $2 ORDER BY decided_at DESC LIMIT $3) AS o
+    FROM (SELECT * FROM routing_outcome AS o WHERE o.decided_at >= $3 AND o.release >= $4
+          AND {_WITHIN.format(stores="$5", regions="$6")}
+          AND ($1::text IS NULL OR NOT EXISTS (
+            SELECT FROM shadow_outcome AS s WHERE s.arm = $1 AND (s.order_id, s.hash) = (o.order_id, o.hash)))
+          ORDER BY o.decided_at DESC LIMIT $2) AS o
     LEFT JOIN entry AS e USING (node_id, incarnation, lane, seq)
     LEFT JOIN routing AS r ON (r.order_id, r.hash) = (o.order_id, o.hash)
     ORDER BY o.decided_at DESC
@@ -121,9 +150,10 @@ async def add_shadows(connection: Connection, rows: Sequence[ShadowRow]) -> None
     await connection.execute(_ADD_SHADOW, *columns)
 
 
-async def groups(connection: Connection, arms: Sequence[str], since: datetime) -> Mapping[str, Group]:
-    """The figures of the orders of each arm since a moment."""
-    rows = await connection.fetch(_BY_ARM, since, list(arms))
+async def groups(connection: Connection, arms: Sequence[str], among: Among) -> Mapping[str, Group]:
+    """The figures of the orders of each arm."""
+    since, release, stores, regions = among
+    rows = await connection.fetch(_BY_ARM, since, release, list(arms), stores, regions)
     return {arm: Group() for arm in arms} | {row[0]: _group(row) for row in rows}
 
 
@@ -135,10 +165,10 @@ async def shadow_groups(connection: Connection, arm: str, since: datetime) -> tu
 
 
 async def newest(
-    connection: Connection, rows_max: int, *, since: datetime, without_shadow: str | None = None
+    connection: Connection, rows_max: int, among: Among, *, without_shadow: str | None = None
 ) -> list[RecordedQuestion]:
     """The orders that were routed last, with their entries; `without_shadow`: that this arm has not been tried on."""
-    rows = await connection.fetch(_NEWEST, without_shadow, since, rows_max)
+    rows = await connection.fetch(_NEWEST, without_shadow, rows_max, *among)
     return [_recorded(row) for row in rows]
 
 
@@ -150,7 +180,8 @@ async def forget(connection: Connection, days: int) -> None:
 
 def _row(row: OutcomeRow) -> tuple[Any, ...]:
     key = (None, None, None) if row.key is None else row.key
-    return (row.order_id, row.hash, *key, row.seq, row.decided_at, row.arm, row.policy, *_columns(row.outcome))
+    decided = row.decided_at, row.arm, row.policy, row.release, row.here, row.region
+    return (row.order_id, row.hash, *key, row.seq, *decided, *_columns(row.outcome))
 
 
 def _recorded(row: Sequence[Any]) -> RecordedQuestion:

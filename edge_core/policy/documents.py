@@ -35,7 +35,8 @@ Scope = Annotated[
     Written(r"^(?:all|(?:region|store|carrier|service)/[!-~](?:[ -~]*[!-~])?)$(?!\n)"),
 ]
 """Whom a signal is about: `all`, `region/CN-HI`, `store/ID`, `carrier/ID` or `service/ID`."""
-Region = Annotated[str, Meta(min_length=2, max_length=6)]
+Region = Annotated[str, Meta(min_length=2, max_length=6), Written(r"^[A-Z]{2}(?:-[A-Z0-9]{1,3})?$(?!\n)")]
+"""A country, or a part of it (ISO 3166)."""
 
 
 class Policy(Part, frozen=True):

@@ -145,11 +145,11 @@ def _sums(values: Iterable[int]) -> Sums:
 
 
 def compare(control: Group, treated: Group, *, confidence_permille: int = 950) -> tuple[Difference, ...]:
-    """Every figure of two groups; nothing while one of them has fewer than `POLICY_ORDERS_MIN` orders."""
-    if min(control.orders, treated.orders) < POLICY_ORDERS_MIN:
-        return ()
+    """The figures of two groups of which each has `POLICY_ORDERS_MIN` orders: of means that many that were routed."""
     z = NormalDist().inv_cdf((1 + confidence_permille / _PERMILLE) / 2)
-    return tuple(_difference(name, getattr(control, name), getattr(treated, name), z) for name in FIGURES)
+    sums = ((name, getattr(control, name), getattr(treated, name)) for name in FIGURES)
+    enough = (each for each in sums if min(each[1].count, each[2].count) >= POLICY_ORDERS_MIN)
+    return tuple(_difference(*each, z) for each in enough)
 
 
 def compare_pairs(
@@ -173,14 +173,10 @@ def breached(guard: Guard, control: Group, treated: Group) -> Difference | None:
     for difference in found:
         if difference.figure != guard.figure:
             continue
-        low = difference.more.low * _PERMILLE if guard.figure in SHARES else _low_permille(difference)
-        if low is not None and low > guard.more_permille_max:
+        base = 1.0 if guard.figure in SHARES else difference.control.estimate
+        if difference.more.low * _PERMILLE > guard.more_permille_max * base:  # of nothing anything is more
             return difference
     return None
-
-
-def _low_permille(difference: Difference) -> float | None:
-    return None if difference.more_permille is None else difference.more_permille.low
 
 
 def _difference(name: FigureName, control: Sums, treated: Sums, z: float) -> Difference:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_core.errors import Rejected
-from edge_core.limits import POLICY_EXPERIMENTS_MAX, POLICY_LAYERS_MAX
+from edge_core.limits import POLICY_BUCKETS, POLICY_EXPERIMENTS_MAX, POLICY_LAYERS_MAX
 from edge_core.orders.machines import load
 from edge_core.policy.documents import Experiment, Release
 from edge_core.policy.figures import Guard
@@ -32,7 +32,7 @@ POLICY_PROCESS: Final = """
   {"from": ["draft", "linted", "tried"], "on": "discarded", "to": "discarded"}
  ]}
 """
-"""`promoted:first` is for policies that nothing can be compared with: no revision of them is in use yet."""
+"""`promoted:first` is for policies that nothing can be compared with: no order is asked of them but during a signal."""
 
 LIFE: Final = load(POLICY_PROCESS)
 
@@ -66,6 +66,8 @@ class Running(Struct, frozen=True, array_like=True):
     guards: tuple[Guard, ...] = ()
     layers: tuple[Revision, ...] = ()
     since_ms: int = 0
+    since_release: int = 0
+    """The release that stores were told of it with: who has none or an older one decides for neither side."""
 
 
 class Plan(Struct, frozen=True, array_like=True):
@@ -75,6 +77,8 @@ class Plan(Struct, frozen=True, array_like=True):
     layers: tuple[Revision, ...] = ()
     fallback: tuple[Revision, ...] = ()
     running: tuple[Running, ...] = ()
+    made_at_ms: int = 0
+    """When its release was made: stores take none that was made before the one that they use."""
 
     def running_of(self, revision: Revision) -> Running | None:
         """The comparison that a revision is in."""
@@ -82,7 +86,11 @@ class Plan(Struct, frozen=True, array_like=True):
 
     def used(self, policy_id: str) -> Revision | None:
         """The revision of a policy that every order is asked of."""
-        return next((each for each in self.layers if each.policy_id == policy_id), None)
+        return _of(self.layers, policy_id)
+
+    def kept_ready(self, policy_id: str) -> Revision | None:
+        """The revision of a policy that orders are asked of during a signal, and no others."""
+        return None if self.used(policy_id) else _of(self.fallback, policy_id)
 
     @property
     def named(self) -> tuple[Revision, ...]:
@@ -97,6 +105,8 @@ class Plan(Struct, frozen=True, array_like=True):
 
 def started(plan: Plan, running: Running) -> Plan | Rejected:
     """With a comparison begun, or going on in another way."""
+    if running.mode == "share" and running.guards and running.percent == POLICY_BUCKETS:
+        return Rejected("policy-not-possible", "a guard needs orders of what is in use: share less than all")
     others = tuple(each for each in plan.running if each.revision != running.revision)
     if len(others) >= POLICY_EXPERIMENTS_MAX:
         return Rejected("policy-not-possible", f"{POLICY_EXPERIMENTS_MAX} policies are being compared already")
@@ -109,15 +119,21 @@ def stopped(plan: Plan, revision: Revision) -> Plan:
 
 
 def promoted(plan: Plan, revision: Revision) -> Plan | Rejected:
-    """With a revision in use for every order, in the place of the policy's other one or as the last layer."""
-    return _checked(replace(stopped(plan, revision), layers=_with(plan.layers, revision)))
+    """With a revision in use wherever the policy's other one is, else for every order as the last layer."""
+    after, policy_id = stopped(plan, revision), revision.policy_id
+    layers = plan.layers if plan.kept_ready(policy_id) else _with(plan.layers, revision)
+    fallback = _with(plan.fallback, revision) if _of(plan.fallback, policy_id) else plan.fallback
+    return _checked(replace(after, layers=layers, fallback=fallback))
 
 
 def taken_back(plan: Plan, revision: Revision, before: Revision | None) -> Plan:
     """Without a revision anywhere; where it was in use, `before` is again."""
     after = stopped(plan, revision)
     return replace(
-        after, layers=_without(plan.layers, revision, before), fallback=_without(plan.fallback, revision, before)
+        after,
+        layers=_without(plan.layers, revision, before),
+        fallback=_without(plan.fallback, revision, before),
+        running=tuple(replace(each, layers=_without(each.layers, revision, before)) for each in after.running),
     )
 
 
@@ -150,6 +166,10 @@ def _checked(plan: Plan) -> Plan | Rejected:
         if len({each.policy_id for each in some}) < len(some):
             return Rejected("policy-not-possible", "two revisions of one policy cannot be asked at once")
     return plan
+
+
+def _of(layers: tuple[Revision, ...], policy_id: str) -> Revision | None:
+    return next((each for each in layers if each.policy_id == policy_id), None)
 
 
 def _with(layers: tuple[Revision, ...], revision: Revision) -> tuple[Revision, ...]:

@@ -44,8 +44,8 @@ class Policies:
         self._stamps: dict[tuple[str, tuple[str, ...]], Stamp] = {}
 
     def priced(self, question: Question, order_id: str, now_ms: int, signals: Iterable[Signal] = ()) -> Question:
-        """The question to route. Whatever is wrong with a policy, there is one (see `price`)."""
-        return self.price(question, order_id, now_ms, signals).question
+        """The question to route. Whatever is wrong with a policy, there is one (see `price`); no shadow is asked."""
+        return self._answer(question, named(question.facts), order_id, now_ms, signals).question
 
     def price(self, question: Question, order_id: str, now_ms: int, signals: Iterable[Signal] = ()) -> Priced:
         """Ask the policies for an order's prices, on top of those that the question has.
@@ -54,16 +54,21 @@ class Policies:
         release that could not be asked: an order is never lost or refused because of a policy.
         """
         facts = named(question.facts)
+        answer = self._answer(question, facts, order_id, now_ms, signals)
+        beside, faults = self._shadows(question, facts, order_id)
+        return replace(answer, shadows=beside, faults=(*answer.faults, *faults))
+
+    def _answer(
+        self, question: Question, facts: dict[str, Value], order_id: str, now_ms: int, signals: Iterable[Signal]
+    ) -> Priced:
         choice = choose(self.release, question, order_id, signals, now_ms)
         try:
-            answer = Priced(self._asked(question, facts, choice), choice.why, choice.cause)
+            return Priced(self._asked(question, facts, choice), choice.why, choice.cause)
         except PolicyFault as fault:
             built_in = replace(
                 question, policy=Stamp(f"{BUILT_IN.source}@{self.release.number}", question.policy.at_ms)
             )
-            answer = Priced(built_in, "built-in", str(fault), faults=(str(fault),))
-        beside, faults = self._shadows(question, facts, order_id)
-        return replace(answer, shadows=beside, faults=(*answer.faults, *faults))
+            return Priced(built_in, "built-in", str(fault), faults=(str(fault),))
 
     def asked(self, question: Question, arm: str, layers: tuple[str, ...]) -> Question:
         """A question that was priced already as some layers would have priced it. Raises `PolicyFault`."""

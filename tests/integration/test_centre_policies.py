@@ -13,6 +13,7 @@ from central_sync.store import outcomes, policies, reference
 from central_sync.store.database import Database
 from central_sync.store.outcomes import OutcomeRow
 from edge_core import ids
+from edge_core.limits import POLICY_GRAPH_BYTES_MAX
 from edge_core.policy.bundle import Bundle
 from edge_core.policy.documents import Policy, Release
 from edge_core.policy.figures import Outcome
@@ -94,10 +95,27 @@ async def released(database: Database) -> Bundle:
     return Bundle(release, tuple(each for each in found["policies"] if isinstance(each, Policy)))
 
 
-async def came_out(database: Database, arm: str, orders: Sequence[Outcome], *, at: datetime | None = None) -> None:
+async def came_out(
+    database: Database,
+    arm: str,
+    orders: Sequence[Outcome],
+    *,
+    at: datetime | None = None,
+    here: str = "store-0001",
+    region: str = "CN-GD",
+    release: int = 1,
+) -> None:
     """Orders of an arm, without their entries."""
     rows = [
-        OutcomeRow(ids.uuid7(1, number), arm.encode(), at or times.now(), f"{arm}@1#0", outcome)
+        OutcomeRow(
+            ids.uuid7(1, number),
+            f"{arm} {here}".encode(),
+            at or times.now(),
+            f"{arm}@{release}#0",
+            here,
+            region,
+            outcome,
+        )
         for number, outcome in enumerate(orders, 1)
     ]
     async with database.transaction() as connection:
@@ -150,6 +168,22 @@ async def test_a_draft_with_errors_stays_one_and_says_in_which_cell(centre: Runn
     refused = await centre.http.post(f"{PATH}/fastest/1/compare", json={"mode": "share", "percent": 10})
     assert (refused.status_code, slug(refused)) == (409, "policy-not-possible")
     assert refused.json()["state"] == "draft"
+
+
+async def test_what_is_no_graph_or_no_text_is_refused_and_stands_in_nobodys_way(centre: RunningCentre) -> None:
+    await draft(centre, hours(1))
+    large = hours(1) | {"remark": "x" * POLICY_GRAPH_BYTES_MAX}
+    for body in (drafted("three", 3), drafted("large", large), drafted("zero", hours(1)) | {"note": "a\0b"}):
+        refused = await centre.http.post(PATH, json=body)
+        assert refused.status_code in {400, 422}, refused.text
+    refused = await centre.http.post(f"{PATH}/fastest/1/rollback", json={"reason": "\0"})
+    assert slug(refused) == "invalid-document"
+    refused = await centre.http.post(
+        f"{PATH}/fastest/1/compare", json={"mode": "share", "percent": 1, "regions": ["a\0"]}
+    )
+    assert slug(refused) == "invalid-document"
+    assert slug(await centre.http.get(f"{PATH}/a%00b/1")) == "policy-not-found"
+    assert [each["name"] for each in (await centre.get(PATH))["policies"]] == ["fastest-r1"]
 
 
 async def test_a_policy_is_tried_on_what_was_routed_and_says_the_difference(
@@ -209,6 +243,63 @@ async def test_a_guard_is_silent_while_it_is_not_sure(
     assert (await centre.get(f"{PATH}/fastest/1"))["policy"]["status"] == "shared"
 
 
+async def test_both_sides_of_a_comparison_are_of_its_regions_and_stores_and_of_who_has_heard_of_it(
+    centre: RunningCentre, database: Database
+) -> None:
+    await draft(centre, hours(1))
+    await step(centre, FASTEST, "promote")
+    await draft(centre, hours(2))
+    second = Revision("fastest", 2)
+    await tried(centre, second)
+    scope: dict[str, Any] = {"mode": "share", "percent": 10, "regions": ["CN"], "stores": ["store-0001", "store-0002"]}
+    await step(centre, second, "compare", **scope)
+    far, near = Outcome(9_000, 1, 400, is_late=True), Outcome(5_000, 1, 400, is_late=False)
+    await came_out(database, second.name, [far] * 60, region="CN-HI", release=2)
+    await came_out(database, "default", [far] * 70, region="CN-HI", release=2)
+    await came_out(database, "default", [near] * 80, here="store-0003", region="CN-HI", release=2)
+    await came_out(database, "default", [near] * 90, here="store-0002", region="DE-BE", release=2)
+    await came_out(database, "default", [near] * 99, here="store-0002", region="CN-HI", release=1)
+    compared = (await centre.get(f"{PATH}/fastest/2"))["comparison"]
+    assert (compared["orders_treated"], compared["orders_control"]) == (60, 70)
+    await step(centre, second, "compare", **{**scope, "guards": [{"figure": "late", "more_permille_max": 20}]})
+    assert (await centre.get(f"{PATH}/fastest/2"))["comparison"]["orders_treated"] == 60, "a guard changes no group"
+    await step(centre, second, "compare", **{**scope, "percent": 50})
+    assert (await centre.get(f"{PATH}/fastest/2"))["comparison"]["orders_treated"] == 0, "weeks of other shares"
+
+
+async def test_a_guard_that_comes_late_changes_nothing(
+    centre: RunningCentre, database: Database, watch: PolicyWatch
+) -> None:
+    await share_guarded(centre)
+    async with database.reading() as connection:
+        (running,) = (await policies.read_plan(connection)).running
+    await came_out(database, "default", [Outcome(5_000, 1, 400, is_late=False)] * 900)
+    await came_out(database, FASTEST.name, [Outcome(5_000, 1, 400, is_late=True)] * 100)
+    assert await step(centre, FASTEST, "promote") == "promoted"
+    await watch.guard(running)
+    assert (await centre.get(f"{PATH}/fastest/1"))["policy"]["status"] == "promoted"
+
+
+async def test_a_comparison_names_promoted_layers_and_itself(centre: RunningCentre) -> None:
+    await draft(centre, hours(1), "base")
+    await step(centre, Revision("base", 1), "promote")
+    await draft(centre, hours(1), "other")
+    await draft(centre, hours(1))
+    await tried(centre, FASTEST)
+    for layers, told in (
+        (["nobody-r9", "fastest-r1"], (404, "policy-not-found")),
+        (["base-r" + "1" * 5_000, "fastest-r1"], (404, "policy-not-found")),
+        (["other-r1", "fastest-r1"], (409, "policy-not-possible")),
+        (["base-r1"], (409, "policy-not-possible")),
+    ):
+        body = {"mode": "share", "percent": 10, "layers": layers}
+        answer = await centre.http.post(f"{PATH}/fastest/1/compare", json=body)
+        assert (answer.status_code, slug(answer)) == told
+    assert (
+        await step(centre, FASTEST, "compare", mode="share", percent=10, layers=["fastest-r1", "base-r1"]) == "shared"
+    )
+
+
 async def test_a_promoted_revision_replaces_the_one_before_and_gives_its_place_back(
     centre: RunningCentre, database: Database
 ) -> None:
@@ -229,6 +320,36 @@ async def test_a_promoted_revision_replaces_the_one_before_and_gives_its_place_b
     assert status == {"fastest-r1": "promoted", "fastest-r2": "rolled_back"}
     never = await centre.http.post(f"{PATH}/fastest/2/compare", json={"mode": "shadow"})
     assert (never.status_code, slug(never)) == (409, "policy-not-possible")
+
+
+async def test_a_policy_for_signals_alone_is_revised_and_taken_back_without_an_order_being_asked_of_it(
+    centre: RunningCentre, database: Database
+) -> None:
+    for policy_id in ("base", "near"):
+        await draft(centre, hours(1), policy_id)
+        await step(centre, Revision(policy_id, 1), "promote")
+    await centre.http.put(f"{PATH}/plan", json={"layers": ["base-r1"], "fallback": ["near-r1"]})
+    await draft(centre, hours(2), "near")
+    assert await step(centre, Revision("near", 2), "promote") == "promoted"
+    made = (await released(database)).release
+    assert (made.layers, made.fallback) == (("base-r1",), ("near-r2",))
+    await step(centre, Revision("near", 2), "rollback", reason="complaints")
+    made = (await released(database)).release
+    assert (made.layers, made.fallback) == (("base-r1",), ("near-r1",))
+    status = {each["name"]: each["status"] for each in (await centre.get(PATH))["policies"]}
+    assert status == {"base-r1": "promoted", "near-r1": "promoted", "near-r2": "rolled_back"}
+
+
+async def test_a_centre_whose_clock_is_behind_makes_no_release_that_stores_would_take_for_an_older_one(
+    centre: RunningCentre, database: Database
+) -> None:
+    await draft(centre, hours(1))
+    await step(centre, FASTEST, "promote")
+    before = (await released(database)).release.made_at_ms
+    behind = PolicyDesk(lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    async with database.transaction() as connection:
+        assert await behind.roll_back(connection, FASTEST, who="guard", why="late") == "rolled_back"
+    assert (await released(database)).release.made_at_ms == before + 1
 
 
 async def test_what_is_refused_leaves_nothing_behind(centre: RunningCentre, database: Database) -> None:

@@ -90,6 +90,16 @@ async def test_a_file_with_errors_is_refused_with_the_cell_and_exit_code_1(
     assert await run("policy", "promote", "nobody-r9") == 1
 
 
+async def test_a_region_that_no_store_could_read_is_refused_before_it_is_told(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await run("policy", "draft", "fastest", file(tmp_path, hour_minor="5"))
+    await run("policy", "try", "fastest-r1")
+    assert await run("policy", "share", "fastest-r1", "--percent", "10", "--region", "Guangdong") == 1
+    assert "not a row of release" in capsys.readouterr().err
+    assert await run("policy", "share", "fastest-r1", "--percent", "10", "--region", "CN-GD") == 0
+
+
 @pytest.mark.parametrize(
     ("words", "what"),
     [

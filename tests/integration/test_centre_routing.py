@@ -155,7 +155,7 @@ async def test_what_the_centre_chooses_among_carriers_is_an_outcome_that_policie
     order_id = await house.post(order())
     await house.asked(order_id)
     async with house.database.reading() as connection:
-        (found,) = await outcomes.newest(connection, 10, since=datetime.fromtimestamp(0, UTC))
+        (found,) = await outcomes.newest(connection, 10, outcomes.Among(datetime.fromtimestamp(0, UTC)))
     assert (found.order_id, found.arm, found.outcome.parcels) == (order_id, "built-in-1", 1)
     ((_, question, decision),) = records_in([found])
     assert (question, decision) == await why(house, order_id)

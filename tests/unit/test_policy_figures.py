@@ -102,4 +102,16 @@ def test_a_mean_of_nothing_has_no_share_to_be_more_than() -> None:
     found = figure(compare(free, group_of(orders(100))), "cost_milli")
     assert found.more.estimate == 5_000
     assert found.more_permille is None
-    assert breached(COST, free, group_of(orders(100))) is None
+    assert breached(COST, free, group_of(orders(100))) == figure(
+        compare(free, group_of(orders(100)), confidence_permille=990), "cost_milli"
+    ), "whatever share of nothing is allowed"
+    assert breached(COST, free, free) is None
+
+
+def test_means_are_compared_once_enough_orders_were_routed_however_many_were_left_to_people() -> None:
+    control = group_of(orders(1_000, spread_milli=3_000))
+    by_people = [Outcome(0, 0, 0, is_late=False, is_manual=True)] * 200
+    one = group_of([*orders(1, cost_milli=90_000), *by_people])
+    assert [each.figure for each in compare(control, one)] == ["late", "manual"]
+    assert breached(COST, control, one) is None, "one order is sure of nothing"
+    assert breached(replace(COST, figure="manual"), control, one) is not None

@@ -1,8 +1,11 @@
 """What stores are told at each point of a policy's life, and what is not possible."""
 
+from msgspec.structs import replace
+
 from edge_core.errors import Rejected
 from edge_core.limits import POLICY_EXPERIMENTS_MAX, POLICY_LAYERS_MAX
 from edge_core.policy.documents import Experiment
+from edge_core.policy.figures import Guard
 from edge_core.policy.life import (
     LIFE,
     Plan,
@@ -55,11 +58,36 @@ def test_a_promoted_revision_replaces_the_one_before_in_its_place() -> None:
     assert set(plan.named) == {BASE, NEW}
 
 
+def test_a_promoted_revision_replaces_the_one_before_during_signals_too() -> None:
+    base, ready = Revision("base", 2), Revision("near", 1)
+    plan = done(promoted(IN_USE, base))
+    assert (plan.layers, plan.fallback) == ((base, OLD), (base,))
+    assert taken_back(plan, base, BASE) == IN_USE
+    plan = done(arranged(IN_USE, (BASE,), (BASE, ready)))
+    plan = done(promoted(plan, Revision("near", 2)))
+    assert (plan.layers, plan.fallback) == ((BASE,), (BASE, Revision("near", 2))), "no order before asked it of all"
+
+
 def test_what_is_taken_back_gives_its_place_to_the_one_before_or_to_nobody() -> None:
     plan = done(promoted(IN_USE, NEW))
     assert taken_back(plan, NEW, OLD).layers == (BASE, OLD)
     assert taken_back(plan, NEW, None).layers == (BASE,)
     assert taken_back(done(started(IN_USE, SHARE)), NEW, None) == IN_USE
+
+
+def test_what_is_taken_back_is_taken_from_the_layers_of_every_comparison() -> None:
+    beside = Running(Revision("green", 1), "share", 10, layers=(BASE, NEW, Revision("green", 1)))
+    plan = done(started(done(promoted(IN_USE, NEW)), beside))
+    assert NEW not in taken_back(plan, NEW, OLD).named
+    assert taken_back(plan, NEW, OLD).running[0].layers == (BASE, OLD, Revision("green", 1))
+
+
+def test_a_guard_is_refused_where_no_orders_are_left_to_compare_with() -> None:
+    guarded = replace(SHARE, guards=(Guard("late", 20),), percent=100)
+    assert isinstance(started(IN_USE, guarded), Rejected)
+    assert done(started(IN_USE, replace(guarded, percent=99))).running
+    assert done(started(IN_USE, replace(guarded, mode="shadow"))).running
+    assert done(started(IN_USE, replace(guarded, guards=()))).running
 
 
 def test_stores_get_every_policy_that_anything_names_once() -> None:

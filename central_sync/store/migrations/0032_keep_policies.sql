@@ -35,7 +35,8 @@ CREATE INDEX policy_audit_of ON policy_audit (policy_id, number);
 
 -- What routing made of each order, under which policies: by the entry that says so, or, of what the centre decided itself,
 -- by the row of `routing` with that hash. `arm` is the name before the `@` of
--- the policies' stamp: `default`, or the revision that is compared with it.
+-- the policies' stamp: `default`, or the revision that is compared with it; `release` the number behind it. `here` and
+-- `region` say who asked and where the goods go: a comparison may be for some of them alone.
 CREATE TABLE routing_outcome (
     order_id uuid NOT NULL,
     hash bytea NOT NULL,
@@ -46,6 +47,9 @@ CREATE TABLE routing_outcome (
     decided_at timestamptz NOT NULL,
     arm text NOT NULL,
     policy text NOT NULL,
+    release bigint NOT NULL,
+    here text NOT NULL,
+    region text NOT NULL,
     cost_milli bigint NOT NULL,
     parcels integer NOT NULL,
     carbon_g bigint NOT NULL,
