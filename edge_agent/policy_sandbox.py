@@ -39,15 +39,18 @@ _NICE: Final = 10
 
 async def run_trial(trial: Trial, *, wall_ms: int = POLICY_TRIAL_WALL_MS) -> Outcome:
     """Try a bundle in a process of its own. An outcome without a number is one that the process did not come to."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-I", "-B", "-m", "edge_agent.policy_sandbox"),  # isolated: nothing from the folder that the agent is in
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={},  # it needs nothing of the agent's, and is to know nothing of it
-        start_new_session=True,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-I", "-B", "-m", "edge_agent.policy_sandbox"),  # isolated: nothing from the folder that the agent is in
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={},  # it needs nothing of the agent's, and is to know nothing of it
+            start_new_session=True,
+        )
+    except OSError as error:  # no memory, process or file descriptor to be had: till the next time the agent sells on
+        return Outcome(0, (f"its trial could not be started: {error}",))
     try:
         async with asyncio.timeout(wall_ms / 1000):
             answer, _ = await process.communicate(_ENCODER.encode(trial))

@@ -5,6 +5,7 @@ import os
 import resource
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,6 +64,18 @@ async def test_a_trial_that_computes_for_ever_is_ended_by_the_kernel(monkeypatch
     found = await run_trial(trial(bundle(GOOD)), wall_ms=30_000)
     assert "its trial ended with -" in found.faults[0]
     assert time.monotonic() - began_s < 25
+
+
+async def test_a_trial_that_cannot_be_started_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    given = trial(bundle(GOOD))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) - 1, hard))
+    try:
+        found = await run_trial(given)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert found.number == 0
+    assert "its trial could not be started" in found.faults[0]
 
 
 async def test_a_trial_that_is_given_up_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:

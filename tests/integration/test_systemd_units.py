@@ -102,6 +102,10 @@ def test_a_database_that_hangs_does_not_restart_the_centre() -> None:
     assert watchdog_ms // WATCHDOG_INTERVAL_DIVISOR + DATABASE_PING_TIMEOUT_MS < watchdog_ms
 
 
+def test_a_trial_of_policies_that_is_killed_for_its_memory_does_not_stop_the_agent() -> None:
+    assert settings("holdfast-edge")["OOMPolicy"] == "continue"
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_service_is_watched_and_always_comes_back(service: str) -> None:
     found = settings(service)
