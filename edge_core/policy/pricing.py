@@ -44,8 +44,9 @@ class Policies:
         self._stamps: dict[tuple[str, tuple[str, ...]], Stamp] = {}
 
     def priced(self, question: Question, order_id: str, now_ms: int, signals: Iterable[Signal] = ()) -> Question:
-        """The question to route. Whatever is wrong with a policy, there is one (see `price`)."""
-        return self.price(question, order_id, now_ms, signals).question
+        """The question to route. Whatever is wrong with a policy, there is one (see `price`). Shadows are not asked."""
+        choice = choose(self.release, question, order_id, signals, now_ms)
+        return self._answered(question, named(question.facts), choice).question
 
     def price(self, question: Question, order_id: str, now_ms: int, signals: Iterable[Signal] = ()) -> Priced:
         """Ask the policies for an order's prices, on top of those that the question has.
@@ -54,14 +55,7 @@ class Policies:
         release that could not be asked: an order is never lost or refused because of a policy.
         """
         facts = named(question.facts)
-        choice = choose(self.release, question, order_id, signals, now_ms)
-        try:
-            answer = Priced(self._asked(question, facts, choice), choice.why, choice.cause)
-        except PolicyFault as fault:
-            built_in = replace(
-                question, policy=Stamp(f"{BUILT_IN.source}@{self.release.number}", question.policy.at_ms)
-            )
-            answer = Priced(built_in, "built-in", str(fault), faults=(str(fault),))
+        answer = self._answered(question, facts, choose(self.release, question, order_id, signals, now_ms))
         beside, faults = self._shadows(question, facts, order_id)
         return replace(answer, shadows=beside, faults=(*answer.faults, *faults))
 
@@ -72,6 +66,15 @@ class Policies:
     def verdict(self, policy_id: str, facts: dict[str, Value]) -> Verdict:
         """What one of the policies says of an order by itself. Raises `PolicyFault`."""
         return self._engine.verdict(policy_id, facts)
+
+    def _answered(self, question: Question, facts: dict[str, Value], choice: Choice) -> Priced:
+        try:
+            return Priced(self._asked(question, facts, choice), choice.why, choice.cause)
+        except PolicyFault as fault:
+            built_in = replace(
+                question, policy=Stamp(f"{BUILT_IN.source}@{self.release.number}", question.policy.at_ms)
+            )
+            return Priced(built_in, "built-in", str(fault), faults=(str(fault),))
 
     def _shadows(
         self, question: Question, facts: dict[str, Value], order_id: str

@@ -7,9 +7,11 @@ from msgspec.structs import replace
 
 from edge_core.policy.choosing import bucket, stopped, within
 from edge_core.policy.documents import Experiment, Policy, Signal
+from edge_core.policy.engine import Engine
 from edge_core.policy.faults import PolicyFault
 from edge_core.policy.pricing import Policies, check_layers
 from edge_core.policy.schema import INPUTS, OUTPUTS, named
+from edge_core.policy.verdict import Verdict
 from edge_core.routing.deciding import route
 from edge_core.routing.facts import Facts
 from edge_core.routing.question import Bar, Prices, Requirement
@@ -189,6 +191,20 @@ def test_a_shadow_is_priced_beside_and_changes_nothing() -> None:
     assert [shadow.prices.hour_milli for shadow in told.shadows] == [30 * CENT]
     assert told.shadows[0].policy.source.startswith("green@1#")
     assert len(told.faults) == 1, "what is wrong with a shadow is told, and stops nothing"
+
+
+def test_a_till_does_not_wait_for_shadows(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = Engine.verdict
+
+    def verdict(self: Engine, policy_id: str, facts: dict[str, Any]) -> Verdict:
+        asked.append(policy_id)
+        return real(self, policy_id, facts)
+
+    monkeypatch.setattr(Engine, "verdict", verdict)
+    tried = release("base", experiments=(Experiment("green", ("gold",), "shadow", 100),))
+    Policies(tried, [BASE, GOLD]).priced(question(facts=Facts(tier="gold")), "o1", NOW_MS)
+    assert asked == ["base"]
 
 
 @pytest.mark.parametrize(
