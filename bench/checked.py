@@ -106,7 +106,7 @@ async def _received(agent: Agent, rows: Mapping[str, int]) -> None:
         while True:
             answer = await client.request(question)
             status = msgspec.json.decode(answer.body, type=_Status)
-            if {each.dataset: each.rows for each in status.reference.datasets} == rows:
+            if {each.dataset: each.rows for each in status.reference.datasets if each.rows} == rows:
                 client.close()
                 return
             await asyncio.sleep(_STATUS_INTERVAL_S)

@@ -27,7 +27,7 @@ from central_sync.api.policy_documents import (
     revision_named,
     revision_shown,
 )
-from central_sync.policy_desk import PolicyDesk
+from central_sync.policy_desk import PolicyDesk, findings_in
 from central_sync.policy_parser import guard_said
 from central_sync.policy_printing import print_comparison, print_findings, print_trial, progress_shown
 from central_sync.printing import print_json, print_table, say
@@ -41,7 +41,6 @@ from edge_core.limits import (
 from edge_core.policy.bundle import Bundle
 from edge_core.policy.documents import Policy
 from edge_core.policy.life import Plan, Revision, Running
-from edge_core.policy.lint import lint
 from edge_core.policy.signing import public_key
 from edge_core.shapes import json_reader
 from holdfast_runtime.policies import bundled_policies, bundled_release
@@ -91,7 +90,7 @@ async def _show(database: Database, arguments: argparse.Namespace) -> int:
     say(f"{shown.name}: {shown.status} since {shown.changed_at}; {shown.title_en} ({shown.title_zh})")
     say(shown.description or shown.note)
     if row is not None:
-        print_findings(map(finding_shown, lint(row.policy)))
+        print_findings(map(finding_shown, findings_in(row.policy)))
     if detail.trial is not None:
         print_trial(detail.trial)
     if detail.comparison is not None:
@@ -102,7 +101,7 @@ async def _show(database: Database, arguments: argparse.Namespace) -> int:
 async def _lint(_: Database, arguments: argparse.Namespace) -> int:
     path = Path(arguments.words[0])
     policy = _read(path, path.stem, arguments, None)
-    findings = lint(policy)
+    findings = findings_in(policy)
     is_clean = all(finding.severity != "error" for finding in findings)
     shown = PolicyLinted(path.name, "linted" if is_clean else "draft", tuple(map(finding_shown, findings)))
     return _told(shown, arguments)

@@ -32,7 +32,7 @@ from edge_core.routing.facts import Facts
 from edge_core.routing.tariffs import Band, Cost, Weight
 
 Name = Annotated[str, Meta(min_length=1, max_length=IDENTIFIER_CHARS_MAX)]
-Moment = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+Moment = Annotated[int, Meta(ge=0, le=2**53)]
 Quantity = Annotated[int, Meta(ge=0, le=QUANTITY_MILLI_MAX)]
 Credit = Annotated[int, Meta(ge=-ROUTING_COST_MILLI_MAX, le=ROUTING_COST_MILLI_MAX)]
 Distance = Annotated[int, Meta(ge=0, le=ROUTING_DISTANCE_M_MAX)]

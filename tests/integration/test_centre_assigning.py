@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from central_sync.assigning import Assigner
 from central_sync.ordering import Placed, new_part, number_of, part_in, place, posted_of
+from central_sync.rights import centre_life
 from central_sync.store import assignments, routings
 from central_sync.store.assignments import CentralOrder, NewOrder
 from central_sync.telemetry import Telemetry
@@ -32,6 +33,7 @@ from edge_core.routing.record import decision_in, question_in
 from edge_core.stock.rights import Life
 from tests.rigs.counter import Counter
 from tests.rigs.deskwork import DeskHouse, desk_house
+from tests.rigs.granting import grants_of
 from tests.rigs.orders import BUSINESS_DATE, START_MS, till_order
 from tests.rigs.orders import order_id as numbered
 
@@ -137,11 +139,16 @@ async def parts(house: DeskHouse, order_id: UUID) -> list[CentralOrder]:
         return sorted(await assignments.parts(connection, [order_id]), key=number_of)
 
 
+async def halves_in_stock(house: DeskHouse, posted: TillOrder) -> None:
+    """Each of two nodes has one of the lines, ten times over."""
+    for node_id, line in zip((ONE, TWO), posted.lines, strict=True):
+        await house.stock(node_id, line.sku, 10 * line.quantity_milli)
+
+
 async def halves(house: DeskHouse) -> UUID:
     """An order of two lines, of which each of two nodes has one."""
     posted = order(lines=2)
-    for node_id, line in zip((ONE, TWO), posted.lines, strict=True):
-        await house.stock(node_id, line.sku, 10 * line.quantity_milli)
+    await halves_in_stock(house, posted)
     order_id = await house.post(posted)
     await house.assigner.look()
     return order_id
@@ -216,8 +223,7 @@ async def test_what_hangs_together_waits_for_a_node_that_has_all_of_it(house: De
 
 async def test_two_that_see_to_the_same_order_divide_it_once(house: DeskHouse) -> None:
     posted = order(lines=2)
-    for node_id, line in zip((ONE, TWO), posted.lines, strict=True):
-        await house.stock(node_id, line.sku, 10 * line.quantity_milli)
+    await halves_in_stock(house, posted)
     async with house.database.transaction() as connection:
         placed = await place(connection, posted, "key", now_ms=house.now_ms)
     assert isinstance(placed, Placed)
@@ -226,6 +232,21 @@ async def test_two_that_see_to_the_same_order_divide_it_once(house: DeskHouse) -
     await asyncio.gather(house.assigner.look(), other.look())
     several = await parts(house, placed.order.order_id)
     assert [len((await house.standing(part.order_id)).attempts) for part in several] == [1, 1]
+
+
+async def test_a_part_spends_the_rights_that_there_are_and_no_order_is_divided_beyond_them(house: DeskHouse) -> None:
+    posted = order(lines=2)
+    await halves_in_stock(house, posted)
+    shared = posted.lines[0]
+    async with house.database.reading() as connection:
+        life = await centre_life(connection)
+    house.nodes[ONE].record(grants_of(house.nodes[ONE], shared.sku, (life, shared.quantity_milli)))
+    await house.hear(ONE)
+    first, second = await house.post(posted), await house.post(posted)
+    await house.assigner.look()
+    rights, plain = [(await house.asked(part.order_id)).spent for part in await parts(house, first)]
+    assert ([(each.sku, each.quantity_milli) for each in rights], plain) == ([(shared.sku, shared.quantity_milli)], ())
+    assert (await house.standing(second)).status == "unassigned", "the view shows more, which nobody may promise"
 
 
 async def taken(house: DeskHouse, node_id: str, part: NewOrder) -> Attempt:

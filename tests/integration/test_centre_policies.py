@@ -32,6 +32,7 @@ from tests.rigs.streams import NodeLog
 
 PATH = "/v1/policies"
 FASTEST = Revision("fastest", 1)
+GOOD, LATE = Outcome(5_000, 1, 400, is_late=False), Outcome(5_000, 1, 400, is_late=True)
 
 
 @pytest.fixture
@@ -101,6 +102,14 @@ async def came_out(database: Database, arm: str, orders: Sequence[Outcome], *, a
     ]
     async with database.transaction() as connection:
         await outcomes.add(connection, rows)
+
+
+async def share_guarded(centre: RunningCentre) -> None:
+    """A tenth of the orders, until 20 in a thousand more of them are late."""
+    await draft(centre, hours(1))
+    await tried(centre, FASTEST)
+    guards = [{"figure": "late", "more_permille_max": 20}]
+    assert await step(centre, FASTEST, "compare", mode="share", percent=10, guards=guards) == "shared"
 
 
 async def arrived(database: Database, log: NodeLog) -> None:
@@ -176,14 +185,9 @@ async def test_a_shadow_is_tried_on_every_order_and_changes_none(
 async def test_a_guard_takes_a_policy_back_by_itself_and_says_why(
     centre: RunningCentre, database: Database, watch: PolicyWatch
 ) -> None:
-    await draft(centre, hours(1))
-    await tried(centre, FASTEST)
-    await step(
-        centre, FASTEST, "compare", mode="share", percent=10, guards=[{"figure": "late", "more_permille_max": 20}]
-    )
-    good, late = Outcome(5_000, 1, 400, is_late=False), Outcome(5_000, 1, 400, is_late=True)
-    await came_out(database, "default", [good] * 900)
-    await came_out(database, FASTEST.name, [good] * 90 + [late] * 10)
+    await share_guarded(centre)
+    await came_out(database, "default", [GOOD] * 900)
+    await came_out(database, FASTEST.name, [GOOD] * 90 + [LATE] * 10)
     await watch.look()
     assert (await centre.get(f"{PATH}/fastest/1"))["policy"]["status"] == "rolled_back"
     assert (await released(database)).release.experiments == ()
@@ -195,17 +199,12 @@ async def test_a_guard_takes_a_policy_back_by_itself_and_says_why(
 async def test_a_guard_is_silent_while_it_is_not_sure(
     centre: RunningCentre, database: Database, watch: PolicyWatch
 ) -> None:
-    await draft(centre, hours(1))
-    await tried(centre, FASTEST)
-    await step(
-        centre, FASTEST, "compare", mode="share", percent=10, guards=[{"figure": "late", "more_permille_max": 20}]
-    )
-    good, late = Outcome(5_000, 1, 400, is_late=False), Outcome(5_000, 1, 400, is_late=True)
+    await share_guarded(centre)
     before = datetime(2026, 1, 1, tzinfo=UTC)
-    await came_out(database, "default", [good] * 500)
-    await came_out(database, FASTEST.name, [good] * 58 + [late] * 2)
-    await came_out(database, f"{FASTEST.name}x", [late] * 500)
-    await came_out(database, "default", [good] * 1, at=before)
+    await came_out(database, "default", [GOOD] * 500)
+    await came_out(database, FASTEST.name, [GOOD] * 58 + [LATE] * 2)
+    await came_out(database, f"{FASTEST.name}x", [LATE] * 500)
+    await came_out(database, "default", [GOOD] * 1, at=before)
     await watch.look()
     assert (await centre.get(f"{PATH}/fastest/1"))["policy"]["status"] == "shared"
 

@@ -16,20 +16,18 @@ from central_sync.store.rights import RightsKey
 from edge_core import ids
 from edge_core.errors import Rejected
 from edge_core.limits import RIGHTS_REBALANCE_MS_DEFAULT, RIGHTS_ROWS_MAX
-from edge_core.orders.commands import ShareRights
 from edge_core.orders.events import StockMoved
-from edge_core.orders.sharing import share_rights
-from edge_core.orders.world import World
 from edge_core.stock import rights_book
 from edge_core.stock.holds import end_id
-from edge_core.stock.ledger import Allocation, Position, StockDelta
-from edge_core.stock.requests import GrantRights, HearRights, ReturnRights, SettleRights
+from edge_core.stock.ledger import Allocation, StockDelta
+from edge_core.stock.requests import HearRights, ReturnRights, SettleRights
 from edge_core.stock.rights import Life, Moved, Rights, Row, balance_milli, present_life
 from edge_core.stock.rights_book import RightsBook
 from edge_core.stock.stock_events import HoldEnded, RightsGranted, StockHeld
 from edge_core.sync.instruction import decode_instruction
 from tests.rigs.centre import greet, migrated, push, rows
-from tests.rigs.orders import BUSINESS_DATE, START_MS
+from tests.rigs.granting import grants_of
+from tests.rigs.orders import START_MS
 from tests.rigs.streams import NodeLog
 
 SKU = "milk"
@@ -50,25 +48,7 @@ async def log(database: Database) -> NodeLog:
 
 
 def grants(log: NodeLog, *wanted: tuple[Life, int]) -> list[RightsGranted]:
-    """What the owner decides, one after the other."""
-    key, found = (log.node_id, SKU), []
-    book = rights_book.empty(*key)
-    for number, (to, quantity_milli) in enumerate(wanted, 1):
-        position = Position(SKU, None, "H87", None, 10_000, reserved_milli=book.set_aside_milli)
-        command = ShareRights(
-            ids.uuid7(START_MS, number),
-            GrantRights(SKU, quantity_milli, to),
-            Life(log.node_id, log.incarnation),
-            BUSINESS_DATE,
-            is_confirmed=True,
-        )
-        events = share_rights(World(None, {SKU: (position,)}, rights={key: book}), command)
-        assert not isinstance(events, Rejected), events
-        (event,) = events
-        assert isinstance(event, RightsGranted)
-        book = rights_book.merge(book, event.news)
-        found.append(event)
-    return found
+    return grants_of(log, SKU, *wanted)
 
 
 async def centre(database: Database) -> Life:

@@ -14,9 +14,12 @@ from edge_core.limits import (
     POLICY_FINDINGS_MAX,
     POLICY_ROWS_MAX,
 )
+from edge_core.policy.cells import Checker
 from edge_core.policy.documents import Experiment, Policy
 from edge_core.policy.faults import Cell
 from edge_core.policy.lint import lint, lint_bundle
+from edge_core.policy.lint_nodes import NodeLinter
+from edge_core.policy.notes import Notes
 from edge_core.policy.pricing import Policies
 from edge_core.routing.facts import Facts
 from tests.rigs.policies import ELSE, errors, expressions, graph, only, policy, release, table
@@ -73,6 +76,7 @@ def test_a_policy_in_order_has_no_findings() -> None:
         ("hour", "len(tier) > 1", "len() is not allowed: it is not known"),
         ("hour", "now() > 1", "now() is not allowed"),
         ("hour", "3 or 4", "write ==, or values with commas"),
+        ("hour", "(lines) and > 3", "expected a comparison"),
         ("hour", "lines", "expected a value in plain, or a comparison"),
         ("hour", "null", "never equal"),
         ("hour", "> 1 && < 3", "write and"),
@@ -148,6 +152,19 @@ def test_a_word_that_a_fact_never_is_gives_a_warning() -> None:
     found = lint(policy("p", table([{"if preference": "'Fastest'", **ELSE}, ELSE])))
     assert [(each.severity, each.what) for each in found] == [
         ("warning", "preference is never 'Fastest', but fastest, cheapest, greenest")
+    ]
+
+
+def test_what_the_engine_cannot_read_is_refused_even_where_the_grammar_lets_it_through() -> None:
+    """No such cell is known: the grammar allows no more than the engine does (tests/property/test_policy_laws.py)."""
+
+    def refuses(_: str) -> None:
+        raise RuntimeError("parserError\nstack")
+
+    notes = Notes("p")
+    NodeLinter(notes, Checker())._compile("prices", 3, "hour", refuses, "> 1")
+    assert [str(each) for each in notes.findings] == [
+        "p, node 'prices', row 3, column 'hour': the engine cannot read it: parserError"
     ]
 
 

@@ -111,3 +111,10 @@ def test_a_way_without_an_edge_and_an_edge_without_a_way_are_refused() -> None:
     assert {"no edge begins at this way", "an edge begins at 'lost', which is none of its ways"} <= {
         e.what for e in found
     }
+
+
+def test_a_switch_that_takes_several_ways_at_once_is_refused() -> None:
+    made = switch({"fast": "lines > 1", "other": ""}, {"fast": THROUGH, "other": TWO})
+    made["nodes"][1]["content"]["hitPolicy"] = "collect"
+    found = only(of_graph("p", made))
+    assert (found.cell.node, found.allowed) == ("ways", ("first",))
