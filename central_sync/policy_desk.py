@@ -205,10 +205,11 @@ class PolicyDesk(Struct, frozen=True):
 
     async def _release(self, connection: Connection, plan: Plan, who: str) -> Plan | Rejected:
         """Publish what follows from a plan, with the policies that it names."""
-        after = replace(plan, number=plan.number + 1)
+        # A clock that was set back must not make a release that stores take for an older one.
+        made_at_ms = max(self._now_ms(), plan.made_at_ms + 1)
+        after = replace(plan, number=plan.number + 1, made_at_ms=made_at_ms)
         documents = [await self._document(connection, revision) for revision in after.named]
         rows = {each.policy_id: encode_row(each) for each in documents}
-        made_at_ms = self._now_ms()
         unsigned = life.release_of(after, number=after.number, made_at_ms=made_at_ms)
         release = signed(unsigned, documents, await self.seed(connection))
         from edge_core.policy.lint import lint_bundle  # noqa: PLC0415 - as in `findings_in`

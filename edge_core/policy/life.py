@@ -69,12 +69,16 @@ class Running(Struct, frozen=True, array_like=True):
 
 
 class Plan(Struct, frozen=True, array_like=True):
-    """What is in use: the layers of every order, those for the time of a signal, and what is compared with them."""
+    """What is in use: the layers of every order, those for the time of a signal, and what is compared with them.
+
+    `number` and `made_at_ms` are of the release that it led to; stores use none that was made before theirs.
+    """
 
     number: int = 0
     layers: tuple[Revision, ...] = ()
     fallback: tuple[Revision, ...] = ()
     running: tuple[Running, ...] = ()
+    made_at_ms: int = 0
 
     def running_of(self, revision: Revision) -> Running | None:
         """The comparison that a revision is in."""
