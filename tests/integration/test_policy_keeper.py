@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
@@ -16,8 +16,10 @@ from edge_agent.policy_sandbox import run_trial
 from edge_core.errors import PermanentFault
 from edge_core.limits import POLICY_KEYS_MAX
 from edge_core.policy.bundle import Bundle
-from edge_core.policy.documents import Signal
+from edge_core.policy.documents import Policy, Release, Signal
+from edge_core.policy.faults import Cell, PolicyFault
 from edge_core.policy.outcome import Outcome, Trial
+from edge_core.policy.pricing import Policies
 from edge_core.policy.signing import signed
 from edge_core.reference.datasets import encode_row
 from edge_core.routing.facts import Facts
@@ -229,3 +231,18 @@ async def test_a_bundle_that_is_damaged_in_the_file_is_made_anew_from_the_refere
     await asyncio.gather(running, return_exceptions=True)
     assert hour_milli(shop.keeper) == 30_000
     assert shop.keeper.status.fault is None
+
+
+async def test_what_this_process_has_no_room_for_is_not_shown_as_used(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shop.publish(bundle(GOOD, number=2))
+    await shop.until(2)
+
+    def load(release: Release, policies: Iterable[Policy]) -> Policies:
+        raise PolicyFault(Cell("*"), "the engine cannot load it: no memory")
+
+    monkeypatch.setattr("edge_agent.policies.Policies", load)
+    await shop.publish(bundle(policy("p", table([{"hour_minor": "7"}])), number=3))
+    await shop.until(2, refused=3)
+    assert (shop.keeper.status.policies, hour_milli(shop.keeper)) == (1, 30_000)
