@@ -8,7 +8,7 @@ everything that asks the clock or chance, text templates, and fields of fields.
 import re
 from typing import Final
 
-from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedToken
 from msgspec import Struct
 
 _GRAMMAR: Final = r"""
@@ -153,8 +153,6 @@ def _parse(text: str, start: str) -> Parsed:
         found = "the end" if error.token.type == "$END" else repr(str(error.token))
         where = "" if error.token.type == "$END" else f" at character {(error.token.start_pos or 0) + 1}"
         raise Unreadable(f"{found}{where} is not expected", _shown(error.expected)) from error
-    except UnexpectedInput as error:
-        raise Unreadable("it cannot be read") from error
 
 
 def _shown(expected: set[str]) -> tuple[str, ...]:

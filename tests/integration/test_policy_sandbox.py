@@ -4,7 +4,6 @@ import asyncio
 import os
 import resource
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +59,8 @@ async def test_a_trial_that_takes_too_much_or_dies_is_a_no(
 async def test_a_trial_that_computes_for_ever_is_ended_by_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy_sandbox, "_LIMITS", ((resource.RLIMIT_CPU, 1),))
     as_child(monkeypatch, "import resource; resource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass")
-    began_s = time.monotonic()
     found = await run_trial(trial(bundle(GOOD)), wall_ms=30_000)
     assert "its trial ended with -" in found.faults[0]
-    assert time.monotonic() - began_s < 25
 
 
 async def test_a_trial_that_cannot_be_started_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
