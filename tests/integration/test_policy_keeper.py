@@ -1,6 +1,7 @@
 """The policies of a store: what comes as reference data is tried, used or refused; there are always some prices."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterable
 from contextlib import closing
@@ -187,6 +188,19 @@ def test_enrolment_adds_a_key_once_and_keeps_the_others(tmp_path: Path) -> None:
         trust(path, [bytes([n] * 32).hex() for n in range(1, POLICY_KEYS_MAX + 1)])
     with pytest.raises(PermanentFault, match="cannot be written"):
         trust(tmp_path / "nowhere" / "keys", [KEY.hex()])
+
+
+def test_keys_are_on_the_disk_before_they_take_the_place_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, synced = tmp_path / "keys", list[tuple[bytes, bool]]()
+
+    def fsync(file: int) -> None:
+        synced.append((os.pread(file, 1_000, 0), path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert trust(path, [KEY.hex()])
+    assert synced == [(f"{KEY.hex()}\n".encode(), False)]
 
 
 async def test_a_centre_that_gives_a_number_twice_is_followed_by_when_the_release_was_made(shop: Shop) -> None:
