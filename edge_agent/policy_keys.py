@@ -41,7 +41,10 @@ def trust(path: Path, keys: Iterable[str]) -> bool:
     read_keys(lines)  # the number of them is limited
     beside = path.with_suffix(".new")
     try:
-        beside.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+        with beside.open("w", encoding="ascii") as file:
+            file.writelines(f"{line}\n" for line in lines)
+            file.flush()
+            os.fsync(file.fileno())  # a power cut must not leave a file without keys
         beside.chmod(_FILE_MODE)
         os.replace(beside, path)  # noqa: PTH105 - whoever reads meanwhile has the one or the other
     except OSError as error:

@@ -106,13 +106,10 @@ def timed(
 
 def sent_again(submissions: Iterable[Submission], recorded: Sequence[Recorded]) -> tuple[list[Order], list[Address]]:
     """Orders of which commands may send something otherwise than before, and the addresses that it may go to."""
-    asked = {
-        each.request.order_id: each.request.request
-        for each in submissions
-        if isinstance(each.request, Ask) and (each.request.name == "route" or _sends(each.request))
-    }
+    asks = [each.request for each in submissions if isinstance(each.request, Ask)]
+    asked = {each.order_id for each in asks if each.name == "route" or _sends(each)}
     found: list[Order] = []
-    addresses = [each.ship_to for each in asked.values() if isinstance(each, RedirectRequest)]
+    addresses = [each.request.ship_to for each in asks if isinstance(each.request, RedirectRequest)]
     for each in recorded:
         if each.entry.order_id in asked:
             for event in each.entry.events:

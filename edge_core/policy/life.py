@@ -71,7 +71,10 @@ class Running(Struct, frozen=True, array_like=True):
 
 
 class Plan(Struct, frozen=True, array_like=True):
-    """What is in use: the layers of every order, those for the time of a signal, and what is compared with them."""
+    """What is in use: the layers of every order, those for the time of a signal, and what is compared with them.
+
+    `number` and `made_at_ms` are of the release that it led to; stores use none that was made before theirs.
+    """
 
     number: int = 0
     layers: tuple[Revision, ...] = ()

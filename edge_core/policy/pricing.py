@@ -78,6 +78,15 @@ class Policies:
         """What one of the policies says of an order by itself. Raises `PolicyFault`."""
         return self._engine.verdict(policy_id, facts)
 
+    def _answered(self, question: Question, facts: dict[str, Value], choice: Choice) -> Priced:
+        try:
+            return Priced(self._asked(question, facts, choice), choice.why, choice.cause)
+        except PolicyFault as fault:
+            built_in = replace(
+                question, policy=Stamp(f"{BUILT_IN.source}@{self.release.number}", question.policy.at_ms)
+            )
+            return Priced(built_in, "built-in", str(fault), faults=(str(fault),))
+
     def _shadows(
         self, question: Question, facts: dict[str, Value], order_id: str
     ) -> tuple[tuple[Question, ...], list[str]]:

@@ -57,7 +57,7 @@ def _policy(question: Question, voice: Voice) -> Iterator[str]:
     """Which policy it was and, where it was not the usual one, why."""
     policy, at_ms = question.policy.source, question.policy.at_ms
     if at_ms:
-        span = voice.span(question.asked_at_ms - at_ms)
+        span = voice.span(max(0, question.asked_at_ms - at_ms))  # the centre's clock may be ahead
         yield voice.say("reason.policy", policy=policy, span=span, at=voice.moment(at_ms))
     else:
         yield voice.say("reason.policy.own", policy=policy)

@@ -1,7 +1,7 @@
 """The life of a policy at the centre: drafted, linted, tried, compared, promoted, taken back, and by whom."""
 
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from edge_core.policy.bundle import Bundle
 from edge_core.policy.documents import Policy, Release
 from edge_core.policy.figures import Outcome
 from edge_core.policy.keys import key_id
-from edge_core.policy.life import Revision
+from edge_core.policy.life import Plan, Revision
 from edge_core.policy.signing import check_signature, public_key
 from edge_core.reference.datasets import decode_row
 from edge_core.reference.files import read_file
@@ -153,6 +153,22 @@ async def test_the_policies_that_are_shipped_are_installed_once_and_stores_can_c
     listed = await centre.get(PATH)
     assert len(listed["policies"]) == len(bundled_policies())
     assert listed["plan"]["layers"] == list(made.release.layers)
+
+
+async def test_a_clock_that_was_set_back_makes_no_release_that_stores_take_for_an_older_one(
+    centre: RunningCentre, database: Database
+) -> None:
+    bundle = Bundle(bundled_release(number=1, made_at_ms=1), bundled_policies())
+    yesterday = PolicyDesk(lambda: times.now() - timedelta(days=1))
+    async with database.transaction() as connection:
+        plan = await PolicyDesk(times.now).install(connection, bundle, "somebody")
+    first = (await released(database)).release
+    assert isinstance(plan, Plan)
+    async with database.transaction() as connection:
+        await yesterday.arrange(connection, plan.layers[:1], plan.fallback, "somebody")
+    second = (await released(database)).release
+    assert (second.number, second.layers) == (2, first.layers[:1])
+    assert second.made_at_ms > first.made_at_ms
 
 
 async def test_a_draft_with_errors_stays_one_and_says_in_which_cell(centre: RunningCentre) -> None:

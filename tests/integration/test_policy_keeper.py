@@ -1,8 +1,9 @@
 """The policies of a store: what comes as reference data is tried, used or refused; there are always some prices."""
 
 import asyncio
+import os
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import closing
 from pathlib import Path
 from uuid import UUID
@@ -16,8 +17,10 @@ from edge_agent.policy_sandbox import run_trial
 from edge_core.errors import PermanentFault
 from edge_core.limits import POLICY_KEYS_MAX
 from edge_core.policy.bundle import Bundle
-from edge_core.policy.documents import Signal
+from edge_core.policy.documents import Policy, Release, Signal
+from edge_core.policy.faults import Cell, PolicyFault
 from edge_core.policy.outcome import Outcome, Trial
+from edge_core.policy.pricing import Policies
 from edge_core.policy.signing import signed
 from edge_core.reference.datasets import encode_row
 from edge_core.routing.facts import Facts
@@ -187,6 +190,19 @@ def test_enrolment_adds_a_key_once_and_keeps_the_others(tmp_path: Path) -> None:
         trust(tmp_path / "nowhere" / "keys", [KEY.hex()])
 
 
+def test_keys_are_on_the_disk_before_they_take_the_place_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, synced = tmp_path / "keys", list[tuple[bytes, bool]]()
+
+    def fsync(file: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{file}").read_bytes(), path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert trust(path, [KEY.hex()])
+    assert synced == [(f"{KEY.hex()}\n".encode(), False)]
+
+
 async def test_a_centre_that_gives_a_number_twice_is_followed_by_when_the_release_was_made(shop: Shop) -> None:
     await shop.publish(bundle(GOOD, number=5))
     await shop.until(5)
@@ -229,3 +245,18 @@ async def test_a_bundle_that_is_damaged_in_the_file_is_made_anew_from_the_refere
     await asyncio.gather(running, return_exceptions=True)
     assert hour_milli(shop.keeper) == 30_000
     assert shop.keeper.status.fault is None
+
+
+async def test_what_this_process_has_no_room_for_is_not_shown_as_used(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shop.publish(bundle(GOOD, number=2))
+    await shop.until(2)
+
+    def load(release: Release, policies: Iterable[Policy]) -> Policies:
+        raise PolicyFault(Cell("*"), "the engine cannot load it: no memory")
+
+    monkeypatch.setattr("edge_agent.policies.Policies", load)
+    await shop.publish(bundle(policy("p", table([{"hour_minor": "7"}])), number=3))
+    await shop.until(2, refused=3)
+    assert (shop.keeper.status.policies, hour_milli(shop.keeper)) == (1, 30_000)

@@ -61,6 +61,11 @@ def test_every_phrase_is_said_in_some_decision_and_none_is_missing(lang: Lang, m
     assert set(PHRASES) - heard.asked == set()
 
 
+def test_a_policy_of_a_clock_that_is_ahead_is_not_said_to_be_old() -> None:
+    asked = replace(question(), policy=Stamp("default@2#9f3c", NOW_MS + 3 * HOUR_MS))
+    assert "default@2#9f3c, published 0 seconds before" in "\n".join(lines(told(asked, "en"), "reasons"))
+
+
 def test_every_constraint_every_part_and_every_price_has_its_words() -> None:
     asked = question()
     checks = {check.__name__ for table in (ORDER, PLACE, NEED, SERVICE, TRIP) for check in table}

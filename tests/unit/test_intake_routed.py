@@ -179,6 +179,15 @@ async def test_goods_that_are_sent_elsewhere_go_by_what_goes_there(parts: Parts)
     assert routed["groups"][0]["decision_id"] == second.hash
 
 
+async def test_two_changes_of_address_in_one_commit_are_each_routed_by_what_goes_there(parts: Parts) -> None:
+    placed = await ship(parts)
+    redirects = [RedirectRequest("ship", Address("A. Receiver", country)) for country in ("FR", "DE")]
+    await asyncio.gather(*(answer(parts, Ask(placed, "redirect", each)) for each in redirects))
+    decisions = (await explained(parts.file.path, placed, lang="en", zone=UTC)).decisions
+    assert [each.question.region for each in decisions] == ["DE-BE", "FR", "DE"]
+    assert [each.groups[0].service_id for each in decisions] == ["parcel"] * 3
+
+
 async def test_where_no_carrier_goes_the_order_is_held_for_people(parts: Parts) -> None:
     held = await answer(parts, order(ship_to=Address("A. Receiver", "BR")))
     assert (held["status"], held["groups"][0]["status"]) == ("held", "reserved")
