@@ -130,7 +130,11 @@ async def take_awaiting(connection: Connection, order_id: UUID) -> list[UUID]:
 
 async def due(connection: Connection, now_ms: int, rows_max: int) -> list[UUID]:
     """Orders about which something has to be done, those that have waited longest first."""
-    statement = "SELECT order_id FROM central_order WHERE due_at_ms <= $1 ORDER BY due_at_ms, order_id LIMIT $2"
+    # Of two that are due at once the earlier one, so that the parts of an order come before the next order.
+    statement = """
+        SELECT order_id FROM central_order WHERE due_at_ms <= $1
+        ORDER BY due_at_ms, received_at, order_id LIMIT $2
+    """
     return [row[0] for row in await connection.fetch(statement, now_ms, rows_max)]
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from central_sync.store.database import Connection
 from central_sync.store.streams import StreamKey
 from edge_core.policy.figures import Group, Outcome, Sums
+from edge_core.policy.pricing import arm_of
 from edge_core.routing.record import Record
 
 _RELEASE_DIGITS: Final = 16
@@ -34,12 +35,12 @@ class OutcomeRow(NamedTuple):
     @property
     def arm(self) -> str:
         """Of which group of orders it is."""
-        return self.policy.partition("@")[0]
+        return arm_of(self.policy)
 
     @property
     def release(self) -> int:
         """The release that whoever decided had; 0 where the stamp names none."""
-        number = self.policy.partition("@")[2].partition("#")[0]
+        number = self.policy.partition("@")[2].partition("#")[0].partition("/")[0]
         return int(number) if number.isascii() and number.isdigit() and len(number) <= _RELEASE_DIGITS else 0
 
 

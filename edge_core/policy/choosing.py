@@ -47,15 +47,6 @@ def choose(release: Release, question: Question, order_id: str, signals: Iterabl
     return Choice(DEFAULT, release.layers, "default")
 
 
-def shadows(release: Release, question: Question, order_id: str) -> list[Choice]:
-    """The experiments that are only compared for this order: they change nothing."""
-    return [
-        Choice(experiment.experiment_id, experiment.layers, "experiment", experiment.experiment_id)
-        for experiment in release.experiments
-        if experiment.mode == "shadow" and takes(experiment, question, order_id)
-    ]
-
-
 def takes(experiment: Experiment, question: Question, order_id: str) -> bool:
     """Whether an order is within the scope and the share of an experiment."""
     is_here = not experiment.stores or question.here in experiment.stores

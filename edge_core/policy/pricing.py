@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from edge_core.orders.document import Preference
-from edge_core.policy.choosing import Choice, Why, choose, shadows
+from edge_core.policy.choosing import Choice, Why, choose
 from edge_core.policy.documents import Policy, Release, Signal
 from edge_core.policy.engine import Engine
 from edge_core.policy.faults import Cell, PolicyFault
@@ -24,15 +24,12 @@ _HASH_BYTES: Final = 8
 class Priced(Struct, frozen=True):
     """A question with its prices, and why they are these.
 
-    `cause` is the experiment, the signal, or what was wrong with which cell of a policy. `shadows` are the same
-    question as other policies would price it, for comparison: a fault in one of them is only told in `faults`.
+    `cause` is the experiment, the signal, or what was wrong with which cell of a policy.
     """
 
     question: Question
     why: Why
     cause: str | None = None
-    shadows: tuple[Question, ...] = ()
-    faults: tuple[str, ...] = ()
 
 
 class Policies:
@@ -44,31 +41,23 @@ class Policies:
         self._stamps: dict[tuple[str, tuple[str, ...]], Stamp] = {}
 
     def priced(self, question: Question, order_id: str, now_ms: int, signals: Iterable[Signal] = ()) -> Question:
-        """The question to route. Whatever is wrong with a policy, there is one (see `price`); no shadow is asked."""
-        return self._answer(question, named(question.facts), order_id, now_ms, signals).question
+        """The question to route. Whatever is wrong with a policy, there is one (see `price`)."""
+        return self.price(question, order_id, now_ms, signals).question
 
     def price(self, question: Question, order_id: str, now_ms: int, signals: Iterable[Signal] = ()) -> Priced:
         """Ask the policies for an order's prices, on top of those that the question has.
 
         Where one cannot answer the question stays as it was, with a stamp that has the built-in prices beside the
-        release that could not be asked: an order is never lost or refused because of a policy.
+        release and the arm that could not be asked: an order is never lost or refused because of a policy, and counts
+        where it would have counted.
         """
-        facts = named(question.facts)
-        answer = self._answer(question, facts, order_id, now_ms, signals)
-        beside, faults = self._shadows(question, facts, order_id)
-        return replace(answer, shadows=beside, faults=(*answer.faults, *faults))
-
-    def _answer(
-        self, question: Question, facts: dict[str, Value], order_id: str, now_ms: int, signals: Iterable[Signal]
-    ) -> Priced:
         choice = choose(self.release, question, order_id, signals, now_ms)
         try:
-            return Priced(self._asked(question, facts, choice), choice.why, choice.cause)
+            return Priced(self._asked(question, named(question.facts), choice), choice.why, choice.cause)
         except PolicyFault as fault:
-            built_in = replace(
-                question, policy=Stamp(f"{BUILT_IN.source}@{self.release.number}", question.policy.at_ms)
-            )
-            return Priced(built_in, "built-in", str(fault), faults=(str(fault),))
+            source = f"{BUILT_IN.source}@{self.release.number}/{choice.arm}"
+            built_in = replace(question, policy=Stamp(source, question.policy.at_ms))
+            return Priced(built_in, "built-in", str(fault))
 
     def asked(self, question: Question, arm: str, layers: tuple[str, ...]) -> Question:
         """A question that was priced already as some layers would have priced it. Raises `PolicyFault`."""
@@ -77,27 +66,6 @@ class Policies:
     def verdict(self, policy_id: str, facts: dict[str, Value]) -> Verdict:
         """What one of the policies says of an order by itself. Raises `PolicyFault`."""
         return self._engine.verdict(policy_id, facts)
-
-    def _answered(self, question: Question, facts: dict[str, Value], choice: Choice) -> Priced:
-        try:
-            return Priced(self._asked(question, facts, choice), choice.why, choice.cause)
-        except PolicyFault as fault:
-            built_in = replace(
-                question, policy=Stamp(f"{BUILT_IN.source}@{self.release.number}", question.policy.at_ms)
-            )
-            return Priced(built_in, "built-in", str(fault), faults=(str(fault),))
-
-    def _shadows(
-        self, question: Question, facts: dict[str, Value], order_id: str
-    ) -> tuple[tuple[Question, ...], list[str]]:
-        found: list[Question] = []
-        faults: list[str] = []
-        for choice in shadows(self.release, question, order_id):
-            try:
-                found.append(self._asked(question, facts, choice))
-            except PolicyFault as fault:
-                faults.append(str(fault))
-        return tuple(found), faults
 
     def _asked(self, question: Question, facts: dict[str, Value], choice: Choice) -> Question:
         verdicts = [self._engine.verdict(policy_id, facts) for policy_id in choice.layers]
@@ -113,6 +81,13 @@ class Policies:
             source = f"{choice.arm}@{self.release.number}#{hashed.hexdigest()}"
             self._stamps[key] = Stamp(source, self.release.made_at_ms)
         return self._stamps[key]
+
+
+def arm_of(source: str) -> str:
+    """The arm that an order is of, by the name of its policies' stamp: one whose policies could not be asked too."""
+    name, _, rest = source.partition("@")
+    missed = rest.partition("/")[2]
+    return missed if name == BUILT_IN.source and missed else name
 
 
 def unpriced(question: Question) -> Question:

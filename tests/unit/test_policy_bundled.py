@@ -183,7 +183,7 @@ def test_the_release_that_comes_with_the_product_prices_every_order_and_has_a_fa
     made = bundled_release(number=1, made_at_ms=NOW_MS)
     policies = Policies(made, bundled_policies())
     told = policies.price(question(facts=Facts(tier="black", cold_lines=1)), "o1", NOW_MS)
-    assert (told.why, told.faults) == ("default", ())
+    assert (told.why, told.cause) == ("default", None)
     assert told.question.prices.hour_milli == 500_000
     asked = policies.asked(question(), "fallback", made.fallback)
     assert asked.prices.km_milli == 1_000_000

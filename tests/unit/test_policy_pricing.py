@@ -9,7 +9,7 @@ from edge_core.policy.choosing import bucket, stopped, within
 from edge_core.policy.documents import Experiment, Policy, Signal
 from edge_core.policy.engine import Engine
 from edge_core.policy.faults import PolicyFault
-from edge_core.policy.pricing import Policies, check_layers
+from edge_core.policy.pricing import Policies, arm_of, check_layers
 from edge_core.policy.schema import INPUTS, OUTPUTS, Value, named
 from edge_core.policy.verdict import Verdict, read_verdict
 from edge_core.routing.deciding import route
@@ -109,8 +109,20 @@ def test_an_answer_that_cannot_be_used_leaves_the_built_in_prices_and_names_the_
     assert told.cause.startswith(f"bad, column '{column}': ")
     assert says in told.cause
     assert told.question.prices == asked.prices
-    assert told.question.policy.source == "built-in-1@1", "the release that could not be asked is named"
+    assert told.question.policy.source == "built-in-1@1/default", (
+        "the release and the arm that could not be asked is named"
+    )
     assert route(told.question).kind == "fulfil_here", "the order is routed all the same"
+
+
+def test_an_order_whose_policies_cannot_be_asked_counts_in_the_arm_that_it_was_of() -> None:
+    bad = policy("bad", table([{"parcels_max": "99"}]))
+    tried = release("base", experiments=(Experiment("worse", ("bad",), "share", 100),))
+    source = Policies(tried, [BASE, bad]).priced(question(), "o1", NOW_MS).policy.source
+    assert source == "built-in-1@1/worse"
+    assert [arm_of(each) for each in (source, "worse@3#ab", "default@3#ab", "built-in-1")] == [
+        *("worse", "worse", "default", "built-in-1"),
+    ]
 
 
 def test_an_engine_that_fails_and_a_list_of_answers_leave_the_built_in_prices_too() -> None:
@@ -179,18 +191,6 @@ def test_an_experiment_keeps_to_its_stores_and_regions() -> None:
     assert why(here) == "default"
     assert why(here, here="s2") == "experiment"
     assert not within("DEX", "DE")
-
-
-def test_a_shadow_is_priced_beside_and_changes_nothing() -> None:
-    tried = release(
-        "base", experiments=(Experiment("green", ("gold",), "shadow", 100), Experiment("odd", ("odd",), "shadow", 100))
-    )
-    told = Policies(tried, [BASE, GOLD, ODD]).price(question(facts=Facts(tier="gold")), "o1", NOW_MS)
-    assert told.why == "default"
-    assert told.question.prices.hour_milli == 0
-    assert [shadow.prices.hour_milli for shadow in told.shadows] == [30 * CENT]
-    assert told.shadows[0].policy.source.startswith("green@1#")
-    assert len(told.faults) == 1, "what is wrong with a shadow is told, and stops nothing"
 
 
 def test_a_decision_does_no_work_for_shadows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,8 +34,8 @@ CREATE TABLE policy_audit (
 CREATE INDEX policy_audit_of ON policy_audit (policy_id, number);
 
 -- What routing made of each order, under which policies: by the entry that says so, or, of what the centre decided itself,
--- by the row of `routing` with that hash. `arm` is the name before the `@` of
--- the policies' stamp: `default`, or the revision that is compared with it; `release` the number behind it. `here` and
+-- by the row of `routing` with that hash. `arm` is the group of orders
+-- that the policies' stamp makes it one of: `default`, or the revision that is compared with it; `release` the number in it. `here` and
 -- `region` say who asked and where the goods go: a comparison may be for some of them alone.
 CREATE TABLE routing_outcome (
     order_id uuid NOT NULL,
