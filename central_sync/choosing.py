@@ -120,7 +120,10 @@ def _priced(row: CentralOrder, asked: Question, policies: Policies | None, refer
     part = part_in(row)
     if policies is not None and asked.policy != PLAIN:
         whole = row.order_id if part is None else part.order_id  # parts are of the order's own arm
-        asked = policies.priced(asked, str(whole), asked.asked_at_ms, reference.signals)
+        priced = policies.price(asked, str(whole), asked.asked_at_ms, reference.signals)
+        if priced.why == "built-in":
+            _log.warning("assignment.policy_unanswered", order_id=str(row.order_id), error=priced.cause)
+        asked = priced.question
     if not is_divisible(posted_of(row), part):
         asked = replace(asked, prices=replace(asked.prices, parcels_max=1))
     return fitted(asked) or asked

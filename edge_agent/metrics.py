@@ -81,6 +81,8 @@ class AgentCollector(Collector):
         number = self._policies.status.number
         yield GaugeMetricFamily("holdfast_policies_release", "The release of policies in use; 0: none.", number)
         yield _counter("holdfast_policies_refused", "Releases that did not pass.", self._policies.refusals)
+        unanswered = self._policies.unanswered
+        yield _counter("holdfast_policies_unanswered", "Questions that policies could not answer.", unanswered)
         yield from self._reference_samples()
 
     def _reference_samples(self) -> Iterator[Metric]:

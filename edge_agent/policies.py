@@ -82,7 +82,9 @@ class PolicyKeeper:
         self._fault: str | None = None
         self._waiting_for = 0
         self._wake = asyncio.Event()
+        self._unanswered: str | None = None
         self.refusals = 0
+        self.unanswered = 0
         reference.on_applied = self.changed
 
     def pricing(self, signals: tuple[Signal, ...]) -> Pricing | None:
@@ -90,7 +92,7 @@ class PolicyKeeper:
         policies = self._policies
         if policies is None:
             return None
-        return lambda question, order_id: policies.priced(question, str(order_id), question.asked_at_ms, signals)
+        return lambda question, order_id: self._priced(policies, signals, question, order_id)
 
     @property
     def status(self) -> PolicyStatus:
@@ -134,6 +136,16 @@ class PolicyKeeper:
                 await self._look()
             except StorageFault as fault:  # the disk is the intake's to mend; the next version, or start, looks again
                 self._say(self._refused[1], str(fault))
+
+    def _priced(self, policies: Policies, signals: tuple[Signal, ...], question: Question, order_id: UUID) -> Question:
+        """A question with its prices. That a policy could not answer is counted, and its cell told once in a row."""
+        priced = policies.price(question, str(order_id), question.asked_at_ms, signals)
+        if priced.why == "built-in":
+            self.unanswered += 1
+            if priced.cause != self._unanswered:
+                _LOG.warning("policies.unanswered", release=policies.release.number, error=priced.cause)
+                self._unanswered = priced.cause
+        return priced.question
 
     def _take_up(self, row: BundleRow) -> None:
         bundle = decode_bundle(row.body)

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import structlog
 from msgspec.structs import replace
 
 from central_sync.ordering import number_of, posted_of
@@ -133,6 +134,20 @@ async def test_a_release_that_cannot_be_used_leaves_the_built_in_prices(house: D
     assert (await house.asked(order_id)).node_id == "berlin"
     _, decision = await why(house, order_id)
     assert decision.policy.startswith("built-in")
+
+
+async def test_a_policy_that_cannot_answer_leaves_the_built_in_prices_and_its_cell_is_told(house: DeskHouse) -> None:
+    await publish_network(house.database)
+    await published(house.database, "policies", [policy("odd", expressions({"parcels_max": "99"}))])
+    await published(house.database, "release", [Release(3, house.now_ms, ("odd",))])
+    await give(house, berlin=("tea", "cup"))
+    with structlog.testing.capture_logs() as logs:
+        order_id = await house.post(order())
+        assert (await house.asked(order_id)).node_id == "berlin"
+    _, decision = await why(house, order_id)
+    assert decision.policy == "built-in-1@3/default"
+    (told,) = (each for each in logs if each["event"] == "assignment.policy_unanswered")
+    assert (told["order_id"], told["error"].partition(":")[0]) == (str(order_id), "odd, column 'parcels_max'")
 
 
 async def test_a_place_that_said_no_is_kept_out_of_the_next_question(house: DeskHouse) -> None:

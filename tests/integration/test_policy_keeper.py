@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+import structlog
 from msgspec.structs import replace
 
 from edge_agent.policies import PolicyKeeper
@@ -260,3 +261,24 @@ async def test_what_this_process_has_no_room_for_is_not_shown_as_used(
     await shop.publish(bundle(policy("p", table([{"hour_minor": "7"}])), number=3))
     await shop.until(2, refused=3)
     assert (shop.keeper.status.policies, hour_milli(shop.keeper)) == (1, 30_000)
+
+
+async def test_a_policy_that_cannot_answer_is_counted_for_each_order_and_its_cell_told_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shop.publish(bundle(GOOD, number=2))
+    await shop.until(2)
+
+    def fails(*_: object) -> None:
+        raise PolicyFault(Cell("base", "prices", 1, "hour_minor"), "out of its bounds")
+
+    monkeypatch.setattr("edge_core.policy.engine.Engine.verdict", fails)
+    pricing = shop.keeper.pricing(())
+    assert pricing is not None
+    with structlog.testing.capture_logs() as logs:
+        asked = [pricing(question(), ORDER) for _ in range(3)]
+    assert {each.prices for each in asked} == {question().prices}
+    assert shop.keeper.unanswered == 3
+    assert [(each["event"], each["error"]) for each in logs] == [
+        ("policies.unanswered", "base, node 'prices', row 1, column 'hour_minor': out of its bounds"),
+    ]
